@@ -1,0 +1,106 @@
+//! Who makes a change: the scaffold, an import, or a person.
+//!
+//! Actor ids are 16 bytes. Those of the scaffold and of imports are derived from what the change
+//! says, so that two replicas which do the same thing make the same change; those of people are
+//! random. The class stands in the first bytes, because a person's value outranks an imported one
+//! that is concurrent with it.
+
+use automerge::ActorId;
+use sha2::{Digest, Sha256};
+
+use crate::changes::ChangeHash;
+use crate::record::RecordHash;
+
+const CLASS_LEN: usize = 4;
+const SCAFFOLD: [u8; CLASS_LEN] = *b"KSCF";
+const GENESIS: [u8; CLASS_LEN] = *b"KGEN";
+const IMPORT: [u8; CLASS_LEN] = *b"KIMP";
+const PERSON: [u8; CLASS_LEN] = *b"KPER";
+
+/// What sort of change an actor makes.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash)]
+pub enum ActorClass {
+    /// The empty containers, the same in every profile.
+    Scaffold,
+    /// The first content.
+    Genesis,
+    /// A later import.
+    Import,
+    /// A person's edit, and whatever an unknown program wrote.
+    Person,
+}
+
+impl ActorClass {
+    pub(crate) fn of(actor: &ActorId) -> Self {
+        match actor.to_bytes().get(..CLASS_LEN) {
+            Some(class) if class == SCAFFOLD => Self::Scaffold,
+            Some(class) if class == GENESIS => Self::Genesis,
+            Some(class) if class == IMPORT => Self::Import,
+            _ => Self::Person,
+        }
+    }
+
+    /// Whether changes of this class follow from a record alone.
+    #[must_use]
+    pub fn is_derived(self) -> bool {
+        self != Self::Person
+    }
+}
+
+/// A person's actor: one for each run of a program, never stored and used again, because a data
+/// folder that was restored from a backup would otherwise number two different changes alike.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
+pub struct Actor([u8; 16]);
+
+impl Actor {
+    /// The actor made of 12 random bytes.
+    #[must_use]
+    pub fn from_random(random: [u8; 12]) -> Self {
+        let mut bytes = [0; 16];
+        bytes[..CLASS_LEN].copy_from_slice(&PERSON);
+        bytes[CLASS_LEN..].copy_from_slice(&random);
+        Self(bytes)
+    }
+
+    /// The bytes of the actor id.
+    #[must_use]
+    pub fn bytes(&self) -> [u8; 16] {
+        self.0
+    }
+
+    pub(crate) fn id(self) -> ActorId {
+        ActorId::from(&self.0[..])
+    }
+}
+
+pub(crate) fn scaffold(schema_name: &str) -> ActorId {
+    derived(SCAFFOLD, "kartei/scaffold/1", &[schema_name.as_bytes()])
+}
+
+/// The genesis actor of `id` in its `incarnation` (1, higher after an erasure) with this content.
+pub(crate) fn genesis(id: &str, incarnation: u32, record: &RecordHash) -> ActorId {
+    derived(GENESIS, "kartei/genesis/1", &[id.as_bytes(), &incarnation.to_be_bytes(), record.bytes()])
+}
+
+/// The actor of an import that turns the state at `heads` into `record`.
+pub(crate) fn import(heads: &[ChangeHash], record: &RecordHash) -> ActorId {
+    let mut sorted: Vec<[u8; 32]> = heads.iter().map(|head| head.bytes()).collect();
+    sorted.sort_unstable();
+    let heads = sorted.concat();
+    derived(IMPORT, "kartei/import/1", &[&heads, record.bytes()])
+}
+
+fn derived(class: [u8; CLASS_LEN], domain: &str, parts: &[&[u8]]) -> ActorId {
+    let mut hash = Sha256::new();
+    hash.update(domain.as_bytes());
+    for part in parts {
+        // Lengths keep parts apart: ("ab", "c") must not meet ("a", "bc").
+        hash.update((part.len() as u64).to_be_bytes());
+        hash.update(part);
+    }
+    let digest = hash.finalize();
+    let mut bytes = [0_u8; 16];
+    bytes[..CLASS_LEN].copy_from_slice(&class);
+    bytes[CLASS_LEN..].copy_from_slice(&digest[..16 - CLASS_LEN]);
+    ActorId::from(&bytes[..])
+}

@@ -1,0 +1,34 @@
+//! The profile record: what it may be, its canonical form, and how versions of it are merged.
+//!
+//! Start at [`RecordSchema`] (validation and merge rules, both read from the JSON Schema),
+//! [`Record`] (a canonical record with its hash) and [`Document`] (the Automerge document of an
+//! edited profile). Everything here is a pure function of its arguments: no clock, no randomness,
+//! no input or output. It must not know how profiles are stored or sent.
+
+mod actor;
+mod canonical;
+mod changes;
+mod diff;
+mod document;
+mod edit;
+mod history;
+mod instant;
+pub mod json;
+mod pointer;
+mod read;
+mod record;
+mod schema;
+mod violation;
+
+pub use actor::{Actor, ActorClass};
+pub use canonical::write_jcs;
+pub use changes::{Change, ChangeError, ChangeHash};
+pub use document::{ApplyError, Document, DocumentError, ImportOutcome};
+pub use edit::{Edit, EditError, Stamp};
+pub use history::{FieldChange, HistoryEntry, HistoryKind};
+pub use instant::{Instant, InstantError};
+pub use pointer::{escape as escape_pointer, parse as parse_pointer};
+pub use read::{Conflict, ConflictValue};
+pub use record::{Accepted, Record, RecordHash};
+pub use schema::{MergeRule, RecordSchema, SchemaError};
+pub use violation::{Rule, Violation};

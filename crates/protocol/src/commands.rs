@@ -1,0 +1,150 @@
+//! The one list of commands that window, command line and browser bridge share.
+//!
+//! A command is declared here once. [`Commands`] has a method for each, so a host that lacks one
+//! does not compile; [`dispatch`] is the only place where names meet methods; and
+//! [`command_schema`] is what `cargo xtask codegen` turns into the UI's types.
+
+use schemars::{JsonSchema, SchemaGenerator};
+use serde_json::{Map, Value, json};
+
+use crate::desktop::{
+    About, EditProfile, Empty, HistoryPage, ImportFiles, ImportRun, ListProfiles, OpenedFiles,
+    ProfileDetail, ProfileId, ProfilePage, ResolveConflict, RunId, SignIn, SyncStatus,
+};
+use crate::events::HostEvent;
+use crate::problem::{Problem, ProblemCode};
+
+macro_rules! commands {
+    ($( $(#[doc = $doc:literal])+ $name:ident($request:ty) -> $response:ty; )+) => {
+        /// Everything a front end can ask for. Calls may take long (they touch the disk): an
+        /// adapter calls them off its event loop.
+        pub trait Commands: Send + Sync {
+            $( $(#[doc = $doc])+ fn $name(&self, request: $request) -> Result<$response, Problem>; )+
+        }
+
+        /// The names of all commands, in the order of their declaration.
+        pub const NAMES: &[&str] = &[$( stringify!($name) ),+];
+
+        /// Calls the command `name` with a JSON payload and answers its JSON response.
+        ///
+        /// # Errors
+        /// `unknown_command` for a name that is not declared, `invalid_request` for a payload that
+        /// does not fit, otherwise the command's own problem.
+        pub fn dispatch(host: &dyn Commands, name: &str, payload: Value) -> Result<Value, Problem> {
+            match name {
+                $( stringify!($name) => {
+                    let request: $request = serde_json::from_value(payload)
+                        .map_err(|e| Problem::new(ProblemCode::InvalidRequest, format!("{name}: {e}")))?;
+                    let response: $response = host.$name(request)?;
+                    serde_json::to_value(response)
+                        .map_err(|e| Problem::new(ProblemCode::Internal, format!("{name}: {e}")))
+                } )+
+                _ => Err(Problem::new(
+                    ProblemCode::UnknownCommand,
+                    format!("there is no command `{name}`"),
+                )),
+            }
+        }
+
+        fn pairs(schemas: &mut SchemaGenerator) -> Vec<(&'static str, Value, Value)> {
+            vec![$( (
+                stringify!($name),
+                reference::<$request>(schemas),
+                reference::<$response>(schemas),
+            ) ),+]
+        }
+    };
+}
+
+commands! {
+    /// Version of the program and where its data lies.
+    about(Empty) -> About;
+    /// One page of the list, filtered, searched and sorted in the store.
+    list_profiles(ListProfiles) -> ProfilePage;
+    /// One profile with its conflicts and its sync state.
+    get_profile(ProfileId) -> ProfileDetail;
+    /// Who changed what and when, newest first.
+    profile_history(ProfileId) -> HistoryPage;
+    /// Applies edits as one change; answers the profile as it is afterwards.
+    edit_profile(EditProfile) -> ProfileDetail;
+    /// Decides one conflict for one of its values.
+    resolve_conflict(ResolveConflict) -> ProfileDetail;
+    /// Starts an import of files, one after another; progress and report come as events.
+    import_files(ImportFiles) -> ImportRun;
+    /// Stops an import after its current batch. What was written stays; running it again skips it.
+    cancel_import(RunId) -> ImportRun;
+    /// The state of an import of this session, with its report once it has ended.
+    get_import(RunId) -> ImportRun;
+    /// Files that the program was opened with and that nobody has taken yet.
+    take_opened_files(Empty) -> OpenedFiles;
+    /// Connects this data folder to a relay and starts to sync.
+    sign_in(SignIn) -> SyncStatus;
+    /// Forgets the relay's token. Profiles and pending changes stay.
+    sign_out(Empty) -> SyncStatus;
+    /// What the status bar shows.
+    sync_status(Empty) -> SyncStatus;
+    /// Asks for a sync now rather than at the next occasion.
+    sync_now(Empty) -> SyncStatus;
+}
+
+fn reference<T: JsonSchema>(schemas: &mut SchemaGenerator) -> Value {
+    schemas.subschema_for::<T>().to_value()
+}
+
+/// One JSON Schema (draft 2020-12) that holds the request and response of every command and every
+/// event of the host.
+#[must_use]
+pub fn command_schema() -> Value {
+    let mut schemas = SchemaGenerator::default();
+    let mut properties = Map::new();
+    for (name, request, response) in pairs(&mut schemas) {
+        properties.insert(
+            name.to_owned(),
+            json!({
+                "type": "object",
+                "properties": { "request": request, "response": response },
+                "required": ["request", "response"],
+                "additionalProperties": false
+            }),
+        );
+    }
+    let problem = reference::<Problem>(&mut schemas);
+    let event = reference::<HostEvent>(&mut schemas);
+    let required: Vec<&str> = NAMES.to_vec();
+    json!({
+        "$schema": "https://json-schema.org/draft/2020-12/schema",
+        "$comment": "Generated by `cargo xtask codegen` from crates/protocol. Do not edit.",
+        "title": "Bridge",
+        "type": "object",
+        "properties": {
+            "commands": {
+                "title": "Commands",
+                "type": "object",
+                "properties": properties,
+                "required": required,
+                "additionalProperties": false
+            },
+            "event": event,
+            "problem": problem
+        },
+        "required": ["commands", "event", "problem"],
+        "additionalProperties": false,
+        "$defs": schemas.definitions()
+    })
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn every_declared_command_has_a_schema() {
+        let schema = command_schema();
+        for name in NAMES {
+            assert!(
+                schema["properties"]["commands"]["properties"][name].is_object(),
+                "`{name}` is missing in the generated schema"
+            );
+        }
+    }
+}

@@ -1,0 +1,470 @@
+//! Requests and responses of the desktop's commands.
+
+use schemars::JsonSchema;
+use serde::{Deserialize, Serialize};
+use serde_json::Value;
+
+use crate::problem::Problem;
+
+/// No parameters.
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
+#[serde(deny_unknown_fields)]
+pub struct Empty {}
+
+/// Version and place of the data.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
+pub struct About {
+    /// The program's version.
+    pub version: String,
+    /// The data folder.
+    pub data_dir: String,
+}
+
+/// Names one profile.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
+#[serde(deny_unknown_fields)]
+pub struct ProfileId {
+    /// The record's `id`.
+    pub id: String,
+}
+
+/// How the list is ordered.
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
+#[serde(rename_all = "snake_case")]
+pub enum SortKey {
+    /// By id.
+    #[default]
+    Id,
+    /// By the time of the last change in this store.
+    Changed,
+    /// By display name.
+    Name,
+    /// By the number of observations.
+    Observations,
+}
+
+/// Asks for a page of the list.
+#[derive(Debug, Clone, Default, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
+#[serde(deny_unknown_fields, default)]
+pub struct ListProfiles {
+    /// Terms joined by blanks, all of which must hold: `tag:vip`, `-tag:vip`, `status:conflict`,
+    /// `id:cdnow-*`, `city=Bern`, `orders>=10`. Empty: everything.
+    pub filter: String,
+    /// Words to find in id, name, tags, attributes and notes; the last may be a beginning.
+    pub search: String,
+    /// The order.
+    pub sort: SortKey,
+    /// Whether the order is turned round.
+    pub descending: bool,
+    /// How many profiles to skip.
+    pub offset: u64,
+    /// How many rows at most; at most 1,000.
+    pub limit: u32,
+}
+
+/// Whether the relay has what this replica has.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, Serialize, Deserialize, JsonSchema)]
+#[serde(rename_all = "snake_case")]
+pub enum ProfileStatus {
+    /// The relay has acknowledged everything.
+    Synced,
+    /// Something here is not yet at the relay.
+    Pending,
+    /// At least one field has several values and waits for a decision.
+    Conflict,
+    /// The relay refused a change; it is kept here with the reason.
+    Rejected,
+}
+
+/// One row of the list.
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize, JsonSchema)]
+pub struct ProfileRow {
+    /// The record's `id`.
+    pub id: String,
+    /// The record's `display_name`.
+    pub display_name: Option<String>,
+    /// The record's attributes.
+    #[schemars(with = "std::collections::BTreeMap<String, Value>")]
+    pub attributes: Value,
+    /// The record's tags, sorted.
+    pub tags: Vec<String>,
+    /// How many observations the record has.
+    pub observations: u32,
+    /// Sync state; a conflict outranks a pending change.
+    pub status: ProfileStatus,
+    /// When this store last changed the profile: RFC 3339, UTC.
+    pub changed_at: String,
+}
+
+/// A page of the list.
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize, JsonSchema)]
+pub struct ProfilePage {
+    /// The rows from `offset` on.
+    pub rows: Vec<ProfileRow>,
+    /// How many rows were skipped before these.
+    pub offset: u64,
+    /// How many profiles match filter and search.
+    pub matching: u64,
+    /// How many profiles the store holds.
+    pub total: u64,
+}
+
+/// One of the values that a field in conflict has.
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize, JsonSchema)]
+pub struct ConflictValue {
+    /// The value; `null` where the other side removed the field (see `removed`).
+    pub value: Value,
+    /// Whether this side removed the field rather than setting it to `null`.
+    pub removed: bool,
+    /// Names this value to `resolve_conflict`.
+    pub key: String,
+    /// Who set it, where known.
+    pub by: Option<String>,
+    /// When, RFC 3339, where known.
+    pub at: Option<String>,
+    /// Whether an import set it, rather than a person.
+    pub imported: bool,
+    /// Whether it was set on this device.
+    pub mine: bool,
+}
+
+/// A field with several values that differ.
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize, JsonSchema)]
+pub struct Conflict {
+    /// JSON pointer of the field.
+    pub pointer: String,
+    /// The value before the sides parted, where there was one.
+    pub base: Option<Value>,
+    /// The values; the first is the one that every replica shows meanwhile.
+    pub values: Vec<ConflictValue>,
+}
+
+/// Everything about one profile.
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize, JsonSchema)]
+pub struct ProfileDetail {
+    /// The record's `id`.
+    pub id: String,
+    /// The canonical record `user_profile.v1`.
+    #[schemars(with = "std::collections::BTreeMap<String, Value>")]
+    pub record: Value,
+    /// SHA-256 of the canonical form, lower-case hex.
+    pub hash: String,
+    /// The relay's revision of the last change that this replica has seen.
+    pub rev: Option<u64>,
+    /// Sync state; a conflict outranks a pending change.
+    pub status: ProfileStatus,
+    /// Whether changes wait for the relay.
+    pub pending: bool,
+    /// Fields that wait for a decision.
+    pub conflicts: Vec<Conflict>,
+    /// Why the relay refused, where it did.
+    pub rejected: Option<Problem>,
+    /// When this store last changed the profile: RFC 3339, UTC.
+    pub changed_at: String,
+}
+
+/// One field's change within a history entry.
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize, JsonSchema)]
+pub struct FieldChange {
+    /// JSON pointer of the field.
+    pub pointer: String,
+    /// The value before; absent where there was none.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub before: Option<Value>,
+    /// The value after; absent where it was removed.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub after: Option<Value>,
+}
+
+/// What sort of change a history entry is.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
+#[serde(rename_all = "snake_case")]
+pub enum HistoryKind {
+    /// The first content.
+    Genesis,
+    /// A later import of the same profile.
+    Import,
+    /// A person's edit.
+    Edit,
+}
+
+/// One change of a profile.
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize, JsonSchema)]
+pub struct HistoryEntry {
+    /// The change's hash, hex.
+    pub change: String,
+    /// What sort of change it is.
+    pub kind: HistoryKind,
+    /// Who made it, where known.
+    pub by: Option<String>,
+    /// When, RFC 3339; imports carry no time (equal imports are equal changes).
+    pub at: Option<String>,
+    /// The file it came from, where this replica imported it.
+    pub file: Option<String>,
+    /// Whether the relay has it.
+    pub pending: bool,
+    /// What it changed.
+    pub fields: Vec<FieldChange>,
+}
+
+/// The history of one profile.
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize, JsonSchema)]
+pub struct HistoryPage {
+    /// Newest first.
+    pub entries: Vec<HistoryEntry>,
+}
+
+/// One edit of a record.
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize, JsonSchema)]
+#[serde(tag = "op", rename_all = "snake_case", deny_unknown_fields)]
+pub enum Edit {
+    /// Sets a field (`/display_name`, `/notes`, `/consent`) or a member (`/attributes/city`).
+    Set {
+        /// JSON pointer of the field.
+        pointer: String,
+        /// Its new value.
+        value: Value,
+    },
+    /// Removes a field or a member of a map.
+    Unset {
+        /// JSON pointer of the field.
+        pointer: String,
+    },
+    /// Adds a member to a set (`/tags`, `/observations`, `/attachments`).
+    Add {
+        /// JSON pointer of the set.
+        pointer: String,
+        /// The member.
+        value: Value,
+    },
+    /// Removes a member from a set: the tag itself, or the id of the observation or attachment.
+    Remove {
+        /// JSON pointer of the set.
+        pointer: String,
+        /// The tag, or the member's key.
+        value: Value,
+    },
+}
+
+/// Edits of one profile, applied together.
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize, JsonSchema)]
+#[serde(deny_unknown_fields)]
+pub struct EditProfile {
+    /// The record's `id`.
+    pub id: String,
+    /// The edits, at most 1,000.
+    pub edits: Vec<Edit>,
+}
+
+/// Decides a conflict.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
+#[serde(deny_unknown_fields)]
+pub struct ResolveConflict {
+    /// The record's `id`.
+    pub id: String,
+    /// JSON pointer of the field.
+    pub pointer: String,
+    /// The chosen value's `key`.
+    pub key: String,
+}
+
+/// Asks for an import.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
+#[serde(deny_unknown_fields)]
+pub struct ImportFiles {
+    /// Files of NDJSON or gzipped NDJSON.
+    pub paths: Vec<String>,
+}
+
+/// Names an import of this session.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
+#[serde(deny_unknown_fields)]
+pub struct RunId {
+    /// The number that `import_files` answered.
+    pub run: u64,
+}
+
+/// Where an import stands.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
+#[serde(rename_all = "snake_case")]
+pub enum ImportState {
+    /// Waits for the imports before it.
+    Queued,
+    /// Reads and writes.
+    Running,
+    /// Every line was dealt with (perhaps some rejected).
+    Done,
+    /// Stopped on request; finished batches stay.
+    Cancelled,
+    /// Stopped by a problem; finished batches stay.
+    Failed,
+}
+
+/// What an import did, in lines.
+#[derive(Debug, Clone, Default, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
+pub struct ImportCounts {
+    /// Lines read, blank ones too.
+    pub lines: u64,
+    /// Profiles that were not here before.
+    pub created: u64,
+    /// Profiles that existed and changed.
+    pub updated: u64,
+    /// Profiles that already were as the line says.
+    pub unchanged: u64,
+    /// Lines refused.
+    pub rejected: u64,
+    /// Lines whose id came again later in the same file (the later line won).
+    pub duplicates: u64,
+    /// Blank lines.
+    pub blank: u64,
+    /// Lines accepted with a warning (a derived member was ignored).
+    pub warned: u64,
+    /// Updated profiles in which a person's edit and the file differ: conflicts.
+    pub conflicts: u64,
+}
+
+/// A problem with one line.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
+pub struct LineProblem {
+    /// The file's line, from 1.
+    pub line: u64,
+    /// The record's id, where it could be read.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub id: Option<String>,
+    /// JSON pointer of the member that is wrong; empty for the line as a whole.
+    pub pointer: String,
+    /// The broken rule, a stable word: `syntax`, `duplicate_member`, `required`, `format` …
+    pub rule: String,
+    /// What was found and what is allowed, in English.
+    pub reason: String,
+    /// Whether the line was accepted all the same.
+    pub warning: bool,
+}
+
+/// The same kind of problem, counted.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
+pub struct ProblemKind {
+    /// The broken rule.
+    pub rule: String,
+    /// The place, with array positions as `*`.
+    pub place: String,
+    /// Whether the lines were accepted all the same.
+    pub warning: bool,
+    /// How many lines.
+    pub count: u64,
+    /// The first such line.
+    pub first_line: u64,
+    /// The first such line's reason.
+    pub example: String,
+}
+
+/// What came of one file.
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize, JsonSchema)]
+pub struct ImportReport {
+    /// The file's path.
+    pub file: String,
+    /// Lines by outcome.
+    pub counts: ImportCounts,
+    /// The first problems in the order of lines, at most 1,000.
+    pub problems: Vec<LineProblem>,
+    /// All problems by kind, most frequent first.
+    pub kinds: Vec<ProblemKind>,
+    /// Wall time.
+    pub seconds: f64,
+    /// Why the file could not be read to its end, where that was so.
+    pub failure: Option<Problem>,
+}
+
+/// An import of this session.
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize, JsonSchema)]
+pub struct ImportRun {
+    /// Its number.
+    pub run: u64,
+    /// Where it stands.
+    pub state: ImportState,
+    /// The files, in order.
+    pub files: Vec<String>,
+    /// Position of the current file in `files`.
+    pub file_index: u32,
+    /// Lines dealt with in the current file.
+    pub lines: u64,
+    /// Bytes of the current file that were read, as they lie on the disk.
+    pub bytes: u64,
+    /// Size of the current file.
+    pub bytes_total: u64,
+    /// Lines a second over the current file so far.
+    pub lines_per_second: f64,
+    /// Seconds left for the current file, once that can be said.
+    pub seconds_left: Option<f64>,
+    /// Reports of the files that have ended.
+    pub reports: Vec<ImportReport>,
+}
+
+/// Paths that wait to be imported.
+#[derive(Debug, Clone, Default, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
+pub struct OpenedFiles {
+    /// The paths.
+    pub paths: Vec<String>,
+}
+
+/// Connects to a relay.
+#[derive(Clone, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
+#[serde(deny_unknown_fields)]
+pub struct SignIn {
+    /// Base address, `http://` or `https://`.
+    pub url: String,
+    /// The device's token.
+    pub token: String,
+}
+
+impl std::fmt::Debug for SignIn {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        // The token must never reach a log.
+        f.debug_struct("SignIn").field("url", &self.url).finish_non_exhaustive()
+    }
+}
+
+/// What syncing is at.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
+#[serde(rename_all = "snake_case")]
+pub enum SyncState {
+    /// No relay is configured: everything stays here.
+    Local,
+    /// Exchanging changes.
+    Syncing,
+    /// Everything that is here is there and the other way round, as of `synced_at`.
+    UpToDate,
+    /// The relay cannot be reached; it is tried again at `retry_at`.
+    Offline,
+    /// Something has to be done first: see `problem`.
+    Problem,
+}
+
+/// What the status bar shows.
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize, JsonSchema)]
+pub struct SyncStatus {
+    /// What syncing is at.
+    pub state: SyncState,
+    /// The relay's address.
+    pub relay: Option<String>,
+    /// The organisation's name at the relay.
+    pub organisation: Option<String>,
+    /// Profiles with changes that the relay does not have.
+    pub pending: u64,
+    /// Profiles with conflicts.
+    pub conflicts: u64,
+    /// Profiles with changes that the relay refused.
+    pub rejected: u64,
+    /// Profiles in the store.
+    pub profiles: u64,
+    /// The relay's revision up to which this replica has everything.
+    pub rev: Option<u64>,
+    /// Last moment at which nothing was left to exchange: RFC 3339, UTC.
+    pub synced_at: Option<String>,
+    /// Since when the relay cannot be reached: RFC 3339, UTC.
+    pub offline_since: Option<String>,
+    /// Profiles exchanged in the running session so far.
+    pub exchanged: u64,
+    /// What keeps sync from going on.
+    pub problem: Option<Problem>,
+}

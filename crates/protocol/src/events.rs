@@ -1,0 +1,39 @@
+//! What the host tells the window without being asked.
+
+use schemars::JsonSchema;
+use serde::{Deserialize, Serialize};
+
+use crate::desktop::{ImportRun, SyncStatus};
+
+/// An event of the host. Progress comes at most ten times a second for each import.
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize, JsonSchema)]
+#[serde(tag = "kind", rename_all = "snake_case")]
+pub enum HostEvent {
+    /// An import advanced or ended.
+    Import {
+        /// The import as it is now.
+        run: ImportRun,
+    },
+    /// The sync state changed.
+    Sync {
+        /// The state as it is now.
+        status: SyncStatus,
+    },
+    /// Profiles in the store changed: pages that were fetched may be stale.
+    ProfilesChanged {
+        /// Grows with every change of the store in this session.
+        generation: u64,
+    },
+    /// Files were dropped on the window or given by the operating system.
+    FilesOpened {
+        /// Their paths.
+        paths: Vec<String>,
+    },
+    /// Files hover over the window (`true`) or have left it.
+    FilesHover {
+        /// Whether they hover now.
+        active: bool,
+        /// Their paths, while they hover.
+        paths: Vec<String>,
+    },
+}

@@ -1,0 +1,89 @@
+//! Problems as a front end sees them: a closed code, what failed, and for what.
+
+use std::fmt;
+
+use schemars::JsonSchema;
+use serde::{Deserialize, Serialize};
+
+/// The closed list of problem codes. The UI maps each to a text and an action in one table; a code
+/// is added only when some client acts on it.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, Serialize, Deserialize, JsonSchema)]
+#[serde(rename_all = "snake_case")]
+pub enum ProblemCode {
+    /// The call itself is wrong: a parameter, an unknown field, a filter that does not parse.
+    InvalidRequest,
+    /// No such command.
+    UnknownCommand,
+    /// No profile (or other thing) with this id, here or for this token.
+    NotFound,
+    /// The edit would make a record that its schema does not allow.
+    InvalidRecord,
+    /// The file does not exist.
+    FileMissing,
+    /// The path names a folder or something else that is no regular file.
+    NotAFile,
+    /// The file may not be read.
+    FileUnreadable,
+    /// The file is not text (NDJSON) nor a compression this program knows.
+    NotNdjson,
+    /// The compressed stream is damaged or ends early.
+    DamagedArchive,
+    /// There is no room left on the disk.
+    DiskFull,
+    /// Another program holds the data folder's database.
+    StoreLocked,
+    /// The data folder was written by a newer version.
+    StoreTooNew,
+    /// The data folder's database is damaged or unreadable.
+    StoreDamaged,
+    /// No relay is configured.
+    NotSignedIn,
+    /// The relay does not know this token, or it was revoked or has expired.
+    Unauthorized,
+    /// The token's role does not allow this.
+    Forbidden,
+    /// The relay cannot be reached.
+    Offline,
+    /// The relay answered something that this version does not understand.
+    RelayIncompatible,
+    /// The relay answered with an error of its own.
+    RelayFailed,
+    /// The body or one line of it is larger than the limit.
+    TooLarge,
+    /// A fault in this program.
+    Internal,
+}
+
+/// What failed, for which id or file, and what to do. Never holds a record's contents or a token.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
+pub struct Problem {
+    /// The closed code a client acts on.
+    pub code: ProblemCode,
+    /// One sentence in English: what failed, for which id or path.
+    pub message: String,
+    /// The id, path or pointer that the problem is about.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub subject: Option<String>,
+}
+
+impl Problem {
+    /// A problem about nothing in particular.
+    pub fn new(code: ProblemCode, message: impl Into<String>) -> Self {
+        Self { code, message: message.into(), subject: None }
+    }
+
+    /// Names what the problem is about.
+    #[must_use]
+    pub fn about(mut self, subject: impl Into<String>) -> Self {
+        self.subject = Some(subject.into());
+        self
+    }
+}
+
+impl fmt::Display for Problem {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str(&self.message)
+    }
+}
+
+impl std::error::Error for Problem {}

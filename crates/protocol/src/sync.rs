@@ -1,0 +1,263 @@
+//! The wire rows of sync: NDJSON in both directions, gzip around it.
+//!
+//! `POST /sync/v1/push` takes one [`PushItem`] a line and answers one [`PushAnswer`] a line in the
+//! same order. `GET /sync/v1/pull` answers [`PullLine`]s in the order of
+//! revisions, closed by one [`PullLine::End`]; a stream without that line was cut off, and what
+//! came before it may be kept. `GET /sync/v1/events` is an SSE stream of [`HeadNotice`]s.
+
+use base64::Engine;
+use base64::engine::general_purpose::STANDARD_NO_PAD;
+use serde::{Deserialize, Deserializer, Serialize, Serializer};
+use serde_json::value::RawValue;
+
+use crate::problem::ProblemCode;
+
+/// Items in one push at most. A relay writes them in one transaction; 2,000 records of 1.3 KB are
+/// 2.6 MB, small enough to be sent again after a cut.
+pub const PUSH_ITEMS_MAX: usize = 2_000;
+
+/// Bytes in one push at most before compression: two records at the line limit and their changes
+/// still fit.
+pub const PUSH_BYTES_MAX: usize = 16 * 1024 * 1024;
+
+/// Rows in one pull answer at most; the client asks again while `more` is set.
+pub const PULL_ROWS_MAX: usize = 5_000;
+
+/// Bytes of an Automerge change or a digest; base64 on the wire.
+#[derive(Clone, PartialEq, Eq, Hash, PartialOrd, Ord, Default)]
+pub struct Bytes(pub Vec<u8>);
+
+impl std::fmt::Debug for Bytes {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        write!(f, "Bytes({})", self.0.len())
+    }
+}
+
+impl Serialize for Bytes {
+    fn serialize<S: Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {
+        serializer.serialize_str(&STANDARD_NO_PAD.encode(&self.0))
+    }
+}
+
+impl<'de> Deserialize<'de> for Bytes {
+    fn deserialize<D: Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
+        let text = std::borrow::Cow::<'de, str>::deserialize(deserializer)?;
+        STANDARD_NO_PAD.decode(text.as_ref()).map(Bytes).map_err(serde::de::Error::custom)
+    }
+}
+
+/// What a replica sends of one profile.
+#[derive(Debug, Serialize, Deserialize)]
+pub struct PushItem {
+    /// The record's id.
+    pub id: String,
+    /// Hash of the genesis record that this replica's profile began with, hex.
+    pub genesis: String,
+    /// That record, canonical, until the relay has acknowledged it.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub record: Option<Box<RawValue>>,
+    /// Automerge changes on top, in causal order.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub changes: Vec<Bytes>,
+}
+
+/// What the relay says to one item, in the order of the items.
+#[derive(Debug, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
+pub enum PushAnswer {
+    /// The relay has it (now, or had it before).
+    Accepted {
+        /// The item's id.
+        id: String,
+        /// The profile's revision at the relay.
+        rev: u64,
+    },
+    /// The relay's profile began with another genesis. The replica takes it and replays its own.
+    OtherGenesis {
+        /// The relay's profile, whole.
+        profile: ProfileLine,
+    },
+    /// The relay asks for the genesis record (it does not hold this profile).
+    GenesisWanted {
+        /// The item's id.
+        id: String,
+    },
+    /// The relay refuses this item; the others are not held up.
+    Rejected {
+        /// The item's id.
+        id: String,
+        /// The closed code.
+        code: ProblemCode,
+        /// What is wrong, in English, without the record's contents.
+        reason: String,
+    },
+}
+
+impl PushAnswer {
+    /// The id of the item that was answered.
+    #[must_use]
+    pub fn id(&self) -> &str {
+        match self {
+            Self::Accepted { id, .. } | Self::GenesisWanted { id } | Self::Rejected { id, .. } => id,
+            Self::OtherGenesis { profile } => &profile.id,
+        }
+    }
+}
+
+/// One profile in a pull: its genesis record where the cursor is below it, and the changes above
+/// the cursor.
+#[derive(Debug, Serialize, Deserialize)]
+pub struct ProfileLine {
+    /// The record's id.
+    pub id: String,
+    /// The profile's revision: rises along the stream.
+    pub rev: u64,
+    /// Hash of the genesis record, hex.
+    pub genesis: String,
+    /// The genesis record, canonical, unless the cursor says that the replica has it.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub record: Option<Box<RawValue>>,
+    /// Automerge changes above the cursor, in the order in which the relay took them.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub changes: Vec<Bytes>,
+}
+
+/// One line of a pull.
+// Tagged from outside: serde cannot keep a raw record inside an internally tagged variant.
+#[derive(Debug, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
+pub enum PullLine {
+    /// A profile that changed above the cursor.
+    Profile(ProfileLine),
+    /// The last line.
+    End {
+        /// Where to go on.
+        cursor: Cursor,
+        /// The organisation's newest revision when the last row was read.
+        head_rev: u64,
+        /// Whether rows above `cursor` remain.
+        more: bool,
+    },
+}
+
+/// How far a replica has come. Opaque to everyone but the relay; sent as `epoch.base.rev`.
+///
+/// `rev` is the position in the feed. `base` is the revision up to which the replica is complete:
+/// a feed shows a profile once, at its newest revision, so a profile that moves up while a replica
+/// pages still owes it every change above `base`, not only those above `rev`.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Cursor {
+    /// Identity of the relay's history; a relay restored from a backup starts another.
+    pub epoch: String,
+    /// The replica has every change up to here.
+    pub base: u64,
+    /// The replica has applied the feed up to here.
+    pub rev: u64,
+}
+
+impl std::fmt::Display for Cursor {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        write!(f, "{}.{}.{}", self.epoch, self.base, self.rev)
+    }
+}
+
+/// A cursor that cannot be read.
+#[derive(Debug, thiserror::Error, PartialEq, Eq)]
+#[error("a cursor reads `epoch.base.rev` with base ≤ rev")]
+pub struct CursorError;
+
+impl std::str::FromStr for Cursor {
+    type Err = CursorError;
+
+    fn from_str(text: &str) -> Result<Self, CursorError> {
+        let mut parts = text.split('.');
+        let (Some(epoch), Some(base), Some(rev), None) =
+            (parts.next(), parts.next(), parts.next(), parts.next())
+        else {
+            return Err(CursorError);
+        };
+        let base: u64 = base.parse().map_err(|_| CursorError)?;
+        let rev: u64 = rev.parse().map_err(|_| CursorError)?;
+        let epoch_is_plain = !epoch.is_empty() && epoch.bytes().all(|b| b.is_ascii_alphanumeric());
+        if !epoch_is_plain || base > rev {
+            return Err(CursorError);
+        }
+        Ok(Self { epoch: epoch.to_owned(), base, rev })
+    }
+}
+
+impl Serialize for Cursor {
+    fn serialize<S: Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {
+        serializer.collect_str(self)
+    }
+}
+
+impl<'de> Deserialize<'de> for Cursor {
+    fn deserialize<D: Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
+        let text = std::borrow::Cow::<'de, str>::deserialize(deserializer)?;
+        text.parse().map_err(serde::de::Error::custom)
+    }
+}
+
+/// Who a token belongs to: the answer of `GET /sync/v1/whoami`.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct WhoAmI {
+    /// The organisation's name.
+    pub organisation: String,
+    /// The token's name, shown as the author of changes.
+    pub name: String,
+    /// `viewer`, `analyst` or `admin`.
+    pub role: String,
+    /// Identity of the relay's history.
+    pub epoch: String,
+}
+
+/// Tells that the organisation's newest revision is (at least) this.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
+pub struct HeadNotice {
+    /// The newest revision.
+    pub head_rev: u64,
+}
+
+/// An error answer of the relay (RFC 9457, `application/problem+json`).
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct ProblemDocument {
+    /// A URI reference that names the kind of problem.
+    #[serde(rename = "type")]
+    pub kind: String,
+    /// A short title, the same for every occurrence.
+    pub title: String,
+    /// The HTTP status.
+    pub status: u16,
+    /// The closed code.
+    pub code: ProblemCode,
+    /// This occurrence, in English.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub detail: Option<String>,
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn cursor_survives_its_text_form() {
+        let cursor = Cursor { epoch: "k3v9".to_owned(), base: 7, rev: 12 };
+        assert_eq!(cursor.to_string().parse(), Ok(cursor));
+    }
+
+    #[test]
+    fn cursors_that_no_relay_wrote_are_refused() {
+        for text in ["", "a", "a.1", "a.2.1", ".1.2", "a.1.2.3", "a.-1.2", "a b.1.2", "a.1.x"] {
+            assert_eq!(text.parse::<Cursor>(), Err(CursorError), "{text:?}");
+        }
+    }
+
+    #[test]
+    fn a_pull_line_keeps_the_record_as_it_was_written() {
+        let text = r#"{"profile":{"id":"a","rev":3,"genesis":"00","record":{"b":1,"a":2}}}"#;
+        let line: PullLine = serde_json::from_str(text).unwrap();
+        let PullLine::Profile(profile) = &line else { panic!("a profile line") };
+        assert_eq!(profile.record.as_ref().unwrap().get(), r#"{"b":1,"a":2}"#);
+    }
+}
