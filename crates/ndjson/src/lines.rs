@@ -1,0 +1,200 @@
+//! Cuts text into blocks of whole lines without ever holding a line that is over the limit.
+
+use crate::source::{ReadError, Source};
+
+/// Bytes of one line at most, line end included. A record at every limit of its schema is smaller.
+pub const LINE_BYTES_MAX: usize = 4 * 1024 * 1024;
+
+/// Bytes of a block before it is handed on: some hundred lines, so that hand-over costs nothing
+/// beside parsing, and few enough that blocks in flight stay within memory.
+const BLOCK_BYTES: usize = 256 * 1024;
+
+/// Whole lines in one piece of memory.
+#[derive(Debug, Default)]
+pub struct Block {
+    /// Number of the first line, from 1.
+    pub first_line: u64,
+    /// The text, line ends included.
+    pub text: Vec<u8>,
+    /// Where each line ends in `text`; `None` for a line that was over the limit and is not there.
+    pub ends: Vec<Option<usize>>,
+}
+
+impl Block {
+    /// The lines with their numbers, without line ends; `None` for one that was over the limit.
+    pub fn lines(&self) -> impl Iterator<Item = (u64, Option<&[u8]>)> {
+        let mut start = 0;
+        let mut number = self.first_line;
+        self.ends.iter().map(move |end| {
+            let line = end.map(|end| {
+                let line = &self.text[start..end];
+                start = end;
+                line.strip_suffix(b"\n").unwrap_or(line)
+            });
+            number += 1;
+            (number - 1, line.map(|line| line.strip_suffix(b"\r").unwrap_or(line)))
+        })
+    }
+}
+
+/// Reads blocks of lines.
+pub struct LineReader {
+    source: Source,
+    carry: Vec<u8>,
+    /// The line being read is over the limit: skip to its end.
+    skipping: bool,
+    next_line: u64,
+    ended: bool,
+    /// A fault that is told once the whole lines before it have been handed out.
+    fault: Option<ReadError>,
+}
+
+impl LineReader {
+    /// Reads lines of `source`.
+    #[must_use]
+    pub fn new(source: Source) -> Self {
+        Self { source, carry: Vec::new(), skipping: false, next_line: 1, ended: false, fault: None }
+    }
+
+    /// The next block; `None` at the end.
+    ///
+    /// # Errors
+    /// [`ReadError`]; whole lines before the fault were handed out before.
+    pub fn next_block(&mut self) -> Result<Option<Block>, ReadError> {
+        if let Some(fault) = self.fault.take() {
+            return Err(fault);
+        }
+        if self.ended {
+            return Ok(None);
+        }
+        let mut block = Block { first_line: self.next_line, ..Block::default() };
+        block.text = std::mem::take(&mut self.carry);
+        let mut searched = 0;
+        let mut line_start = 0;
+        loop {
+            let filled = block.text.len();
+            block.text.resize(filled + BLOCK_BYTES, 0);
+            let read = match self.source.read(&mut block.text[filled..]) {
+                Ok(read) => read,
+                Err(error) => {
+                    self.ended = true;
+                    if block.ends.is_empty() {
+                        return Err(error);
+                    }
+                    // What follows the last line end is half a line.
+                    block.text.truncate(line_start);
+                    self.fault = Some(error);
+                    return Ok(Some(block));
+                }
+            };
+            block.text.truncate(filled + read);
+            if read == 0 {
+                self.ended = true;
+                self.finish(&mut block, line_start);
+                return Ok((!block.ends.is_empty()).then_some(block));
+            }
+            while let Some(offset) = find_newline(&block.text[searched..]) {
+                let end = searched + offset + 1;
+                if self.skipping || end - line_start > LINE_BYTES_MAX {
+                    // Drop what is left of the line so that the text holds good lines only.
+                    block.text.drain(line_start..end);
+                    block.ends.push(None);
+                    self.skipping = false;
+                    searched = line_start;
+                } else {
+                    block.ends.push(Some(end));
+                    line_start = end;
+                    searched = end;
+                }
+            }
+            searched = block.text.len();
+            if self.skipping || searched - line_start > LINE_BYTES_MAX {
+                self.skipping = true;
+                block.text.truncate(line_start);
+                searched = line_start;
+            }
+            if !block.ends.is_empty() && line_start >= BLOCK_BYTES / 2 {
+                self.carry = block.text.split_off(line_start);
+                self.next_line += block.ends.len() as u64;
+                return Ok(Some(block));
+            }
+        }
+    }
+
+    /// The last line may lack its line end.
+    fn finish(&mut self, block: &mut Block, line_start: usize) {
+        if self.skipping {
+            block.text.truncate(line_start);
+            block.ends.push(None);
+        } else if block.text.len() > line_start {
+            block.ends.push(Some(block.text.len()));
+        }
+        self.next_line += block.ends.len() as u64;
+    }
+}
+
+fn find_newline(text: &[u8]) -> Option<usize> {
+    text.iter().position(|byte| *byte == b'\n')
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn lines_of(text: Vec<u8>) -> Vec<(u64, Option<Vec<u8>>)> {
+        let mut reader = LineReader::new(Source::new(std::io::Cursor::new(text)).unwrap());
+        let mut lines = Vec::new();
+        while let Some(block) = reader.next_block().unwrap() {
+            assert!(block.text.len() <= LINE_BYTES_MAX + 2 * BLOCK_BYTES, "memory stays bounded");
+            lines.extend(block.lines().map(|(n, line)| (n, line.map(<[u8]>::to_vec))));
+        }
+        lines
+    }
+
+    #[test]
+    fn every_kind_of_line_end_and_a_missing_one() {
+        let lines = lines_of(b"\xef\xbb\xbfa\r\n\n b \nc".to_vec());
+        let expected: Vec<(u64, Option<Vec<u8>>)> =
+            vec![(1, Some(b"a".to_vec())), (2, Some(b"".to_vec())), (3, Some(b" b ".to_vec())), (4, Some(b"c".to_vec()))];
+        assert_eq!(lines, expected);
+        assert_eq!(lines_of(Vec::new()), vec![]);
+        assert_eq!(lines_of(b"\n".to_vec()).len(), 1);
+    }
+
+    #[test]
+    fn a_line_over_the_limit_is_skipped_and_counted() {
+        for tail in [&b""[..], b"\n", b"\nlast", b"\nlast\n"] {
+            let mut text = b"first\n".to_vec();
+            text.extend(std::iter::repeat_n(b'x', LINE_BYTES_MAX + 1));
+            text.extend_from_slice(tail);
+            let lines = lines_of(text);
+            assert_eq!(lines[0], (1, Some(b"first".to_vec())));
+            assert_eq!(lines[1], (2, None));
+            if tail.len() > 1 {
+                assert_eq!(lines[2], (3, Some(b"last".to_vec())));
+            } else {
+                assert_eq!(lines.len(), 2);
+            }
+        }
+    }
+
+    #[test]
+    fn a_line_at_the_limit_is_kept() {
+        let mut text = vec![b'x'; LINE_BYTES_MAX - 1];
+        text.push(b'\n');
+        text.extend_from_slice(b"y\n");
+        let lines = lines_of(text);
+        assert_eq!(lines[0].1.as_ref().unwrap().len(), LINE_BYTES_MAX - 1);
+        assert_eq!(lines[1], (2, Some(b"y".to_vec())));
+    }
+
+    #[test]
+    fn lines_keep_their_numbers_across_blocks() {
+        let text: Vec<u8> = (1..=60_000).flat_map(|i| format!("line {i}\n").into_bytes()).collect();
+        let lines = lines_of(text);
+        assert_eq!(lines.len(), 60_000);
+        for (number, line) in lines {
+            assert_eq!(line.unwrap(), format!("line {number}").into_bytes());
+        }
+    }
+}
