@@ -150,6 +150,15 @@ impl Document {
             .ok_or_else(|| DocumentError::Malformed("genesis".to_owned()))
     }
 
+    /// The record that the profile began with.
+    ///
+    /// # Errors
+    /// [`DocumentError::Malformed`] where the document is not of the schema.
+    pub fn genesis_record(&self, schema: &RecordSchema) -> Result<Record, DocumentError> {
+        let genesis = [am::ChangeHash::from(self.genesis_hash()?)];
+        Ok(Record::from_canonical(self.reader(schema, Some(&genesis)).members()?))
+    }
+
     /// The record as every replica with these changes reads it.
     ///
     /// # Errors

@@ -1,7 +1,7 @@
 //! The wire rows of sync: NDJSON in both directions, gzip around it.
 //!
 //! `POST /sync/v1/push` takes one [`PushItem`] a line and answers one [`PushAnswer`] a line in the
-//! same order. `GET /sync/v1/pull` answers [`PullLine`]s in the order of
+//! same order and closes with `PushAnswer::End`. `GET /sync/v1/pull` answers [`PullLine`]s in the order of
 //! revisions, closed by one [`PullLine::End`]; a stream without that line was cut off, and what
 //! came before it may be kept. `GET /sync/v1/events` is an SSE stream of [`HeadNotice`]s.
 
@@ -91,17 +91,20 @@ pub enum PushAnswer {
         /// What is wrong, in English, without the record's contents.
         reason: String,
     },
+    /// The last line: what the push did to the order. An answer without it was cut off.
+    End(PushEnd),
 }
 
-impl PushAnswer {
-    /// The id of the item that was answered.
-    #[must_use]
-    pub fn id(&self) -> &str {
-        match self {
-            Self::Accepted { id, .. } | Self::GenesisWanted { id } | Self::Rejected { id, .. } => id,
-            Self::OtherGenesis { profile } => &profile.id,
-        }
-    }
+/// What a push did to the organisation's order of changes. A replica that had everything up to
+/// `head_before` has everything up to `head_rev` now, because all revisions between are its own.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct PushEnd {
+    /// Identity of the relay's history.
+    pub epoch: String,
+    /// The newest revision before the push.
+    pub head_before: u64,
+    /// The newest revision after it.
+    pub head_rev: u64,
 }
 
 /// One profile in a pull: its genesis record where the cursor is below it, and the changes above

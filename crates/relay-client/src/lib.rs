@@ -1,1 +1,174 @@
-//! Placeholder
+//! HTTP client of the relay: who am I, push, pull, events.
+//!
+//! [`RelayClient`] turns answers into rows and failures into [`RelayError`], which says whether
+//! trying again can help. It must not know where rows come from or go to.
+
+mod error;
+mod events;
+mod wire;
+
+use std::time::Duration;
+
+use kartei_protocol::sync::{Cursor, ProfileLine, PullLine, PushAnswer, PushEnd, PushItem, WhoAmI};
+use reqwest::header::{CONTENT_ENCODING, CONTENT_TYPE};
+use reqwest::{Client, RequestBuilder, Response, Url};
+
+pub use error::RelayError;
+pub use events::HeadNotices;
+
+/// A relay that does not even accept a connection in this time is away.
+const CONNECT_TIMEOUT: Duration = Duration::from_secs(10);
+
+/// Silence in the middle of an answer. The relay's event stream speaks every 15 seconds.
+const READ_TIMEOUT: Duration = Duration::from_secs(45);
+
+/// One page of the feed.
+#[derive(Debug)]
+pub struct Page {
+    /// Profiles in the order of their revisions.
+    pub lines: Vec<ProfileLine>,
+    /// Where to go on.
+    pub cursor: Cursor,
+    /// The relay's newest revision.
+    pub head_rev: u64,
+    /// Whether more follows.
+    pub more: bool,
+}
+
+/// Answers to a push.
+#[derive(Debug)]
+pub struct PushAnswers {
+    /// One for each item, in order.
+    pub answers: Vec<PushAnswer>,
+    /// What the push did to the order.
+    pub end: PushEnd,
+}
+
+/// A relay at an address, with a token.
+#[derive(Clone)]
+pub struct RelayClient {
+    http: Client,
+    base: Url,
+    token: String,
+}
+
+impl std::fmt::Debug for RelayClient {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        // The token must never reach a log.
+        f.debug_struct("RelayClient").field("base", &self.base.as_str()).finish_non_exhaustive()
+    }
+}
+
+impl RelayClient {
+    /// A client for the relay at `url`.
+    ///
+    /// # Errors
+    /// [`RelayError::Address`] where it is no `http` or `https` address.
+    pub fn new(url: &str, token: &str) -> Result<Self, RelayError> {
+        let address = |reason: &str| RelayError::Address { url: url.to_owned(), reason: reason.to_owned() };
+        let mut base = Url::parse(url.trim()).map_err(|e| address(&e.to_string()))?;
+        if !matches!(base.scheme(), "http" | "https") {
+            return Err(address("it begins with http:// or https://"));
+        }
+        if !base.path().ends_with('/') {
+            base.set_path(&format!("{}/", base.path()));
+        }
+        // Another part of the program may have installed it already; either way there is one.
+        let _ = rustls::crypto::ring::default_provider().install_default();
+        let http = Client::builder()
+            .connect_timeout(CONNECT_TIMEOUT)
+            .read_timeout(READ_TIMEOUT)
+            .user_agent(concat!("kartei/", env!("CARGO_PKG_VERSION")))
+            .build()
+            .map_err(|e| RelayError::from_http(&e))?;
+        Ok(Self { http, base, token: token.to_owned() })
+    }
+
+    fn url(&self, path: &str) -> Result<Url, RelayError> {
+        self.base.join(path).map_err(|e| RelayError::Address {
+            url: self.base.to_string(),
+            reason: e.to_string(),
+        })
+    }
+
+    async fn send(&self, request: RequestBuilder) -> Result<Response, RelayError> {
+        let sent = request.bearer_auth(&self.token).send().await;
+        let response = sent.map_err(|e| RelayError::from_http(&e))?;
+        if response.status().is_success() {
+            return Ok(response);
+        }
+        Err(RelayError::from_answer(response).await)
+    }
+
+    /// Who the token belongs to.
+    ///
+    /// # Errors
+    /// [`RelayError`].
+    pub async fn who_am_i(&self) -> Result<WhoAmI, RelayError> {
+        let response = self.send(self.http.get(self.url("sync/v1/whoami")?)).await?;
+        let body = response.bytes().await.map_err(|e| RelayError::from_http(&e))?;
+        serde_json::from_slice(&body).map_err(|e| RelayError::Incompatible(format!("whoami: {e}")))
+    }
+
+    /// Sends items; the answers are in their order.
+    ///
+    /// # Errors
+    /// [`RelayError`]; the relay may have taken the items all the same. Sending them again then
+    /// changes nothing.
+    pub async fn push(&self, items: &[PushItem]) -> Result<PushAnswers, RelayError> {
+        let body = wire::pack(items)?;
+        let request = self
+            .http
+            .post(self.url("sync/v1/push")?)
+            .header(CONTENT_TYPE, "application/x-ndjson")
+            .header(CONTENT_ENCODING, "gzip")
+            .body(body);
+        let response = self.send(request).await?;
+        let body = response.bytes().await.map_err(|e| RelayError::from_http(&e))?;
+        let mut answers: Vec<PushAnswer> = wire::unpack(&body)?;
+        match answers.pop() {
+            Some(PushAnswer::End(end)) if answers.len() == items.len() => Ok(PushAnswers { answers, end }),
+            Some(PushAnswer::End(_)) => {
+                Err(RelayError::Incompatible("push: not one answer for each item".to_owned()))
+            }
+            _ => Err(RelayError::CutOff),
+        }
+    }
+
+    /// Gets a page of the feed above `cursor`, or from its start.
+    ///
+    /// # Errors
+    /// [`RelayError::OtherHistory`] where the cursor belongs to a history that the relay no longer
+    /// has, or another failure.
+    pub async fn pull(&self, cursor: Option<&Cursor>) -> Result<Page, RelayError> {
+        let mut url = self.url("sync/v1/pull")?;
+        if let Some(cursor) = cursor {
+            url.query_pairs_mut().append_pair("cursor", &cursor.to_string());
+        }
+        let response = self.send(self.http.get(url)).await?;
+        let body = response.bytes().await.map_err(|e| RelayError::from_http(&e))?;
+        let mut rows: Vec<PullLine> = wire::unpack(&body)?;
+        let Some(PullLine::End { cursor, head_rev, more }) = rows.pop() else {
+            return Err(RelayError::CutOff);
+        };
+        let mut lines = Vec::with_capacity(rows.len());
+        for row in rows {
+            match row {
+                PullLine::Profile(line) => lines.push(line),
+                PullLine::End { .. } => {
+                    return Err(RelayError::Incompatible("pull: two ends".to_owned()));
+                }
+            }
+        }
+        Ok(Page { lines, cursor, head_rev, more })
+    }
+
+    /// Follows the relay's newest revision until the connection ends.
+    ///
+    /// # Errors
+    /// [`RelayError`].
+    pub async fn events(&self) -> Result<HeadNotices, RelayError> {
+        let response = self.send(self.http.get(self.url("sync/v1/events")?)).await?;
+        Ok(HeadNotices::new(response))
+    }
+}

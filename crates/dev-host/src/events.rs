@@ -1,0 +1,51 @@
+//! The host's events as a stream of server-sent events.
+
+use std::convert::Infallible;
+use std::sync::Arc;
+
+use axum::extract::State;
+use axum::response::sse::{Event, KeepAlive, Sse};
+use futures_util::Stream;
+use kartei_app::App;
+use kartei_protocol::events::HostEvent;
+use tokio::sync::broadcast;
+use tokio_stream::wrappers::BroadcastStream;
+use tokio_stream::wrappers::errors::BroadcastStreamRecvError;
+use tokio_stream::{StreamExt, once};
+
+use crate::routes::Shared;
+
+/// Events that wait for one slow browser at most. Imports make ten a second: this is minutes.
+const WAITING_MAX: usize = 4096;
+
+/// Hands each event to every open stream, as JSON.
+#[derive(Clone)]
+pub(crate) struct Events(broadcast::Sender<Arc<str>>);
+
+impl Events {
+    /// Follows the host from now on.
+    pub(crate) fn subscribe(app: &App) -> Self {
+        let (sender, _) = broadcast::channel(WAITING_MAX);
+        let events = Self(sender.clone());
+        app.subscribe(move |event: &HostEvent| match serde_json::to_string(event) {
+            // Without an open stream nobody needs the event: a page asks for the state at first.
+            Ok(text) => drop(sender.send(text.into())),
+            Err(error) => tracing::error!(%error, "an event is no JSON"),
+        });
+        events
+    }
+}
+
+/// `GET /ipc-events`. A browser that fell too far behind is cut off; it reconnects and asks anew.
+pub(crate) async fn stream(
+    State(shared): State<Shared>,
+) -> Sse<impl Stream<Item = Result<Event, Infallible>>> {
+    let events = BroadcastStream::new(shared.events.0.subscribe());
+    let until_lagging = events
+        .take_while(|event| !matches!(event, Err(BroadcastStreamRecvError::Lagged(_))))
+        .filter_map(Result::ok)
+        .map(|text| Ok(Event::default().data(&*text)));
+    // A first byte at once: the browser calls the stream open only then.
+    let opened = once(Ok(Event::default().comment("open")));
+    Sse::new(opened.chain(until_lagging)).keep_alive(KeepAlive::default())
+}

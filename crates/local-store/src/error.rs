@@ -1,0 +1,77 @@
+//! What can go wrong in a store, by what a person can do about it.
+
+use kartei_profile::{DocumentError, EditError, Violation};
+use rusqlite::ErrorCode;
+
+use crate::filter::FilterError;
+
+/// A failure of the store. Whatever was asked for has not happened, then, not in part either.
+#[derive(Debug, thiserror::Error)]
+pub enum StoreError {
+    /// No room on the disk.
+    #[error("there is no room left on the disk for the data folder")]
+    DiskFull,
+    /// Another program holds the database.
+    #[error("another program holds the data folder's database")]
+    Locked,
+    /// Written by a newer version.
+    #[error("the data folder has format {found}, this program knows formats up to {known}")]
+    TooNew {
+        /// The database's format.
+        found: i64,
+        /// The newest that this program knows.
+        known: i64,
+    },
+    /// Not a database, or a damaged one.
+    #[error("the data folder's database is damaged: {0}")]
+    Damaged(String),
+    /// The folder or file cannot be opened.
+    #[error("the data folder cannot be opened: {0}")]
+    Open(String),
+    /// No such profile.
+    #[error("there is no profile `{0}` here")]
+    NotFound(String),
+    /// The filter does not parse.
+    #[error(transparent)]
+    Filter(#[from] FilterError),
+    /// The edit cannot be made.
+    #[error(transparent)]
+    Edit(EditError),
+    /// Any other failure of SQLite.
+    #[error("the data folder's database failed: {0}")]
+    Sqlite(String),
+}
+
+impl From<rusqlite::Error> for StoreError {
+    fn from(error: rusqlite::Error) -> Self {
+        match error.sqlite_error_code() {
+            Some(ErrorCode::DiskFull) => Self::DiskFull,
+            Some(ErrorCode::DatabaseBusy | ErrorCode::DatabaseLocked) => Self::Locked,
+            Some(ErrorCode::NotADatabase | ErrorCode::DatabaseCorrupt) => Self::Damaged(error.to_string()),
+            Some(ErrorCode::CannotOpen | ErrorCode::ReadOnly | ErrorCode::PermissionDenied) => {
+                Self::Open(error.to_string())
+            }
+            _ => Self::Sqlite(error.to_string()),
+        }
+    }
+}
+
+impl From<DocumentError> for StoreError {
+    fn from(error: DocumentError) -> Self {
+        Self::Damaged(error.to_string())
+    }
+}
+
+impl From<EditError> for StoreError {
+    fn from(error: EditError) -> Self {
+        match error {
+            EditError::Document(error) => error.into(),
+            other => Self::Edit(other),
+        }
+    }
+}
+
+/// A stored record that cannot be read is damage, whatever the violation says.
+pub(crate) fn damaged(id: &str, violation: &Violation) -> StoreError {
+    StoreError::Damaged(format!("record of `{id}`: {violation}"))
+}

@@ -1,0 +1,168 @@
+//! Settings of the data folder, and the actor of this run of the program.
+
+use kartei_profile::Actor;
+use kartei_protocol::sync::Cursor;
+use rusqlite::{OptionalExtension, Transaction, params};
+
+use crate::error::StoreError;
+use crate::store::Store;
+
+/// Who edits here, for as long as this program runs.
+#[derive(Debug, Clone)]
+pub struct Session {
+    /// The actor of this run.
+    pub actor: Actor,
+    /// The person, as shown to others.
+    pub author: Option<String>,
+}
+
+/// What the store knows about its relay.
+#[derive(Clone, Default, PartialEq, Eq)]
+pub struct SyncSettings {
+    /// The relay's address.
+    pub relay: Option<String>,
+    /// The device's token.
+    pub token: Option<String>,
+    /// The organisation's name at the relay.
+    pub organisation: Option<String>,
+    /// The person's name at the relay.
+    pub author: Option<String>,
+    /// How far this replica has come.
+    pub cursor: Option<Cursor>,
+    /// Milliseconds since 1970 at the end of the last complete exchange.
+    pub synced_at: Option<i64>,
+}
+
+impl std::fmt::Debug for SyncSettings {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        // The token must never reach a log.
+        f.debug_struct("SyncSettings")
+            .field("relay", &self.relay)
+            .field("cursor", &self.cursor)
+            .finish_non_exhaustive()
+    }
+}
+
+const RELAY: &str = "relay";
+const TOKEN: &str = "token";
+const ORGANISATION: &str = "organisation";
+const AUTHOR: &str = "author";
+const CURSOR: &str = "cursor";
+const SYNCED_AT: &str = "synced_at";
+
+fn get(db: &Transaction<'_>, key: &str) -> Result<Option<String>, StoreError> {
+    Ok(db
+        .prepare_cached("SELECT value FROM settings WHERE key = ?1")?
+        .query_row([key], |row| row.get(0))
+        .optional()?)
+}
+
+fn put(db: &Transaction<'_>, key: &str, value: Option<&str>) -> Result<(), StoreError> {
+    match value {
+        Some(value) => db
+            .prepare_cached("INSERT OR REPLACE INTO settings (key, value) VALUES (?1, ?2)")?
+            .execute(params![key, value])?,
+        None => db.prepare_cached("DELETE FROM settings WHERE key = ?1")?.execute([key])?,
+    };
+    Ok(())
+}
+
+pub(crate) fn put_cursor(db: &Transaction<'_>, cursor: &Cursor) -> Result<(), StoreError> {
+    put(db, CURSOR, Some(&cursor.to_string()))
+}
+
+pub(crate) fn get_cursor(db: &Transaction<'_>) -> Result<Option<Cursor>, StoreError> {
+    // A cursor that cannot be read is as good as none: pulling again repeats nothing visible.
+    Ok(get(db, CURSOR)?.and_then(|text| text.parse().ok()))
+}
+
+impl Store {
+    /// Starts a session: remembers its actor as one of this data folder's own.
+    ///
+    /// # Errors
+    /// [`StoreError`].
+    pub fn start_session(&self, actor: Actor, author: Option<String>) -> Result<Session, StoreError> {
+        self.write(|db| {
+            db.execute("INSERT OR IGNORE INTO own_actors (actor) VALUES (?1)", [actor.bytes()])?;
+            Ok(())
+        })?;
+        Ok(Session { actor, author })
+    }
+
+    /// What is known about the relay.
+    ///
+    /// # Errors
+    /// [`StoreError`].
+    pub fn sync_settings(&self) -> Result<SyncSettings, StoreError> {
+        self.read(|db| {
+            Ok(SyncSettings {
+                relay: get(db, RELAY)?,
+                token: get(db, TOKEN)?,
+                organisation: get(db, ORGANISATION)?,
+                author: get(db, AUTHOR)?,
+                cursor: get_cursor(db)?,
+                synced_at: get(db, SYNCED_AT)?.and_then(|text| text.parse().ok()),
+            })
+        })
+    }
+
+    /// Connects to a relay. Another relay, or another history of the same one, knows nothing of
+    /// what this replica sent before: the cursor is dropped and everything is offered again.
+    ///
+    /// # Errors
+    /// [`StoreError`].
+    pub fn sign_in(
+        &self,
+        relay: &str,
+        token: &str,
+        organisation: &str,
+        author: &str,
+        epoch: &str,
+    ) -> Result<(), StoreError> {
+        self.write(|db| {
+            put(db, RELAY, Some(relay))?;
+            put(db, TOKEN, Some(token))?;
+            put(db, ORGANISATION, Some(organisation))?;
+            put(db, AUTHOR, Some(author))?;
+            let same_history = get_cursor(db)?.is_some_and(|cursor| cursor.epoch == epoch);
+            if same_history { Ok(()) } else { start_over(db) }
+        })
+    }
+
+    /// Forgets the token. Profiles, outbox and cursor stay.
+    ///
+    /// # Errors
+    /// [`StoreError`].
+    pub fn sign_out(&self) -> Result<(), StoreError> {
+        self.write(|db| {
+            put(db, TOKEN, None)?;
+            put(db, RELAY, None)?;
+            put(db, ORGANISATION, None)
+        })
+    }
+
+    /// The relay began another history: reconcile instead of believing numbers given twice. What
+    /// the relay has is read again from the start, and all that is here is offered again; both
+    /// change nothing where the sides agree.
+    ///
+    /// # Errors
+    /// [`StoreError`].
+    pub fn start_over(&self) -> Result<(), StoreError> {
+        self.write(start_over)
+    }
+
+    /// Notes the end of a complete exchange.
+    ///
+    /// # Errors
+    /// [`StoreError`].
+    pub fn set_synced_at(&self, millis: i64) -> Result<(), StoreError> {
+        self.write(|db| put(db, SYNCED_AT, Some(&millis.to_string())))
+    }
+}
+
+fn start_over(db: &Transaction<'_>) -> Result<(), StoreError> {
+    put(db, CURSOR, None)?;
+    db.execute("INSERT OR IGNORE INTO outbox (profile) SELECT pk FROM profiles", [])?;
+    db.execute("UPDATE profiles SET accepted = 0, rev = NULL WHERE accepted = 1", [])?;
+    Ok(())
+}

@@ -1,0 +1,100 @@
+//! What can go wrong between a replica and its relay.
+
+use std::error::Error as _;
+
+use kartei_protocol::problem::ProblemCode;
+use kartei_protocol::sync::ProblemDocument;
+use reqwest::{Response, StatusCode};
+
+/// Bytes of an error answer that are read at most.
+const ERROR_BODY_MAX: usize = 64 * 1024;
+
+/// A failed request.
+#[derive(Debug, thiserror::Error)]
+pub enum RelayError {
+    /// The address is none.
+    #[error("`{url}` is no address of a relay: {reason}")]
+    Address {
+        /// As given.
+        url: String,
+        /// Why.
+        reason: String,
+    },
+    /// No connection, or it broke.
+    #[error("the relay cannot be reached: {0}")]
+    Unreachable(String),
+    /// The answer ended before its last line.
+    #[error("the relay's answer was cut off")]
+    CutOff,
+    /// The token is missing, unknown or revoked.
+    #[error("the relay does not accept the token; ask your administrator for a new one")]
+    Unauthorized,
+    /// The token's role does not allow it.
+    #[error("the relay does not allow this: {0}")]
+    Forbidden(String),
+    /// The cursor belongs to another history.
+    #[error("the relay began another history")]
+    OtherHistory,
+    /// The relay failed, or asks to come back later.
+    #[error("the relay failed with status {status}")]
+    Failed {
+        /// The HTTP status.
+        status: u16,
+    },
+    /// The relay refused the request, and would again.
+    #[error("the relay refused the request with status {status}: {detail}")]
+    Refused {
+        /// The HTTP status.
+        status: u16,
+        /// The closed code, where the relay gave one.
+        code: Option<ProblemCode>,
+        /// What the relay says.
+        detail: String,
+    },
+    /// An answer that this version does not understand.
+    #[error("the relay's answer is not understood, perhaps it is of another version: {0}")]
+    Incompatible(String),
+}
+
+impl RelayError {
+    /// Whether the same request may succeed later.
+    #[must_use]
+    pub fn is_transient(&self) -> bool {
+        matches!(self, Self::Unreachable(_) | Self::CutOff | Self::Failed { .. })
+    }
+
+    pub(crate) fn from_http(error: &reqwest::Error) -> Self {
+        // The innermost cause is the one that says something ("connection refused"); the outer
+        // ones repeat the address.
+        let mut cause: &dyn std::error::Error = error;
+        while let Some(inner) = cause.source() {
+            cause = inner;
+        }
+        Self::Unreachable(cause.to_string())
+    }
+
+    pub(crate) async fn from_answer(mut response: Response) -> Self {
+        let status = response.status();
+        let mut body = Vec::new();
+        while let Ok(Some(chunk)) = response.chunk().await {
+            body.extend_from_slice(&chunk);
+            if body.len() > ERROR_BODY_MAX {
+                break;
+            }
+        }
+        let document: Option<ProblemDocument> = serde_json::from_slice(&body).ok();
+        let code = document.as_ref().map(|document| document.code);
+        let detail = document.and_then(|document| document.detail);
+        let detail = detail.unwrap_or_else(|| status.canonical_reason().unwrap_or_default().to_owned());
+        match status {
+            StatusCode::UNAUTHORIZED => Self::Unauthorized,
+            StatusCode::FORBIDDEN => Self::Forbidden(detail),
+            StatusCode::GONE => Self::OtherHistory,
+            StatusCode::TOO_MANY_REQUESTS | StatusCode::REQUEST_TIMEOUT => {
+                Self::Failed { status: status.as_u16() }
+            }
+            status if status.is_server_error() => Self::Failed { status: status.as_u16() },
+            status => Self::Refused { status: status.as_u16(), code, detail },
+        }
+    }
+}

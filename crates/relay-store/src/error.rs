@@ -1,0 +1,45 @@
+//! Failures of the relay's storage.
+
+/// A failure; nothing was changed then.
+#[derive(Debug, thiserror::Error)]
+pub enum RelayStoreError {
+    /// SQLite failed.
+    #[error("the relay's database failed")]
+    Sqlite(#[from] rusqlite::Error),
+    /// The folder or file cannot be opened.
+    #[error("the relay's data folder `{path}` cannot be opened: {reason}")]
+    Open {
+        /// The path.
+        path: String,
+        /// Why.
+        reason: String,
+    },
+    /// Written by a newer version.
+    #[error("the relay's database has format {found}, this program knows formats up to {known}")]
+    TooNew {
+        /// The database's format.
+        found: i64,
+        /// The newest that this program knows.
+        known: i64,
+    },
+    /// A stored document cannot be read.
+    #[error("the stored profile `{id}` cannot be read: {reason}")]
+    Damaged {
+        /// The record's id.
+        id: String,
+        /// Why.
+        reason: String,
+    },
+    /// There is one with this name already.
+    #[error("there is an organisation `{0}` already")]
+    OrganisationExists(String),
+    /// There is none with this name.
+    #[error("there is no organisation `{0}`")]
+    OrganisationMissing(String),
+    /// The operating system gave no random bytes.
+    #[error("the operating system gave no random bytes: {0}")]
+    Random(String),
+    /// The cursor belongs to another history of the relay.
+    #[error("the cursor belongs to another history of this relay")]
+    OtherEpoch,
+}

@@ -1,0 +1,39 @@
+//! Routes, one module a resource.
+
+mod health;
+mod sync;
+
+use std::sync::Arc;
+
+use axum::Router;
+use axum::extract::DefaultBodyLimit;
+use axum::http::StatusCode;
+use axum::routing::{get, post};
+use kartei_protocol::problem::ProblemCode;
+use kartei_protocol::sync::PUSH_BYTES_MAX;
+use tower_http::trace::TraceLayer;
+
+use crate::problem::Failure;
+use crate::serve::Relay;
+
+pub(crate) fn router(relay: Arc<Relay>) -> Router {
+    Router::new()
+        .route("/healthz", get(health::healthz))
+        .route("/sync/v1/whoami", get(sync::whoami))
+        .route("/sync/v1/push", post(sync::push).layer(DefaultBodyLimit::max(PUSH_BYTES_MAX)))
+        .route("/sync/v1/pull", get(sync::pull))
+        .route("/sync/v1/events", get(sync::events))
+        .fallback(async || {
+            Failure::new(StatusCode::NOT_FOUND, ProblemCode::NotFound, "there is no such route")
+        })
+        .method_not_allowed_fallback(async || {
+            Failure::new(
+                StatusCode::METHOD_NOT_ALLOWED,
+                ProblemCode::InvalidRequest,
+                "the route does not know this method",
+            )
+        })
+        // Method, path, status and time; never headers or bodies.
+        .layer(TraceLayer::new_for_http())
+        .with_state(relay)
+}

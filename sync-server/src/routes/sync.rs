@@ -1,0 +1,126 @@
+//! Sync with replicas: see `kartei_protocol::sync` for the rows.
+
+use std::convert::Infallible;
+use std::sync::Arc;
+use std::time::Duration;
+
+use axum::Json;
+use axum::body::Bytes;
+use axum::extract::{Query, State};
+use axum::http::{HeaderMap, StatusCode};
+use axum::response::sse::{Event, KeepAlive, Sse};
+use axum::response::Response;
+use futures_util::Stream;
+use futures_util::stream;
+use kartei_protocol::problem::ProblemCode;
+use kartei_protocol::sync::{
+    Cursor, HeadNotice, PULL_ROWS_MAX, PUSH_BYTES_MAX, PUSH_ITEMS_MAX, PullLine, PushAnswer,
+    PushItem, WhoAmI,
+};
+use serde::Deserialize;
+
+use crate::auth::Caller;
+use crate::body::{Lines, read_lines};
+use crate::problem::Failure;
+use crate::serve::Relay;
+
+/// Bytes of records and changes in one answer before compression: what a replica applies in one
+/// transaction, within some hundred milliseconds.
+const PULL_BYTES_MAX: usize = 8 * 1024 * 1024;
+
+/// A silent connection is cut by proxies after a minute or so.
+const KEEP_ALIVE: Duration = Duration::from_secs(15);
+
+pub(crate) async fn whoami(Caller(access): Caller) -> Json<WhoAmI> {
+    Json(WhoAmI {
+        organisation: access.organisation,
+        name: access.name,
+        role: access.role.to_string(),
+        epoch: access.epoch,
+    })
+}
+
+pub(crate) async fn push(
+    State(relay): State<Arc<Relay>>,
+    Caller(access): Caller,
+    headers: HeaderMap,
+    body: Bytes,
+) -> Result<Response, Failure> {
+    if !access.role.may_write() {
+        return Err(Failure::new(
+            StatusCode::FORBIDDEN,
+            ProblemCode::Forbidden,
+            "this token may read but not write",
+        ));
+    }
+    let org = access.org;
+    let items = tokio::task::spawn_blocking(move || {
+        read_lines::<PushItem>(&headers, &body, PUSH_ITEMS_MAX, PUSH_BYTES_MAX)
+    })
+    .await
+    .map_err(|e| Failure::internal(&e))??;
+    let pushed = relay.store(move |store| store.push(org, &items)).await?;
+    if pushed.end.head_rev > pushed.end.head_before {
+        relay.announce(org, pushed.end.head_rev);
+    }
+    let mut lines = Lines::new();
+    for answer in &pushed.answers {
+        lines.push(answer)?;
+    }
+    lines.push(&PushAnswer::End(pushed.end))?;
+    lines.into_response()
+}
+
+#[derive(Deserialize)]
+pub(crate) struct PullQuery {
+    cursor: Option<Cursor>,
+    limit: Option<usize>,
+}
+
+pub(crate) async fn pull(
+    State(relay): State<Arc<Relay>>,
+    Caller(access): Caller,
+    query: Result<Query<PullQuery>, axum::extract::rejection::QueryRejection>,
+) -> Result<Response, Failure> {
+    let Query(query) = query.map_err(|e| {
+        Failure::new(StatusCode::BAD_REQUEST, ProblemCode::InvalidRequest, e.body_text())
+    })?;
+    let rows_max = query.limit.unwrap_or(PULL_ROWS_MAX).clamp(1, PULL_ROWS_MAX);
+    let page = relay
+        .store(move |store| store.feed(access.org, query.cursor.as_ref(), rows_max, PULL_BYTES_MAX))
+        .await?;
+    let answer = tokio::task::spawn_blocking(move || {
+        let mut lines = Lines::new();
+        for line in page.lines {
+            lines.push(&PullLine::Profile(line))?;
+        }
+        lines.push(&PullLine::End { cursor: page.cursor, head_rev: page.head_rev, more: page.more })?;
+        lines.into_response()
+    });
+    answer.await.map_err(|e| Failure::internal(&e))?
+}
+
+pub(crate) async fn events(
+    State(relay): State<Arc<Relay>>,
+    Caller(access): Caller,
+) -> Result<Sse<impl Stream<Item = Result<Event, Infallible>>>, Failure> {
+    let head_rev = relay.store(move |store| store.head_rev(access.org)).await?;
+    let mut heads = relay.follow(access.org, head_rev);
+    // The first notice goes out at once: what happened before this connection is told too.
+    heads.mark_changed();
+    let stopping = relay.stopping();
+    let notices = stream::unfold((heads, stopping), |(mut heads, mut stopping)| async {
+        tokio::select! {
+            changed = heads.changed() => changed.ok()?,
+            _ = stopping.wait_for(|stopping| *stopping) => return None,
+        }
+        let notice = HeadNotice { head_rev: *heads.borrow_and_update() };
+        let event = Event::default()
+            .event("head")
+            .id(notice.head_rev.to_string())
+            .json_data(notice)
+            .unwrap_or_default();
+        Some((Ok(event), (heads, stopping)))
+    });
+    Ok(Sse::new(notices).keep_alive(KeepAlive::new().interval(KEEP_ALIVE)))
+}
