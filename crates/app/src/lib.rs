@@ -1,1 +1,20 @@
-//! Placeholder
+//! The use cases of a replica, behind every front end: window, command line, browser bridge.
+//!
+//! [`App`] is one data folder at work. It implements the declared command list, tells listeners
+//! what happens, runs imports one after another on a thread of its own, and syncs on another. It
+//! must not know windows, terminals or HTTP servers.
+
+mod app;
+mod clock;
+mod folder;
+mod hub;
+mod import;
+mod problem;
+mod queue;
+mod report;
+mod sync;
+mod views;
+
+pub use app::{App, AppOptions};
+pub use folder::default_data_dir;
+pub use import::Progress;

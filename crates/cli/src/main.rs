@@ -1,1 +1,145 @@
-fn main() {}
+//! `kartei`: the use cases of a replica without a window.
+//!
+//! Exit codes: 0 done, 3 done in part (some lines rejected), 2 wrong usage, 1 failed.
+
+mod args;
+mod edits;
+mod import;
+mod output;
+mod show;
+mod watch;
+
+use std::fs::File;
+use std::io::{BufWriter, Write};
+use std::path::Path;
+use std::process::ExitCode;
+use std::sync::Arc;
+use std::time::Duration;
+
+use clap::Parser;
+use kartei_app::{App, AppOptions, default_data_dir};
+use kartei_protocol::commands::Commands;
+use kartei_protocol::desktop::{
+    EditProfile, Empty, ListProfiles, ProfileId, ResolveConflict, SignIn, SyncStatus,
+};
+use kartei_protocol::problem::{Problem, ProblemCode};
+use tracing_subscriber::EnvFilter;
+
+use crate::args::{Cli, Command};
+use crate::output::Output;
+
+/// How a command ended.
+enum Done {
+    /// Everything was done.
+    Whole,
+    /// Some lines were rejected.
+    InPart,
+    /// It failed after its output was printed.
+    Failed,
+}
+
+fn main() -> ExitCode {
+    // `Cli::parse` prints usage errors and exits with 2.
+    let cli = Cli::parse();
+    tracing_subscriber::fmt()
+        .with_env_filter(EnvFilter::try_from_default_env().unwrap_or_else(|_| EnvFilter::new("off")))
+        .with_writer(std::io::stderr)
+        .init();
+    let output = Output::new(cli.json);
+    match run(cli, &output) {
+        Ok(Done::Whole) => ExitCode::SUCCESS,
+        Ok(Done::InPart) => ExitCode::from(3),
+        Ok(Done::Failed) => ExitCode::FAILURE,
+        Err(problem) => {
+            output.problem(&problem);
+            let code = if problem.code == ProblemCode::InvalidRequest { 2 } else { 1 };
+            ExitCode::from(code)
+        }
+    }
+}
+
+fn run(cli: Cli, output: &Output) -> Result<Done, Problem> {
+    let app = App::open(AppOptions {
+        data_dir: cli.data.unwrap_or_else(default_data_dir),
+        author: None,
+        busy_timeout: cli.busy_timeout_ms.map(Duration::from_millis),
+    })?;
+    let done = command(&app, cli.command, output);
+    app.shutdown();
+    done
+}
+
+fn command(app: &Arc<App>, command: Command, output: &Output) -> Result<Done, Problem> {
+    match command {
+        Command::Import { files } => return import::run(app, &files, output),
+        Command::List { filter, limit } => {
+            let filter = filter.unwrap_or_default();
+            list(app, ListProfiles { filter, limit, ..ListProfiles::default() }, output)?;
+        }
+        Command::Search { words, limit } => {
+            let search = words.join(" ");
+            list(app, ListProfiles { search, limit, ..ListProfiles::default() }, output)?;
+        }
+        Command::Show { id, history } => {
+            let profile = app.get_profile(ProfileId { id: id.clone() })?;
+            let history = history.then(|| app.profile_history(ProfileId { id })).transpose()?;
+            show::profile(output, &profile, history.as_ref())?;
+        }
+        Command::Edit { id, changes } => {
+            let edits = edits::from_args(&changes)?;
+            let profile = app.edit_profile(EditProfile { id, edits })?;
+            show::profile(output, &profile, None)?;
+        }
+        Command::Resolve { id, pointer, key } => {
+            let profile = app.resolve_conflict(ResolveConflict { id, pointer, key })?;
+            show::profile(output, &profile, None)?;
+        }
+        Command::Export { out } => export(app, out.as_deref(), output)?,
+        Command::Login { url, token } => {
+            let status = app.sign_in(SignIn { url, token })?;
+            show_status(output, &status)?;
+        }
+        Command::Logout => show_status(output, &app.sign_out(Empty {})?)?,
+        Command::Sync { watch: false } => show_status(output, &app.sync_once()?)?,
+        Command::Sync { watch: true } => watch::run(app, output)?,
+        Command::Status => show_status(output, &app.sync_status(Empty {})?)?,
+    }
+    Ok(Done::Whole)
+}
+
+fn list(app: &App, request: ListProfiles, output: &Output) -> Result<(), Problem> {
+    let page = app.list_profiles(request)?;
+    if output.json() {
+        return output.value(&page);
+    }
+    show::page(output, &page)
+}
+
+fn show_status(output: &Output, status: &SyncStatus) -> Result<(), Problem> {
+    if output.json() { output.value(status) } else { output.lines(&[show::status(status)]) }
+}
+
+fn export(app: &App, out: Option<&Path>, output: &Output) -> Result<(), Problem> {
+    let Some(path) = out else {
+        let mut stdout = BufWriter::new(std::io::stdout().lock());
+        app.export(&mut stdout)?;
+        return stdout.flush().map_err(|e| cannot_write("standard output", &e));
+    };
+    let shown = path.display().to_string();
+    // Beside the target and renamed at the end: a cut-off export is never taken for a whole one.
+    let mut partial = path.as_os_str().to_owned();
+    partial.push(".partial");
+    let mut file = BufWriter::new(File::create(&partial).map_err(|e| cannot_write(&shown, &e))?);
+    let count = app.export(&mut file)?;
+    file.flush().map_err(|e| cannot_write(&shown, &e))?;
+    drop(file);
+    std::fs::rename(&partial, path).map_err(|e| cannot_write(&shown, &e))?;
+    if output.json() {
+        return output.value(&serde_json::json!({ "profiles": count, "file": shown }));
+    }
+    output.lines(&[format!("Exported {count} profiles to {shown}.")])
+}
+
+fn cannot_write(what: &str, error: &std::io::Error) -> Problem {
+    Problem::new(ProblemCode::FileUnreadable, format!("{what} cannot be written: {error}")).about(what)
+}

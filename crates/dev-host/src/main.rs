@@ -46,10 +46,11 @@ fn main() -> Result<()> {
         bail!("{} holds no built UI; run `cargo xtask ui`", arguments.ui.display());
     }
     let data_dir = arguments.data.unwrap_or_else(kartei_app::default_data_dir);
-    let app = App::open(AppOptions { data_dir, author: None })?;
+    let app = App::open(AppOptions { data_dir, ..AppOptions::default() })?;
     app.start_sync();
     // The host's own calls block and own their threads; this runtime only serves HTTP.
-    let runtime = tokio::runtime::Builder::new_multi_thread().worker_threads(2).enable_all().build()?;
+    let runtime =
+        tokio::runtime::Builder::new_multi_thread().worker_threads(2).enable_all().build()?;
     let served = runtime.block_on(serve(Arc::clone(&app), arguments.ui, arguments.listen));
     runtime.shutdown_background();
     app.shutdown();

@@ -31,6 +31,10 @@ pub struct SyncSettings {
     pub cursor: Option<Cursor>,
     /// Milliseconds since 1970 at the end of the last complete exchange.
     pub synced_at: Option<i64>,
+    /// Since when the relay cannot be reached, in milliseconds since 1970.
+    pub offline_since: Option<i64>,
+    /// What keeps sync from going on, as its caller wrote it down.
+    pub problem: Option<String>,
 }
 
 impl std::fmt::Debug for SyncSettings {
@@ -49,6 +53,8 @@ const ORGANISATION: &str = "organisation";
 const AUTHOR: &str = "author";
 const CURSOR: &str = "cursor";
 const SYNCED_AT: &str = "synced_at";
+const OFFLINE_SINCE: &str = "offline_since";
+const PROBLEM: &str = "problem";
 
 fn get(db: &Transaction<'_>, key: &str) -> Result<Option<String>, StoreError> {
     Ok(db
@@ -102,6 +108,8 @@ impl Store {
                 author: get(db, AUTHOR)?,
                 cursor: get_cursor(db)?,
                 synced_at: get(db, SYNCED_AT)?.and_then(|text| text.parse().ok()),
+                offline_since: get(db, OFFLINE_SINCE)?.and_then(|text| text.parse().ok()),
+                problem: get(db, PROBLEM)?,
             })
         })
     }
@@ -124,6 +132,8 @@ impl Store {
             put(db, TOKEN, Some(token))?;
             put(db, ORGANISATION, Some(organisation))?;
             put(db, AUTHOR, Some(author))?;
+            put(db, OFFLINE_SINCE, None)?;
+            put(db, PROBLEM, None)?;
             let same_history = get_cursor(db)?.is_some_and(|cursor| cursor.epoch == epoch);
             if same_history { Ok(()) } else { start_over(db) }
         })
@@ -137,6 +147,8 @@ impl Store {
         self.write(|db| {
             put(db, TOKEN, None)?;
             put(db, RELAY, None)?;
+            put(db, OFFLINE_SINCE, None)?;
+            put(db, PROBLEM, None)?;
             put(db, ORGANISATION, None)
         })
     }
@@ -155,8 +167,36 @@ impl Store {
     ///
     /// # Errors
     /// [`StoreError`].
-    pub fn set_synced_at(&self, millis: i64) -> Result<(), StoreError> {
-        self.write(|db| put(db, SYNCED_AT, Some(&millis.to_string())))
+    pub fn note_synced(&self, now: i64) -> Result<(), StoreError> {
+        self.write(|db| {
+            put(db, SYNCED_AT, Some(&now.to_string()))?;
+            put(db, OFFLINE_SINCE, None)?;
+            put(db, PROBLEM, None)
+        })
+    }
+
+    /// Notes that the relay cannot be reached; the first such moment stays.
+    ///
+    /// # Errors
+    /// [`StoreError`].
+    pub fn note_offline(&self, now: i64) -> Result<(), StoreError> {
+        self.write(|db| {
+            if get(db, OFFLINE_SINCE)?.is_none() {
+                put(db, OFFLINE_SINCE, Some(&now.to_string()))?;
+            }
+            put(db, PROBLEM, None)
+        })
+    }
+
+    /// Notes what keeps sync from going on.
+    ///
+    /// # Errors
+    /// [`StoreError`].
+    pub fn note_problem(&self, problem: &str) -> Result<(), StoreError> {
+        self.write(|db| {
+            put(db, OFFLINE_SINCE, None)?;
+            put(db, PROBLEM, Some(problem))
+        })
     }
 }
 

@@ -430,6 +430,8 @@ impl std::fmt::Debug for SignIn {
 pub enum SyncState {
     /// No relay is configured: everything stays here.
     Local,
+    /// Changes wait here, and no exchange is running (the headless client between two syncs).
+    Waiting,
     /// Exchanging changes.
     Syncing,
     /// Everything that is here is there and the other way round, as of `synced_at`.

@@ -1,7 +1,5 @@
 //! What can go wrong between a replica and its relay.
 
-use std::error::Error as _;
-
 use kartei_protocol::problem::ProblemCode;
 use kartei_protocol::sync::ProblemDocument;
 use reqwest::{Response, StatusCode};

@@ -123,7 +123,13 @@ impl Engine {
     pub fn handle(&mut self, now: u64, random: u64, event: Event) -> Option<Effect> {
         match event {
             Event::HeadNotice { head_rev, complete_rev } if head_rev <= complete_rev => None,
-            Event::LocalChange | Event::HeadNotice { .. } => match self.phase {
+            Event::HeadNotice { .. } => match self.phase {
+                Phase::Syncing => self.note(),
+                Phase::Halted => None,
+                // Who gives notice is there again: no need to wait for the retry.
+                _ => self.start(),
+            },
+            Event::LocalChange => match self.phase {
                 Phase::Syncing => self.note(),
                 // While the relay is away a local change does not hammer at its door.
                 Phase::Offline { .. } | Phase::Halted => None,

@@ -1,1 +1,64 @@
-//! Placeholder
+//! Real processes for tests: the built programs, a relay on a free port, clients with data folders
+//! of their own, and waiting for a state.
+//!
+//! Start at [`Stage`]. It finds the programs next to the running test, so they must have been
+//! built before (`cargo xtask test` does; `cargo build --workspace` will do). This crate must not
+//! know the product's crates: it sees what a person at a terminal sees.
+
+mod answer;
+mod client;
+mod dice;
+mod programs;
+mod records;
+mod relay;
+mod wait;
+
+pub use answer::Answer;
+pub use client::Client;
+pub use dice::Dice;
+pub use programs::{program, repository};
+pub use records::{gzipped, lines_of, write_lines};
+pub use relay::{Relay, RelayHome};
+pub use wait::{pass, until, until_some};
+
+use anyhow::Result;
+use tempfile::TempDir;
+
+/// A folder for one test, with the clients and relays made in it. It goes with the test.
+#[derive(Debug)]
+pub struct Stage {
+    folder: TempDir,
+}
+
+impl Stage {
+    /// An empty stage.
+    ///
+    /// # Errors
+    /// Where no temporary folder can be made.
+    pub fn new() -> Result<Self> {
+        let folder = tempfile::Builder::new().prefix("kartei-test-").tempdir()?;
+        Ok(Self { folder })
+    }
+
+    /// A path inside the stage's folder.
+    #[must_use]
+    pub fn path(&self, name: &str) -> std::path::PathBuf {
+        self.folder.path().join(name)
+    }
+
+    /// A client with a data folder of its own, which does not exist before its first command.
+    ///
+    /// # Errors
+    /// Where the program `kartei` is not built.
+    pub fn client(&self, name: &str) -> Result<Client> {
+        Client::new(self.path(&format!("client-{name}")))
+    }
+
+    /// The folder of a relay, with an organisation `Test` and no token yet.
+    ///
+    /// # Errors
+    /// Where the program `kartei-relay` is not built or cannot make the organisation.
+    pub fn relay_home(&self) -> Result<RelayHome> {
+        RelayHome::create(self.path("relay"), "Test")
+    }
+}

@@ -1,0 +1,327 @@
+//! One data folder at work.
+
+use std::io::Write;
+use std::path::{Path, PathBuf};
+use std::sync::atomic::{AtomicBool, Ordering};
+use std::sync::{Arc, Mutex, MutexGuard, PoisonError, RwLock};
+use std::time::Duration;
+
+use kartei_local_store::{Session, Store, StoreOptions};
+use kartei_profile::Actor;
+use kartei_protocol::commands::Commands;
+use kartei_protocol::desktop::{
+    About, EditProfile, Empty, HistoryPage, ImportFiles, ImportReport, ImportRun, ListProfiles,
+    OpenedFiles, ProfileDetail, ProfileId, ProfilePage, ResolveConflict, RunId, SignIn, SyncStatus,
+};
+use kartei_protocol::events::HostEvent;
+use kartei_protocol::problem::{Problem, ProblemCode};
+use kartei_relay_client::RelayClient;
+
+use crate::clock;
+use crate::hub::Hub;
+use crate::import::{Progress, import_file};
+use crate::problem::{of_relay, of_store};
+use crate::queue::ImportQueue;
+use crate::sync::{self, Background, SyncView};
+use crate::views;
+
+/// Edits in one request at most: a person changes some fields, a bulk edit is another command.
+const EDITS_MAX: usize = 1_000;
+
+/// How to open a data folder.
+#[derive(Debug, Clone, Default)]
+pub struct AppOptions {
+    /// The data folder.
+    pub data_dir: PathBuf,
+    /// The person's name where no relay says it; else the account's name on this machine.
+    pub author: Option<String>,
+    /// Waits this long for another program's write, rather than five seconds.
+    pub busy_timeout: Option<Duration>,
+}
+
+/// What the threads of an [`App`] share.
+#[derive(Debug)]
+pub(crate) struct Shared {
+    pub(crate) store: Arc<Store>,
+    pub(crate) hub: Arc<Hub>,
+    view: Mutex<SyncView>,
+}
+
+impl Shared {
+    pub(crate) fn view(&self) -> MutexGuard<'_, SyncView> {
+        self.view.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+
+    pub(crate) fn emit_status(&self) {
+        match sync::status(self) {
+            Ok(status) => self.hub.emit(&HostEvent::Sync { status }),
+            Err(problem) => tracing::error!(%problem, "Sync state could not be read"),
+        }
+    }
+}
+
+/// A replica at work: the store, imports, sync, and listeners.
+#[derive(Debug)]
+pub struct App {
+    data_dir: PathBuf,
+    shared: Arc<Shared>,
+    session: RwLock<Session>,
+    fallback_author: Option<String>,
+    imports: ImportQueue,
+    background: Arc<Background>,
+    syncs: AtomicBool,
+    opened: Mutex<Vec<String>>,
+}
+
+impl App {
+    /// Opens a data folder, creating it where it is missing.
+    ///
+    /// # Errors
+    /// A problem of the store: locked, too new, damaged, full. Nothing was changed then.
+    pub fn open(options: AppOptions) -> Result<Arc<Self>, Problem> {
+        let store_options = StoreOptions { busy_timeout: options.busy_timeout, size_bytes_max: None };
+        let store = Store::open(&options.data_dir, store_options).map_err(|e| of_store(&e))?;
+        let store = Arc::new(store);
+        let settings = store.sync_settings().map_err(|e| of_store(&e))?;
+        let fallback_author = options.author.or_else(account_name);
+        let author = settings.author.or_else(|| fallback_author.clone());
+        let session = Session { actor: random_actor()?, author };
+        let hub = Arc::new(Hub::default());
+        let shared = Arc::new(Shared {
+            store: Arc::clone(&store),
+            hub: Arc::clone(&hub),
+            view: Mutex::default(),
+        });
+        let background = Arc::new(Background::default());
+        let (after_shared, after_background) = (Arc::clone(&shared), Arc::clone(&background));
+        let imports = ImportQueue::start(store, hub, move || {
+            after_shared.emit_status();
+            after_background.local_change();
+        })?;
+        Ok(Arc::new(Self {
+            data_dir: options.data_dir,
+            shared,
+            session: RwLock::new(session),
+            fallback_author,
+            imports,
+            background,
+            syncs: AtomicBool::new(false),
+            opened: Mutex::default(),
+        }))
+    }
+
+    /// Calls `listener` with every event, on the thread where it happens.
+    pub fn subscribe(&self, listener: impl Fn(&HostEvent) + Send + Sync + 'static) {
+        self.shared.hub.subscribe(listener);
+    }
+
+    /// Files were dropped or the system asked to open them: a front end takes them.
+    pub fn files_opened(&self, paths: Vec<String>) {
+        let mut opened = self.opened.lock().unwrap_or_else(PoisonError::into_inner);
+        opened.extend(paths.iter().cloned());
+        drop(opened);
+        self.shared.hub.emit(&HostEvent::FilesOpened { paths });
+    }
+
+    /// Files hover over the window, or have left it.
+    pub fn files_hover(&self, active: bool, paths: Vec<String>) {
+        self.shared.hub.emit(&HostEvent::FilesHover { active, paths });
+    }
+
+    /// Syncs from now on, and after every sign-in.
+    pub fn start_sync(&self) {
+        self.syncs.store(true, Ordering::Relaxed);
+        if let Err(problem) = self.background.start(&self.shared, self.session()) {
+            tracing::error!(%problem, "Sync did not start");
+        }
+        self.shared.emit_status();
+    }
+
+    /// Stops what runs in the background and waits for it.
+    pub fn shutdown(&self) {
+        self.background.stop();
+        self.imports.shutdown();
+    }
+
+    /// Exchanges everything with the relay once, on this thread.
+    ///
+    /// # Errors
+    /// What kept it from finishing. What was exchanged before stays exchanged.
+    pub fn sync_once(&self) -> Result<SyncStatus, Problem> {
+        sync::once(&self.shared, &self.session())?;
+        sync::status(&self.shared)
+    }
+
+    /// Imports one file on this thread.
+    #[must_use]
+    pub fn import_now(&self, path: &Path, mut on_progress: impl FnMut(Progress)) -> ImportReport {
+        let outcome =
+            import_file(&self.shared.store, path, &AtomicBool::new(false), &mut on_progress);
+        outcome.report
+    }
+
+    /// Writes every record as a line of NDJSON, canonical, sorted by id. Answers how many.
+    ///
+    /// # Errors
+    /// A problem of the store, or that `out` could not be written.
+    pub fn export(&self, out: &mut dyn Write) -> Result<u64, Problem> {
+        let mut failed = None;
+        let count = self.shared.store.export(|text| {
+            let written = out.write_all(text.as_bytes()).and_then(|()| out.write_all(b"\n"));
+            failed = written.err();
+            failed.is_none()
+        });
+        match failed {
+            Some(error) => {
+                let code = if error.kind() == std::io::ErrorKind::StorageFull {
+                    ProblemCode::DiskFull
+                } else {
+                    ProblemCode::FileUnreadable
+                };
+                Err(Problem::new(code, format!("the export could not be written: {error}")))
+            }
+            None => count.map_err(|e| of_store(&e)),
+        }
+    }
+
+    fn session(&self) -> Session {
+        self.session.read().unwrap_or_else(PoisonError::into_inner).clone()
+    }
+
+    /// The session for a write: its actor is remembered as this folder's own before its first use.
+    fn writing_session(&self) -> Result<Session, Problem> {
+        let session = self.session();
+        self.shared.store.start_session(session.actor, session.author).map_err(|e| of_store(&e))
+    }
+
+    fn changed(&self) {
+        self.shared.hub.profiles_changed();
+        self.background.local_change();
+        self.shared.emit_status();
+    }
+
+    fn detail(&self, id: &str) -> Result<ProfileDetail, Problem> {
+        let store = &self.shared.store;
+        let read = || {
+            let view = store.profile(id)?;
+            views::detail(store, &view, store.conflicts(id)?)
+        };
+        read().map_err(|e| of_store(&e))
+    }
+}
+
+impl Commands for App {
+    fn about(&self, _: Empty) -> Result<About, Problem> {
+        let data_dir = self.data_dir.display().to_string();
+        Ok(About { version: env!("CARGO_PKG_VERSION").to_owned(), data_dir })
+    }
+
+    fn list_profiles(&self, request: ListProfiles) -> Result<ProfilePage, Problem> {
+        let page = self.shared.store.list(&request).map_err(|e| of_store(&e))?;
+        Ok(ProfilePage {
+            rows: page.rows.iter().map(views::row).collect(),
+            offset: request.offset,
+            matching: page.matching,
+            total: page.total,
+        })
+    }
+
+    fn get_profile(&self, request: ProfileId) -> Result<ProfileDetail, Problem> {
+        self.detail(&request.id)
+    }
+
+    fn profile_history(&self, request: ProfileId) -> Result<HistoryPage, Problem> {
+        let rows = self.shared.store.history(&request.id).map_err(|e| of_store(&e))?;
+        Ok(views::history(rows))
+    }
+
+    fn edit_profile(&self, request: EditProfile) -> Result<ProfileDetail, Problem> {
+        if request.edits.is_empty() || request.edits.len() > EDITS_MAX {
+            let message = format!("a request has 1 to {EDITS_MAX} edits");
+            return Err(Problem::new(ProblemCode::InvalidRequest, message).about(request.id));
+        }
+        let edits: Vec<_> = request.edits.into_iter().map(views::edit).collect();
+        let session = self.writing_session()?;
+        let edited = self.shared.store.edit(&session, clock::now(), &request.id, &edits);
+        if edited.map_err(|e| of_store(&e))? {
+            self.changed();
+        }
+        self.detail(&request.id)
+    }
+
+    fn resolve_conflict(&self, request: ResolveConflict) -> Result<ProfileDetail, Problem> {
+        let session = self.writing_session()?;
+        let ResolveConflict { id, pointer, key } = &request;
+        let resolved = self.shared.store.resolve(&session, clock::now(), id, pointer, key);
+        if resolved.map_err(|e| of_store(&e))? {
+            self.changed();
+        }
+        self.detail(id)
+    }
+
+    fn import_files(&self, request: ImportFiles) -> Result<ImportRun, Problem> {
+        self.imports.add(request.paths)
+    }
+
+    fn cancel_import(&self, request: RunId) -> Result<ImportRun, Problem> {
+        self.imports.cancel(request.run)
+    }
+
+    fn get_import(&self, request: RunId) -> Result<ImportRun, Problem> {
+        self.imports.get(request.run)
+    }
+
+    fn take_opened_files(&self, _: Empty) -> Result<OpenedFiles, Problem> {
+        let mut opened = self.opened.lock().unwrap_or_else(PoisonError::into_inner);
+        Ok(OpenedFiles { paths: std::mem::take(&mut opened) })
+    }
+
+    fn sign_in(&self, request: SignIn) -> Result<SyncStatus, Problem> {
+        let url = request.url.trim().trim_end_matches('/').to_owned();
+        let token = request.token.trim().to_owned();
+        let client = RelayClient::new(&url, &token).map_err(|e| of_relay(&e))?;
+        let who = sync::block_on(client.who_am_i())?.map_err(|e| of_relay(&e))?;
+        self.background.stop();
+        self.shared
+            .store
+            .sign_in(&url, &token, &who.organisation, &who.name, &who.epoch)
+            .map_err(|e| of_store(&e))?;
+        self.session.write().unwrap_or_else(PoisonError::into_inner).author = Some(who.name);
+        if self.syncs.load(Ordering::Relaxed) {
+            self.background.start(&self.shared, self.session())?;
+        }
+        self.shared.emit_status();
+        sync::status(&self.shared)
+    }
+
+    fn sign_out(&self, _: Empty) -> Result<SyncStatus, Problem> {
+        self.background.stop();
+        self.shared.store.sign_out().map_err(|e| of_store(&e))?;
+        let mut session = self.session.write().unwrap_or_else(PoisonError::into_inner);
+        session.author.clone_from(&self.fallback_author);
+        drop(session);
+        self.shared.emit_status();
+        sync::status(&self.shared)
+    }
+
+    fn sync_status(&self, _: Empty) -> Result<SyncStatus, Problem> {
+        sync::status(&self.shared)
+    }
+
+    fn sync_now(&self, _: Empty) -> Result<SyncStatus, Problem> {
+        self.background.sync_now();
+        sync::status(&self.shared)
+    }
+}
+
+fn account_name() -> Option<String> {
+    ["USER", "USERNAME"].into_iter().find_map(|name| std::env::var(name).ok()).filter(|n| !n.is_empty())
+}
+
+fn random_actor() -> Result<Actor, Problem> {
+    let mut random = [0; 12];
+    getrandom::fill(&mut random).map_err(|e| {
+        Problem::new(ProblemCode::Internal, format!("the operating system gave no random bytes: {e}"))
+    })?;
+    Ok(Actor::from_random(random))
+}

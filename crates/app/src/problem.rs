@@ -1,0 +1,77 @@
+//! From failures of the parts to what a front end shows.
+
+use kartei_local_store::StoreError;
+use kartei_ndjson::ReadError;
+use kartei_profile::EditError;
+use kartei_protocol::problem::{Problem, ProblemCode};
+use kartei_relay_client::RelayError;
+
+pub(crate) fn of_store(error: &StoreError) -> Problem {
+    let (code, advice) = match error {
+        StoreError::DiskFull => {
+            (ProblemCode::DiskFull, "what was written before is safe; free some space and try again")
+        }
+        StoreError::Locked => {
+            (ProblemCode::StoreLocked, "nothing was changed; wait for it or close it, then try again")
+        }
+        StoreError::TooNew { .. } => {
+            (ProblemCode::StoreTooNew, "nothing was changed; use the newer version of Kartei")
+        }
+        StoreError::Damaged(_) => {
+            (ProblemCode::StoreDamaged, "nothing was changed; keep a copy of the folder")
+        }
+        StoreError::Open(_) => (ProblemCode::StoreDamaged, "check that the folder can be written"),
+        StoreError::NotFound(id) => {
+            return Problem::new(ProblemCode::NotFound, error.to_string()).about(id.clone());
+        }
+        StoreError::Filter(filter) => {
+            return Problem::new(ProblemCode::InvalidRequest, filter.to_string()).about(filter.term.clone());
+        }
+        StoreError::Edit(edit) => return of_edit(edit),
+        StoreError::Sqlite(_) => (ProblemCode::Internal, "nothing was changed"),
+    };
+    Problem::new(code, format!("{error}; {advice}"))
+}
+
+fn of_edit(error: &EditError) -> Problem {
+    match error {
+        EditError::Target { pointer, .. } => {
+            Problem::new(ProblemCode::InvalidRequest, error.to_string()).about(pointer.clone())
+        }
+        EditError::Invalid(violation) => {
+            let message = format!("the edit is not allowed: {violation}");
+            Problem::new(ProblemCode::InvalidRecord, message).about(violation.pointer.clone())
+        }
+        EditError::NoConflict { pointer } => {
+            Problem::new(ProblemCode::NotFound, error.to_string()).about(pointer.clone())
+        }
+        EditError::Document(inner) => Problem::new(ProblemCode::StoreDamaged, inner.to_string()),
+    }
+}
+
+pub(crate) fn of_read(error: &ReadError, path: &str) -> Problem {
+    let code = match error {
+        ReadError::Io(_) => ProblemCode::FileUnreadable,
+        ReadError::Damaged(_) => ProblemCode::DamagedArchive,
+        ReadError::Binary | ReadError::Utf16 | ReadError::Compression(_) => ProblemCode::NotNdjson,
+    };
+    let reason = match error {
+        ReadError::Io(source) => format!("{path}: {error}: {source}"),
+        _ => format!("{path}: {error}"),
+    };
+    Problem::new(code, reason).about(path)
+}
+
+pub(crate) fn of_relay(error: &RelayError) -> Problem {
+    let code = match error {
+        RelayError::Address { .. } => ProblemCode::InvalidRequest,
+        RelayError::Unreachable(_) | RelayError::CutOff => ProblemCode::Offline,
+        RelayError::Unauthorized => ProblemCode::Unauthorized,
+        RelayError::Forbidden(_) => ProblemCode::Forbidden,
+        RelayError::Failed { .. } => ProblemCode::RelayFailed,
+        RelayError::Refused { code: Some(code), .. } => *code,
+        RelayError::Refused { .. } => ProblemCode::RelayFailed,
+        RelayError::OtherHistory | RelayError::Incompatible(_) => ProblemCode::RelayIncompatible,
+    };
+    Problem::new(code, error.to_string())
+}

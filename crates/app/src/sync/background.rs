@@ -1,0 +1,211 @@
+//! Sync for as long as a window is open: one thread, one small runtime, one engine.
+
+use std::sync::{Arc, Mutex, PoisonError};
+use std::thread::JoinHandle;
+use std::time::Duration;
+
+use kartei_local_store::Session;
+use kartei_protocol::problem::{Problem, ProblemCode};
+use kartei_relay_client::RelayClient;
+use kartei_sync_core::{Effect, Engine, Event, Phase};
+use tokio::sync::mpsc::{UnboundedReceiver, UnboundedSender, unbounded_channel};
+use tokio::time::Instant;
+
+use crate::app::Shared;
+use crate::sync::exchange::Exchange;
+use crate::sync::{engine_now, random};
+
+/// Pause before the event stream is opened again. The engine's own poll covers the gap.
+const EVENTS_RETRY: Duration = Duration::from_secs(3);
+
+#[derive(Debug)]
+enum Message {
+    LocalChange,
+    SyncNow,
+    Head(u64),
+    /// The event stream broke: look whether the relay is still there.
+    StreamLost,
+    Stop,
+}
+
+/// The thread and the way to talk to it.
+#[derive(Debug, Default)]
+pub(crate) struct Background {
+    running: Mutex<Option<(UnboundedSender<Message>, JoinHandle<()>)>>,
+}
+
+impl Background {
+    /// Starts, or starts anew after the relay changed. Does nothing without a relay.
+    pub(crate) fn start(&self, shared: &Arc<Shared>, session: Session) -> Result<(), Problem> {
+        self.stop();
+        let Some(exchange) = Exchange::new(Arc::clone(shared), session)? else { return Ok(()) };
+        let (sender, receiver) = unbounded_channel();
+        let shared = Arc::clone(shared);
+        let wake = sender.clone();
+        let thread = std::thread::Builder::new()
+            .name("sync".to_owned())
+            .spawn(move || {
+                let done = super::block_on(run(&shared, &exchange, receiver, wake));
+                if let Err(problem) = done {
+                    tracing::error!(%problem, "Sync ended");
+                }
+                shared.view().phase = None;
+            })
+            .map_err(|e| Problem::new(ProblemCode::Internal, format!("start the sync thread: {e}")))?;
+        *self.lock() = Some((sender, thread));
+        Ok(())
+    }
+
+    /// Stops and waits. What was not applied is exchanged again next time.
+    pub(crate) fn stop(&self) {
+        let running = self.lock().take();
+        if let Some((sender, thread)) = running {
+            let _ = sender.send(Message::Stop);
+            // A panic there was reported when it happened.
+            let _ = thread.join();
+        }
+    }
+
+    pub(crate) fn local_change(&self) {
+        self.send(Message::LocalChange);
+    }
+
+    pub(crate) fn sync_now(&self) {
+        self.send(Message::SyncNow);
+    }
+
+    fn send(&self, message: Message) {
+        if let Some((sender, _)) = self.lock().as_ref() {
+            let _ = sender.send(message);
+        }
+    }
+
+    fn lock(&self) -> std::sync::MutexGuard<'_, Option<(UnboundedSender<Message>, JoinHandle<()>)>> {
+        self.running.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+}
+
+async fn run(
+    shared: &Shared,
+    exchange: &Exchange,
+    mut messages: UnboundedReceiver<Message>,
+    wake: UnboundedSender<Message>,
+) {
+    let listener = tokio::spawn(listen(exchange.client.clone(), wake));
+    let mut engine = Engine::new();
+    let mut effect = engine.handle(engine_now(), random(), Event::SyncNow);
+    let mut wake_at: Option<u64> = None;
+    loop {
+        show(shared, engine.phase());
+        let event = match effect {
+            Some(Effect::WakeAt(at)) => {
+                wake_at = Some(at);
+                effect = None;
+                continue;
+            }
+            Some(step @ (Effect::Pull | Effect::Push)) => {
+                let work = async {
+                    if step == Effect::Pull { exchange.pull().await } else { exchange.push().await }
+                };
+                // Stopping drops the request in mid-air; the store is changed only after it.
+                let done = tokio::select! {
+                    done = work => done,
+                    () = stop_comes(&mut messages, &mut engine) => break,
+                };
+                match done {
+                    Ok(event) => event,
+                    Err(failed) => {
+                        tracing::warn!(problem = %failed.problem, "Sync step failed");
+                        if let Err(problem) = exchange.note(&failed) {
+                            tracing::error!(%problem, "Failure could not be noted");
+                        }
+                        Event::Failed(failed.failure)
+                    }
+                }
+            }
+            None => {
+                let pause = async {
+                    match wake_at {
+                        Some(at) => {
+                            let left = at.saturating_sub(engine_now());
+                            tokio::time::sleep_until(Instant::now() + Duration::from_millis(left)).await;
+                        }
+                        None => std::future::pending().await,
+                    }
+                };
+                tokio::select! {
+                    message = messages.recv() => match message {
+                        Some(Message::Stop) | None => break,
+                        Some(message) => to_event(shared, &message),
+                    },
+                    () = pause => {
+                        wake_at = None;
+                        Event::Woke
+                    }
+                }
+            }
+        };
+        let before = engine.phase();
+        effect = engine.handle(engine_now(), random(), event);
+        if before == Phase::Syncing && engine.phase() == Phase::UpToDate {
+            if let Err(problem) = exchange.note_phase(engine.phase()) {
+                tracing::error!(%problem, "End of sync could not be noted");
+            }
+            shared.view().exchanged = 0;
+        }
+    }
+    listener.abort();
+}
+
+/// Takes messages while a step runs; ends when a stop is asked for.
+async fn stop_comes(messages: &mut UnboundedReceiver<Message>, engine: &mut Engine) {
+    loop {
+        match messages.recv().await {
+            Some(Message::Stop) | None => return,
+            // During a cycle the engine only notes that another is due.
+            Some(_) => {
+                engine.handle(engine_now(), random(), Event::LocalChange);
+            }
+        }
+    }
+}
+
+fn to_event(shared: &Shared, message: &Message) -> Event {
+    match message {
+        Message::Head(head_rev) => {
+            let settings = shared.store.sync_settings().ok();
+            let complete_rev = settings.and_then(|s| s.cursor).map_or(0, |cursor| cursor.base);
+            Event::HeadNotice { head_rev: *head_rev, complete_rev }
+        }
+        Message::SyncNow => Event::SyncNow,
+        Message::LocalChange | Message::StreamLost | Message::Stop => Event::LocalChange,
+    }
+}
+
+fn show(shared: &Shared, phase: Phase) {
+    let changed = {
+        let mut view = shared.view();
+        let changed = view.phase != Some(phase);
+        view.phase = Some(phase);
+        changed
+    };
+    if changed {
+        shared.emit_status();
+    }
+}
+
+async fn listen(client: RelayClient, wake: UnboundedSender<Message>) {
+    loop {
+        if let Ok(mut notices) = client.events().await {
+            while let Ok(Some(notice)) = notices.next().await {
+                if wake.send(Message::Head(notice.head_rev)).is_err() {
+                    return;
+                }
+            }
+            if wake.send(Message::StreamLost).is_err() {
+                return;
+            }
+        }
+        tokio::time::sleep(EVENTS_RETRY).await;
+    }
+}

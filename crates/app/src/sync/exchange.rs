@@ -1,0 +1,120 @@
+//! One pull or push: the network on one side, the store on the other.
+
+use std::sync::Arc;
+
+use kartei_local_store::{Session, StoreError};
+use kartei_protocol::problem::Problem;
+use kartei_protocol::sync::PUSH_ITEMS_MAX;
+use kartei_relay_client::{RelayClient, RelayError};
+use kartei_sync_core::{Event, Failure, Phase};
+
+use crate::app::Shared;
+use crate::clock;
+use crate::problem;
+
+/// What the engine and the person are told of a failure.
+#[derive(Debug)]
+pub(crate) struct Failed {
+    pub(crate) failure: Failure,
+    pub(crate) problem: Problem,
+}
+
+impl From<RelayError> for Failed {
+    fn from(error: RelayError) -> Self {
+        let failure = if error.is_transient() { Failure::Transient } else { Failure::Permanent };
+        Self { failure, problem: problem::of_relay(&error) }
+    }
+}
+
+impl From<StoreError> for Failed {
+    fn from(error: StoreError) -> Self {
+        // A full disk or a busy database may be better in a while; damage will not.
+        let passes = matches!(error, StoreError::DiskFull | StoreError::Locked);
+        let failure = if passes { Failure::Transient } else { Failure::Permanent };
+        Self { failure, problem: problem::of_store(&error) }
+    }
+}
+
+/// The relay of this data folder, and the store.
+#[derive(Debug)]
+pub(crate) struct Exchange {
+    shared: Arc<Shared>,
+    session: Session,
+    pub(crate) client: RelayClient,
+}
+
+impl Exchange {
+    /// `None` where no relay is configured.
+    pub(crate) fn new(shared: Arc<Shared>, session: Session) -> Result<Option<Self>, Problem> {
+        let settings = shared.store.sync_settings().map_err(|e| problem::of_store(&e))?;
+        let (Some(relay), Some(token)) = (settings.relay, settings.token) else { return Ok(None) };
+        let client = RelayClient::new(&relay, &token).map_err(|e| problem::of_relay(&e))?;
+        Ok(Some(Self { shared, session, client }))
+    }
+
+    /// Gets a page of the feed and applies it together with the cursor.
+    pub(crate) async fn pull(&self) -> Result<Event, Failed> {
+        let store = &self.shared.store;
+        let cursor = store.sync_settings()?.cursor;
+        let page = match self.client.pull(cursor.as_ref()).await {
+            Ok(page) => page,
+            Err(RelayError::OtherHistory) if cursor.is_some() => {
+                // The relay was restored or set up anew: begin at its start, offer all that is here.
+                store.start_over()?;
+                return Ok(Event::Pulled { more: true, to_send: true });
+            }
+            Err(error) => return Err(error.into()),
+        };
+        let now = clock::now();
+        let pulled = store.apply_pull(&self.session, now, &page.lines, &page.cursor)?;
+        self.shared.view().exchanged += page.lines.len() as u64;
+        if pulled.changed > 0 {
+            self.shared.hub.profiles_changed();
+        }
+        self.shared.emit_status();
+        Ok(Event::Pulled { more: page.more, to_send: pulled.to_send })
+    }
+
+    /// Sends a batch of the outbox and applies the answers.
+    pub(crate) async fn push(&self) -> Result<Event, Failed> {
+        let store = &self.shared.store;
+        let batch = store.next_push(PUSH_ITEMS_MAX)?;
+        let answers = self.client.push(&batch.items).await.map_err(|error| match error {
+            RelayError::Forbidden(_) => {
+                Failed { failure: Failure::PushForbidden, problem: problem::of_relay(&error) }
+            }
+            other => other.into(),
+        })?;
+        let now = clock::now();
+        let settled = store.settle(&self.session, now, &batch, &answers.answers, &answers.end)?;
+        self.shared.view().exchanged += batch.items.len() as u64;
+        self.shared.hub.profiles_changed();
+        self.shared.emit_status();
+        Ok(Event::Pushed {
+            to_send: settled.to_send,
+            progress: settled.accepted + settled.replayed + settled.rejected > 0,
+            complete: settled.complete,
+        })
+    }
+
+    /// Writes a failure down, so that a later look tells the truth without trying again.
+    pub(crate) fn note(&self, failed: &Failed) -> Result<(), Problem> {
+        let store = &self.shared.store;
+        let noted = match failed.failure {
+            Failure::Transient if failed.problem.code == kartei_protocol::problem::ProblemCode::Offline => {
+                store.note_offline(clock::now())
+            }
+            _ => store.note_problem(&serde_json::to_string(&failed.problem).unwrap_or_default()),
+        };
+        noted.map_err(|e| problem::of_store(&e))
+    }
+
+    pub(crate) fn note_phase(&self, phase: Phase) -> Result<(), Problem> {
+        match phase {
+            Phase::UpToDate => {
+                self.shared.store.note_synced(clock::now()).map_err(|e| problem::of_store(&e))
+            }
+            _ => Ok(()),
+        }
+    }
+}

@@ -1,0 +1,54 @@
+//! What is said of syncing: always what is known, never what is hoped.
+
+use kartei_protocol::desktop::{SyncState, SyncStatus};
+use kartei_protocol::problem::Problem;
+use kartei_sync_core::Phase;
+
+use crate::app::Shared;
+use crate::clock;
+use crate::problem;
+
+/// What is known of a running sync.
+#[derive(Debug, Default)]
+pub(crate) struct SyncView {
+    /// The engine's phase, while one runs.
+    pub(crate) phase: Option<Phase>,
+    /// Profiles exchanged since the cycle began.
+    pub(crate) exchanged: u64,
+}
+
+pub(crate) fn status(shared: &Shared) -> Result<SyncStatus, Problem> {
+    let settings = shared.store.sync_settings().map_err(|e| problem::of_store(&e))?;
+    let totals = shared.store.totals().map_err(|e| problem::of_store(&e))?;
+    let (phase, exchanged) = {
+        let view = shared.view();
+        (view.phase, view.exchanged)
+    };
+    let problem: Option<Problem> =
+        settings.problem.as_deref().and_then(|text| serde_json::from_str(text).ok());
+    let waits = totals.pending > totals.rejected;
+    let state = match phase {
+        _ if settings.token.is_none() => SyncState::Local,
+        Some(Phase::Syncing) if settings.offline_since.is_none() => SyncState::Syncing,
+        _ if problem.is_some() => SyncState::Problem,
+        _ if settings.offline_since.is_some() => SyncState::Offline,
+        // The engine hears of the change in a moment.
+        Some(_) if waits => SyncState::Syncing,
+        None if waits || settings.synced_at.is_none() => SyncState::Waiting,
+        _ => SyncState::UpToDate,
+    };
+    Ok(SyncStatus {
+        state,
+        relay: settings.relay,
+        organisation: settings.organisation,
+        pending: totals.pending,
+        conflicts: totals.conflicts,
+        rejected: totals.rejected,
+        profiles: totals.profiles,
+        rev: settings.cursor.map(|cursor| cursor.base),
+        synced_at: settings.synced_at.map(clock::text),
+        offline_since: settings.offline_since.map(clock::text),
+        exchanged: if state == SyncState::Syncing { exchanged } else { 0 },
+        problem,
+    })
+}

@@ -1,0 +1,146 @@
+//! Text for people.
+
+use kartei_protocol::desktop::{HistoryKind, HistoryPage, ProfileDetail, ProfilePage, ProfileStatus, SyncState, SyncStatus};
+use kartei_protocol::problem::Problem;
+use serde_json::Value;
+
+use crate::output::Output;
+
+/// A count with thin groups: 26 370.
+pub(crate) fn number(n: u64) -> String {
+    let digits = n.to_string();
+    let mut grouped = String::with_capacity(digits.len() + digits.len() / 3);
+    for (i, digit) in digits.chars().enumerate() {
+        if i > 0 && (digits.len() - i).is_multiple_of(3) {
+            grouped.push('\u{202f}');
+        }
+        grouped.push(digit);
+    }
+    grouped
+}
+
+fn mark(status: ProfileStatus) -> &'static str {
+    match status {
+        ProfileStatus::Synced => "●",
+        ProfileStatus::Pending => "◐",
+        ProfileStatus::Conflict => "▲",
+        ProfileStatus::Rejected => "✕",
+    }
+}
+
+fn word(status: ProfileStatus) -> &'static str {
+    match status {
+        ProfileStatus::Synced => "synced",
+        ProfileStatus::Pending => "pending",
+        ProfileStatus::Conflict => "conflict",
+        ProfileStatus::Rejected => "rejected",
+    }
+}
+
+pub(crate) fn page(output: &Output, page: &ProfilePage) -> Result<(), Problem> {
+    let width = page.rows.iter().map(|row| row.id.chars().count()).max().unwrap_or(0).min(40);
+    let mut lines = Vec::with_capacity(page.rows.len() + 1);
+    for row in &page.rows {
+        let name = row.display_name.as_deref().unwrap_or("–");
+        let tags = row.tags.join(" ");
+        lines.push(format!("{} {:<width$}  {name}  {:>5}  {tags}", mark(row.status), row.id, row.observations));
+    }
+    let shown = number(page.rows.len() as u64);
+    lines.push(format!("{shown} of {} shown, {} in all", number(page.matching), number(page.total)));
+    output.lines(&lines)
+}
+
+fn shown(value: &Value) -> String {
+    match value {
+        Value::String(text) => text.clone(),
+        other => other.to_string(),
+    }
+}
+
+pub(crate) fn profile(
+    output: &Output,
+    profile: &ProfileDetail,
+    history: Option<&HistoryPage>,
+) -> Result<(), Problem> {
+    if output.json() {
+        return match history {
+            Some(history) => output.value(&serde_json::json!({ "profile": profile, "history": history })),
+            None => output.value(profile),
+        };
+    }
+    let mut lines = vec![format!("{} {}  {}", mark(profile.status), profile.id, word(profile.status))];
+    for (member, value) in profile.record.as_object().into_iter().flatten() {
+        match (member.as_str(), value) {
+            ("schema" | "id", _) => {}
+            ("observations", Value::Array(items)) => {
+                lines.push(format!("  observations: {}", number(items.len() as u64)));
+            }
+            ("attributes", Value::Object(map)) => {
+                lines.extend(map.iter().map(|(key, value)| format!("  attributes.{key}: {}", shown(value))));
+            }
+            ("tags", Value::Array(tags)) => {
+                let tags: Vec<String> = tags.iter().map(shown).collect();
+                lines.push(format!("  tags: {}", tags.join(" ")));
+            }
+            (member, value) => lines.push(format!("  {member}: {}", shown(value))),
+        }
+    }
+    lines.push(format!("  hash: {}", profile.hash));
+    for conflict in &profile.conflicts {
+        let base = conflict.base.as_ref().map_or("–".to_owned(), shown);
+        lines.push(format!("▲ {} (before: {base})", conflict.pointer));
+        for value in &conflict.values {
+            let what = if value.removed { "removed".to_owned() } else { shown(&value.value) };
+            let who = match (&value.by, value.imported) {
+                (_, true) => "an import",
+                (Some(by), false) => by.as_str(),
+                (None, false) => "somebody",
+            };
+            lines.push(format!("    {what}  by {who} {}  key {}", value.at.as_deref().unwrap_or(""), value.key));
+        }
+    }
+    if let Some(rejected) = &profile.rejected {
+        lines.push(format!("✕ the relay refused: {rejected}"));
+    }
+    for entry in history.into_iter().flat_map(|history| &history.entries) {
+        let kind = match entry.kind {
+            HistoryKind::Genesis => "began",
+            HistoryKind::Import => "imported",
+            HistoryKind::Edit => "edited",
+        };
+        let by = entry.by.as_deref().map(|by| format!(" by {by}")).unwrap_or_default();
+        let file = entry.file.as_deref().map(|file| format!(" from {file}")).unwrap_or_default();
+        let pending = if entry.pending { "  ◐" } else { "" };
+        lines.push(format!("· {} {kind}{by}{file}{pending}", entry.at.as_deref().unwrap_or("–")));
+        for field in &entry.fields {
+            let side = |value: &Option<Value>| value.as_ref().map_or("–".to_owned(), shown);
+            lines.push(format!("    {}: {} → {}", field.pointer, side(&field.before), side(&field.after)));
+        }
+    }
+    output.lines(&lines)
+}
+
+pub(crate) fn status(status: &SyncStatus) -> String {
+    let relay = status.relay.as_deref().unwrap_or("no relay");
+    let state = match status.state {
+        SyncState::Local => "local only: sign in with `kartei login URL --token …`".to_owned(),
+        SyncState::Waiting => format!("waiting for `kartei sync` with {relay}"),
+        SyncState::Syncing => format!("syncing with {relay}, {} exchanged", number(status.exchanged)),
+        SyncState::UpToDate => {
+            format!("up to date with {relay} as of {}", status.synced_at.as_deref().unwrap_or("–"))
+        }
+        SyncState::Offline => {
+            format!("offline since {}: {relay} cannot be reached", status.offline_since.as_deref().unwrap_or("–"))
+        }
+        SyncState::Problem => {
+            status.problem.as_ref().map_or_else(|| "a problem".to_owned(), |problem| problem.message.clone())
+        }
+    };
+    format!(
+        "{state} — {} profiles, {} pending, {} in conflict, {} rejected",
+        number(status.profiles),
+        number(status.pending),
+        number(status.conflicts),
+        number(status.rejected)
+    )
+}

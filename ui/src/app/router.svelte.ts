@@ -1,0 +1,60 @@
+// Every view has an address behind the hash, so that it can be linked, gone back to and tested.
+
+export type Route =
+  | { view: 'profiles'; id: string | null; filter: string | null }
+  | { view: 'imports' }
+  | { view: 'sync' };
+
+export function parseRoute(hash: string): Route {
+  const [path = '', query = ''] = hash.replace(/^#\/?/, '').split('?', 2);
+  const [view, id] = path.split('/');
+  if (view === 'imports' || view === 'sync') return { view };
+  return {
+    view: 'profiles',
+    id: id ? decoded(id) : null,
+    filter: new URLSearchParams(query).get('filter'),
+  };
+}
+
+/** An address typed by hand may hold a stray per cent sign; it then simply names no profile. */
+function decoded(part: string): string {
+  try {
+    return decodeURIComponent(part);
+  } catch {
+    return part;
+  }
+}
+
+export function routeHref(route: Route): string {
+  if (route.view !== 'profiles') return `#/${route.view}`;
+  const path = route.id === null ? '#/profiles' : `#/profiles/${encodeURIComponent(route.id)}`;
+  return route.filter === null ? path : `${path}?filter=${encodeURIComponent(route.filter)}`;
+}
+
+export const profileRoute = (id: string | null): Route => ({ view: 'profiles', id, filter: null });
+
+export class Router {
+  #route = $state.raw<Route>(parseRoute(location.hash));
+
+  get current(): Route {
+    return this.#route;
+  }
+
+  /** Follows the address until the returned function is called. */
+  start(): () => void {
+    const follow = () => (this.#route = parseRoute(location.hash));
+    window.addEventListener('hashchange', follow);
+    return () => window.removeEventListener('hashchange', follow);
+  }
+
+  go(route: Route): void {
+    history.pushState(null, '', routeHref(route));
+    this.#route = route;
+  }
+
+  /** Goes without leaving the address before in the history: moving through a list. */
+  replace(route: Route): void {
+    history.replaceState(null, '', routeHref(route));
+    this.#route = route;
+  }
+}

@@ -1,0 +1,75 @@
+import { Imports } from '$features/imports/imports.svelte';
+import { OpenProfile } from '$features/profiles/open-profile.svelte';
+import { ProfileList } from '$features/profiles/profile-list.svelte';
+import { Sync } from '$features/sync/sync.svelte';
+import { fileName } from '$lib/format';
+import type { HostEvent, Ipc } from '$lib/ipc';
+
+/** One window's controllers, and the one place that hands them what the host tells. */
+export class Session {
+  readonly list: ProfileList;
+  readonly imports: Imports;
+  readonly sync: Sync;
+  profile = $state.raw<OpenProfile | null>(null);
+
+  readonly #ipc: Ipc;
+
+  constructor(ipc: Ipc) {
+    this.#ipc = ipc;
+    this.list = new ProfileList(ipc);
+    this.imports = new Imports(ipc);
+    this.sync = new Sync(ipc);
+  }
+
+  /** Starts to listen; `onImport` is called when something starts an import from outside. */
+  start(onImport: () => void): () => void {
+    const stop = this.#ipc.listen(
+      (event) => this.#take(event, onImport),
+      () => this.#catchUp(),
+    );
+    void this.list.apply();
+    void this.sync.load();
+    void this.imports.takeOpened();
+    return stop;
+  }
+
+  /** Shows a profile in the inspector, or none. */
+  open(id: string | null): void {
+    if (this.profile?.id === id) return;
+    this.profile = id === null ? null : new OpenProfile(this.#ipc, id);
+    void this.profile?.load();
+  }
+
+  #take(event: HostEvent, onImport: () => void): void {
+    switch (event.kind) {
+      case 'import':
+        this.imports.take(event.run);
+        break;
+      case 'sync':
+        this.sync.take(event.status);
+        break;
+      case 'profiles_changed':
+        this.list.refresh();
+        void this.profile?.refresh();
+        break;
+      case 'files_hover':
+        this.imports.hover = event.active
+          ? { names: event.paths.map(fileName), count: event.paths.length }
+          : null;
+        break;
+      case 'files_opened':
+        this.imports.hover = null;
+        void this.imports.start(event.paths);
+        onImport();
+        break;
+    }
+  }
+
+  /** Events may have been lost: asks for what they would have told. */
+  #catchUp(): void {
+    this.list.refresh();
+    void this.profile?.refresh();
+    void this.sync.load();
+    void this.imports.catchUp();
+  }
+}

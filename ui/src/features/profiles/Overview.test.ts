@@ -1,0 +1,122 @@
+import { fireEvent, render, screen, within } from '@testing-library/svelte';
+import { beforeEach, expect, test } from 'vitest';
+import { Ipc } from '$lib/ipc';
+import { FakeHost, fakeDetail, fakeProblem } from '$lib/ipc/fake';
+import Inspector from './Inspector.svelte';
+import { OpenProfile } from './open-profile.svelte';
+
+const DETAIL = fakeDetail({
+  status: 'conflict',
+  record: { attributes: { 'a/b': 'Bern', orders: 3 }, tags: ['vip'], notes: 'old' },
+  conflicts: [
+    {
+      pointer: '/attributes/a~1b',
+      base: 'Bern',
+      values: [
+        {
+          value: 'Basel',
+          removed: false,
+          key: 'k1',
+          by: 'a',
+          at: null,
+          imported: false,
+          mine: true,
+        },
+        {
+          value: 'Zug',
+          removed: false,
+          key: 'k2',
+          by: 'b',
+          at: null,
+          imported: false,
+          mine: false,
+        },
+      ],
+    },
+  ],
+});
+
+let host: FakeHost;
+let profile: OpenProfile;
+
+beforeEach(async () => {
+  host = new FakeHost({
+    get_profile: () => DETAIL,
+    edit_profile: () => DETAIL,
+    resolve_conflict: () => fakeDetail({ status: 'pending', record: DETAIL.record }),
+  });
+  profile = new OpenProfile(new Ipc(host), DETAIL.id);
+  await profile.load();
+  const nothing = () => undefined;
+  render(Inspector, {
+    profile,
+    tab: 'overview',
+    onTab: nothing,
+    onPrevious: nothing,
+    onNext: nothing,
+    onClose: nothing,
+  });
+});
+
+test('choosing a value of a conflict sends its key, and the conflict goes', async () => {
+  const conflict = screen.getByRole('group', { name: 'Conflict in a/b' });
+  await fireEvent.click(
+    within(conflict).getByRole('button', { name: 'Keep this value for a/b: Zug' }),
+  );
+  await expect.poll(() => screen.queryByRole('group', { name: 'Conflict in a/b' })).toBeNull();
+  expect(host.requests('resolve_conflict')).toEqual([
+    { id: DETAIL.id, pointer: '/attributes/a~1b', key: 'k2' },
+  ]);
+});
+
+test('an attribute is set by an escaped pointer and keeps its kind', async () => {
+  const field = screen.getByRole('textbox', { name: 'Value of orders' });
+  await fireEvent.input(field, { target: { value: '4' } });
+  await fireEvent.keyDown(field, { key: 'Enter' });
+  const name = screen.getByRole('textbox', { name: 'Value of a/b' });
+  await fireEvent.input(name, { target: { value: 'Graz' } });
+  await fireEvent.blur(name);
+  await expect
+    .poll(() => host.requests('edit_profile'))
+    .toEqual([
+      { id: DETAIL.id, edits: [{ op: 'set', pointer: '/attributes/orders', value: 4 }] },
+      { id: DETAIL.id, edits: [{ op: 'set', pointer: '/attributes/a~1b', value: 'Graz' }] },
+    ]);
+});
+
+test('a refused edit says why beside the field and keeps the text', async () => {
+  host.answer('edit_profile', () =>
+    Promise.reject(fakeProblem('invalid_record', 'longer than 65,536 characters')),
+  );
+  const notes = screen.getByRole<HTMLTextAreaElement>('textbox', { name: 'Notes' });
+  await fireEvent.input(notes, { target: { value: 'a long story' } });
+  await fireEvent.keyDown(notes, { key: 'Enter', ctrlKey: true });
+  await fireEvent.blur(notes);
+  const alert = await screen.findByRole('alert');
+  expect(alert.textContent).toContain('nothing was saved');
+  expect(alert.textContent).toContain('longer than 65,536 characters');
+  expect(notes.value).toBe('a long story');
+  expect(profile.record.notes).toBe('old');
+});
+
+test('what is no number is not sent and not lost', async () => {
+  const field = screen.getByRole<HTMLInputElement>('textbox', { name: 'Value of orders' });
+  await fireEvent.input(field, { target: { value: 'three' } });
+  await fireEvent.keyDown(field, { key: 'Enter' });
+  expect((await screen.findByRole('alert')).textContent).toContain('Not a number');
+  expect(field.value).toBe('three');
+  expect(host.requests('edit_profile')).toEqual([]);
+});
+
+test('tags are added and removed by name', async () => {
+  const field = screen.getByRole('textbox', { name: 'Add tag' });
+  await fireEvent.input(field, { target: { value: ' new ' } });
+  await fireEvent.submit(field.closest('form')!);
+  await fireEvent.click(screen.getByRole('button', { name: 'Remove tag vip' }));
+  await expect
+    .poll(() => host.requests('edit_profile').map(({ edits }) => edits[0]))
+    .toEqual([
+      { op: 'add', pointer: '/tags', value: 'new' },
+      { op: 'remove', pointer: '/tags', value: 'vip' },
+    ]);
+});

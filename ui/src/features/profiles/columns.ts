@@ -1,0 +1,72 @@
+import type { Column } from '$lib/components/VirtualTable.svelte';
+import { m } from '$lib/i18n.svelte';
+import type { ProfileRow } from '$lib/ipc';
+
+/** More would squeeze names; the inspector shows them all. */
+export const ATTRIBUTE_COLUMNS_MAX = 4;
+const FIXED_WIDTH = 660;
+const ATTRIBUTE_WIDTH = 96;
+/** Beyond this, a column of measured values would be nothing but zeroes. */
+const DECIMALS_MAX = 4;
+
+/** An attribute that got a column of its own. */
+export interface AttributeColumn {
+  name: string;
+  numeric: boolean;
+  /** How many decimals its numbers are shown with at least, so that their points line up. */
+  decimals: number;
+}
+
+function decimalsOf(value: number): number {
+  const [, decimals = ''] = String(value).split('.');
+  return Math.min(DECIMALS_MAX, decimals.length);
+}
+
+/** The attributes that most of these rows have; on a tie in the order of their names. */
+export function frequentAttributes(rows: ProfileRow[]): AttributeColumn[] {
+  const counts = new Map<string, { rows: number; numbers: number; decimals: number }>();
+  for (const row of rows) {
+    for (const [name, value] of Object.entries(row.attributes)) {
+      const count = counts.get(name) ?? { rows: 0, numbers: 0, decimals: 0 };
+      count.rows += 1;
+      if (typeof value === 'number') {
+        count.numbers += 1;
+        count.decimals = Math.max(count.decimals, decimalsOf(value));
+      }
+      counts.set(name, count);
+    }
+  }
+  return [...counts]
+    .sort(([a, x], [b, y]) => y.rows - x.rows || (a < b ? -1 : 1))
+    .slice(0, ATTRIBUTE_COLUMNS_MAX)
+    .map(([name, { rows: all, numbers, decimals }]) => ({
+      name,
+      numeric: numbers * 2 > all,
+      decimals,
+    }));
+}
+
+/** The columns that fit: attributes give way first, since they were chosen by us. */
+export function profileColumns(attributes: AttributeColumn[], width: number): Column[] {
+  const room = Math.max(0, Math.floor((width - FIXED_WIDTH) / ATTRIBUTE_WIDTH));
+  return [
+    { key: 'status', label: m.column_status(), track: '12px', hidesLabel: true },
+    { key: 'id', label: m.column_id(), track: 'minmax(112px, 1fr)', mono: true, sort: 'id' },
+    { key: 'name', label: m.column_name(), track: 'minmax(112px, 1.4fr)', sort: 'name' },
+    ...attributes.slice(0, room).map(({ name, numeric }): Column => ({
+      key: `attribute:${name}`,
+      label: name,
+      track: 'minmax(64px, 0.7fr)',
+      align: numeric ? 'end' : 'start',
+    })),
+    { key: 'tags', label: m.column_tags(), track: 'minmax(80px, 1fr)' },
+    {
+      key: 'observations',
+      label: m.column_observations(),
+      track: '104px',
+      align: 'end',
+      sort: 'observations',
+    },
+    { key: 'changed', label: m.column_changed(), track: '128px', align: 'end', sort: 'changed' },
+  ];
+}

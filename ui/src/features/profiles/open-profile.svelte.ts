@@ -1,0 +1,140 @@
+import {
+  problemOf,
+  type Edit,
+  type HistoryEntry,
+  type Ipc,
+  type Problem,
+  type ProfileDetail,
+} from '$lib/ipc';
+import { asRecord, withEdits } from './record';
+
+/** An edit that the host has not answered yet. */
+interface Waiting {
+  edits: Edit[];
+}
+
+/**
+ * One profile in the inspector. Edits show at once and are sent one after another; what the host
+ * answers then takes their place. An edit that fails disappears from the record, and its problem
+ * stays at the field, whose editor keeps what the person wrote.
+ */
+export class OpenProfile {
+  readonly id: string;
+  detail = $state.raw<ProfileDetail | null>(null);
+  /** Why the profile could not be fetched. */
+  problem = $state.raw<Problem | null>(null);
+  history = $state.raw<HistoryEntry[] | null>(null);
+  historyProblem = $state.raw<Problem | null>(null);
+  /** Problems of edits and decisions, by field. */
+  fieldProblems = $state.raw<Readonly<Record<string, Problem>>>({});
+
+  readonly #ipc: Ipc;
+  #waiting = $state.raw<Waiting[]>([]);
+  #queue: Promise<unknown> = Promise.resolve();
+  #asked = 0;
+  #historyAsked = 0;
+  #refreshing = false;
+  #refreshAgain = false;
+
+  /** The record with the edits that are still on their way. */
+  readonly record = $derived.by(() => {
+    if (this.detail === null) return asRecord({});
+    const edits = this.#waiting.flatMap((waiting) => waiting.edits);
+    return asRecord(withEdits(this.detail.record, edits));
+  });
+
+  constructor(ipc: Ipc, id: string) {
+    this.#ipc = ipc;
+    this.id = id;
+  }
+
+  async load(): Promise<void> {
+    const asked = (this.#asked += 1);
+    try {
+      const detail = await this.#ipc.call('get_profile', { id: this.id });
+      if (asked !== this.#asked) return;
+      this.detail = detail;
+      this.problem = null;
+    } catch (thrown) {
+      if (asked === this.#asked) this.problem = problemOf(thrown);
+    }
+  }
+
+  async loadHistory(): Promise<void> {
+    const asked = (this.#historyAsked += 1);
+    try {
+      const { entries } = await this.#ipc.call('profile_history', { id: this.id });
+      if (asked !== this.#historyAsked) return;
+      this.history = entries;
+      this.historyProblem = null;
+    } catch (thrown) {
+      if (asked === this.#historyAsked) this.historyProblem = problemOf(thrown);
+    }
+  }
+
+  /** The store changed, perhaps this profile too. Asks at most once at a time while it does. */
+  async refresh(): Promise<void> {
+    if (this.#refreshing) {
+      this.#refreshAgain = true;
+      return;
+    }
+    this.#refreshing = true;
+    do {
+      this.#refreshAgain = false;
+      await Promise.all([this.load(), this.history === null ? null : this.loadHistory()]);
+    } while (this.#refreshAgain);
+    this.#refreshing = false;
+  }
+
+  /** Sends edits of one field; answers whether the host took them. */
+  async edit(field: string, edits: Edit[]): Promise<boolean> {
+    const waiting = { edits };
+    this.#waiting = [...this.#waiting, waiting];
+    this.forget(field);
+    const sent = this.#queue.then(() =>
+      this.#settle(field, () => this.#ipc.call('edit_profile', { id: this.id, edits }), waiting),
+    );
+    this.#queue = sent;
+    return sent;
+  }
+
+  /** Decides a conflict for one of its values. */
+  async resolve(pointer: string, key: string): Promise<boolean> {
+    this.forget(pointer);
+    const sent = this.#queue.then(() =>
+      this.#settle(pointer, () =>
+        this.#ipc.call('resolve_conflict', { id: this.id, pointer, key }),
+      ),
+    );
+    this.#queue = sent;
+    return sent;
+  }
+
+  /** Takes a field's problem away: the person goes on with it. */
+  forget(field: string): void {
+    if (!(field in this.fieldProblems)) return;
+    this.fieldProblems = Object.fromEntries(
+      Object.entries(this.fieldProblems).filter(([name]) => name !== field),
+    );
+  }
+
+  async #settle(
+    field: string,
+    call: () => Promise<ProfileDetail>,
+    waiting?: Waiting,
+  ): Promise<boolean> {
+    try {
+      const detail = await call();
+      // An answer to an older question would show the profile without this edit.
+      this.#asked += 1;
+      this.detail = detail;
+      if (this.history !== null) void this.loadHistory();
+      return true;
+    } catch (thrown) {
+      this.fieldProblems = { ...this.fieldProblems, [field]: problemOf(thrown) };
+      return false;
+    } finally {
+      this.#waiting = this.#waiting.filter((one) => one !== waiting);
+    }
+  }
+}

@@ -1,0 +1,100 @@
+import { beforeEach, expect, test, vi } from 'vitest';
+import { Ipc, type ListProfiles, type ProfileRow } from '$lib/ipc';
+import { FakeHost, fakeProblem } from '$lib/ipc/fake';
+import { frequentAttributes } from './columns';
+import { ProfileList, TYPING_PAUSE_MS } from './profile-list.svelte';
+
+const row = (id: string, attributes: Record<string, unknown> = {}): ProfileRow => ({
+  id,
+  display_name: null,
+  attributes,
+  tags: [],
+  observations: 0,
+  status: 'synced',
+  changed_at: '2026-11-20T13:00:00Z',
+});
+
+let host: FakeHost;
+let list: ProfileList;
+let ids: string[];
+
+beforeEach(() => {
+  vi.useFakeTimers();
+  ids = ['a', 'b', 'c'];
+  host = new FakeHost({
+    list_profiles: ({ filter }: ListProfiles) => {
+      if (filter === 'tag:') throw fakeProblem('invalid_request', '`tag:` needs a value');
+      return { rows: ids.map((id) => row(id)), offset: 0, matching: ids.length, total: 9 };
+    },
+  });
+  list = new ProfileList(new Ipc(host));
+});
+
+test('typing asks once, after a pause', async () => {
+  for (const text of ['v', 'vi', 'vip']) {
+    list.search = text;
+    list.typed();
+    await vi.advanceTimersByTimeAsync(TYPING_PAUSE_MS - 1);
+  }
+  expect(host.calls).toHaveLength(0);
+  await vi.advanceTimersByTimeAsync(1);
+  expect(host.requests('list_profiles')).toMatchObject([{ search: 'vip', offset: 0 }]);
+});
+
+test('a filter that cannot be read is told, and the list stays', async () => {
+  await list.apply();
+  list.filter = 'tag:';
+  await list.apply();
+  expect(list.filterProblem?.message).toBe('`tag:` needs a value');
+  expect(list.rows.matching).toBe(3);
+  list.filter = '';
+  await list.apply();
+  expect(list.filterProblem).toBeNull();
+});
+
+test('a problem that is not the filter’s is not blamed on it', async () => {
+  host.answer('list_profiles', () => Promise.reject(fakeProblem('store_damaged', 'page 7')));
+  list.filter = 'tag:vip';
+  await list.apply();
+  expect(list.filterProblem).toBeNull();
+  expect(list.queryProblem?.code).toBe('store_damaged');
+});
+
+test('sorting by the same column turns the order round', async () => {
+  list.sortBy('name');
+  list.sortBy('name');
+  await vi.advanceTimersByTimeAsync(0);
+  expect(host.requests('list_profiles').at(-1)).toMatchObject({ sort: 'name', descending: true });
+  list.sortBy('changed');
+  expect(list.descending).toBe(false);
+});
+
+test('the focus stays on its profile when a refresh moves it', async () => {
+  await list.apply();
+  await list.moveTo(1);
+  ids = ['0', 'a', 'b', 'c'];
+  list.refresh();
+  await vi.advanceTimersByTimeAsync(0);
+  list.settle();
+  expect(list.rows.row(list.active)?.id).toBe('b');
+});
+
+test('moving stops at both ends', async () => {
+  await list.apply();
+  expect(await list.moveTo(99)).toBe('c');
+  expect(await list.moveTo(-1)).toBe('a');
+});
+
+test('columns go to the attributes that most rows have', () => {
+  const rows = [
+    row('a', { city: 'Bern', orders: 3, rare: 1 }),
+    row('b', { city: 'Graz', orders: 4.25 }),
+    row('c', { city: 'Lyon', a: 1, b: 1, c: 1, d: 1 }),
+  ];
+  expect(frequentAttributes(rows)).toEqual([
+    { name: 'city', numeric: false, decimals: 0 },
+    { name: 'orders', numeric: true, decimals: 2 },
+    { name: 'a', numeric: true, decimals: 0 },
+    { name: 'b', numeric: true, decimals: 0 },
+  ]);
+});

@@ -1,0 +1,51 @@
+import { describe, expect, test } from 'vitest';
+import { locale } from '$lib/i18n.svelte';
+import { fileName, formatAgo, formatCount, formatSize, formatSpan } from './index';
+import { parseScalar } from './scalar';
+
+describe('numbers follow the language', () => {
+  test('English', () => {
+    expect(formatCount(26_370)).toBe('26,370');
+    expect(formatSize(60_013_442)).toBe('60.0 MB');
+  });
+  test('German', () => {
+    locale.choose('de');
+    expect(formatCount(26_370)).toBe('26.370');
+    expect(formatSize(60_013_442)).toBe('60,0 MB');
+  });
+});
+
+test('spans are told in the unit one would say', () => {
+  expect(formatSpan(8.2)).toBe('8 sec');
+  expect(formatSpan(200)).toBe('3 min');
+  expect(formatSpan(7_300)).toBe('2 hr');
+});
+
+test('a moment just gone is now, and none is in the future', () => {
+  const now = Date.parse('2026-11-20T13:00:00Z');
+  expect(formatAgo('2026-11-20T12:59:57Z', now)).toBe('now');
+  expect(formatAgo('2026-11-20T13:00:20Z', now)).toBe('now');
+  expect(formatAgo('2026-11-20T12:59:48Z', now)).toBe('12 sec. ago');
+});
+
+test('file names come from paths of either system', () => {
+  expect(fileName('/data/a.ndjson')).toBe('a.ndjson');
+  expect(fileName('C:\\data\\a.ndjson')).toBe('a.ndjson');
+});
+
+describe('what is typed becomes a value of the chosen kind', () => {
+  test.each([
+    ['number', '12', 12],
+    ['number', ' 0,5 ', 0.5],
+    ['number', '-3.25', -3.25],
+    ['number', '1.234,5', undefined],
+    ['number', '', undefined],
+    ['number', '1e999', undefined],
+    ['text', '12', '12'],
+    ['boolean', 'false', false],
+    ['boolean', 'yes', undefined],
+    ['null', 'anything', null],
+  ] as const)('%s %j', (kind, text, value) => {
+    expect(parseScalar(kind, text)).toBe(value);
+  });
+});

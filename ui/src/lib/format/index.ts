@@ -1,0 +1,133 @@
+import { locale } from '$lib/i18n.svelte';
+
+type Numbers = Intl.NumberFormatOptions;
+type Dates = Intl.DateTimeFormatOptions;
+
+// Intl formatters cost about 50 µs to make and 1 µs to use; tables use them per cell.
+const numbers = new Map<string, Intl.NumberFormat>();
+const dates = new Map<string, Intl.DateTimeFormat>();
+
+function numberFormat(options: Numbers): Intl.NumberFormat {
+  const key = locale.tag + JSON.stringify(options);
+  let format = numbers.get(key);
+  if (format === undefined) numbers.set(key, (format = new Intl.NumberFormat(locale.tag, options)));
+  return format;
+}
+
+function dateFormat(options: Dates): Intl.DateTimeFormat {
+  const key = locale.tag + JSON.stringify(options);
+  let format = dates.get(key);
+  if (format === undefined) dates.set(key, (format = new Intl.DateTimeFormat(locale.tag, options)));
+  return format;
+}
+
+/** `26,370` or `26.370`: whole numbers, grouped. */
+export function formatCount(value: number): string {
+  return numberFormat({ maximumFractionDigits: 0 }).format(value);
+}
+
+/** A measured value with all the digits it was given, and at least so many decimals. */
+export function formatNumber(value: number, decimals = 0): string {
+  return numberFormat({ minimumFractionDigits: decimals, maximumFractionDigits: 15 }).format(value);
+}
+
+/** Sizes in megabytes (10⁶), as file managers show them; below one megabyte in kilobytes. */
+export function formatSize(bytes: number): string {
+  if (bytes < 1_000_000) {
+    const unit = { style: 'unit', unit: 'kilobyte', maximumFractionDigits: 0 } as const;
+    return numberFormat(unit).format(Math.ceil(bytes / 1000));
+  }
+  return numberFormat({
+    style: 'unit',
+    unit: 'megabyte',
+    minimumFractionDigits: 1,
+    maximumFractionDigits: 1,
+  }).format(bytes / 1_000_000);
+}
+
+/** The number of a size without its unit, for "23.1 of 60.0 MB". */
+export function formatMegabytes(bytes: number): string {
+  return numberFormat({ minimumFractionDigits: 1, maximumFractionDigits: 1 }).format(
+    bytes / 1_000_000,
+  );
+}
+
+export function formatSeconds(seconds: number): string {
+  const digits = seconds < 10 ? 1 : 0;
+  return numberFormat({
+    style: 'unit',
+    unit: 'second',
+    maximumFractionDigits: digits,
+  }).format(seconds);
+}
+
+/** A span as a person would say it: `8 s`, `3 min`, `2 h`. */
+export function formatSpan(seconds: number): string {
+  const [value, unit] =
+    seconds < 90
+      ? [Math.max(1, Math.round(seconds)), 'second']
+      : seconds < 5400
+        ? [Math.round(seconds / 60), 'minute']
+        : [Math.round(seconds / 3600), 'hour'];
+  return numberFormat({ style: 'unit', unit, unitDisplay: 'short' }).format(value);
+}
+
+function valid(instant: string): Date | null {
+  const date = new Date(instant);
+  return Number.isNaN(date.getTime()) ? null : date;
+}
+
+/** `20.11.2026, 14:03`: all digits at fixed width, so that a column of them lines up. */
+export function formatMoment(instant: string): string {
+  const date = valid(instant);
+  if (date === null) return instant;
+  return dateFormat({
+    year: 'numeric',
+    month: '2-digit',
+    day: '2-digit',
+    hour: '2-digit',
+    minute: '2-digit',
+    hourCycle: 'h23',
+  }).format(date);
+}
+
+/** The same to the second with the zone, for tooltips and details. */
+export function formatExactMoment(instant: string): string {
+  const date = valid(instant);
+  if (date === null) return instant;
+  return dateFormat({ dateStyle: 'long', timeStyle: 'long' }).format(date);
+}
+
+export function formatDay(instant: string): string {
+  const date = valid(instant);
+  if (date === null) return instant;
+  return dateFormat({ dateStyle: 'medium' }).format(date);
+}
+
+/** `14:03`, or with the day in front where that is not today. */
+export function formatClock(instant: string, now: number): string {
+  const date = valid(instant);
+  if (date === null) return instant;
+  const today = new Date(now).toDateString() === date.toDateString();
+  return today
+    ? dateFormat({ hour: '2-digit', minute: '2-digit', hourCycle: 'h23' }).format(date)
+    : formatMoment(instant);
+}
+
+/** `12 seconds ago`, `vor 12 Sekunden`, short. Under five seconds: now. */
+export function formatAgo(instant: string, now: number): string {
+  const date = valid(instant);
+  if (date === null) return instant;
+  const seconds = Math.max(0, Math.round((now - date.getTime()) / 1000));
+  const relative = new Intl.RelativeTimeFormat(locale.tag, { numeric: 'auto', style: 'short' });
+  if (seconds < 5) return relative.format(0, 'second');
+  if (seconds < 90) return relative.format(-seconds, 'second');
+  if (seconds < 5400) return relative.format(-Math.round(seconds / 60), 'minute');
+  if (seconds < 129_600) return relative.format(-Math.round(seconds / 3600), 'hour');
+  return relative.format(-Math.round(seconds / 86_400), 'day');
+}
+
+/** The last part of a path of either system. */
+export function fileName(path: string): string {
+  return path.split(/[\\/]/).at(-1) ?? path;
+}

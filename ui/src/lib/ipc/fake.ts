@@ -1,0 +1,170 @@
+import { FakeRows } from './fake-rows';
+import type { HostEvent, ImportRun, Problem, ProfileDetail, SyncStatus } from './generated';
+import type { CommandName, FileSource, RequestOf, ResponseOf, Transport } from './transport';
+
+/** Found by the build's check if this file ever gets into the bundle. */
+export const MARK = 'KARTEI_FAKE_HOST';
+
+type Answers = {
+  [N in CommandName]?: (request: RequestOf<N>) => ResponseOf<N> | Promise<ResponseOf<N>>;
+};
+
+export interface Call {
+  name: CommandName;
+  request: unknown;
+}
+
+/** A host in memory. Tests say how it answers, send events as it would, and see what was asked. */
+export class FakeHost implements Transport {
+  readonly calls: Call[] = [];
+  files: FileSource = {
+    kind: 'uploads',
+    upload: (file) => Promise.resolve(`/dropped/${file.name}`),
+  };
+  readonly #answers: Answers;
+  readonly #listeners = new Set<(event: HostEvent) => void>();
+
+  constructor(answers: Answers = {}) {
+    this.#answers = answers;
+  }
+
+  answer<N extends CommandName>(name: N, answer: NonNullable<Answers[N]>): void {
+    this.#answers[name] = answer;
+  }
+
+  requests<N extends CommandName>(name: N): RequestOf<N>[] {
+    return this.calls.filter((c) => c.name === name).map((c) => c.request as RequestOf<N>);
+  }
+
+  async call(name: CommandName, request: unknown): Promise<unknown> {
+    this.calls.push({ name, request });
+    const answer = this.#answers[name] as ((request: unknown) => unknown) | undefined;
+    if (answer === undefined) throw fakeProblem('unknown_command', `${MARK}: no answer to ${name}`);
+    return answer(request);
+  }
+
+  listen(onEvent: (event: HostEvent) => void, onGap: () => void): () => void {
+    this.#listeners.add(onEvent);
+    queueMicrotask(onGap);
+    return () => this.#listeners.delete(onEvent);
+  }
+
+  emit(event: HostEvent): void {
+    for (const listener of this.#listeners) listener(event);
+  }
+}
+
+export function fakeProblem(code: Problem['code'], message: string): Problem {
+  return { code, message };
+}
+
+export function fakeStatus(change: Partial<SyncStatus> = {}): SyncStatus {
+  return {
+    state: 'local',
+    relay: null,
+    organisation: null,
+    pending: 0,
+    conflicts: 0,
+    rejected: 0,
+    profiles: 0,
+    rev: null,
+    synced_at: null,
+    offline_since: null,
+    exchanged: 0,
+    problem: null,
+    ...change,
+  };
+}
+
+export function fakeDetail(change: Partial<ProfileDetail> = {}): ProfileDetail {
+  return {
+    id: 'cdnow-00042',
+    record: { schema: 'user_profile.v1', id: 'cdnow-00042' },
+    hash: '9f2c4e81d7a35b06c1e8f94720ab63d5e1f08c927b4d6a35f0c8e2719d4b6a83',
+    rev: 18_204,
+    status: 'synced',
+    pending: false,
+    conflicts: [],
+    rejected: null,
+    changed_at: '2026-11-20T13:03:00Z',
+    ...change,
+  };
+}
+
+export function fakeRun(change: Partial<ImportRun> = {}): ImportRun {
+  return {
+    run: 1,
+    state: 'running',
+    files: ['/data/cdnow.ndjson.gz'],
+    file_index: 0,
+    lines: 0,
+    bytes: 0,
+    bytes_total: 60_000_000,
+    lines_per_second: 0,
+    seconds_left: null,
+    reports: [],
+    ...change,
+  };
+}
+
+const minutesAgo = (minutes: number) => new Date(Date.now() - minutes * 60_000).toISOString();
+
+const STATES: Record<string, Partial<SyncStatus>> = {
+  local: {},
+  syncing: { state: 'syncing', exchanged: 4200, pending: 312 },
+  up_to_date: { state: 'up_to_date', synced_at: minutesAgo(0.2), pending: 0, conflicts: 1 },
+  offline: {
+    state: 'offline',
+    offline_since: minutesAgo(42),
+    pending: 17,
+    conflicts: 1,
+    rejected: 2,
+  },
+  problem: {
+    state: 'problem',
+    pending: 17,
+    problem: { code: 'unauthorized', message: 'the relay does not know this token' },
+  },
+};
+
+/** A host for looking at: `?rows=26370&sync=offline&import=running|done`. */
+export function fakeFromAddress(search: string): FakeHost {
+  const options = new URLSearchParams(search);
+  const rows = new FakeRows(Number(options.get('rows') ?? '26370'));
+  const state = options.get('sync') ?? 'up_to_date';
+  let status = fakeStatus({
+    profiles: rows.count,
+    ...(state === 'local'
+      ? {}
+      : { relay: 'https://relay.example', organisation: 'Example Retail', rev: 18_204 }),
+    ...STATES[state],
+  });
+  const host = new FakeHost({
+    about: () => ({ version: '0.1.0', data_dir: '/data/kartei' }),
+    list_profiles: (request) => rows.page(request),
+    get_profile: ({ id }) => rows.detail(id),
+    profile_history: ({ id }) => rows.history(id),
+    edit_profile: (request) => {
+      const detail = rows.edit(request);
+      setTimeout(() => host.emit({ kind: 'profiles_changed', generation: 1 }), 50);
+      return detail;
+    },
+    resolve_conflict: ({ id, pointer, key }) => rows.resolve(id, pointer, key),
+    take_opened_files: () => ({ paths: [] }),
+    sync_status: () => status,
+    sync_now: () => status,
+    sign_out: () => (status = fakeStatus({ profiles: rows.count })),
+    sign_in: ({ url }) => (status = fakeStatus({ ...STATES['syncing'], relay: url })),
+    import_files: () => fakeRun({ state: 'queued' }),
+    cancel_import: ({ run }) => fakeRun({ run, state: 'cancelled' }),
+    get_import: ({ run }) => fakeRun({ run }),
+  });
+  const shown = options.get('import');
+  if (shown !== null)
+    setTimeout(() => host.emit({ kind: 'import', run: rows.importRun(shown) }), 0);
+  if (options.has('hover')) {
+    const paths = ['/home/analyst/cdnow-2026-11.ndjson.gz'];
+    setTimeout(() => host.emit({ kind: 'files_hover', active: true, paths }), 0);
+  }
+  return host;
+}

@@ -1,0 +1,45 @@
+import { m } from '$lib/i18n.svelte';
+import type { Problem, ProblemCode } from '$lib/ipc';
+
+export interface ProblemText {
+  /** What happened and what is safe, in one sentence. */
+  text: string;
+  /** What to do about it. */
+  action: string;
+}
+
+type Words = { text: () => string; action: () => string };
+
+/** The one table from code to words. A code without an entry does not compile. */
+const TABLE: Record<ProblemCode, Words> = {
+  invalid_request: { text: m.problem_invalid_request, action: m.problem_invalid_request_action },
+  unknown_command: { text: m.problem_unknown_command, action: m.problem_unknown_command_action },
+  not_found: { text: m.problem_not_found, action: m.problem_not_found_action },
+  invalid_record: { text: m.problem_invalid_record, action: m.problem_invalid_record_action },
+  file_missing: { text: m.problem_file_missing, action: m.problem_file_missing_action },
+  not_a_file: { text: m.problem_not_a_file, action: m.problem_not_a_file_action },
+  file_unreadable: { text: m.problem_file_unreadable, action: m.problem_file_unreadable_action },
+  not_ndjson: { text: m.problem_not_ndjson, action: m.problem_not_ndjson_action },
+  damaged_archive: { text: m.problem_damaged_archive, action: m.problem_damaged_archive_action },
+  disk_full: { text: m.problem_disk_full, action: m.problem_disk_full_action },
+  store_locked: { text: m.problem_store_locked, action: m.problem_store_locked_action },
+  store_too_new: { text: m.problem_store_too_new, action: m.problem_store_too_new_action },
+  store_damaged: { text: m.problem_store_damaged, action: m.problem_store_damaged_action },
+  not_signed_in: { text: m.problem_not_signed_in, action: m.problem_not_signed_in_action },
+  unauthorized: { text: m.problem_unauthorized, action: m.problem_unauthorized_action },
+  forbidden: { text: m.problem_forbidden, action: m.problem_forbidden_action },
+  offline: { text: m.problem_offline, action: m.problem_offline_action },
+  relay_incompatible: {
+    text: m.problem_relay_incompatible,
+    action: m.problem_relay_incompatible_action,
+  },
+  relay_failed: { text: m.problem_relay_failed, action: m.problem_relay_failed_action },
+  too_large: { text: m.problem_too_large, action: m.problem_too_large_action },
+  internal: { text: m.problem_internal, action: m.problem_internal_action },
+};
+
+/** Words for a problem. A code of a newer host falls back to `internal`. */
+export function describeProblem(problem: Problem): ProblemText {
+  const words = TABLE[problem.code] ?? TABLE.internal;
+  return { text: words.text(), action: words.action() };
+}
