@@ -20,13 +20,21 @@ impl Failure {
     }
 
     pub(crate) fn unauthorized() -> Self {
-        Self::new(StatusCode::UNAUTHORIZED, ProblemCode::Unauthorized, "the token is missing, unknown or revoked")
+        Self::new(
+            StatusCode::UNAUTHORIZED,
+            ProblemCode::Unauthorized,
+            "the token is missing, unknown or revoked",
+        )
     }
 
     /// What failed inside is for the log; the client learns that it may try again.
     pub(crate) fn internal(error: &(dyn std::error::Error + 'static)) -> Self {
         tracing::error!(error, "Request failed");
-        Self { status: StatusCode::INTERNAL_SERVER_ERROR, code: ProblemCode::RelayFailed, detail: None }
+        Self {
+            status: StatusCode::INTERNAL_SERVER_ERROR,
+            code: ProblemCode::RelayFailed,
+            detail: None,
+        }
     }
 }
 

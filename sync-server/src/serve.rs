@@ -70,7 +70,8 @@ pub(crate) fn run(listen: SocketAddr, data: &Path) -> Result<()> {
 async fn serve(listen: SocketAddr, store: RelayStore) -> Result<()> {
     let (stop, stopping) = watch::channel(false);
     let relay = Arc::new(Relay { store: Arc::new(store), heads: Mutex::default(), stopping });
-    let listener = TcpListener::bind(listen).await.with_context(|| format!("listen on {listen}"))?;
+    let listener =
+        TcpListener::bind(listen).await.with_context(|| format!("listen on {listen}"))?;
     let address = listener.local_addr().context("read the listening address")?;
     println!("kartei-relay listening on http://{address}");
     tracing::info!(%address, "Relay is ready");

@@ -79,7 +79,8 @@ impl App {
     /// # Errors
     /// A problem of the store: locked, too new, damaged, full. Nothing was changed then.
     pub fn open(options: AppOptions) -> Result<Arc<Self>, Problem> {
-        let store_options = StoreOptions { busy_timeout: options.busy_timeout, size_bytes_max: None };
+        let store_options =
+            StoreOptions { busy_timeout: options.busy_timeout, size_bytes_max: None };
         let store = Store::open(&options.data_dir, store_options).map_err(|e| of_store(&e))?;
         let store = Arc::new(store);
         let settings = store.sync_settings().map_err(|e| of_store(&e))?;
@@ -315,13 +316,19 @@ impl Commands for App {
 }
 
 fn account_name() -> Option<String> {
-    ["USER", "USERNAME"].into_iter().find_map(|name| std::env::var(name).ok()).filter(|n| !n.is_empty())
+    ["USER", "USERNAME"]
+        .into_iter()
+        .find_map(|name| std::env::var(name).ok())
+        .filter(|n| !n.is_empty())
 }
 
 fn random_actor() -> Result<Actor, Problem> {
     let mut random = [0; 12];
     getrandom::fill(&mut random).map_err(|e| {
-        Problem::new(ProblemCode::Internal, format!("the operating system gave no random bytes: {e}"))
+        Problem::new(
+            ProblemCode::Internal,
+            format!("the operating system gave no random bytes: {e}"),
+        )
     })?;
     Ok(Actor::from_random(random))
 }

@@ -9,7 +9,8 @@ pub fn default_data_dir() -> PathBuf {
     if let Some(chosen) = env::var_os("KARTEI_DATA_DIR").filter(|value| !value.is_empty()) {
         return PathBuf::from(chosen);
     }
-    let variable = |name: &str| env::var_os(name).filter(|value| !value.is_empty()).map(PathBuf::from);
+    let variable =
+        |name: &str| env::var_os(name).filter(|value| !value.is_empty()).map(PathBuf::from);
     let home = || variable("HOME").or_else(|| variable("USERPROFILE")).unwrap_or_default();
     let base = if cfg!(target_os = "windows") {
         variable("APPDATA").unwrap_or_else(|| home().join("AppData").join("Roaming"))

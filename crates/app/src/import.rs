@@ -73,7 +73,8 @@ pub(crate) fn import_file(
 
 fn open(path: &Path) -> Result<(Source, u64), Problem> {
     let shown = path.display().to_string();
-    let problem = |code, reason: &str| Problem::new(code, format!("{shown}: {reason}")).about(shown.clone());
+    let problem =
+        |code, reason: &str| Problem::new(code, format!("{shown}: {reason}")).about(shown.clone());
     let metadata = std::fs::metadata(path).map_err(|e| match e.kind() {
         io::ErrorKind::NotFound => problem(ProblemCode::FileMissing, "there is no such file"),
         _ => problem(ProblemCode::FileUnreadable, &e.to_string()),
@@ -84,12 +85,16 @@ fn open(path: &Path) -> Result<(Source, u64), Problem> {
     if !metadata.is_file() {
         return Err(problem(ProblemCode::NotAFile, "this is no regular file"));
     }
-    let file = File::open(path).map_err(|e| problem(ProblemCode::FileUnreadable, &e.to_string()))?;
+    let file =
+        File::open(path).map_err(|e| problem(ProblemCode::FileUnreadable, &e.to_string()))?;
     let source = Source::new(file).map_err(|e| problem::of_read(&e, &shown))?;
     Ok((source, metadata.len()))
 }
 
-#[expect(clippy::too_many_arguments, reason = "one call site; a struct would only repeat the names")]
+#[expect(
+    clippy::too_many_arguments,
+    reason = "one call site; a struct would only repeat the names"
+)]
 fn run(
     store: &Store,
     path: &Path,
@@ -100,7 +105,9 @@ fn run(
     tally: &mut Tally,
     on_progress: &mut dyn FnMut(Progress),
 ) -> Result<Flow, Problem> {
-    let name = path.file_name().map_or_else(|| path.display().to_string(), |n| n.to_string_lossy().into_owned());
+    let name = path
+        .file_name()
+        .map_or_else(|| path.display().to_string(), |n| n.to_string_lossy().into_owned());
     let writer = store.begin_import(&name, clock::now()).map_err(|e| problem::of_store(&e))?;
     let mut waiting: Vec<Line<Prepared>> = Vec::new();
     let mut told = started;
@@ -112,7 +119,12 @@ fn run(
         if told.elapsed() >= PROGRESS_EVERY {
             told = Instant::now();
             let lines = tally.counts.lines;
-            on_progress(Progress { lines, bytes: batch.bytes, bytes_total, elapsed: started.elapsed() });
+            on_progress(Progress {
+                lines,
+                bytes: batch.bytes,
+                bytes_total,
+                elapsed: started.elapsed(),
+            });
         }
         Ok(if cancel.load(Ordering::Relaxed) { Flow::Stop } else { Flow::Continue })
     });

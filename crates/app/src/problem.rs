@@ -8,12 +8,14 @@ use kartei_relay_client::RelayError;
 
 pub(crate) fn of_store(error: &StoreError) -> Problem {
     let (code, advice) = match error {
-        StoreError::DiskFull => {
-            (ProblemCode::DiskFull, "what was written before is safe; free some space and try again")
-        }
-        StoreError::Locked => {
-            (ProblemCode::StoreLocked, "nothing was changed; wait for it or close it, then try again")
-        }
+        StoreError::DiskFull => (
+            ProblemCode::DiskFull,
+            "what was written before is safe; free some space and try again",
+        ),
+        StoreError::Locked => (
+            ProblemCode::StoreLocked,
+            "nothing was changed; wait for it or close it, then try again",
+        ),
         StoreError::TooNew { .. } => {
             (ProblemCode::StoreTooNew, "nothing was changed; use the newer version of Kartei")
         }
@@ -25,7 +27,8 @@ pub(crate) fn of_store(error: &StoreError) -> Problem {
             return Problem::new(ProblemCode::NotFound, error.to_string()).about(id.clone());
         }
         StoreError::Filter(filter) => {
-            return Problem::new(ProblemCode::InvalidRequest, filter.to_string()).about(filter.term.clone());
+            return Problem::new(ProblemCode::InvalidRequest, filter.to_string())
+                .about(filter.term.clone());
         }
         StoreError::Edit(edit) => return of_edit(edit),
         StoreError::Sqlite(_) => (ProblemCode::Internal, "nothing was changed"),

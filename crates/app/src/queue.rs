@@ -70,7 +70,9 @@ impl ImportQueue {
         let worker = std::thread::Builder::new()
             .name("import".to_owned())
             .spawn(move || work(&waiting, &thread_runs, &store, &hub, &after))
-            .map_err(|e| Problem::new(ProblemCode::Internal, format!("start the import thread: {e}")))?;
+            .map_err(|e| {
+                Problem::new(ProblemCode::Internal, format!("start the import thread: {e}"))
+            })?;
         Ok(Self {
             runs,
             next: AtomicU64::new(1),
@@ -138,15 +140,11 @@ fn unknown(run: u64) -> Problem {
     Problem::new(ProblemCode::NotFound, format!("there is no import {run} in this session"))
 }
 
-fn work(
-    waiting: &Receiver<u64>,
-    runs: &Runs,
-    store: &Store,
-    hub: &Hub,
-    after: &(dyn Fn() + Send),
-) {
+fn work(waiting: &Receiver<u64>, runs: &Runs, store: &Store, hub: &Hub, after: &(dyn Fn() + Send)) {
     for run in waiting {
-        let Some(cancel) = runs.lock().get(&run).map(|entry| Arc::clone(&entry.cancel)) else { continue };
+        let Some(cancel) = runs.lock().get(&run).map(|entry| Arc::clone(&entry.cancel)) else {
+            continue;
+        };
         let tell = |change: &mut dyn FnMut(&mut ImportRun)| {
             if let Some(shown) = runs.update(run, |shown| change(shown)) {
                 hub.emit(&HostEvent::Import { run: shown });

@@ -45,7 +45,8 @@ pub(crate) fn detail(
         pending: view.pending,
         conflicts: conflicts?,
         rejected: view.rejected.as_ref().map(|(code, reason)| {
-            let code = serde_json::from_value(Value::String(code.clone())).unwrap_or(ProblemCode::Internal);
+            let code = serde_json::from_value(Value::String(code.clone()))
+                .unwrap_or(ProblemCode::Internal);
             Problem::new(code, reason.clone()).about(view.id.clone())
         }),
         changed_at: clock::text(view.changed_at),

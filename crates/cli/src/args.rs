@@ -6,7 +6,11 @@ use clap::{Args, Parser, Subcommand};
 
 /// A local-first workbench for behaviour profiles, without a window.
 #[derive(Parser)]
-#[command(name = "kartei", version, after_help = "Exit codes: 0 done, 3 done in part (some lines rejected), 2 wrong usage, 1 failed.")]
+#[command(
+    name = "kartei",
+    version,
+    after_help = "Exit codes: 0 done, 3 done in part (some lines rejected), 2 wrong usage, 1 failed."
+)]
 pub(crate) struct Cli {
     /// Data folder.
     #[arg(long, global = true, env = "KARTEI_DATA_DIR", value_name = "DIR")]

@@ -62,7 +62,12 @@ mod tests {
     #[test]
     fn fields_become_pointers_and_values_keep_their_type() {
         let changes = Changes {
-            set: vec!["attributes.city=Bern".into(), "attributes.n=3".into(), "notes=7".into(), "attributes.a.b/c=x=y".into()],
+            set: vec![
+                "attributes.city=Bern".into(),
+                "attributes.n=3".into(),
+                "notes=7".into(),
+                "attributes.a.b/c=x=y".into(),
+            ],
             unset: vec!["display_name".into()],
             add_tag: vec!["vip".into()],
             remove_tag: Vec::new(),

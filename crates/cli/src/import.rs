@@ -79,7 +79,11 @@ fn describe(report: &ImportReport) -> Vec<String> {
     for problem in report.problems.iter().take(PROBLEMS_SHOWN) {
         let sort = if problem.warning { "warning" } else { "rejected" };
         let id = problem.id.as_deref().map(|id| format!(" ({id})")).unwrap_or_default();
-        let place = if problem.pointer.is_empty() { String::new() } else { format!(" {}", problem.pointer) };
+        let place = if problem.pointer.is_empty() {
+            String::new()
+        } else {
+            format!(" {}", problem.pointer)
+        };
         lines.push(format!("  line {}{id}{place}: {} [{sort}]", problem.line, problem.reason));
     }
     let total = c.rejected + c.warned;

@@ -42,7 +42,9 @@ fn main() -> ExitCode {
     // `Cli::parse` prints usage errors and exits with 2.
     let cli = Cli::parse();
     tracing_subscriber::fmt()
-        .with_env_filter(EnvFilter::try_from_default_env().unwrap_or_else(|_| EnvFilter::new("off")))
+        .with_env_filter(
+            EnvFilter::try_from_default_env().unwrap_or_else(|_| EnvFilter::new("off")),
+        )
         .with_writer(std::io::stderr)
         .init();
     let output = Output::new(cli.json);
@@ -141,5 +143,6 @@ fn export(app: &App, out: Option<&Path>, output: &Output) -> Result<(), Problem>
 }
 
 fn cannot_write(what: &str, error: &std::io::Error) -> Problem {
-    Problem::new(ProblemCode::FileUnreadable, format!("{what} cannot be written: {error}")).about(what)
+    Problem::new(ProblemCode::FileUnreadable, format!("{what} cannot be written: {error}"))
+        .about(what)
 }

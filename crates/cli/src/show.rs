@@ -1,6 +1,8 @@
 //! Text for people.
 
-use kartei_protocol::desktop::{HistoryKind, HistoryPage, ProfileDetail, ProfilePage, ProfileStatus, SyncState, SyncStatus};
+use kartei_protocol::desktop::{
+    HistoryKind, HistoryPage, ProfileDetail, ProfilePage, ProfileStatus, SyncState, SyncStatus,
+};
 use kartei_protocol::problem::Problem;
 use serde_json::Value;
 
@@ -43,10 +45,19 @@ pub(crate) fn page(output: &Output, page: &ProfilePage) -> Result<(), Problem> {
     for row in &page.rows {
         let name = row.display_name.as_deref().unwrap_or("–");
         let tags = row.tags.join(" ");
-        lines.push(format!("{} {:<width$}  {name}  {:>5}  {tags}", mark(row.status), row.id, row.observations));
+        lines.push(format!(
+            "{} {:<width$}  {name}  {:>5}  {tags}",
+            mark(row.status),
+            row.id,
+            row.observations
+        ));
     }
     let shown = number(page.rows.len() as u64);
-    lines.push(format!("{shown} of {} shown, {} in all", number(page.matching), number(page.total)));
+    lines.push(format!(
+        "{shown} of {} shown, {} in all",
+        number(page.matching),
+        number(page.total)
+    ));
     output.lines(&lines)
 }
 
@@ -64,11 +75,14 @@ pub(crate) fn profile(
 ) -> Result<(), Problem> {
     if output.json() {
         return match history {
-            Some(history) => output.value(&serde_json::json!({ "profile": profile, "history": history })),
+            Some(history) => {
+                output.value(&serde_json::json!({ "profile": profile, "history": history }))
+            }
             None => output.value(profile),
         };
     }
-    let mut lines = vec![format!("{} {}  {}", mark(profile.status), profile.id, word(profile.status))];
+    let mut lines =
+        vec![format!("{} {}  {}", mark(profile.status), profile.id, word(profile.status))];
     for (member, value) in profile.record.as_object().into_iter().flatten() {
         match (member.as_str(), value) {
             ("schema" | "id", _) => {}
@@ -76,7 +90,9 @@ pub(crate) fn profile(
                 lines.push(format!("  observations: {}", number(items.len() as u64)));
             }
             ("attributes", Value::Object(map)) => {
-                lines.extend(map.iter().map(|(key, value)| format!("  attributes.{key}: {}", shown(value))));
+                lines.extend(
+                    map.iter().map(|(key, value)| format!("  attributes.{key}: {}", shown(value))),
+                );
             }
             ("tags", Value::Array(tags)) => {
                 let tags: Vec<String> = tags.iter().map(shown).collect();
@@ -96,7 +112,11 @@ pub(crate) fn profile(
                 (Some(by), false) => by.as_str(),
                 (None, false) => "somebody",
             };
-            lines.push(format!("    {what}  by {who} {}  key {}", value.at.as_deref().unwrap_or(""), value.key));
+            lines.push(format!(
+                "    {what}  by {who} {}  key {}",
+                value.at.as_deref().unwrap_or(""),
+                value.key
+            ));
         }
     }
     if let Some(rejected) = &profile.rejected {
@@ -114,7 +134,12 @@ pub(crate) fn profile(
         lines.push(format!("· {} {kind}{by}{file}{pending}", entry.at.as_deref().unwrap_or("–")));
         for field in &entry.fields {
             let side = |value: &Option<Value>| value.as_ref().map_or("–".to_owned(), shown);
-            lines.push(format!("    {}: {} → {}", field.pointer, side(&field.before), side(&field.after)));
+            lines.push(format!(
+                "    {}: {} → {}",
+                field.pointer,
+                side(&field.before),
+                side(&field.after)
+            ));
         }
     }
     output.lines(&lines)
@@ -125,16 +150,22 @@ pub(crate) fn status(status: &SyncStatus) -> String {
     let state = match status.state {
         SyncState::Local => "local only: sign in with `kartei login URL --token …`".to_owned(),
         SyncState::Waiting => format!("waiting for `kartei sync` with {relay}"),
-        SyncState::Syncing => format!("syncing with {relay}, {} exchanged", number(status.exchanged)),
+        SyncState::Syncing => {
+            format!("syncing with {relay}, {} exchanged", number(status.exchanged))
+        }
         SyncState::UpToDate => {
             format!("up to date with {relay} as of {}", status.synced_at.as_deref().unwrap_or("–"))
         }
         SyncState::Offline => {
-            format!("offline since {}: {relay} cannot be reached", status.offline_since.as_deref().unwrap_or("–"))
+            format!(
+                "offline since {}: {relay} cannot be reached",
+                status.offline_since.as_deref().unwrap_or("–")
+            )
         }
-        SyncState::Problem => {
-            status.problem.as_ref().map_or_else(|| "a problem".to_owned(), |problem| problem.message.clone())
-        }
+        SyncState::Problem => status
+            .problem
+            .as_ref()
+            .map_or_else(|| "a problem".to_owned(), |problem| problem.message.clone()),
     };
     format!(
         "{state} — {} profiles, {} pending, {} in conflict, {} rejected",

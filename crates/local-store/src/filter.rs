@@ -210,7 +210,8 @@ mod tests {
 
     #[test]
     fn terms_become_conditions() {
-        let filter = Filter::parse(r#"tag:vip -status:pending city="New York" orders>=10"#).unwrap();
+        let filter =
+            Filter::parse(r#"tag:vip -status:pending city="New York" orders>=10"#).unwrap();
         assert_eq!(filter.conditions.len(), 4);
         assert!(filter.conditions[1].starts_with("NOT ("));
         assert_eq!(

@@ -62,7 +62,10 @@ impl Store {
     /// [`StoreError`].
     pub fn begin_import(&self, file: &str, now: i64) -> Result<ImportWriter<'_>, StoreError> {
         let import = self.write(|db| {
-            db.execute("INSERT INTO imports (file, started_at) VALUES (?1, ?2)", params![file, now])?;
+            db.execute(
+                "INSERT INTO imports (file, started_at) VALUES (?1, ?2)",
+                params![file, now],
+            )?;
             Ok(db.last_insert_rowid())
         })?;
         Ok(ImportWriter { store: self, import, now })
@@ -83,7 +86,11 @@ impl ImportWriter<'_> {
         }
         self.store.write(|db| {
             let one = |(i, prepared): (usize, &Prepared)| {
-                if last[prepared.id()] == i { self.write_one(db, prepared) } else { Ok(Landed::Duplicate) }
+                if last[prepared.id()] == i {
+                    self.write_one(db, prepared)
+                } else {
+                    Ok(Landed::Duplicate)
+                }
             };
             records.iter().enumerate().map(one).collect()
         })

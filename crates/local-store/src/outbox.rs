@@ -85,8 +85,9 @@ impl Store {
 
     fn push_item(&self, db: &Transaction<'_>, pk: Pk) -> Result<(PushItem, Sent), StoreError> {
         let stored = StoredProfile::get_by_pk(db, pk)?;
-        let mut statement = db
-            .prepare_cached("SELECT seq, body FROM pending_changes WHERE profile = ?1 ORDER BY seq")?;
+        let mut statement = db.prepare_cached(
+            "SELECT seq, body FROM pending_changes WHERE profile = ?1 ORDER BY seq",
+        )?;
         let rows = statement
             .query_map([pk], |row| Ok((row.get::<_, i64>(0)?, Bytes(row.get(1)?))))?
             .collect::<Result<Vec<_>, _>>()?;
@@ -104,7 +105,8 @@ impl Store {
             } else {
                 stored.text.clone()
             };
-            let raw = RawValue::from_string(text).map_err(|e| StoreError::Damaged(e.to_string()))?;
+            let raw =
+                RawValue::from_string(text).map_err(|e| StoreError::Damaged(e.to_string()))?;
             record = Some(raw);
         }
         let item = PushItem { id: stored.id, genesis: stored.genesis.to_string(), record, changes };
@@ -155,7 +157,8 @@ impl Store {
             }
             PushAnswer::GenesisWanted { .. } => {
                 settled.replayed += 1;
-                db.prepare_cached("UPDATE profiles SET accepted = 0 WHERE pk = ?1")?.execute([sent.pk])?;
+                db.prepare_cached("UPDATE profiles SET accepted = 0 WHERE pk = ?1")?
+                    .execute([sent.pk])?;
                 Ok(())
             }
             PushAnswer::Rejected { code, reason, .. } => {
@@ -184,8 +187,10 @@ fn accept(db: &Transaction<'_>, sent: &Sent, rev: u64) -> Result<(), StoreError>
         // meets the relay's genesis then.
         return Ok(());
     }
-    db.prepare_cached("UPDATE profiles SET accepted = 1, rev = max(coalesce(rev, 0), ?2) WHERE pk = ?1")?
-        .execute(params![sent.pk, rev])?;
+    db.prepare_cached(
+        "UPDATE profiles SET accepted = 1, rev = max(coalesce(rev, 0), ?2) WHERE pk = ?1",
+    )?
+    .execute(params![sent.pk, rev])?;
     for seq in &sent.changes {
         db.prepare_cached("DELETE FROM pending_changes WHERE seq = ?1")?.execute([seq])?;
     }

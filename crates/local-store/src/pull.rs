@@ -4,6 +4,7 @@ use kartei_profile::{Change, RecordHash, Stamp};
 use kartei_protocol::sync::{Cursor, ProfileLine};
 use kartei_sync_core::{Incoming, Local, Pending, TakeError, Taken, take};
 use rusqlite::Transaction;
+use serde_json::value::RawValue;
 
 use crate::error::StoreError;
 use crate::outbox;
@@ -54,7 +55,9 @@ pub(crate) fn take_line(
     now: i64,
     line: &ProfileLine,
 ) -> Result<bool, StoreError> {
-    let refuse = |reason: &str| StoreError::Damaged(format!("answer of the relay for `{}`: {reason}", line.id));
+    let refuse = |reason: &str| {
+        StoreError::Damaged(format!("answer of the relay for `{}`: {reason}", line.id))
+    };
     let genesis = RecordHash::from_hex(&line.genesis).ok_or_else(|| refuse("no genesis hash"))?;
     let changes = line
         .changes
@@ -71,11 +74,12 @@ pub(crate) fn take_line(
         }),
         None => None,
     };
-    let incoming = Incoming { genesis, record: line.record.as_deref().map(|raw| raw.get()), changes };
-    let taken = take(&store.schema, local, &incoming, session.actor, stamp).map_err(|e| match e {
-        TakeError::Document(error) => StoreError::from(error),
-        other => refuse(&other.to_string()),
-    })?;
+    let incoming = Incoming { genesis, record: line.record.as_deref().map(RawValue::get), changes };
+    let taken =
+        take(&store.schema, local, &incoming, session.actor, stamp).map_err(|e| match e {
+            TakeError::Document(error) => StoreError::from(error),
+            other => refuse(&other.to_string()),
+        })?;
     match taken {
         Taken::Known => {
             let Some(stored) = stored else { return Ok(false) };

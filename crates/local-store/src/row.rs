@@ -23,8 +23,7 @@ pub(crate) struct StoredProfile {
     pub(crate) text: String,
 }
 
-const COLUMNS: &str =
-    "pk, id, genesis, accepted, edited, conflicts, rev, import, record";
+const COLUMNS: &str = "pk, id, genesis, accepted, edited, conflicts, rev, import, record";
 
 impl StoredProfile {
     fn from_row(row: &Row<'_>) -> rusqlite::Result<Self> {
@@ -87,7 +86,8 @@ impl Facets {
     pub(crate) fn of(record: &Record) -> Self {
         let members = record.members();
         let name = members.get("display_name").and_then(Value::as_str).map(str::to_owned);
-        let observations = members.get("observations").and_then(Value::as_array).map_or(0, Vec::len);
+        let observations =
+            members.get("observations").and_then(Value::as_array).map_or(0, Vec::len);
         let mut search = record.id().to_owned();
         let mut add = |text: &str| {
             search.push('\n');
@@ -149,7 +149,11 @@ pub(crate) fn insert(db: &Transaction<'_>, written: &Written<'_>) -> Result<Pk, 
     Ok(pk)
 }
 
-pub(crate) fn update(db: &Transaction<'_>, pk: Pk, written: &Written<'_>) -> Result<(), StoreError> {
+pub(crate) fn update(
+    db: &Transaction<'_>,
+    pk: Pk,
+    written: &Written<'_>,
+) -> Result<(), StoreError> {
     db.prepare_cached(
         "UPDATE profiles SET hash = ?2, genesis = ?3, accepted = ?4, edited = ?5, conflicts = ?6, \
          rev = ?7, changed_at = ?8, import = ?9, observations = ?10, name = ?11, record = ?12 \
@@ -202,7 +206,9 @@ pub(crate) fn add_pending(
     pk: Pk,
     change: &kartei_profile::Change,
 ) -> Result<(), StoreError> {
-    db.prepare_cached("INSERT OR IGNORE INTO pending_changes (profile, hash, body) VALUES (?1, ?2, ?3)")?
-        .execute(params![pk, change.hash().bytes(), change.bytes()])?;
+    db.prepare_cached(
+        "INSERT OR IGNORE INTO pending_changes (profile, hash, body) VALUES (?1, ?2, ?3)",
+    )?
+    .execute(params![pk, change.hash().bytes(), change.bytes()])?;
     enqueue(db, pk)
 }

@@ -87,7 +87,11 @@ impl Store {
     ///
     /// # Errors
     /// [`StoreError`].
-    pub fn start_session(&self, actor: Actor, author: Option<String>) -> Result<Session, StoreError> {
+    pub fn start_session(
+        &self,
+        actor: Actor,
+        author: Option<String>,
+    ) -> Result<Session, StoreError> {
         self.write(|db| {
             db.execute("INSERT OR IGNORE INTO own_actors (actor) VALUES (?1)", [actor.bytes()])?;
             Ok(())

@@ -1,5 +1,7 @@
 //! The replica's store by what people do with it.
 
+#![expect(clippy::unwrap_used, reason = "a test stops at the first surprise")]
+
 use std::path::Path;
 use std::time::Duration;
 
@@ -64,7 +66,10 @@ fn the_later_line_of_one_file_wins() {
     let store = open(folder.path());
     let writer = store.begin_import("f", NOW).unwrap();
     let line = |name: &str| record(&store, &json!({"id": "a", "display_name": name}));
-    assert_eq!(writer.write(&[line("1"), line("2")]).unwrap(), [Landed::Duplicate, Landed::Created]);
+    assert_eq!(
+        writer.write(&[line("1"), line("2")]).unwrap(),
+        [Landed::Duplicate, Landed::Created]
+    );
     assert_eq!(writer.write(&[line("3")]).unwrap(), [Landed::Duplicate], "in a later batch too");
     assert_eq!(store.record("a").unwrap().members()["display_name"], json!("3"));
     assert_eq!(store.history("a").unwrap().len(), 1, "one file is one import, not a history");
@@ -78,10 +83,18 @@ fn an_import_over_an_edit_is_a_merge() {
     import(&store, "old", &[json!({"id": "a", "attributes": {"file": 1, "both": 1, "mine": 1}})]);
     let edits = [set("/attributes/mine", json!(2)), set("/attributes/both", json!(2))];
     assert!(store.edit(&session, NOW, "a", &edits).unwrap());
-    let landed = import(&store, "new", &[json!({"id": "a", "attributes": {"file": 9, "both": 9, "mine": 1}})]);
+    let landed = import(
+        &store,
+        "new",
+        &[json!({"id": "a", "attributes": {"file": 9, "both": 9, "mine": 1}})],
+    );
     assert_eq!(landed, [Landed::Updated { new_conflicts: 1 }]);
     let members = store.record("a").unwrap().into_value();
-    assert_eq!(members["attributes"], json!({"file": 9, "both": 2, "mine": 2}), "the person's value stays");
+    assert_eq!(
+        members["attributes"],
+        json!({"file": 9, "both": 2, "mine": 2}),
+        "the person's value stays"
+    );
     let conflicts = store.conflicts("a").unwrap();
     assert_eq!(conflicts.len(), 1);
     assert_eq!(conflicts[0].pointer, "/attributes/both");
@@ -89,10 +102,16 @@ fn an_import_over_an_edit_is_a_merge() {
     let values: Vec<_> = conflicts[0].values.iter().map(|v| v.value.clone().unwrap()).collect();
     assert_eq!(values, [json!(2), json!(9)], "the file's value is offered");
     assert_eq!(store.profile("a").unwrap().status, ProfileStatus::Conflict);
-    assert!(store.resolve(&session, NOW, "a", "/attributes/both", &conflicts[0].values[1].key).unwrap());
+    assert!(
+        store.resolve(&session, NOW, "a", "/attributes/both", &conflicts[0].values[1].key).unwrap()
+    );
     assert_eq!(store.record("a").unwrap().members()["attributes"]["both"], json!(9));
     assert!(store.conflicts("a").unwrap().is_empty());
-    let again = import(&store, "new", &[json!({"id": "a", "attributes": {"file": 9, "both": 9, "mine": 1}})]);
+    let again = import(
+        &store,
+        "new",
+        &[json!({"id": "a", "attributes": {"file": 9, "both": 9, "mine": 1}})],
+    );
     assert_eq!(again, [Landed::Unchanged], "the same file says nothing new");
     let files: Vec<_> = store.history("a").unwrap().into_iter().map(|row| row.file).collect();
     assert_eq!(files[1..], [None, Some("new".to_owned()), None]);
@@ -150,10 +169,13 @@ fn lists_are_filtered_searched_sorted_and_paged() {
     store.edit(&session, NOW, "c-1", &[set("/display_name", json!("Berta"))]).unwrap();
     assert!(found(&store, "zoe").is_empty(), "the index follows edits");
     assert_eq!(found(&store, "berta"), ["c-1"]);
-    let sorted = |sort, descending| ids(&store, &ListProfiles { sort, descending, ..ListProfiles::default() });
+    let sorted = |sort, descending| {
+        ids(&store, &ListProfiles { sort, descending, ..ListProfiles::default() })
+    };
     assert_eq!(sorted(SortKey::Name, false), ["c-2", "c-1", "d-3"], "nameless ones last");
     assert_eq!(sorted(SortKey::Observations, true)[0], "d-3");
-    let page = store.list(&ListProfiles { offset: 1, limit: 1, ..ListProfiles::default() }).unwrap();
+    let page =
+        store.list(&ListProfiles { offset: 1, limit: 1, ..ListProfiles::default() }).unwrap();
     assert_eq!((page.rows[0].id.as_str(), page.rows.len(), page.total), ("c-2", 1, 3));
 }
 
@@ -194,7 +216,8 @@ fn a_full_disk_loses_nothing_that_was_there() {
 #[test]
 fn a_locked_database_is_told_and_left_alone() {
     let folder = TempDir::new().unwrap();
-    let short = StoreOptions { busy_timeout: Some(Duration::from_millis(20)), ..StoreOptions::default() };
+    let short =
+        StoreOptions { busy_timeout: Some(Duration::from_millis(20)), ..StoreOptions::default() };
     let store = Store::open(folder.path(), short).unwrap();
     let other = rusqlite::Connection::open(folder.path().join("kartei.sqlite")).unwrap();
     other.execute_batch("BEGIN IMMEDIATE").unwrap();
@@ -222,7 +245,8 @@ fn a_newer_database_is_not_touched() {
 fn what_is_no_database_is_told_and_kept() {
     let folder = TempDir::new().unwrap();
     let file = folder.path().join("kartei.sqlite");
-    std::fs::write(&file, b"this is no database, but somebody's text, long enough to be looked at").unwrap();
+    std::fs::write(&file, b"this is no database, but somebody's text, long enough to be looked at")
+        .unwrap();
     let refused = Store::open(folder.path(), StoreOptions::default());
     assert!(matches!(refused, Err(StoreError::Damaged(_))), "{refused:?}");
     assert!(std::fs::read(&file).unwrap().starts_with(b"this is no database"));

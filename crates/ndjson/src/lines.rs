@@ -154,8 +154,12 @@ mod tests {
     #[test]
     fn every_kind_of_line_end_and_a_missing_one() {
         let lines = lines_of(b"\xef\xbb\xbfa\r\n\n b \nc".to_vec());
-        let expected: Vec<(u64, Option<Vec<u8>>)> =
-            vec![(1, Some(b"a".to_vec())), (2, Some(b"".to_vec())), (3, Some(b" b ".to_vec())), (4, Some(b"c".to_vec()))];
+        let expected: Vec<(u64, Option<Vec<u8>>)> = vec![
+            (1, Some(b"a".to_vec())),
+            (2, Some(b"".to_vec())),
+            (3, Some(b" b ".to_vec())),
+            (4, Some(b"c".to_vec())),
+        ];
         assert_eq!(lines, expected);
         assert_eq!(lines_of(Vec::new()), vec![]);
         assert_eq!(lines_of(b"\n".to_vec()).len(), 1);

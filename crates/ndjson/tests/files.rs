@@ -1,5 +1,7 @@
 //! Whole files through the pipeline: real ones, nasty ones, broken ones.
 
+#![expect(clippy::unwrap_used, reason = "a test stops at the first surprise")]
+
 use std::collections::BTreeMap;
 use std::fs::File;
 use std::io::{Cursor, Write};
@@ -46,7 +48,8 @@ fn verdicts(source: Source) -> (BTreeMap<u64, String>, Option<ReadError>) {
 
 #[test]
 fn every_nasty_line_gets_its_verdict() {
-    let (verdicts, error) = verdicts(Source::new(File::open(data("nasty.ndjson")).unwrap()).unwrap());
+    let (verdicts, error) =
+        verdicts(Source::new(File::open(data("nasty.ndjson")).unwrap()).unwrap());
     assert!(error.is_none());
     let expected = std::fs::read_to_string(data("nasty.expected.json")).unwrap();
     let expected: serde_json::Value = serde_json::from_str(&expected).unwrap();
@@ -56,7 +59,12 @@ fn every_nasty_line_gets_its_verdict() {
         let line = case["line"].as_u64().unwrap();
         let verdict = &verdicts[&line];
         let word = verdict.split(' ').next().unwrap();
-        assert_eq!(word, case["expect"].as_str().unwrap(), "line {line}: {} → {verdict}", case["why"]);
+        assert_eq!(
+            word,
+            case["expect"].as_str().unwrap(),
+            "line {line}: {} → {verdict}",
+            case["why"]
+        );
     }
     // The places that people are sent to.
     for (line, place) in [
@@ -104,7 +112,8 @@ fn all_members_of_a_gzip_file_are_read() {
 fn a_cut_gzip_stream_is_an_error_after_its_good_lines() {
     let text: String = (0..100_000).map(line).collect();
     let file = gzip(text.as_bytes());
-    let (verdicts, error) = verdicts(Source::new(Cursor::new(file[..file.len() / 2].to_vec())).unwrap());
+    let (verdicts, error) =
+        verdicts(Source::new(Cursor::new(file[..file.len() / 2].to_vec())).unwrap());
     assert!(matches!(error, Some(ReadError::Damaged(_))), "{error:?}");
     assert!(verdicts.len() > 1_000, "whole lines before the cut are kept: {}", verdicts.len());
     assert!(verdicts.values().all(|v| v == "accept"), "half a line is not taken for one");
@@ -132,7 +141,11 @@ fn a_sink_can_stop_the_pipeline() {
         |record| record,
         |_| {
             batches += 1;
-            Ok::<_, std::convert::Infallible>(if batches == 2 { Flow::Stop } else { Flow::Continue })
+            Ok::<_, std::convert::Infallible>(if batches == 2 {
+                Flow::Stop
+            } else {
+                Flow::Continue
+            })
         },
     );
     assert_eq!(outcome.unwrap(), Flow::Stop);

@@ -79,12 +79,16 @@ pub(crate) fn scaffold(schema_name: &str) -> ActorId {
 
 /// The genesis actor of `id` in its `incarnation` (1, higher after an erasure) with this content.
 pub(crate) fn genesis(id: &str, incarnation: u32, record: &RecordHash) -> ActorId {
-    derived(GENESIS, "kartei/genesis/1", &[id.as_bytes(), &incarnation.to_be_bytes(), record.bytes()])
+    derived(
+        GENESIS,
+        "kartei/genesis/1",
+        &[id.as_bytes(), &incarnation.to_be_bytes(), record.bytes()],
+    )
 }
 
 /// The actor of an import that turns the state at `heads` into `record`.
 pub(crate) fn import(heads: &[ChangeHash], record: &RecordHash) -> ActorId {
-    let mut sorted: Vec<[u8; 32]> = heads.iter().map(|head| head.bytes()).collect();
+    let mut sorted: Vec<[u8; 32]> = heads.iter().map(ChangeHash::bytes).collect();
     sorted.sort_unstable();
     let heads = sorted.concat();
     derived(IMPORT, "kartei/import/1", &[&heads, record.bytes()])

@@ -82,7 +82,11 @@ fn canonicalise_inner(
     Ok(())
 }
 
-fn canonicalise_set(member: &Member, key: Option<&str>, value: &mut Value) -> Result<(), Violation> {
+fn canonicalise_set(
+    member: &Member,
+    key: Option<&str>,
+    value: &mut Value,
+) -> Result<(), Violation> {
     let Some(items) = value.as_array_mut() else { return Ok(()) };
     let Some(key) = key else {
         items.sort_by(|a, b| compare_utf16(as_text(a), as_text(b)));

@@ -150,10 +150,14 @@ fn changed(
 }
 
 /// The smallest or largest instant, as the rule says.
-pub(crate) fn outermost<'a>(rule: &MergeRule, values: impl IntoIterator<Item = &'a Value>) -> &'a Value {
+pub(crate) fn outermost<'a>(
+    rule: &MergeRule,
+    values: impl IntoIterator<Item = &'a Value>,
+) -> &'a Value {
     let at = |value: &&Value| value.as_str().and_then(|text| Instant::parse(text).ok());
     let values = values.into_iter();
-    let chosen = if *rule == MergeRule::Min { values.min_by_key(at) } else { values.max_by_key(at) };
+    let chosen =
+        if *rule == MergeRule::Min { values.min_by_key(at) } else { values.max_by_key(at) };
     chosen.unwrap_or(&Value::Null)
 }
 

@@ -84,7 +84,7 @@ pub enum ImportOutcome {
     /// The file says what the last import already said.
     Unchanged,
     /// A change was made.
-    Changed(Change),
+    Changed(Box<Change>),
 }
 
 impl Document {
@@ -118,9 +118,7 @@ impl Document {
     /// # Errors
     /// [`DocumentError::Load`] where the bytes are damaged.
     pub fn load(bytes: &[u8]) -> Result<Self, DocumentError> {
-        Automerge::load(bytes)
-            .map(|am| Self { am })
-            .map_err(|e| DocumentError::Load(e.to_string()))
+        Automerge::load(bytes).map(|am| Self { am }).map_err(|e| DocumentError::Load(e.to_string()))
     }
 
     /// The bytes to store. Not a fingerprint: compare heads or record hashes instead.
@@ -209,7 +207,11 @@ impl Document {
     ///
     /// # Errors
     /// [`ApplyError`]; the document is as it was before, then.
-    pub fn apply(&mut self, schema: &RecordSchema, changes: &[Change]) -> Result<Vec<Change>, ApplyError> {
+    pub fn apply(
+        &mut self,
+        schema: &RecordSchema,
+        changes: &[Change],
+    ) -> Result<Vec<Change>, ApplyError> {
         let mut fresh: Vec<Change> = Vec::new();
         for change in changes {
             if self.has(change.hash()) || fresh.iter().any(|f| f.hash() == change.hash()) {
@@ -224,12 +226,12 @@ impl Document {
             return Ok(fresh);
         }
         let mut trial = self.am.clone();
-        trial
-            .apply_changes(fresh.iter().map(|c| c.inner().clone()).collect::<Vec<_>>())
-            .map_err(|e| match e {
+        trial.apply_changes(fresh.iter().map(|c| c.inner().clone()).collect::<Vec<_>>()).map_err(
+            |e| match e {
                 am::AutomergeError::DuplicateSeqNumber(..) => ApplyError::Forked,
                 other => ApplyError::Document(other.into()),
-            })?;
+            },
+        )?;
         let wanted: Vec<am::ChangeHash> = fresh.iter().map(|c| c.hash().into()).collect();
         if let Some(missing) = trial.get_missing_deps(&wanted).first() {
             return Err(ApplyError::Missing((*missing).into()));
@@ -246,7 +248,11 @@ impl Document {
     ///
     /// # Errors
     /// [`DocumentError`] where the document cannot be read.
-    pub fn import(&mut self, schema: &RecordSchema, file: &Record) -> Result<ImportOutcome, DocumentError> {
+    pub fn import(
+        &mut self,
+        schema: &RecordSchema,
+        file: &Record,
+    ) -> Result<ImportOutcome, DocumentError> {
         let line = self.import_line();
         let base = self.reader(schema, Some(&line)).members()?;
         self.import_ops(schema, file, &line, &diff(schema, &base, file.members(), Extent::Import))
@@ -265,7 +271,7 @@ impl Document {
         let hashes: Vec<ChangeHash> = line.iter().copied().map(Into::into).collect();
         let actor = actor::import(&hashes, &file.hash());
         match self.commit_at(schema, line, actor, CommitOptions::default().with_time(0), ops)? {
-            Some(change) => Ok(ImportOutcome::Changed(change)),
+            Some(change) => Ok(ImportOutcome::Changed(Box::new(change))),
             None => Ok(ImportOutcome::Unchanged),
         }
     }
@@ -350,7 +356,7 @@ impl Document {
         let mut base = root.to_vec();
         if let ImportOutcome::Changed(change) = onto.import_ops(schema, &imported, &root, &ops)? {
             base = vec![change.hash().into()];
-            replayed.push(change);
+            replayed.push(*change);
         }
         let ops = diff(schema, imported.members(), edited.members(), Extent::Whole);
         let edit = onto.commit_at(schema, &base, actor.id(), stamp.options(), &ops)?;
@@ -384,7 +390,8 @@ impl Document {
     fn targets(&self, schema: &RecordSchema, ops: &[Op]) -> Result<Targets, DocumentError> {
         let mut targets = Targets::new();
         for op in ops {
-            let (Op::Key { member, .. } | Op::Element { member, .. } | Op::Text { member, .. }) = op
+            let (Op::Key { member, .. } | Op::Element { member, .. } | Op::Text { member, .. }) =
+                op
             else {
                 continue;
             };
@@ -471,8 +478,12 @@ pub(crate) fn op_for(schema: &RecordSchema, path: &[String], value: Option<Value
     let name = member.name.clone();
     match (&member.rule, path.get(1)) {
         (MergeRule::Register { .. }, None) => Some(Op::Register { member: name, value }),
-        (MergeRule::RegisterPerKey, Some(key)) => Some(Op::Key { member: name, key: key.clone(), value }),
-        (MergeRule::Set { .. }, Some(key)) => Some(Op::Element { member: name, key: key.clone(), value }),
+        (MergeRule::RegisterPerKey, Some(key)) => {
+            Some(Op::Key { member: name, key: key.clone(), value })
+        }
+        (MergeRule::Set { .. }, Some(key)) => {
+            Some(Op::Element { member: name, key: key.clone(), value })
+        }
         _ => None,
     }
 }

@@ -116,7 +116,8 @@ impl Document {
         for edit in edits {
             apply_to_record(schema, &mut wanted, edit)?;
         }
-        let wanted = Record::accept(schema, &Value::Object(wanted)).map_err(EditError::Invalid)?.record;
+        let wanted =
+            Record::accept(schema, &Value::Object(wanted)).map_err(EditError::Invalid)?.record;
         let mut ops = diff(schema, current.members(), wanted.members(), Extent::Whole);
         // Setting a contested field to the value it already shows is a decision all the same.
         let contested = self.reader(schema, None).contested().map_err(DocumentError::from)?;
@@ -150,7 +151,8 @@ impl Document {
     ) -> Result<Option<Change>, EditError> {
         let no_conflict = || EditError::NoConflict { pointer: pointer.to_owned() };
         let contested = self.reader(schema, None).contested().map_err(DocumentError::from)?;
-        let (_, candidates) = contested.into_iter().find(|(p, _)| p == pointer).ok_or_else(no_conflict)?;
+        let (_, candidates) =
+            contested.into_iter().find(|(p, _)| p == pointer).ok_or_else(no_conflict)?;
         let chosen = candidates.into_iter().find(|c| c.key() == key).ok_or_else(no_conflict)?;
         let path = pointer::parse(pointer).ok_or_else(no_conflict)?;
         let op = op_for(schema, &path, chosen.value).ok_or_else(no_conflict)?;

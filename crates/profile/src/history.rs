@@ -48,7 +48,10 @@ pub struct HistoryEntry {
 }
 
 /// The changes in causal order, oldest first, without the scaffold.
-pub(crate) fn read(doc: &am::Automerge, schema: &RecordSchema) -> Result<Vec<HistoryEntry>, Malformed> {
+pub(crate) fn read(
+    doc: &am::Automerge,
+    schema: &RecordSchema,
+) -> Result<Vec<HistoryEntry>, Malformed> {
     let mut entries = Vec::new();
     for meta in doc.get_changes_meta(&[]) {
         let class = ActorClass::of(&meta.actor);
@@ -61,9 +64,8 @@ pub(crate) fn read(doc: &am::Automerge, schema: &RecordSchema) -> Result<Vec<His
         let fields = if kind == HistoryKind::Genesis {
             Vec::new()
         } else {
-            let members = |heads: &[am::ChangeHash]| {
-                Reader { doc, schema, heads: Some(heads) }.members()
-            };
+            let members =
+                |heads: &[am::ChangeHash]| Reader { doc, schema, heads: Some(heads) }.members();
             field_changes(schema, &members(&meta.deps)?, &members(&[meta.hash])?)
         };
         entries.push(HistoryEntry {
@@ -92,11 +94,11 @@ fn field_changes(
         }
         let pointer = format!("/{}", escape(&member.name));
         let parts = |value: Option<&Value>| match &member.rule {
-            MergeRule::RegisterPerKey => Some(
-                value.and_then(Value::as_object).map_or_else(Default::default, |map| {
+            MergeRule::RegisterPerKey => {
+                Some(value.and_then(Value::as_object).map_or_else(Default::default, |map| {
                     map.iter().map(|(k, v)| (k.clone(), v.clone())).collect()
-                }),
-            ),
+                }))
+            }
             MergeRule::Set { key, .. } => Some(elements(key.as_deref(), value)),
             _ => None,
         };

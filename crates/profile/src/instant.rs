@@ -15,7 +15,9 @@ pub struct InstantError;
 
 impl fmt::Display for InstantError {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.write_str("expected a date and time such as 2026-11-20T08:30:00Z, years 0000 to 9999 in UTC")
+        f.write_str(
+            "expected a date and time such as 2026-11-20T08:30:00Z, years 0000 to 9999 in UTC",
+        )
     }
 }
 
@@ -77,10 +79,15 @@ mod tests {
 
     #[test]
     fn one_instant_has_one_text() {
-        for same in ["2026-02-03T01:00:00+01:00", "2026-02-03T00:00:00Z", "2026-02-02T23:00:00.000-01:00"] {
+        for same in
+            ["2026-02-03T01:00:00+01:00", "2026-02-03T00:00:00Z", "2026-02-02T23:00:00.000-01:00"]
+        {
             assert_eq!(Instant::parse(same).unwrap().to_string(), "2026-02-03T00:00:00Z");
         }
-        assert_eq!(Instant::parse("2026-02-03T00:00:00.120Z").unwrap().to_string(), "2026-02-03T00:00:00.12Z");
+        assert_eq!(
+            Instant::parse("2026-02-03T00:00:00.120Z").unwrap().to_string(),
+            "2026-02-03T00:00:00.12Z"
+        );
         assert!(Instant::parse("2026-02-30T00:00:00Z").is_err());
         assert!(Instant::parse("9999-12-31T23:59:59-01:00").is_err(), "a five-digit year in UTC");
         assert!(Instant::parse("0000-01-01T00:00:00+01:00").is_err(), "a year before 0 in UTC");

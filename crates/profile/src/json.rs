@@ -70,7 +70,9 @@ impl fmt::Display for ParseError {
                  binary64); send it as a string"
             ),
             Fault::Depth => write!(f, "nested deeper than {DEPTH_MAX} levels"),
-            Fault::Trailing => write!(f, "something follows the record at byte {at}; one record a line"),
+            Fault::Trailing => {
+                write!(f, "something follows the record at byte {at}; one record a line")
+            }
         }
     }
 }
@@ -414,7 +416,9 @@ mod tests {
 
     #[test]
     fn integers_are_exact_or_refused() {
-        for exact in ["9007199254740992", "-9007199254740992", "9007199254740994", "1000000000000000000000"] {
+        for exact in
+            ["9007199254740992", "-9007199254740992", "9007199254740994", "1000000000000000000000"]
+        {
             assert!(parse(exact.as_bytes()).is_ok(), "{exact}");
         }
         for rounded in ["9007199254740993", "12345678901234567890", "1000000000000000000000001"] {
@@ -459,9 +463,9 @@ mod tests {
 
         #[test]
         fn whatever_is_accepted_a_general_reader_accepts_too(text in r#"[\[\]{}",:\\0-9eE.+\-u a-f]{0,24}"#) {
-            if let Ok(value) = parse(text.as_bytes()) {
-                let general: Value = serde_json::from_str(&text).expect(&text);
-                prop_assert_eq!(value.to_string().len() > 0, general.to_string().len() > 0);
+            if parse(text.as_bytes()).is_ok() {
+                let general: Result<Value, _> = serde_json::from_str(&text);
+                prop_assert!(general.is_ok(), "{}", text);
             }
         }
 

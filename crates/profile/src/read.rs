@@ -133,7 +133,8 @@ impl Reader<'_> {
     /// The candidates of a register after its own rule has had its say.
     fn ruled(&self, rule: &MergeRule, mut candidates: Vec<Candidate>) -> Vec<Candidate> {
         if let MergeRule::Register { prefer: Some((member, preferred)), .. } = rule {
-            let wins = |c: &Candidate| c.value.as_ref().and_then(|v| v.get(member)) == Some(preferred);
+            let wins =
+                |c: &Candidate| c.value.as_ref().and_then(|v| v.get(member)) == Some(preferred);
             if candidates.iter().any(wins) {
                 candidates.retain(wins);
             }
@@ -207,7 +208,10 @@ impl Reader<'_> {
     }
 
     /// All keys of a container with their candidates, best first.
-    pub(crate) fn entries(&self, member: &Member) -> Result<BTreeMap<String, Vec<Candidate>>, Malformed> {
+    pub(crate) fn entries(
+        &self,
+        member: &Member,
+    ) -> Result<BTreeMap<String, Vec<Candidate>>, Malformed> {
         let id = self.container(&member.name, ObjType::Map)?;
         let structured = matches!(member.rule, MergeRule::Set { key: Some(_), .. });
         let mut entries = BTreeMap::new();
@@ -280,8 +284,11 @@ impl Reader<'_> {
         let pasts: Vec<BTreeSet<am::ChangeHash>> =
             values.iter().map(|v| past_of(self.doc, v.change.into())).collect();
         let Some((first, rest)) = pasts.split_first() else { return Ok(None) };
-        let common: BTreeSet<am::ChangeHash> =
-            first.iter().filter(|hash| rest.iter().all(|past| past.contains(*hash))).copied().collect();
+        let common: BTreeSet<am::ChangeHash> = first
+            .iter()
+            .filter(|hash| rest.iter().all(|past| past.contains(*hash)))
+            .copied()
+            .collect();
         let heads = heads_within(self.doc, &common);
         let before = Reader { doc: self.doc, schema: self.schema, heads: Some(&heads) };
         let Some(path) = crate::pointer::parse(pointer) else { return Ok(None) };

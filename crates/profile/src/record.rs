@@ -102,7 +102,8 @@ impl Record {
             .iter()
             .find(|m| m.rule == MergeRule::Derived && members.contains_key(&m.name))
             .map(|m| {
-                let reason = format!("`{}` is derived and was ignored; it is computed anew", m.name);
+                let reason =
+                    format!("`{}` is derived and was ignored; it is computed anew", m.name);
                 Violation::new(format!("/{}", m.name), "derived_member", reason)
             });
         let id = members.get("id").and_then(Value::as_str).unwrap_or_default().to_owned();
@@ -171,7 +172,8 @@ mod tests {
     }
 
     fn refused(line: &str) -> (String, &'static str) {
-        let violation = Record::parse(&RecordSchema::user_profile_v1(), line.as_bytes()).expect_err(line);
+        let violation =
+            Record::parse(&RecordSchema::user_profile_v1(), line.as_bytes()).expect_err(line);
         (violation.pointer, violation.rule)
     }
 
@@ -209,8 +211,12 @@ mod tests {
                 {"id":"b","signal":"s","value":1,"at":"2026-02-03T00:00:00Z"},
                 {"id":"a","signal":"s","value":2,"at":"2026-02-03T00:00:00Z"}]}"#,
         );
-        let ids: Vec<_> =
-            r.members()["observations"].as_array().unwrap().iter().map(|o| o["id"].as_str().unwrap()).collect();
+        let ids: Vec<_> = r.members()["observations"]
+            .as_array()
+            .unwrap()
+            .iter()
+            .map(|o| o["id"].as_str().unwrap())
+            .collect();
         assert_eq!(ids, ["a", "b", "c"]);
     }
 
@@ -220,7 +226,8 @@ mod tests {
             {"id":"x","signal":"s","value":1,"at":"2026-02-03T00:00:00Z"},
             {"id":"x","signal":"s","value":2,"at":"2026-02-03T00:00:00Z"}]}"#;
         assert_eq!(refused(twice), ("/observations/1/id".to_owned(), "duplicate_key"));
-        let year = r#"{"schema":"user_profile.v1","id":"n","created_at":"9999-12-31T23:59:59-01:00"}"#;
+        let year =
+            r#"{"schema":"user_profile.v1","id":"n","created_at":"9999-12-31T23:59:59-01:00"}"#;
         assert_eq!(refused(year), ("/created_at".to_owned(), "instant"));
     }
 
@@ -233,7 +240,11 @@ mod tests {
             (r#"{"schema":"user_profile.v1","id":"import"}"#, "/id", "reserved"),
             (r#"{"schema":"user_profile.v1","id":"a","x":1}"#, "/x", "unknown_member"),
             (r#"{"schema":"user_profile.v1","id":"a","tags":["a","a"]}"#, "/tags", "unique_items"),
-            (r#"{"schema":"user_profile.v1","id":"a","attributes":{"d":{}}}"#, "/attributes/d", "type"),
+            (
+                r#"{"schema":"user_profile.v1","id":"a","attributes":{"d":{}}}"#,
+                "/attributes/d",
+                "type",
+            ),
         ] {
             assert_eq!(refused(line), (pointer.to_owned(), rule), "{line}");
         }

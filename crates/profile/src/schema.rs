@@ -253,7 +253,9 @@ fn explain(error: &ValidationError<'_>) -> Violation {
             let name = unexpected.first().map_or("", String::as_str);
             let _ = write!(pointer, "/{}", crate::pointer::escape(name));
             let hint = if pointer.matches('/').count() == 1 {
-                format!("`{name}` is no member of the schema; put it into `attributes` or leave it out")
+                format!(
+                    "`{name}` is no member of the schema; put it into `attributes` or leave it out"
+                )
             } else {
                 format!("`{name}` is not allowed here; leave it out")
             };
@@ -278,12 +280,22 @@ fn explain(error: &ValidationError<'_>) -> Violation {
                 shorten(value)
             ),
         ),
-        Kind::Pattern { .. } => ("pattern", format!("found {}, which is not of the expected form", shorten(value))),
-        Kind::Format { .. } => {
-            ("format", format!("found {}; expected a date and time such as 2026-11-20T08:30:00Z", shorten(value)))
+        Kind::Pattern { .. } => {
+            ("pattern", format!("found {}, which is not of the expected form", shorten(value)))
         }
-        Kind::Minimum { limit } => ("minimum", format!("found {}, smaller than {limit}", shorten(value))),
-        Kind::Maximum { limit } => ("maximum", format!("found {}, larger than {limit}", shorten(value))),
+        Kind::Format { .. } => (
+            "format",
+            format!(
+                "found {}; expected a date and time such as 2026-11-20T08:30:00Z",
+                shorten(value)
+            ),
+        ),
+        Kind::Minimum { limit } => {
+            ("minimum", format!("found {}, smaller than {limit}", shorten(value)))
+        }
+        Kind::Maximum { limit } => {
+            ("maximum", format!("found {}, larger than {limit}", shorten(value)))
+        }
         Kind::Not { .. } => ("reserved", format!("{} is a reserved word", shorten(value))),
         Kind::PropertyNames { .. } => {
             ("property_names", "a member name has 1 to 64 characters".to_owned())

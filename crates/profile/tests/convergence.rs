@@ -1,6 +1,8 @@
 //! Any replicas of a profile that exchange their changes in any order, with repeats, end in the
 //! same record, hash and conflict list; no observation and no edit without rival is lost.
 
+#![expect(clippy::unwrap_used, reason = "a test stops at the first surprise")]
+
 use std::collections::BTreeMap;
 
 use kartei_profile::{Actor, Change, Document, Edit, ImportOutcome, Record, RecordSchema, Stamp};
@@ -63,7 +65,8 @@ fn record() -> impl Strategy<Value = Value> {
             observations.dedup();
             record["observations"] = json!(observations);
             if let Some(granted) = consent {
-                record["consent"] = json!({"analytics": granted, "recorded_at": "2026-01-01T00:00:00Z"});
+                record["consent"] =
+                    json!({"analytics": granted, "recorded_at": "2026-01-01T00:00:00Z"});
             }
             if let Some(day) = created {
                 record["created_at"] = json!(format!("2026-01-{day:02}T00:00:00Z"));
@@ -77,7 +80,8 @@ fn edit() -> impl Strategy<Value = Edit> {
         ("[k-n]", attribute_value())
             .prop_map(|(key, value)| Edit::Set { pointer: format!("/attributes/{key}"), value }),
         "[k-n]".prop_map(|key| Edit::Unset { pointer: format!("/attributes/{key}") }),
-        "[A-C]{1,3}".prop_map(|name| Edit::Set { pointer: "/display_name".into(), value: json!(name) }),
+        "[A-C]{1,3}"
+            .prop_map(|name| Edit::Set { pointer: "/display_name".into(), value: json!(name) }),
         "[xyz ]{0,8}".prop_map(|text| Edit::Set { pointer: "/notes".into(), value: json!(text) }),
         "[t-w]".prop_map(|tag| Edit::Add { pointer: "/tags".into(), value: json!(tag) }),
         "[t-w]".prop_map(|tag| Edit::Remove { pointer: "/tags".into(), value: json!(tag) }),
@@ -123,14 +127,22 @@ impl World {
         match step {
             Step::Edit { replica, edit } => {
                 let stamp = self.stamp();
-                let done = self.replicas[replica].edit(&self.schema, Self::actor(replica), &stamp, &[edit]);
+                let done = self.replicas[replica].edit(
+                    &self.schema,
+                    Self::actor(replica),
+                    &stamp,
+                    &[edit],
+                );
                 done.unwrap();
             }
             Step::Import { replica, file } => {
                 let file = self.accept(&file);
                 self.replicas[replica].import(&self.schema, &file).unwrap();
                 let again = self.replicas[replica].import(&self.schema, &file).unwrap();
-                assert!(matches!(again, ImportOutcome::Unchanged), "importing a file twice adds nothing");
+                assert!(
+                    matches!(again, ImportOutcome::Unchanged),
+                    "importing a file twice adds nothing"
+                );
             }
             Step::Send { from, to, reversed } => self.send(from, to, reversed),
             Step::Resolve { replica, which } => {
@@ -140,7 +152,13 @@ impl World {
                 let Some(conflict) = conflicts.get(which) else { return };
                 let chosen = conflict.values.last().unwrap().clone();
                 document
-                    .resolve(&self.schema, Self::actor(replica), &stamp, &conflict.pointer, &chosen.key)
+                    .resolve(
+                        &self.schema,
+                        Self::actor(replica),
+                        &stamp,
+                        &conflict.pointer,
+                        &chosen.key,
+                    )
                     .unwrap();
                 let left = document.conflicts(&self.schema).unwrap();
                 assert!(left.iter().all(|c| c.pointer != conflict.pointer), "decided is decided");
@@ -191,7 +209,11 @@ impl World {
 
 fn observations_of(record: &Record) -> BTreeMap<String, Value> {
     let items = record.members().get("observations").and_then(Value::as_array).cloned();
-    items.unwrap_or_default().into_iter().map(|o| (o["id"].as_str().unwrap().to_owned(), o)).collect()
+    items
+        .unwrap_or_default()
+        .into_iter()
+        .map(|o| (o["id"].as_str().unwrap().to_owned(), o))
+        .collect()
 }
 
 fn converge(genesis: &Value, steps: Vec<Step>, reversed: bool) {
@@ -199,7 +221,10 @@ fn converge(genesis: &Value, steps: Vec<Step>, reversed: bool) {
     let first = Record::accept(&schema, genesis).unwrap().record;
     let replicas: Vec<Document> =
         (0..REPLICAS).map(|_| Document::genesis(&schema, &first).unwrap()).collect();
-    assert!(replicas.windows(2).all(|pair| pair[0].heads() == pair[1].heads()), "genesis built twice");
+    assert!(
+        replicas.windows(2).all(|pair| pair[0].heads() == pair[1].heads()),
+        "genesis built twice"
+    );
     let mut world = World { schema, replicas, clock: 0 };
     let mut facts = observations_of(&first);
     for step in steps {

@@ -2,6 +2,8 @@
 //! fails, every replica in the field would disagree with this build. Never update a fixture; add
 //! a new genesis version instead (docs/adr/0002).
 
+#![expect(clippy::unwrap_used, reason = "a test stops at the first surprise")]
+
 use kartei_profile::{Document, Record, RecordSchema};
 use serde_json::Value;
 
@@ -19,7 +21,11 @@ fn genesis_of_golden_records_has_the_recorded_hashes() {
         let name = fixture["name"].as_str().unwrap();
         let record = Record::accept(&schema, &fixture["record"]).unwrap().record;
         assert_eq!(record.text(), fixture["canonical"].as_str().unwrap(), "{name}: canonical form");
-        assert_eq!(record.hash().to_string(), fixture["hash"].as_str().unwrap(), "{name}: record hash");
+        assert_eq!(
+            record.hash().to_string(),
+            fixture["hash"].as_str().unwrap(),
+            "{name}: record hash"
+        );
         let document = Document::genesis(&schema, &record).unwrap();
         let again = Document::genesis(&schema, &record).unwrap();
         assert_eq!(document.heads(), again.heads(), "{name}: built twice");

@@ -83,7 +83,8 @@ impl RelayError {
         let document: Option<ProblemDocument> = serde_json::from_slice(&body).ok();
         let code = document.as_ref().map(|document| document.code);
         let detail = document.and_then(|document| document.detail);
-        let detail = detail.unwrap_or_else(|| status.canonical_reason().unwrap_or_default().to_owned());
+        let detail =
+            detail.unwrap_or_else(|| status.canonical_reason().unwrap_or_default().to_owned());
         match status {
             StatusCode::UNAUTHORIZED => Self::Unauthorized,
             StatusCode::FORBIDDEN => Self::Forbidden(detail),

@@ -65,7 +65,8 @@ impl RelayClient {
     /// # Errors
     /// [`RelayError::Address`] where it is no `http` or `https` address.
     pub fn new(url: &str, token: &str) -> Result<Self, RelayError> {
-        let address = |reason: &str| RelayError::Address { url: url.to_owned(), reason: reason.to_owned() };
+        let address =
+            |reason: &str| RelayError::Address { url: url.to_owned(), reason: reason.to_owned() };
         let mut base = Url::parse(url.trim()).map_err(|e| address(&e.to_string()))?;
         if !matches!(base.scheme(), "http" | "https") {
             return Err(address("it begins with http:// or https://"));
@@ -85,10 +86,9 @@ impl RelayClient {
     }
 
     fn url(&self, path: &str) -> Result<Url, RelayError> {
-        self.base.join(path).map_err(|e| RelayError::Address {
-            url: self.base.to_string(),
-            reason: e.to_string(),
-        })
+        self.base
+            .join(path)
+            .map_err(|e| RelayError::Address { url: self.base.to_string(), reason: e.to_string() })
     }
 
     async fn send(&self, request: RequestBuilder) -> Result<Response, RelayError> {
@@ -127,7 +127,9 @@ impl RelayClient {
         let body = response.bytes().await.map_err(|e| RelayError::from_http(&e))?;
         let mut answers: Vec<PushAnswer> = wire::unpack(&body)?;
         match answers.pop() {
-            Some(PushAnswer::End(end)) if answers.len() == items.len() => Ok(PushAnswers { answers, end }),
+            Some(PushAnswer::End(end)) if answers.len() == items.len() => {
+                Ok(PushAnswers { answers, end })
+            }
             Some(PushAnswer::End(_)) => {
                 Err(RelayError::Incompatible("push: not one answer for each item".to_owned()))
             }

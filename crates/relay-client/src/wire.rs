@@ -35,7 +35,9 @@ pub(crate) fn unpack<T: DeserializeOwned>(body: &[u8]) -> Result<Vec<T>, RelayEr
     }
     let lines = text.split(|byte| *byte == b'\n').filter(|line| !line.is_empty());
     lines
-        .map(|line| serde_json::from_slice(line).map_err(|e| RelayError::Incompatible(e.to_string())))
+        .map(|line| {
+            serde_json::from_slice(line).map_err(|e| RelayError::Incompatible(e.to_string()))
+        })
         .collect()
 }
 

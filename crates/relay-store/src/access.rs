@@ -94,7 +94,11 @@ impl RelayStore {
     ///
     /// # Errors
     /// [`RelayStoreError::OrganisationExists`] or a failure.
-    pub fn create_organisation(&self, name: &str, now: i64) -> Result<Organisation, RelayStoreError> {
+    pub fn create_organisation(
+        &self,
+        name: &str,
+        now: i64,
+    ) -> Result<Organisation, RelayStoreError> {
         let epoch = random_hex::<EPOCH_BYTES>()?;
         self.write(|db| {
             let inserted = db.execute(
@@ -173,7 +177,10 @@ impl RelayStore {
         let Some((access, last_used, token_id)) = found else { return Ok(None) };
         if last_used.is_none_or(|at| now - at > LAST_USED_GRAIN_MS) {
             self.write(|db| {
-                db.execute("UPDATE tokens SET last_used_at = ?2 WHERE id = ?1", params![token_id, now])?;
+                db.execute(
+                    "UPDATE tokens SET last_used_at = ?2 WHERE id = ?1",
+                    params![token_id, now],
+                )?;
                 Ok(())
             })?;
         }

@@ -58,10 +58,8 @@ pub(crate) fn line(
         .query_map(params![row.pk, base], |row| Ok(Bytes(row.get(0)?)))?
         .collect::<Result<Vec<_>, _>>()?;
     let record = if row.genesis_rev > base {
-        let raw = RawValue::from_string(row.genesis_record).map_err(|e| RelayStoreError::Damaged {
-            id: row.id.clone(),
-            reason: e.to_string(),
-        })?;
+        let raw = RawValue::from_string(row.genesis_record)
+            .map_err(|e| RelayStoreError::Damaged { id: row.id.clone(), reason: e.to_string() })?;
         Some(raw)
     } else {
         None
@@ -112,7 +110,9 @@ impl RelayStore {
             }
             let rev = lines.last().map_or(head_rev, |line| line.rev);
             let more: bool = db
-                .prepare_cached("SELECT EXISTS (SELECT 1 FROM profiles WHERE org = ?1 AND rev > ?2)")?
+                .prepare_cached(
+                    "SELECT EXISTS (SELECT 1 FROM profiles WHERE org = ?1 AND rev > ?2)",
+                )?
                 .query_row(params![org.0, rev], |row| row.get(0))?;
             // Where nothing follows, the replica has everything of this snapshot: it is complete.
             let (base, rev) = if more { (base, rev) } else { (head_rev, head_rev) };

@@ -57,7 +57,8 @@ impl RelayStore {
         item: &PushItem,
         head_rev: &mut u64,
     ) -> Result<PushAnswer, RelayStoreError> {
-        let rejected = |code, reason: String| PushAnswer::Rejected { id: item.id.clone(), code, reason };
+        let rejected =
+            |code, reason: String| PushAnswer::Rejected { id: item.id.clone(), code, reason };
         let Some(genesis) = RecordHash::from_hex(&item.genesis) else {
             return Ok(rejected(ProblemCode::InvalidRequest, "`genesis` is no SHA-256".to_owned()));
         };
@@ -83,7 +84,7 @@ impl RelayStore {
                 kartei_profile::DocumentError::Load(text)
             })
         };
-        let verdict = accept(&self.schema, held.as_ref().map(|held| held.genesis), load, offer);
+        let verdict = accept(&self.schema, held.as_ref().map(|held| held.genesis), load, &offer);
         if let Some(failure) = failure {
             return Err(failure);
         }
@@ -181,8 +182,10 @@ fn extend(db: &Transaction<'_>, pk: i64, rev: u64, edited: &Edited) -> Result<()
     db.prepare_cached("INSERT OR REPLACE INTO documents (profile, body) VALUES (?1, ?2)")?
         .execute(params![pk, edited.document.save()])?;
     for change in &edited.fresh {
-        db.prepare_cached("INSERT INTO changes (profile, rev, hash, body) VALUES (?1, ?2, ?3, ?4)")?
-            .execute(params![pk, rev, change.hash().bytes(), change.bytes()])?;
+        db.prepare_cached(
+            "INSERT INTO changes (profile, rev, hash, body) VALUES (?1, ?2, ?3, ?4)",
+        )?
+        .execute(params![pk, rev, change.hash().bytes(), change.bytes()])?;
     }
     Ok(())
 }

@@ -30,10 +30,8 @@ impl RelayStore {
     /// # Errors
     /// [`RelayStoreError::Open`], [`RelayStoreError::TooNew`] or a failure of SQLite.
     pub fn open(folder: &Path) -> Result<Self, RelayStoreError> {
-        let open_error = |reason: String| RelayStoreError::Open {
-            path: folder.display().to_string(),
-            reason,
-        };
+        let open_error =
+            |reason: String| RelayStoreError::Open { path: folder.display().to_string(), reason };
         std::fs::create_dir_all(folder).map_err(|e| open_error(e.to_string()))?;
         let path = folder.join(FILE);
         let mut writer = connect(&path).map_err(|e| open_error(e.to_string()))?;

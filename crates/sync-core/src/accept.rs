@@ -1,6 +1,8 @@
 //! The relay's verdict on one pushed profile.
 
-use kartei_profile::{ApplyError, Change, Document, DocumentError, Record, RecordHash, RecordSchema};
+use kartei_profile::{
+    ApplyError, Change, Document, DocumentError, Record, RecordHash, RecordSchema,
+};
 use kartei_protocol::problem::ProblemCode;
 
 /// One pushed profile, as it came.
@@ -65,7 +67,7 @@ pub fn accept(
     schema: &RecordSchema,
     held: Option<RecordHash>,
     load: impl FnOnce() -> Result<Document, DocumentError>,
-    offer: Offer<'_>,
+    offer: &Offer<'_>,
 ) -> Result<Verdict, DocumentError> {
     match held {
         None => create(schema, offer),
@@ -75,7 +77,7 @@ pub fn accept(
     }
 }
 
-fn create(schema: &RecordSchema, offer: Offer<'_>) -> Result<Verdict, DocumentError> {
+fn create(schema: &RecordSchema, offer: &Offer<'_>) -> Result<Verdict, DocumentError> {
     let Some(text) = offer.record else { return Ok(Verdict::GenesisWanted) };
     // What a replica says is canonical is checked like any line that comes from outside.
     let record = match Record::parse(schema, text.as_bytes()) {

@@ -149,7 +149,11 @@ impl Engine {
             Event::Pulled { more: true, .. } => Some(Effect::Pull),
             Event::Pulled { more: false, to_send } => {
                 self.failures = 0;
-                if to_send && self.may_push { Some(Effect::Push) } else { self.finish(now, to_send) }
+                if to_send && self.may_push {
+                    Some(Effect::Push)
+                } else {
+                    self.finish(now, to_send)
+                }
             }
             Event::Pushed { progress: false, to_send: true, .. } => self.fail(now, random),
             Event::Pushed { to_send: true, .. } => Some(Effect::Push),
@@ -217,10 +221,17 @@ mod tests {
         let mut e = Engine::new();
         assert_eq!(e.handle(0, 0, Event::SyncNow), Some(Effect::Pull));
         assert_eq!(e.handle(0, 0, Event::Pulled { more: true, to_send: true }), Some(Effect::Pull));
-        assert_eq!(e.handle(0, 0, Event::Pulled { more: false, to_send: true }), Some(Effect::Push));
+        assert_eq!(
+            e.handle(0, 0, Event::Pulled { more: false, to_send: true }),
+            Some(Effect::Push)
+        );
         let pushed = |to_send, complete| Event::Pushed { to_send, progress: true, complete };
         assert_eq!(e.handle(0, 0, pushed(true, false)), Some(Effect::Push));
-        assert_eq!(e.handle(0, 0, pushed(false, false)), Some(Effect::Pull), "others wrote meanwhile");
+        assert_eq!(
+            e.handle(0, 0, pushed(false, false)),
+            Some(Effect::Pull),
+            "others wrote meanwhile"
+        );
         let last = e.handle(7, 0, Event::Pulled { more: false, to_send: false });
         assert_eq!(last, Some(Effect::WakeAt(7 + POLL_MS)));
         assert_eq!(e.phase(), Phase::UpToDate);
@@ -231,7 +242,10 @@ mod tests {
         let mut e = Engine::new();
         e.handle(0, 0, Event::SyncNow);
         assert_eq!(e.handle(0, 0, Event::LocalChange), None);
-        assert_eq!(e.handle(0, 0, Event::Pulled { more: false, to_send: false }), Some(Effect::Pull));
+        assert_eq!(
+            e.handle(0, 0, Event::Pulled { more: false, to_send: false }),
+            Some(Effect::Pull)
+        );
         assert_eq!(e.phase(), Phase::Syncing);
     }
 
@@ -260,7 +274,9 @@ mod tests {
         }
         assert!(pauses.is_sorted());
         assert_eq!(*pauses.last().unwrap(), BACKOFF_MAX_MS * 3 / 4);
-        let Some(Effect::WakeAt(late)) = e.handle(0, u64::MAX / 2, Event::Failed(Failure::Transient)) else {
+        let Some(Effect::WakeAt(late)) =
+            e.handle(0, u64::MAX / 2, Event::Failed(Failure::Transient))
+        else {
             panic!("a failure is tried again")
         };
         assert!(late <= BACKOFF_MAX_MS * 5 / 4);

@@ -11,5 +11,5 @@ mod engine;
 mod take;
 
 pub use accept::{Edited, Offer, Verdict, accept};
-pub use engine::{Effect, Engine, Event, Failure, Phase, POLL_MS};
+pub use engine::{Effect, Engine, Event, Failure, POLL_MS, Phase};
 pub use take::{Incoming, Local, Pending, TakeError, Taken, take};

@@ -1,8 +1,8 @@
 //! How a replica takes in what the relay holds of one profile.
 
 use kartei_profile::{
-    Actor, ApplyError, Change, Document, DocumentError, Record, RecordHash, RecordSchema,
-    Stamp, Violation,
+    Actor, ApplyError, Change, Document, DocumentError, Record, RecordHash, RecordSchema, Stamp,
+    Violation,
 };
 
 /// What the replica holds of the profile.
@@ -161,7 +161,11 @@ fn genesis_record(incoming: &Incoming<'_>) -> Result<Record, TakeError> {
     if record.hash() == incoming.genesis { Ok(record) } else { Err(TakeError::Hash) }
 }
 
-fn read_back(schema: &RecordSchema, genesis: RecordHash, document: Document) -> Result<Taken, TakeError> {
+fn read_back(
+    schema: &RecordSchema,
+    genesis: RecordHash,
+    document: Document,
+) -> Result<Taken, TakeError> {
     let record = document.record(schema)?;
     let conflicts = document.conflict_count(schema)?;
     Ok(stored(genesis, record, Some(document), conflicts))

@@ -8,8 +8,8 @@ use axum::Json;
 use axum::body::Bytes;
 use axum::extract::{Query, State};
 use axum::http::{HeaderMap, StatusCode};
-use axum::response::sse::{Event, KeepAlive, Sse};
 use axum::response::Response;
+use axum::response::sse::{Event, KeepAlive, Sse};
 use futures_util::Stream;
 use futures_util::stream;
 use kartei_protocol::problem::ProblemCode;
@@ -94,7 +94,11 @@ pub(crate) async fn pull(
         for line in page.lines {
             lines.push(&PullLine::Profile(line))?;
         }
-        lines.push(&PullLine::End { cursor: page.cursor, head_rev: page.head_rev, more: page.more })?;
+        lines.push(&PullLine::End {
+            cursor: page.cursor,
+            head_rev: page.head_rev,
+            more: page.more,
+        })?;
         lines.into_response()
     });
     answer.await.map_err(|e| Failure::internal(&e))?

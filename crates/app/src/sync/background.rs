@@ -51,7 +51,9 @@ impl Background {
                 }
                 shared.view().phase = None;
             })
-            .map_err(|e| Problem::new(ProblemCode::Internal, format!("start the sync thread: {e}")))?;
+            .map_err(|e| {
+                Problem::new(ProblemCode::Internal, format!("start the sync thread: {e}"))
+            })?;
         *self.lock() = Some((sender, thread));
         Ok(())
     }
@@ -80,7 +82,9 @@ impl Background {
         }
     }
 
-    fn lock(&self) -> std::sync::MutexGuard<'_, Option<(UnboundedSender<Message>, JoinHandle<()>)>> {
+    fn lock(
+        &self,
+    ) -> std::sync::MutexGuard<'_, Option<(UnboundedSender<Message>, JoinHandle<()>)>> {
         self.running.lock().unwrap_or_else(PoisonError::into_inner)
     }
 }
@@ -128,7 +132,8 @@ async fn run(
                     match wake_at {
                         Some(at) => {
                             let left = at.saturating_sub(engine_now());
-                            tokio::time::sleep_until(Instant::now() + Duration::from_millis(left)).await;
+                            tokio::time::sleep_until(Instant::now() + Duration::from_millis(left))
+                                .await;
                         }
                         None => std::future::pending().await,
                     }

@@ -101,7 +101,9 @@ impl Exchange {
     pub(crate) fn note(&self, failed: &Failed) -> Result<(), Problem> {
         let store = &self.shared.store;
         let noted = match failed.failure {
-            Failure::Transient if failed.problem.code == kartei_protocol::problem::ProblemCode::Offline => {
+            Failure::Transient
+                if failed.problem.code == kartei_protocol::problem::ProblemCode::Offline =>
+            {
                 store.note_offline(clock::now())
             }
             _ => store.note_problem(&serde_json::to_string(&failed.problem).unwrap_or_default()),
