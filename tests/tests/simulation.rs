@@ -3,6 +3,8 @@
 //! batches are tiny. At the end everybody has the same, and nothing that was acknowledged is gone.
 //! A failing seed is printed and replays exactly.
 
+#![expect(clippy::unwrap_used, reason = "a test stops at the first surprise")]
+
 use std::collections::BTreeMap;
 
 use kartei_local_store::{Prepared, Session, Store, StoreOptions};

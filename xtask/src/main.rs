@@ -1,1 +1,62 @@
-fn main() {}
+//! `cargo xtask`: what a developer or CI runs. Start at [`HELP`].
+//!
+//! It depends on `anyhow` and `serde_json` alone, so that it builds in seconds and can prepare a
+//! machine on which nothing else builds yet.
+
+mod bench;
+mod codegen;
+mod demo;
+mod exec;
+mod node;
+mod processes;
+mod setup;
+mod test;
+mod tidy;
+mod ui;
+mod workspace;
+
+use std::process::ExitCode;
+
+use anyhow::{Result, bail};
+use workspace::Workspace;
+
+const HELP: &str = "usage: cargo xtask COMMAND
+
+  demo               real data through import, sync, a conflict and back, then the window
+  test [--only NAME] everything CI runs; NAME is one step (`--only list` names them)
+  ui                 install the UI's packages where the lock changed, and build ui/dist
+  codegen            schemas/commands.schema.json and the UI's types, from crates/protocol
+  tidy               the rules of the tree: dependencies, sizes, forbidden words
+  bench import       import speed, CPU and memory beside a peer in Node
+  setup              system packages and tools";
+
+fn main() -> ExitCode {
+    let arguments: Vec<String> = std::env::args().skip(1).collect();
+    match run(&arguments) {
+        Ok(()) => ExitCode::SUCCESS,
+        Err(error) => {
+            eprintln!("\nxtask: {error:#}");
+            ExitCode::FAILURE
+        }
+    }
+}
+
+fn run(arguments: &[String]) -> Result<()> {
+    let words: Vec<&str> = arguments.iter().map(String::as_str).collect();
+    if matches!(words.as_slice(), [] | ["help" | "--help" | "-h"]) {
+        println!("{HELP}");
+        return Ok(());
+    }
+    let workspace = Workspace::find()?;
+    match words.as_slice() {
+        ["demo"] => demo::run(&workspace),
+        ["test"] => test::run(&workspace, None),
+        ["test", "--only", name] => test::run(&workspace, Some(name)),
+        ["ui"] => ui::build(&workspace),
+        ["codegen"] => codegen::write(&workspace),
+        ["tidy"] => tidy::check(&workspace),
+        ["bench", "import"] => bench::import(&workspace),
+        ["setup"] => setup::prepare(&workspace, setup::Purpose::Tests),
+        _ => bail!("`{}` is no command here\n{HELP}", words.join(" ")),
+    }
+}

@@ -56,6 +56,9 @@ fn bar(output: &Output) -> ProgressBar {
 fn describe(report: &ImportReport) -> Vec<String> {
     let c = &report.counts;
     let mut lines = Vec::new();
+    if let (Some(failure), 0) = (&report.failure, c.lines) {
+        return vec![format!("{failure}")];
+    }
     let mut parts = vec![format!("{} new", number(c.created))];
     for (count, word) in [
         (c.updated, "changed"),
@@ -78,7 +81,8 @@ fn describe(report: &ImportReport) -> Vec<String> {
     ));
     for problem in report.problems.iter().take(PROBLEMS_SHOWN) {
         let sort = if problem.warning { "warning" } else { "rejected" };
-        let id = problem.id.as_deref().map(|id| format!(" ({id})")).unwrap_or_default();
+        let id = problem.id.as_deref().filter(|id| !id.is_empty());
+        let id = id.map(|id| format!(" ({id})")).unwrap_or_default();
         let place = if problem.pointer.is_empty() {
             String::new()
         } else {

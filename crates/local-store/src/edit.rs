@@ -71,7 +71,9 @@ impl Store {
         let record = document.record(&self.schema)?;
         let facets = Facets::of(&record);
         let written = Written {
-            record: &record,
+            id: record.id(),
+            text: record.text(),
+            hash: record.hash(),
             facets: &facets,
             genesis: stored.genesis,
             accepted: stored.accepted,

@@ -2,17 +2,20 @@
 
 use std::collections::HashMap;
 
-use kartei_profile::{ImportOutcome, Record};
+use kartei_profile::{ImportOutcome, Record, RecordHash};
 use rusqlite::{OptionalExtension, Transaction, params};
 
-use crate::error::StoreError;
+use crate::error::{StoreError, damaged};
 use crate::row::{self, Facets, StoredProfile, Written};
 use crate::store::Store;
 
-/// A record with what its row needs, made by the workers of an import.
+/// What a record's row needs, made by the workers of an import. The parsed members are not among
+/// it: ten thousand of them would wait for one transaction.
 #[derive(Debug)]
 pub struct Prepared {
-    record: Record,
+    id: String,
+    text: String,
+    hash: RecordHash,
     facets: Facets,
 }
 
@@ -21,13 +24,15 @@ impl Prepared {
     #[must_use]
     pub fn new(record: Record) -> Self {
         let facets = Facets::of(&record);
-        Self { record, facets }
+        let hash = record.hash();
+        let (id, text) = record.into_texts();
+        Self { id, text, hash, facets }
     }
 
     /// The record's id.
     #[must_use]
     pub fn id(&self) -> &str {
-        self.record.id()
+        &self.id
     }
 }
 
@@ -102,7 +107,7 @@ impl ImportWriter<'_> {
             db.prepare_cached("INSERT INTO outbox (profile) VALUES (?1)")?.execute([pk])?;
             return Ok(Landed::Created);
         };
-        if hash == *prepared.record.hash().bytes() {
+        if hash == *prepared.hash.bytes() {
             return Ok(Landed::Unchanged);
         }
         let stored = StoredProfile::get_by_pk(db, pk)?;
@@ -125,7 +130,8 @@ impl ImportWriter<'_> {
     ) -> Result<Landed, StoreError> {
         let schema = &self.store.schema;
         let mut document = stored.document(db, schema)?;
-        let change = match document.import(schema, &prepared.record)? {
+        let record = Record::from_stored(&prepared.text).map_err(|v| damaged(&prepared.id, &v))?;
+        let change = match document.import(schema, &record)? {
             ImportOutcome::Unchanged => return Ok(Landed::Unchanged),
             ImportOutcome::Changed(change) => change,
         };
@@ -133,7 +139,9 @@ impl ImportWriter<'_> {
         let conflicts = document.conflict_count(schema)?;
         let facets = Facets::of(&record);
         let written = Written {
-            record: &record,
+            id: record.id(),
+            text: record.text(),
+            hash: record.hash(),
             facets: &facets,
             genesis: stored.genesis,
             accepted: stored.accepted,
@@ -153,9 +161,11 @@ impl ImportWriter<'_> {
 
     fn written<'p>(&self, prepared: &'p Prepared) -> Written<'p> {
         Written {
-            record: &prepared.record,
+            id: &prepared.id,
+            text: &prepared.text,
+            hash: prepared.hash,
             facets: &prepared.facets,
-            genesis: prepared.record.hash(),
+            genesis: prepared.hash,
             accepted: false,
             document: None,
             conflicts: 0,

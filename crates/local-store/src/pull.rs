@@ -89,7 +89,9 @@ pub(crate) fn take_line(
         Taken::Stored { genesis, record, document, conflicts, pending, replayed } => {
             let facets = Facets::of(&record);
             let written = Written {
-                record: &record,
+                id: record.id(),
+                text: record.text(),
+                hash: record.hash(),
                 facets: &facets,
                 genesis,
                 accepted: true,

@@ -112,7 +112,9 @@ impl Facets {
 /// What changes in a row when a profile is written.
 #[derive(Debug)]
 pub(crate) struct Written<'a> {
-    pub(crate) record: &'a Record,
+    pub(crate) id: &'a str,
+    pub(crate) text: &'a str,
+    pub(crate) hash: RecordHash,
     pub(crate) facets: &'a Facets,
     pub(crate) genesis: RecordHash,
     pub(crate) accepted: bool,
@@ -129,8 +131,8 @@ pub(crate) fn insert(db: &Transaction<'_>, written: &Written<'_>) -> Result<Pk, 
          import, observations, name, record) VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?7, ?8, ?9, ?10, ?11, ?12)",
     )?
     .execute(params![
-        written.record.id(),
-        written.record.hash().bytes(),
+        written.id,
+        written.hash.bytes(),
         written.genesis.bytes(),
         written.accepted,
         written.document.is_some(),
@@ -140,7 +142,7 @@ pub(crate) fn insert(db: &Transaction<'_>, written: &Written<'_>) -> Result<Pk, 
         written.import,
         written.facets.observations,
         written.facets.name,
-        written.record.text(),
+        written.text,
     ])?;
     let pk = db.last_insert_rowid();
     write_document(db, pk, written.document)?;
@@ -161,7 +163,7 @@ pub(crate) fn update(
     )?
     .execute(params![
         pk,
-        written.record.hash().bytes(),
+        written.hash.bytes(),
         written.genesis.bytes(),
         written.accepted,
         written.document.is_some(),
@@ -171,7 +173,7 @@ pub(crate) fn update(
         written.import,
         written.facets.observations,
         written.facets.name,
-        written.record.text(),
+        written.text,
     ])?;
     write_document(db, pk, written.document)?;
     db.prepare_cached("DELETE FROM search WHERE rowid = ?1")?.execute([pk])?;

@@ -156,6 +156,12 @@ impl Record {
         self.hash
     }
 
+    /// Gives up id and canonical form, and with them the parsed members.
+    #[must_use]
+    pub fn into_texts(self) -> (String, String) {
+        (self.id, self.text)
+    }
+
     /// Gives up the members.
     #[must_use]
     pub fn into_value(self) -> Value {

@@ -1,0 +1,43 @@
+//! The kill test: real clients and a real relay are killed at random moments and started again;
+//! in the end nothing is lost and nothing is doubled.
+//!
+//! `KARTEI_SEED` repeats a run's choices (the operating system still has its say in the moments),
+//! `KARTEI_KILLS` changes how many processes are killed.
+
+mod world;
+
+use anyhow::Result;
+use kartei_test_support::Dice;
+use world::{Deed, Desk, World};
+
+/// Processes that are killed.
+const KILLS: u32 = 80;
+
+/// After how many rounds everything is let come to rest and compared.
+const SETTLE_EVERY: u32 = 12;
+
+#[test]
+fn killing_anyone_at_any_moment_loses_nothing_and_doubles_nothing() -> Result<()> {
+    let kills = std::env::var("KARTEI_KILLS").ok().and_then(|n| n.parse().ok()).unwrap_or(KILLS);
+    let mut dice = Dice::from_environment();
+    println!("KARTEI_SEED={} KARTEI_KILLS={kills}", dice.seed());
+    let mut world = World::begin()?;
+    let mut rounds = 0_u32;
+    while world.killed() < kills {
+        rounds += 1;
+        let desk = if dice.roll(2) == 0 { Desk::Anna } else { Desk::Ben };
+        match dice.roll(10) {
+            0..=2 => world.kill_client_during(Deed::Import, desk, &mut dice)?,
+            3..=4 => world.kill_client_during(Deed::Edit, desk, &mut dice)?,
+            5..=6 => world.kill_client_during(Deed::Sync, desk, &mut dice)?,
+            _ => world.kill_relay_while_both_sync(&mut dice)?,
+        }
+        if rounds.is_multiple_of(SETTLE_EVERY) {
+            world.settle()?;
+        }
+        assert!(rounds < 4 * kills, "too few of {rounds} rounds found a process to kill");
+    }
+    world.settle()?;
+    println!("{}", world.summary(rounds));
+    Ok(())
+}

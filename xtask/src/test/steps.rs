@@ -1,0 +1,167 @@
+//! The steps, in the order in which they are run.
+
+use anyhow::{Result, bail};
+
+use super::summary::Summaries;
+use crate::workspace::Workspace;
+use crate::{codegen, exec, node, setup, tidy, ui};
+
+/// One step.
+pub(crate) struct Step {
+    /// What `--only` calls it.
+    pub name: &'static str,
+    /// Its heading.
+    pub title: &'static str,
+    /// Whether the steps after it mean nothing where it failed.
+    pub others_need_it: bool,
+    /// Does it.
+    pub run: fn(&Workspace, &mut Summaries) -> Result<()>,
+}
+
+const fn step(
+    name: &'static str,
+    title: &'static str,
+    run: fn(&Workspace, &mut Summaries) -> Result<()>,
+) -> Step {
+    Step { name, title, others_need_it: false, run }
+}
+
+const fn needed(
+    name: &'static str,
+    title: &'static str,
+    run: fn(&Workspace, &mut Summaries) -> Result<()>,
+) -> Step {
+    Step { name, title, others_need_it: true, run }
+}
+
+/// All steps. The cheap ones come first; the journeys come last because they need everything.
+pub(crate) const STEPS: &[Step] = &[
+    needed("setup", "Machine: system packages and tools", machine),
+    needed("packages", "Packages of ui and tests/js", packages),
+    step("fmt", "Formatting of Rust", formatting),
+    step("tidy", "Rules of the tree", |workspace, _| tidy::rules(workspace)),
+    step("codegen", "Generated files are as generated", |workspace, _| codegen::check(workspace)),
+    step("ui-check", "UI: types, lint and format", ui_check),
+    step("ui-test", "UI: tests", ui_test),
+    needed("ui-build", "UI: build", |workspace, _| ui::build_if_stale(workspace)),
+    step("clippy", "Lints of Rust", clippy),
+    step("deny", "Licences, bans and sources of dependencies", deny),
+    needed("build", "Programs", programs),
+    step("js", "Schema and documents in JavaScript", javascript),
+    step("rust", "Tests in Rust, the kill test among them", rust),
+    step("browser", "Journey through a browser", browser),
+    step("desktop", "Journey through the desktop's window", desktop),
+];
+
+fn machine(workspace: &Workspace, _: &mut Summaries) -> Result<()> {
+    setup::prepare(workspace, setup::Purpose::Tests)
+}
+
+fn packages(workspace: &Workspace, _: &mut Summaries) -> Result<()> {
+    node::install(workspace, "ui")?;
+    node::install(workspace, "tests/js")
+}
+
+fn formatting(workspace: &Workspace, _: &mut Summaries) -> Result<()> {
+    exec::show(&mut workspace.cargo(&["fmt", "--all", "--check"]))
+}
+
+fn ui_check(workspace: &Workspace, _: &mut Summaries) -> Result<()> {
+    exec::show(&mut node::npm(workspace, "ui", &["run", "--silent", "check"]))?;
+    exec::show(&mut node::npm(workspace, "ui", &["run", "--silent", "lint"]))
+}
+
+fn ui_test(workspace: &Workspace, summaries: &mut Summaries) -> Result<()> {
+    let (passed, output) =
+        exec::show_and_keep(&mut node::npm(workspace, "ui", &["run", "--silent", "test"]))?;
+    summaries.keep_node("ui (vitest)", &output);
+    said(passed, "vitest")
+}
+
+fn clippy(workspace: &Workspace, _: &mut Summaries) -> Result<()> {
+    exec::show(&mut workspace.cargo(&[
+        "clippy",
+        "--quiet",
+        "--workspace",
+        "--all-targets",
+        "--",
+        "-D",
+        "warnings",
+    ]))
+}
+
+fn deny(workspace: &Workspace, _: &mut Summaries) -> Result<()> {
+    let check = ["deny", "--log-level", "error", "check", "licenses", "bans", "sources"];
+    exec::show(&mut workspace.cargo(&check))?;
+    // Known vulnerabilities are looked up in a database that is fetched from outside. Where it is
+    // not on this machine there is nothing to check against, and that is said, not failed.
+    let offline = ["deny", "--offline", "--log-level", "error", "check", "advisories"];
+    let (passed, output) = exec::show_and_keep(&mut workspace.cargo(&offline))?;
+    if !passed && output.contains("advisory-db") {
+        println!(
+            "NOT CHECKED: advisories. Their database is not on this machine; `cargo deny fetch` \
+             gets it where the network allows."
+        );
+        return Ok(());
+    }
+    said(passed, "cargo deny check advisories")
+}
+
+fn programs(workspace: &Workspace, _: &mut Summaries) -> Result<()> {
+    build_programs(workspace, &["kartei-cli", "kartei-relay", "kartei-dev-host", "kartei-desktop"])
+}
+
+/// Builds the programs of these packages in the dev profile.
+pub(crate) fn build_programs(workspace: &Workspace, packages: &[&str]) -> Result<()> {
+    let mut cargo = workspace.cargo(&["build", "--quiet"]);
+    for package in packages {
+        cargo.args(["--package", package]);
+    }
+    exec::show(&mut cargo)
+}
+
+fn javascript(workspace: &Workspace, summaries: &mut Summaries) -> Result<()> {
+    node_tests(workspace, summaries, "tests/js", &["schema.test.mjs", "automerge.test.mjs"])
+}
+
+fn browser(workspace: &Workspace, summaries: &mut Summaries) -> Result<()> {
+    node_tests(workspace, summaries, "browser journey", &["browser.journey.mjs"])
+}
+
+fn desktop(workspace: &Workspace, summaries: &mut Summaries) -> Result<()> {
+    node_tests(workspace, summaries, "desktop journey", &["desktop.journey.mjs"])
+}
+
+fn node_tests(
+    workspace: &Workspace,
+    summaries: &mut Summaries,
+    name: &str,
+    files: &[&str],
+) -> Result<()> {
+    let mut node = workspace.command("node");
+    node.current_dir(workspace.path("tests/js"));
+    node.args(["--test", "--test-reporter=spec", "--test-timeout=240000"]).args(files);
+    node.env("KARTEI_PROGRAMS", workspace.target.join("debug"));
+    node.env("KARTEI_PICTURES", workspace.target.join("journey"));
+    let (passed, output) = exec::show_and_keep(&mut node)?;
+    summaries.keep_node(&format!("{name} (node --test)"), &output);
+    said(passed, name)
+}
+
+fn rust(workspace: &Workspace, summaries: &mut Summaries) -> Result<()> {
+    let mut cargo = workspace.cargo(&[
+        "nextest",
+        "run",
+        "--cargo-quiet",
+        "--workspace",
+        "--no-fail-fast",
+        "--show-progress=none",
+    ]);
+    let (passed, output) = exec::show_and_keep(&mut cargo)?;
+    summaries.keep_nextest(&output);
+    said(passed, "nextest")
+}
+
+fn said(passed: bool, runner: &str) -> Result<()> {
+    if passed { Ok(()) } else { bail!("{runner} failed (above)") }
+}
