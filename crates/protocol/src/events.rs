@@ -24,7 +24,8 @@ pub enum HostEvent {
         /// Grows with every change of the store in this session.
         generation: u64,
     },
-    /// Files were dropped on the window or given by the operating system.
+    /// Files were dropped on the window or given by the operating system. They wait until
+    /// `take_opened_files` takes them, so that nobody imports them twice.
     FilesOpened {
         /// Their paths.
         paths: Vec<String>,

@@ -59,7 +59,8 @@ export class Session {
         break;
       case 'files_opened':
         this.imports.hover = null;
-        void this.imports.start(event.paths);
+        // The event only says that there are some: whoever takes them first imports them, once.
+        void this.imports.takeOpened();
         onImport();
         break;
     }
