@@ -17,6 +17,7 @@ try {
   await window.find(named('h1', 'Profiles'));
   for (const theme of ['light', 'dark']) {
     await appear(window, theme);
+    await search(window, 'cdnow');
     await listed(window, 'cdnow-00001');
     await window.picture(picture(`list-${theme}`));
     await openProfile(window, values.profile);
@@ -25,7 +26,6 @@ try {
     await listed(window, 'cdnow-00001');
     await window.picture(picture(`conflict-${theme}`));
     await closeProfile(window, values.profile);
-    await search(window, '');
   }
   await window.quit();
 } finally {

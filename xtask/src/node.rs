@@ -41,8 +41,11 @@ pub(crate) fn install(workspace: &Workspace, folder: &str) -> Result<()> {
         println!("{folder}: packages are as locked");
         return Ok(());
     }
-    let (installs, _) =
-        exec::show_and_keep(&mut npm(workspace, folder, &["ci", "--no-audit", "--no-fund"]))?;
+    let mut ci = npm(workspace, folder, &["ci", "--no-audit", "--no-fund"]);
+    if folder.starts_with("bench/") {
+        ci = with_headers(ci);
+    }
+    let (installs, _) = exec::show_and_keep(&mut ci)?;
     if !installs {
         // `npm ci` refuses a lock without the optional packages of other systems that a registry
         // does not hold, and npm writes no other lock then. What the lock does name is installed.
@@ -67,15 +70,19 @@ fn require_same_dependencies(home: &Path, lock: &[u8]) -> Result<()> {
     Ok(())
 }
 
+/// Lets builds of native packages find Node's own headers beside it, without a download.
+fn with_headers(mut npm: Command) -> Command {
+    if let Some(prefix) = node_prefix().filter(|p| p.join("include/node/node.h").is_file()) {
+        npm.env("npm_config_nodedir", prefix);
+    }
+    npm
+}
+
 /// `npm` in one of the folders.
 pub(crate) fn npm(workspace: &Workspace, folder: &str, arguments: &[&str]) -> Command {
     let program = if cfg!(windows) { "npm.cmd" } else { "npm" };
     let mut command = workspace.command(program);
     command.current_dir(workspace.path(folder)).args(arguments);
-    // Builds of native packages find Node's own headers beside it, without a download.
-    if let Some(prefix) = node_prefix().filter(|p| p.join("include/node/node.h").is_file()) {
-        command.env("npm_config_nodedir", prefix);
-    }
     command
 }
 

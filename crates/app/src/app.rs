@@ -3,7 +3,7 @@
 use std::io::Write;
 use std::path::{Path, PathBuf};
 use std::sync::atomic::{AtomicBool, Ordering};
-use std::sync::{Arc, Mutex, MutexGuard, PoisonError, RwLock};
+use std::sync::{Arc, Mutex, PoisonError, RwLock};
 use std::time::Duration;
 
 use kartei_local_store::{Session, Store, StoreOptions};
@@ -22,7 +22,8 @@ use crate::hub::Hub;
 use crate::import::{Progress, import_file};
 use crate::problem::{of_relay, of_store};
 use crate::queue::ImportQueue;
-use crate::sync::{self, Background, SyncView};
+use crate::shared::Shared;
+use crate::sync::{self, Background};
 use crate::views;
 
 /// Edits in one request at most: a person changes some fields, a bulk edit is another command.
@@ -37,27 +38,6 @@ pub struct AppOptions {
     pub author: Option<String>,
     /// Waits this long for another program's write, rather than five seconds.
     pub busy_timeout: Option<Duration>,
-}
-
-/// What the threads of an [`App`] share.
-#[derive(Debug)]
-pub(crate) struct Shared {
-    pub(crate) store: Arc<Store>,
-    pub(crate) hub: Arc<Hub>,
-    view: Mutex<SyncView>,
-}
-
-impl Shared {
-    pub(crate) fn view(&self) -> MutexGuard<'_, SyncView> {
-        self.view.lock().unwrap_or_else(PoisonError::into_inner)
-    }
-
-    pub(crate) fn emit_status(&self) {
-        match sync::status(self) {
-            Ok(status) => self.hub.emit(&HostEvent::Sync { status }),
-            Err(problem) => tracing::error!(%problem, "Sync state could not be read"),
-        }
-    }
 }
 
 /// A replica at work: the store, imports, sync, and listeners.
@@ -88,15 +68,11 @@ impl App {
         let author = settings.author.or_else(|| fallback_author.clone());
         let session = Session { actor: random_actor()?, author };
         let hub = Arc::new(Hub::default());
-        let shared = Arc::new(Shared {
-            store: Arc::clone(&store),
-            hub: Arc::clone(&hub),
-            view: Mutex::default(),
-        });
+        let shared = Arc::new(Shared::new(Arc::clone(&store), Arc::clone(&hub)));
         let background = Arc::new(Background::default());
         let (after_shared, after_background) = (Arc::clone(&shared), Arc::clone(&background));
         let imports = ImportQueue::start(store, hub, move || {
-            after_shared.emit_status();
+            sync::emit_status(&after_shared);
             after_background.local_change();
         })?;
         Ok(Arc::new(Self {
@@ -135,7 +111,7 @@ impl App {
         if let Err(problem) = self.background.start(&self.shared, self.session()) {
             tracing::error!(%problem, "Sync did not start");
         }
-        self.shared.emit_status();
+        sync::emit_status(&self.shared);
     }
 
     /// Stops what runs in the background and waits for it.
@@ -198,7 +174,7 @@ impl App {
     fn changed(&self) {
         self.shared.hub.profiles_changed();
         self.background.local_change();
-        self.shared.emit_status();
+        sync::emit_status(&self.shared);
     }
 
     fn detail(&self, id: &str) -> Result<ProfileDetail, Problem> {
@@ -291,7 +267,7 @@ impl Commands for App {
         if self.syncs.load(Ordering::Relaxed) {
             self.background.start(&self.shared, self.session())?;
         }
-        self.shared.emit_status();
+        sync::emit_status(&self.shared);
         sync::status(&self.shared)
     }
 
@@ -301,7 +277,7 @@ impl Commands for App {
         let mut session = self.session.write().unwrap_or_else(PoisonError::into_inner);
         session.author.clone_from(&self.fallback_author);
         drop(session);
-        self.shared.emit_status();
+        sync::emit_status(&self.shared);
         sync::status(&self.shared)
     }
 

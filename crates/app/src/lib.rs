@@ -12,6 +12,7 @@ mod import;
 mod problem;
 mod queue;
 mod report;
+mod shared;
 mod sync;
 mod views;
 

@@ -11,9 +11,9 @@ use kartei_sync_core::{Effect, Engine, Event, Phase};
 use tokio::sync::mpsc::{UnboundedReceiver, UnboundedSender, unbounded_channel};
 use tokio::time::Instant;
 
-use crate::app::Shared;
+use crate::shared::Shared;
 use crate::sync::exchange::Exchange;
-use crate::sync::{engine_now, random};
+use crate::sync::{emit_status, engine_now, random};
 
 /// Pause before the event stream is opened again. The engine's own poll covers the gap.
 const EVENTS_RETRY: Duration = Duration::from_secs(3);
@@ -195,7 +195,7 @@ fn show(shared: &Shared, phase: Phase) {
         changed
     };
     if changed {
-        shared.emit_status();
+        emit_status(shared);
     }
 }
 

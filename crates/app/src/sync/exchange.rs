@@ -8,9 +8,10 @@ use kartei_protocol::sync::PUSH_ITEMS_MAX;
 use kartei_relay_client::{RelayClient, RelayError};
 use kartei_sync_core::{Event, Failure, Phase};
 
-use crate::app::Shared;
 use crate::clock;
 use crate::problem;
+use crate::shared::Shared;
+use crate::sync::emit_status;
 
 /// What the engine and the person are told of a failure.
 #[derive(Debug)]
@@ -71,7 +72,7 @@ impl Exchange {
         if pulled.changed > 0 {
             self.shared.hub.profiles_changed();
         }
-        self.shared.emit_status();
+        emit_status(&self.shared);
         Ok(Event::Pulled { more: page.more, to_send: pulled.to_send })
     }
 
@@ -89,7 +90,7 @@ impl Exchange {
         let settled = store.settle(&self.session, now, &batch, &answers.answers, &answers.end)?;
         self.shared.view().exchanged += batch.items.len() as u64;
         self.shared.hub.profiles_changed();
-        self.shared.emit_status();
+        emit_status(&self.shared);
         Ok(Event::Pushed {
             to_send: settled.to_send,
             progress: settled.accepted + settled.replayed + settled.rejected > 0,

@@ -5,7 +5,7 @@ mod exchange;
 mod status;
 
 pub(crate) use background::Background;
-pub(crate) use status::{SyncView, status};
+pub(crate) use status::{emit_status, status};
 
 use std::sync::Arc;
 
@@ -14,8 +14,8 @@ use kartei_protocol::problem::{Problem, ProblemCode};
 use kartei_sync_core::{Effect, Engine, Event};
 
 use self::exchange::Exchange;
-use crate::app::Shared;
 use crate::clock;
+use crate::shared::Shared;
 
 /// Random bits that spread retries; without any, retries are merely not spread.
 fn random() -> u64 {

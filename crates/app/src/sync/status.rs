@@ -1,20 +1,20 @@
 //! What is said of syncing: always what is known, never what is hoped.
 
 use kartei_protocol::desktop::{SyncState, SyncStatus};
+use kartei_protocol::events::HostEvent;
 use kartei_protocol::problem::Problem;
 use kartei_sync_core::Phase;
 
-use crate::app::Shared;
 use crate::clock;
 use crate::problem;
+use crate::shared::Shared;
 
-/// What is known of a running sync.
-#[derive(Debug, Default)]
-pub(crate) struct SyncView {
-    /// The engine's phase, while one runs.
-    pub(crate) phase: Option<Phase>,
-    /// Profiles exchanged since the cycle began.
-    pub(crate) exchanged: u64,
+/// Tells listeners what is known now.
+pub(crate) fn emit_status(shared: &Shared) {
+    match status(shared) {
+        Ok(status) => shared.hub.emit(&HostEvent::Sync { status }),
+        Err(problem) => tracing::error!(%problem, "Sync state could not be read"),
+    }
 }
 
 pub(crate) fn status(shared: &Shared) -> Result<SyncStatus, Problem> {

@@ -1,0 +1,35 @@
+//! What the threads of an application share.
+
+use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
+
+use kartei_local_store::Store;
+use kartei_sync_core::Phase;
+
+use crate::hub::Hub;
+
+/// What is known of a running sync.
+#[derive(Debug, Default)]
+pub(crate) struct SyncView {
+    /// The engine's phase, while one runs.
+    pub(crate) phase: Option<Phase>,
+    /// Profiles exchanged since the cycle began.
+    pub(crate) exchanged: u64,
+}
+
+/// The store, the listeners, and what is known of a running sync.
+#[derive(Debug)]
+pub(crate) struct Shared {
+    pub(crate) store: Arc<Store>,
+    pub(crate) hub: Arc<Hub>,
+    view: Mutex<SyncView>,
+}
+
+impl Shared {
+    pub(crate) fn new(store: Arc<Store>, hub: Arc<Hub>) -> Self {
+        Self { store, hub, view: Mutex::default() }
+    }
+
+    pub(crate) fn view(&self) -> MutexGuard<'_, SyncView> {
+        self.view.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+}
