@@ -163,7 +163,7 @@ export function fakeFromAddress(search: string): FakeHost {
   if (shown !== null)
     setTimeout(() => host.emit({ kind: 'import', run: rows.importRun(shown) }), 0);
   if (options.has('hover')) {
-    const paths = ['/home/analyst/cdnow-2026-11.ndjson.gz'];
+    const paths = ['/data/cdnow-2026-11.ndjson.gz'];
     setTimeout(() => host.emit({ kind: 'files_hover', active: true, paths }), 0);
   }
   return host;
