@@ -28,6 +28,9 @@ use tracing_subscriber::EnvFilter;
 use crate::args::{Cli, Command};
 use crate::output::Output;
 
+#[global_allocator]
+static ALLOCATOR: mimalloc::MiMalloc = mimalloc::MiMalloc;
+
 /// How a command ended.
 enum Done {
     /// Everything was done.

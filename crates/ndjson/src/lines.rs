@@ -134,7 +134,7 @@ impl LineReader {
 }
 
 fn find_newline(text: &[u8]) -> Option<usize> {
-    text.iter().position(|byte| *byte == b'\n')
+    memchr::memchr(b'\n', text)
 }
 
 #[cfg(test)]

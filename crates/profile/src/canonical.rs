@@ -5,6 +5,7 @@
 //! elements get their derived keys, defaults and empty members are left out.
 
 use std::cmp::Ordering;
+use std::collections::HashMap;
 
 use serde_json::{Map, Value};
 use sha2::{Digest, Sha256};
@@ -52,26 +53,35 @@ pub(crate) fn canonicalise(
     Ok(())
 }
 
-fn canonicalise_instant(value: &mut Value, pointer: impl Fn() -> String) -> Result<(), Violation> {
-    let Some(text) = value.as_str() else { return Ok(()) };
-    let instant = Instant::parse(text)
-        .map_err(|e| Violation::new(pointer(), "instant", e.to_string()))?
-        .to_string();
-    if instant != text {
-        *value = Value::String(instant);
+fn canonicalise_instant(
+    value: &mut Value,
+    pointer: impl Fn() -> String,
+) -> Result<Option<Instant>, Violation> {
+    let Some(text) = value.as_str() else { return Ok(None) };
+    let instant =
+        Instant::parse(text).map_err(|e| Violation::new(pointer(), "instant", e.to_string()))?;
+    if !instant.is_written(text) {
+        *value = Value::String(instant.to_string());
     }
-    Ok(())
+    Ok(Some(instant))
 }
 
+/// Brings the inside of an object into canonical form; answers the instant that its elements are
+/// ordered by, where there is one.
 fn canonicalise_inner(
     member: &Member,
     value: &mut Value,
     pointer: impl Fn() -> String,
-) -> Result<(), Violation> {
-    let Some(object) = value.as_object_mut() else { return Ok(()) };
+) -> Result<Option<Instant>, Violation> {
+    let Some(object) = value.as_object_mut() else { return Ok(None) };
+    let mut order = None;
     for name in &member.inner_instants {
         if let Some(inner) = object.get_mut(name) {
-            canonicalise_instant(inner, || format!("{}/{}", pointer(), escape(name)))?;
+            let instant =
+                canonicalise_instant(inner, || format!("{}/{}", pointer(), escape(name)))?;
+            if member.order.as_deref() == Some(name) {
+                order = instant;
+            }
         }
     }
     for (name, default) in &member.inner_defaults {
@@ -79,7 +89,15 @@ fn canonicalise_inner(
             object.remove(name);
         }
     }
-    Ok(())
+    Ok(order)
+}
+
+/// An element of a set on its way into order.
+struct Element {
+    at: Option<Instant>,
+    key: String,
+    value: Value,
+    position: usize,
 }
 
 fn canonicalise_set(
@@ -93,45 +111,60 @@ fn canonicalise_set(
         items.dedup();
         return Ok(());
     };
-    let mut sortable = Vec::with_capacity(items.len());
-    for (i, mut item) in items.drain(..).enumerate() {
-        let pointer = || format!("/{}/{i}", escape(&member.name));
-        canonicalise_inner(member, &mut item, pointer)?;
-        if let Some(object) = item.as_object_mut()
-            && !object.contains_key(key)
-        {
-            let derived = derive_key(&member.name, &member.derive_key, object);
-            object.insert(key.to_owned(), Value::String(derived));
-        }
-        let instant = member
-            .order
-            .as_deref()
-            .and_then(|order| item[order].as_str())
-            .and_then(|text| Instant::parse(text).ok());
-        sortable.push((instant, item, i));
-    }
-    sortable.sort_by(|(at_a, a, _), (at_b, b, _)| {
-        at_a.cmp(at_b).then_with(|| compare_utf16(as_text(&a[key]), as_text(&b[key])))
-    });
-    let mut seen = std::collections::HashMap::with_capacity(sortable.len());
-    for (_, item, position) in sortable {
-        let name = as_text(&item[key]).to_owned();
-        match seen.entry(name) {
-            std::collections::hash_map::Entry::Vacant(slot) => {
-                slot.insert(items.len());
-                items.push(item);
+    let mut elements = Vec::with_capacity(items.len());
+    for (position, mut value) in items.drain(..).enumerate() {
+        let pointer = || format!("/{}/{position}", escape(&member.name));
+        let at = canonicalise_inner(member, &mut value, pointer)?;
+        let named = value.get(key).and_then(Value::as_str).map(str::to_owned);
+        let key = match (named, value.as_object_mut()) {
+            (Some(name), _) => name,
+            (None, Some(object)) => {
+                let derived = derive_key(&member.name, &member.derive_key, object);
+                object.insert(key.to_owned(), Value::String(derived.clone()));
+                derived
             }
-            std::collections::hash_map::Entry::Occupied(slot) if items[*slot.get()] == item => {}
-            std::collections::hash_map::Entry::Occupied(slot) => {
+            (None, None) => String::new(),
+        };
+        elements.push(Element { at, key, value, position });
+    }
+    elements.sort_by(|a, b| a.at.cmp(&b.at).then_with(|| compare_utf16(&a.key, &b.key)));
+    remove_repeats(member, key, &mut elements)?;
+    items.extend(elements.into_iter().map(|element| element.value));
+    Ok(())
+}
+
+/// The same element twice is one; two elements with one key are refused.
+fn remove_repeats(
+    member: &Member,
+    key: &str,
+    elements: &mut Vec<Element>,
+) -> Result<(), Violation> {
+    let mut keys: Vec<&str> = elements.iter().map(|element| element.key.as_str()).collect();
+    keys.sort_unstable();
+    if keys.windows(2).all(|pair| pair[0] != pair[1]) {
+        return Ok(());
+    }
+    let mut places = HashMap::with_capacity(elements.len());
+    let mut kept: Vec<Element> = Vec::with_capacity(elements.len());
+    for element in elements.drain(..) {
+        match places.get(&element.key) {
+            None => {
+                places.insert(element.key.clone(), kept.len());
+                kept.push(element);
+            }
+            Some(&place) if kept[place].value == element.value => {}
+            Some(_) => {
                 let reason = format!(
                     "two different elements have the {key} {:?}; give each its own",
-                    shorten_key(slot.key())
+                    shorten_key(&element.key)
                 );
+                let position = element.position;
                 let pointer = format!("/{}/{position}/{}", escape(&member.name), escape(key));
                 return Err(Violation::new(pointer, "duplicate_key", reason));
             }
         }
     }
+    *elements = kept;
     Ok(())
 }
 
@@ -204,12 +237,17 @@ pub fn write_jcs(value: &Value, out: &mut Vec<u8>) {
 pub(crate) fn write_object(members: &Map<String, Value>, out: &mut Vec<u8>) {
     // The map is sorted by code points; RFC 8785 sorts by UTF-16 units. They differ only where a
     // character beyond U+FFFF meets one from U+E000 on, so sorting again is rare.
-    let mut sorted: Vec<(&String, &Value)> = members.iter().collect();
-    if sorted.iter().any(|(name, _)| !name.is_ascii()) {
-        sorted.sort_by(|(a, _), (b, _)| compare_utf16(a, b));
+    if members.keys().all(|name| name.is_ascii()) {
+        return write_members(members.iter(), out);
     }
+    let mut sorted: Vec<(&String, &Value)> = members.iter().collect();
+    sorted.sort_by(|(a, _), (b, _)| compare_utf16(a, b));
+    write_members(sorted.into_iter(), out);
+}
+
+fn write_members<'a>(members: impl Iterator<Item = (&'a String, &'a Value)>, out: &mut Vec<u8>) {
     out.push(b'{');
-    for (i, (name, value)) in sorted.into_iter().enumerate() {
+    for (i, (name, value)) in members.enumerate() {
         if i > 0 {
             out.push(b',');
         }
@@ -229,20 +267,12 @@ fn write_number(number: &serde_json::Number, out: &mut Vec<u8>) {
         && integer.unsigned_abs() <= 1 << 53
     {
         // ECMAScript writes integers below 10^21 plainly, so these need no detour by binary64.
-        let mut digits = itoa(integer.unsigned_abs());
-        if integer < 0 {
-            out.push(b'-');
-        }
-        out.append(&mut digits);
+        out.extend_from_slice(itoa::Buffer::new().format(integer).as_bytes());
         return;
     }
     let x = number.as_f64().unwrap_or_default();
     let mut buffer = ryu_js::Buffer::new();
     out.extend_from_slice(buffer.format_finite(x).as_bytes());
-}
-
-fn itoa(integer: u64) -> Vec<u8> {
-    integer.to_string().into_bytes()
 }
 
 fn write_string(text: &str, out: &mut Vec<u8>) {

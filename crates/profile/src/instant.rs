@@ -7,7 +7,10 @@ use time::{OffsetDateTime, UtcOffset};
 
 /// A point in time, to the nanosecond.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash)]
-pub struct Instant(OffsetDateTime);
+pub struct Instant {
+    seconds: i64,
+    nanos: u32,
+}
 
 /// Text that is no RFC 3339 date and time, or lies outside the years 0 to 9999 in UTC.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -29,9 +32,12 @@ impl Instant {
     /// # Errors
     /// [`InstantError`] where it is none, or its UTC year has not four digits.
     pub fn parse(text: &str) -> Result<Self, InstantError> {
+        if let Some(seconds) = plain_utc(text.as_bytes()) {
+            return Ok(Self { seconds, nanos: 0 });
+        }
         let moment = OffsetDateTime::parse(text, &Rfc3339).map_err(|_| InstantError)?;
         let utc = moment.checked_to_offset(UtcOffset::UTC).ok_or(InstantError)?;
-        if (0..=9999).contains(&utc.year()) { Ok(Self(utc)) } else { Err(InstantError) }
+        Self::within_years(utc)
     }
 
     /// The moment `millis` milliseconds after 1970-01-01T00:00:00Z.
@@ -41,20 +47,83 @@ impl Instant {
     pub fn from_unix_millis(millis: i64) -> Result<Self, InstantError> {
         let nanos = i128::from(millis) * 1_000_000;
         let moment = OffsetDateTime::from_unix_timestamp_nanos(nanos).map_err(|_| InstantError)?;
-        if (0..=9999).contains(&moment.year()) { Ok(Self(moment)) } else { Err(InstantError) }
+        Self::within_years(moment)
     }
 
-    /// Whole seconds since 1970-01-01T00:00:00Z.
-    #[must_use]
-    pub fn unix_seconds(self) -> i64 {
-        self.0.unix_timestamp()
+    fn within_years(utc: OffsetDateTime) -> Result<Self, InstantError> {
+        if !(0..=9999).contains(&utc.year()) {
+            return Err(InstantError);
+        }
+        Ok(Self { seconds: utc.unix_timestamp(), nanos: utc.nanosecond() })
     }
+
+    /// Whether `text` is how this instant is written here.
+    pub(crate) fn is_written(self, text: &str) -> bool {
+        // Twenty characters that end in Z leave no choice of offset, fraction or case.
+        (self.nanos == 0 && plain_utc(text.as_bytes()).is_some()) || self.to_string() == text
+    }
+}
+
+/// Seconds since 1970 of `YYYY-MM-DDTHH:MM:SSZ`, the form that nearly all instants come in; `None`
+/// for every other one. Days are counted by the proleptic Gregorian calendar, with years that begin
+/// in March so that the leap day is a year's last.
+fn plain_utc(text: &[u8]) -> Option<i64> {
+    let &[
+        y1,
+        y2,
+        y3,
+        y4,
+        b'-',
+        m1,
+        m2,
+        b'-',
+        d1,
+        d2,
+        b'T',
+        h1,
+        h2,
+        b':',
+        i1,
+        i2,
+        b':',
+        s1,
+        s2,
+        b'Z',
+    ] = text
+    else {
+        return None;
+    };
+    let digit = |b: u8| b.is_ascii_digit().then(|| i64::from(b - b'0'));
+    let two = |a: u8, b: u8| Some(digit(a)? * 10 + digit(b)?);
+    let year = two(y1, y2)? * 100 + two(y3, y4)?;
+    let (month, day) = (two(m1, m2)?, two(d1, d2)?);
+    let (hour, minute, second) = (two(h1, h2)?, two(i1, i2)?, two(s1, s2)?);
+    let is_leap = year % 4 == 0 && (year % 100 != 0 || year % 400 == 0);
+    let days_in_month = match month {
+        2 if is_leap => 29,
+        2 => 28,
+        4 | 6 | 9 | 11 => 30,
+        1..=12 => 31,
+        _ => return None,
+    };
+    if !(1..=days_in_month).contains(&day) || hour > 23 || minute > 59 || second > 59 {
+        return None;
+    }
+    let march_year = if month > 2 { year } else { year - 1 };
+    let march_month = (month + 9) % 12;
+    let era = march_year.div_euclid(400);
+    let year_of_era = march_year.rem_euclid(400);
+    let day_of_year = (153 * march_month + 2) / 5 + day - 1;
+    let day_of_era = year_of_era * 365 + year_of_era / 4 - year_of_era / 100 + day_of_year;
+    // 719,468 days lie between 0000-03-01 and 1970-01-01.
+    let days = era * 146_097 + day_of_era - 719_468;
+    Some(((days * 24 + hour) * 60 + minute) * 60 + second)
 }
 
 impl fmt::Display for Instant {
     /// `2026-11-20T08:30:00Z`, with a fraction only where there is one, without trailing zeros.
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        let t = self.0;
+        let t = OffsetDateTime::from_unix_timestamp(self.seconds).map_err(|_| fmt::Error)?;
         write!(
             f,
             "{:04}-{:02}-{:02}T{:02}:{:02}:{:02}",
@@ -65,8 +134,8 @@ impl fmt::Display for Instant {
             t.minute(),
             t.second()
         )?;
-        if t.nanosecond() != 0 {
-            let digits = format!("{:09}", t.nanosecond());
+        if self.nanos != 0 {
+            let digits = format!("{:09}", self.nanos);
             write!(f, ".{}", digits.trim_end_matches('0'))?;
         }
         f.write_str("Z")
@@ -75,7 +144,28 @@ impl fmt::Display for Instant {
 
 #[cfg(test)]
 mod tests {
+    use proptest::prelude::*;
+
     use super::*;
+
+    proptest! {
+        #[test]
+        fn the_short_way_agrees_with_the_library(
+            (y, m, d) in (0..=9999_i32, 0..=13_u8, 0..=32_u8),
+            (h, i, s) in (0..=24_u8, 0..=60_u8, 0..=60_u8),
+        ) {
+            let text = format!("{y:04}-{m:02}-{d:02}T{h:02}:{i:02}:{s:02}Z");
+            let short = plain_utc(text.as_bytes());
+            let long = OffsetDateTime::parse(&text, &Rfc3339).ok().map(OffsetDateTime::unix_timestamp);
+            // A leap second is RFC 3339, but not of our schema; the library alone takes it.
+            if s < 60 {
+                prop_assert_eq!(short, long, "{}", text);
+            }
+            if let Some(seconds) = short {
+                prop_assert_eq!(Instant { seconds, nanos: 0 }.to_string(), text);
+            }
+        }
+    }
 
     #[test]
     fn one_instant_has_one_text() {

@@ -116,8 +116,10 @@ pub fn number(x: f64) -> Option<Number> {
     Number::from_f64(x)
 }
 
+/// Where in the text a member's name stands, or which item it is. Names are read again only for
+/// the pointer of a fault: keeping them would cost an allocation for each member of each record.
 enum Step {
-    Member(String),
+    Member(usize),
     Item(usize),
 }
 
@@ -134,11 +136,17 @@ impl Reader<'_> {
         for step in &self.path {
             pointer.push('/');
             match step {
-                Step::Member(name) => pointer.push_str(&escape(name)),
+                Step::Member(at) => pointer.push_str(&escape(&self.name_at(*at))),
                 Step::Item(i) => pointer.push_str(&i.to_string()),
             }
         }
         ParseError { fault, offset: self.at, pointer }
+    }
+
+    fn name_at(&self, at: usize) -> String {
+        let mut again = Reader { text: self.text, bytes: self.bytes, at, path: Vec::new() };
+        // It was read without a fault before.
+        again.string().unwrap_or_default()
     }
 
     fn skip_space(&mut self) {
@@ -190,11 +198,9 @@ impl Reader<'_> {
             if self.bytes.get(self.at) != Some(&b'"') {
                 return Err(self.fault(Fault::Syntax("a member name in quotes")));
             }
+            let name_at = self.at;
             let name = self.string()?;
-            self.enter(Step::Member(name.clone()))?;
-            if members.contains_key(&name) {
-                return Err(self.fault(Fault::DuplicateMember));
-            }
+            self.enter(Step::Member(name_at))?;
             self.skip_space();
             if self.bytes.get(self.at) != Some(&b':') {
                 return Err(self.fault(Fault::Syntax("`:`")));
@@ -202,8 +208,10 @@ impl Reader<'_> {
             self.at += 1;
             self.skip_space();
             let value = self.value()?;
+            if members.insert(name, value).is_some() {
+                return Err(self.fault(Fault::DuplicateMember));
+            }
             self.path.pop();
-            members.insert(name, value);
             self.skip_space();
             match self.bytes.get(self.at) {
                 Some(b',') => self.at += 1,
@@ -244,26 +252,32 @@ impl Reader<'_> {
     fn string(&mut self) -> Result<String, ParseError> {
         self.at += 1;
         let mut owned = String::new();
-        let mut run = self.at;
         loop {
-            match self.bytes.get(self.at) {
-                Some(b'"') => {
-                    owned.push_str(&self.text[run..self.at]);
+            let rest = &self.bytes[self.at..];
+            let Some(plain) = rest.iter().position(|b| matches!(*b, b'"' | b'\\' | 0..0x20)) else {
+                self.at = self.bytes.len();
+                return Err(self.fault(Fault::Syntax("a closing quote")));
+            };
+            let run = &self.text[self.at..self.at + plain];
+            self.at += plain;
+            match self.bytes[self.at] {
+                b'"' => {
                     self.at += 1;
+                    if owned.is_empty() {
+                        return Ok(run.to_owned());
+                    }
+                    owned.push_str(run);
                     return Ok(owned);
                 }
-                Some(b'\\') => {
-                    owned.push_str(&self.text[run..self.at]);
+                b'\\' => {
+                    owned.push_str(run);
                     self.at += 1;
                     owned.push(self.escape()?);
-                    run = self.at;
                 }
-                Some(0) => return Err(self.fault(Fault::Nul)),
-                Some(b) if *b < 0x20 => {
+                0 => return Err(self.fault(Fault::Nul)),
+                _ => {
                     return Err(self.fault(Fault::Syntax("control characters written as \\u00xx")));
                 }
-                Some(_) => self.at += 1,
-                None => return Err(self.fault(Fault::Syntax("a closing quote"))),
             }
         }
     }
