@@ -20,6 +20,10 @@ impl Relay {
     pub(crate) fn start(program: &Path, data: &Path, port: u16) -> Result<Self> {
         let mut command = Command::new(program);
         command.args(["serve", "--listen", &format!("127.0.0.1:{port}"), "--data"]).arg(data);
+        // Its log would stand between the sentences of the story.
+        if std::env::var_os("RUST_LOG").is_none() {
+            command.env("RUST_LOG", "warn");
+        }
         let (process, url) = Background::start(&mut command, "kartei-relay listening on ")?;
         Ok(Self { url, process })
     }

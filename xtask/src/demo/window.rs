@@ -32,13 +32,16 @@ pub(crate) fn open(
     pictures.args(["--profile", profile, "--data"]).arg(&client.data).arg("--out").arg(folder);
     pictures.env("KARTEI_PROGRAMS", workspace.target.join("debug"));
     exec::capture(&mut pictures).context("cannot take pictures of the window")?;
-    let mut taken = 0_u32;
+    let mut taken = Vec::new();
     for entry in std::fs::read_dir(folder)? {
         let path = entry?.path();
         if path.extension().is_some_and(|extension| extension == "png") {
-            story.tell(format!("{}", path.display()));
-            taken += 1;
+            taken.push(path);
         }
     }
-    story.check("the window was seen, light and dark", taken >= 4)
+    taken.sort();
+    for path in &taken {
+        story.tell(path.to_string_lossy().as_ref());
+    }
+    story.check("the window was seen, light and dark", taken.len() >= 4)
 }

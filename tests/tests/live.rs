@@ -1,0 +1,67 @@
+//! `kartei sync --watch`: a change on one desk reaches another that only listens, and a relay that
+//! goes and comes back is noticed both times.
+
+use std::process::Child;
+use std::time::Duration;
+
+use anyhow::Result;
+use kartei_test_support::{Client, Stage, until, write_lines};
+use serde_json::{Value, json};
+
+/// Events take milliseconds. This allows for a busy machine and stays under the half minute after
+/// which a client would look by itself, so that it is the events that are seen here.
+const SOON: Duration = Duration::from_secs(20);
+
+/// Ends the process that it holds.
+struct Watch(Child);
+
+impl Drop for Watch {
+    fn drop(&mut self) {
+        // It may have ended by itself, which the test has noticed then.
+        let _ = self.0.kill();
+        let _ = self.0.wait();
+    }
+}
+
+fn city(client: &Client) -> Result<Option<Value>> {
+    let answer = client.run(&["show", "p"])?;
+    Ok(if answer.code() == Some(0) {
+        Some(answer.json()?["record"]["attributes"]["city"].clone())
+    } else {
+        None
+    })
+}
+
+#[test]
+fn a_watching_client_follows_the_relay() -> Result<()> {
+    let stage = Stage::new()?;
+    let home = stage.relay_home()?;
+    let mut relay = home.start()?;
+    let port = relay.port()?;
+    let (anna, ben) = (stage.client("anna")?, stage.client("ben")?);
+    for (client, name) in [(&anna, "Anna"), (&ben, "Ben")] {
+        client.login(relay.url(), &home.token("analyst", name)?)?;
+    }
+    let _watch = Watch(anna.start(&["sync", "--watch"])?);
+    until(SOON, "the watching client is up to date", || {
+        Ok(anna.status()?["state"] == "up_to_date")
+    })?;
+
+    let file = stage.path("one.ndjson");
+    let record = json!({"schema": "user_profile.v1", "id": "p", "attributes": {"city": "Bern"}});
+    write_lines(&file, &[record])?;
+    ben.import(&[&file])?;
+    ben.sync()?;
+    until(SOON, "the import arrives", || Ok(city(&anna)? == Some(json!("Bern"))))?;
+
+    relay.kill()?;
+    until(SOON, "the loss of the relay is noticed", || Ok(anna.status()?["state"] == "offline"))?;
+    let relay = home.start_on(port)?;
+    ben.edit("p", &["--set", "attributes.city=Basel"])?;
+    ben.sync()?;
+    until(SOON, "the edit arrives after the relay came back", || {
+        Ok(city(&anna)? == Some(json!("Basel")) && anna.status()?["state"] == "up_to_date")
+    })?;
+    drop(relay);
+    Ok(())
+}
