@@ -125,14 +125,20 @@ export class ProfileList {
     };
   }
 
-  /** Columns are chosen by the first page and then stay, so that typing does not move them. */
+  /**
+   * Columns stay while any row shown has a value for one of them, so that typing does not move
+   * them; a list in which they would all be empty chooses its own.
+   */
   #chooseColumns(): void {
-    if (this.attributes.length > 0) return;
     const first: ProfileRow[] = [];
     for (let index = 0; index < Math.min(PAGE_ROWS, this.rows.matching); index++) {
       const row = this.rows.row(index);
       if (row !== undefined) first.push(row);
     }
-    this.attributes = frequentAttributes(first);
+    if (first.length === 0) return;
+    const stillFit = this.attributes.some(({ name }) =>
+      first.some((row) => Object.hasOwn(row.attributes, name)),
+    );
+    if (!stillFit) this.attributes = frequentAttributes(first);
   }
 }

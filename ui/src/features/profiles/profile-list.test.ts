@@ -98,3 +98,21 @@ test('columns go to the attributes that most rows have', () => {
     { name: 'b', numeric: true, decimals: 0 },
   ]);
 });
+
+test('columns stay while they fit and are chosen anew where all would be empty', async () => {
+  const answer = (rows: ProfileRow[]) =>
+    host.answer('list_profiles', () => ({ rows, offset: 0, matching: rows.length, total: 9 }));
+  const names = () => list.attributes.map(({ name }) => name);
+  answer([row('a', { age: 1, gender: 'x' })]);
+  await list.apply();
+  expect(names()).toEqual(['age', 'gender']);
+  answer([row('b', { age: 2, orders: 3 })]);
+  await list.apply();
+  expect(names()).toEqual(['age', 'gender']);
+  answer([row('c', { orders: 3 })]);
+  await list.apply();
+  expect(names()).toEqual(['orders']);
+  answer([]);
+  await list.apply();
+  expect(names()).toEqual(['orders']);
+});

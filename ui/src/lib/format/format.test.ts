@@ -1,6 +1,6 @@
 import { describe, expect, test } from 'vitest';
 import { locale } from '$lib/i18n.svelte';
-import { fileName, formatAgo, formatCount, formatSize, formatSpan } from './index';
+import { fileName, formatAgo, formatCount, formatSeconds, formatSize, formatSpan } from './index';
 import { parseScalar } from './scalar';
 
 describe('numbers follow the language', () => {
@@ -48,4 +48,10 @@ describe('what is typed becomes a value of the chosen kind', () => {
   ] as const)('%s %j', (kind, text, value) => {
     expect(parseScalar(kind, text)).toBe(value);
   });
+});
+
+test('nothing takes no time at all', () => {
+  expect(formatSeconds(0.0004)).toMatch(/^1\s?ms/);
+  expect(formatSeconds(0.25)).toMatch(/^250\s?ms/);
+  expect(formatSeconds(3.24)).toMatch(/^3\.2/);
 });

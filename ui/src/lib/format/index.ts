@@ -52,12 +52,16 @@ export function formatMegabytes(bytes: number): string {
   );
 }
 
+/** How long something took: `7 ms`, `3.2 sec`, `48 sec`. Never "0 sec". */
 export function formatSeconds(seconds: number): string {
-  const digits = seconds < 10 ? 1 : 0;
+  if (seconds < 1) {
+    const unit = numberFormat({ style: 'unit', unit: 'millisecond', maximumFractionDigits: 0 });
+    return unit.format(Math.max(1, seconds * 1000));
+  }
   return numberFormat({
     style: 'unit',
     unit: 'second',
-    maximumFractionDigits: digits,
+    maximumFractionDigits: seconds < 10 ? 1 : 0,
   }).format(seconds);
 }
 
