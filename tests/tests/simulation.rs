@@ -364,3 +364,40 @@ fn a_profile_that_moves_while_a_replica_pages_loses_no_change() {
     world.settle();
     assert_eq!(world.export(0), world.export(1));
 }
+
+/// A data folder that was copied while a program ran numbers two different changes alike. That
+/// profile is set aside with the reason; everything else goes on, and nothing of it is lost.
+#[test]
+fn a_copied_data_folder_stops_one_profile_and_no_other() {
+    let mut world = World::new(2);
+    world.faults = false;
+    world.replicas[1].session.actor = world.replicas[0].session.actor;
+    for id in ["p0", "p1"] {
+        let record = json!({"schema": "user_profile.v1", "id": id});
+        let record = Record::accept(&world.schema, &record).unwrap().record;
+        let writer = world.replicas[0].store.begin_import("file", 0).unwrap();
+        writer.write(&[Prepared::new(record)]).unwrap();
+    }
+    world.settle();
+    let edit = |world: &World, at: usize, id: &str, value: &str| {
+        let edit = [Edit::Set { pointer: "/attributes/x".into(), value: json!(value) }];
+        let replica = &world.replicas[at];
+        replica.store.edit(&replica.session, world.clock, id, &edit).unwrap();
+    };
+    edit(&world, 0, "p0", "original");
+    edit(&world, 1, "p0", "copy");
+    edit(&world, 1, "p1", "fine");
+    for at in [0, 1, 0, 1, 2] {
+        world.tell(at, Event::SyncNow);
+        world.run_cycle(at, &mut 0);
+    }
+    let value = |at: usize, id: &str| {
+        world.replicas[at].store.record(id).unwrap().members()["attributes"]["x"].clone()
+    };
+    assert_eq!(value(0, "p1"), json!("fine"), "the other profile went through");
+    assert_eq!(value(2, "p0"), json!("original"));
+    assert_eq!(value(1, "p0"), json!("copy"), "what was typed there is still there");
+    let copy = world.replicas[1].store.profile("p0").unwrap();
+    assert!(copy.rejected.is_some(), "and says that it is set aside");
+    assert_eq!(world.replicas[0].store.totals().unwrap().rejected, 0);
+}

@@ -1,6 +1,7 @@
 //! What the relay does not have, and what becomes of it when the relay has answered.
 
 use kartei_profile::Stamp;
+use kartei_protocol::problem::ProblemCode;
 use kartei_protocol::sync::{Bytes, PUSH_BYTES_MAX, PushAnswer, PushEnd, PushItem};
 use rusqlite::{OptionalExtension, Transaction, params};
 use serde_json::value::RawValue;
@@ -163,17 +164,28 @@ impl Store {
             }
             PushAnswer::Rejected { code, reason, .. } => {
                 settled.rejected += 1;
-                let code = serde_json::to_value(code).ok();
-                let code = code.as_ref().and_then(|code| code.as_str()).unwrap_or("internal");
-                db.prepare_cached(
-                    "INSERT OR REPLACE INTO rejected (profile, code, reason, at) VALUES (?1, ?2, ?3, ?4)",
-                )?
-                .execute(params![sent.pk, code, reason, now])?;
-                Ok(())
+                set_aside(db, sent.pk, *code, reason, now)
             }
             PushAnswer::End(_) => Ok(()),
         }
     }
+}
+
+/// Keeps a profile's changes here, visibly refused, and out of the way of the others.
+pub(crate) fn set_aside(
+    db: &Transaction<'_>,
+    pk: Pk,
+    code: ProblemCode,
+    reason: &str,
+    now: i64,
+) -> Result<(), StoreError> {
+    let code = serde_json::to_value(code).ok();
+    let code = code.as_ref().and_then(|code| code.as_str()).unwrap_or("internal");
+    db.prepare_cached(
+        "INSERT OR REPLACE INTO rejected (profile, code, reason, at) VALUES (?1, ?2, ?3, ?4)",
+    )?
+    .execute(params![pk, code, reason, now])?;
+    Ok(())
 }
 
 /// The relay has what was sent. What was added since stays pending.

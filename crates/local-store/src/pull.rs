@@ -1,6 +1,7 @@
 //! Taking in a page of the relay's feed.
 
 use kartei_profile::{Change, RecordHash, Stamp};
+use kartei_protocol::problem::ProblemCode;
 use kartei_protocol::sync::{Cursor, ProfileLine};
 use kartei_sync_core::{Incoming, Local, Pending, TakeError, Taken, take};
 use rusqlite::Transaction;
@@ -75,11 +76,18 @@ pub(crate) fn take_line(
         None => None,
     };
     let incoming = Incoming { genesis, record: line.record.as_deref().map(RawValue::get), changes };
-    let taken =
-        take(&store.schema, local, &incoming, session.actor, stamp).map_err(|e| match e {
-            TakeError::Document(error) => StoreError::from(error),
-            other => refuse(&other.to_string()),
-        })?;
+    let taken = match (take(&store.schema, local, &incoming, session.actor, stamp), &stored) {
+        (Ok(taken), _) => taken,
+        (Err(TakeError::Document(error)), _) => return Err(error.into()),
+        // One profile whose changes do not fit must not hold up all others: it stays as it is
+        // here, visibly refused, and the feed goes on.
+        (Err(TakeError::Apply(error)), Some(stored)) => {
+            let code = ProblemCode::RelayIncompatible;
+            outbox::set_aside(db, stored.pk, code, &error.to_string(), now)?;
+            return Ok(true);
+        }
+        (Err(error), _) => return Err(refuse(&error.to_string())),
+    };
     match taken {
         Taken::Known => {
             let Some(stored) = stored else { return Ok(false) };
