@@ -10,7 +10,7 @@
 
 use std::fmt::Write as _;
 
-use jsonschema::error::ValidationErrorKind as Kind;
+use jsonschema::error::{TypeKind, ValidationErrorKind as Kind};
 use jsonschema::{Draft, ValidationError, Validator};
 use serde_json::Value;
 
@@ -265,8 +265,19 @@ fn explain(error: &ValidationError<'_>) -> Violation {
         Kind::AnyOf { .. } if value.is_string() => {
             ("max_length", "longer than 4096 characters".to_owned())
         }
-        Kind::AnyOf { .. } | Kind::Type { .. } => {
-            ("type", format!("found {}, which is not allowed here", found(value)))
+        Kind::AnyOf { .. } => (
+            "type",
+            format!("found {}; expected a text, a number, true, false or null", found(value)),
+        ),
+        Kind::Type { kind } => {
+            let expected = match kind {
+                TypeKind::Single(kind) => kind.to_string(),
+                TypeKind::Multiple(kinds) => {
+                    let kinds: Vec<String> = kinds.iter().map(|kind| kind.to_string()).collect();
+                    kinds.join(" or ")
+                }
+            };
+            ("type", format!("found {}; expected {expected}", found(value)))
         }
         Kind::MaxLength { limit } => ("max_length", format!("longer than {limit} characters")),
         Kind::MinLength { limit } => ("min_length", format!("shorter than {limit} character(s)")),
