@@ -17,7 +17,7 @@ use crate::report::Tally;
 
 /// Lines in one transaction: large enough that committing costs little beside writing, small enough
 /// that an edit in the window waits only a fraction of a second for its turn.
-const LINES_PER_COMMIT: usize = 10_000;
+const LINES_PER_COMMIT: usize = 5_000;
 
 /// Progress is told at most ten times a second.
 const PROGRESS_EVERY: Duration = Duration::from_millis(100);

@@ -10,7 +10,7 @@ use crate::row::{self, Facets, StoredProfile, Written};
 use crate::store::Store;
 
 /// What a record's row needs, made by the workers of an import. The parsed members are not among
-/// it: ten thousand of them would wait for one transaction.
+/// it: thousands of them wait for one transaction.
 #[derive(Debug)]
 pub struct Prepared {
     id: String,

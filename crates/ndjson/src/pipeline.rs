@@ -12,7 +12,7 @@ use crate::source::{ReadError, Source};
 
 /// Blocks between two stages at most: enough to ride out a slow commit, few enough that a hundred
 /// records in every one of them stay within some tens of megabytes.
-const BLOCKS_IN_FLIGHT_MAX: usize = 8;
+const BLOCKS_IN_FLIGHT_MAX: usize = 4;
 
 /// Workers at most: beyond this the one writer is the limit.
 const WORKERS_MAX: usize = 8;
