@@ -68,7 +68,7 @@ fn open(folder: &TempDir, random: &mut Random) -> (Store, Session) {
     let store = Store::open(folder.path(), StoreOptions::default()).unwrap();
     let mut bytes = [0; 12];
     bytes[..8].copy_from_slice(&random.next().to_be_bytes());
-    let session = store.start_session(Actor::from_random(bytes), Some("person".into())).unwrap();
+    let session = Session { actor: Actor::from_random(bytes), author: Some("person".into()) };
     (store, session)
 }
 

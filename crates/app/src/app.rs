@@ -165,12 +165,6 @@ impl App {
         self.session.read().unwrap_or_else(PoisonError::into_inner).clone()
     }
 
-    /// The session for a write: its actor is remembered as this folder's own before its first use.
-    fn writing_session(&self) -> Result<Session, Problem> {
-        let session = self.session();
-        self.shared.store.start_session(session.actor, session.author).map_err(|e| of_store(&e))
-    }
-
     fn changed(&self) {
         self.shared.hub.profiles_changed();
         self.background.local_change();
@@ -218,7 +212,7 @@ impl Commands for App {
             return Err(Problem::new(ProblemCode::InvalidRequest, message).about(request.id));
         }
         let edits: Vec<_> = request.edits.into_iter().map(views::edit).collect();
-        let session = self.writing_session()?;
+        let session = self.session();
         let edited = self.shared.store.edit(&session, clock::now(), &request.id, &edits);
         if edited.map_err(|e| of_store(&e))? {
             self.changed();
@@ -227,7 +221,7 @@ impl Commands for App {
     }
 
     fn resolve_conflict(&self, request: ResolveConflict) -> Result<ProfileDetail, Problem> {
-        let session = self.writing_session()?;
+        let session = self.session();
         let ResolveConflict { id, pointer, key } = &request;
         let resolved = self.shared.store.resolve(&session, clock::now(), id, pointer, key);
         if resolved.map_err(|e| of_store(&e))? {

@@ -4,7 +4,7 @@ use kartei_profile::{Change, Document, Edit, EditError, Stamp};
 use rusqlite::Transaction;
 
 use crate::error::StoreError;
-use crate::row::{self, Facets, StoredProfile, Written};
+use crate::row::{self, Prepared, StoredProfile, Written};
 use crate::session::Session;
 use crate::store::Store;
 
@@ -20,7 +20,7 @@ impl Store {
         id: &str,
         edits: &[Edit],
     ) -> Result<bool, StoreError> {
-        self.change(now, id, |document, schema| {
+        self.change(session, now, id, |document, schema| {
             document.edit(schema, session.actor, &stamp(session, now), edits)
         })
     }
@@ -37,13 +37,14 @@ impl Store {
         pointer: &str,
         key: &str,
     ) -> Result<bool, StoreError> {
-        self.change(now, id, |document, schema| {
+        self.change(session, now, id, |document, schema| {
             document.resolve(schema, session.actor, &stamp(session, now), pointer, key)
         })
     }
 
     fn change(
         &self,
+        session: &Session,
         now: i64,
         id: &str,
         make: impl FnOnce(
@@ -57,6 +58,7 @@ impl Store {
             let Some(change) = make(&mut document, &self.schema)? else { return Ok(false) };
             self.store_changed(db, &stored, &document, now)?;
             row::add_pending(db, stored.pk, &change)?;
+            session.remember_actor(db)?;
             Ok(true)
         })
     }
@@ -68,13 +70,9 @@ impl Store {
         document: &Document,
         now: i64,
     ) -> Result<(), StoreError> {
-        let record = document.record(&self.schema)?;
-        let facets = Facets::of(&record);
+        let row = Prepared::new(document.record(&self.schema)?);
         let written = Written {
-            id: record.id(),
-            text: record.text(),
-            hash: record.hash(),
-            facets: &facets,
+            row: &row,
             genesis: stored.genesis,
             accepted: stored.accepted,
             document: Some(document),

@@ -2,39 +2,12 @@
 
 use std::collections::HashMap;
 
-use kartei_profile::{ImportOutcome, Record, RecordHash};
+use kartei_profile::{ImportOutcome, Record};
 use rusqlite::{OptionalExtension, Transaction, params};
 
 use crate::error::{StoreError, damaged};
-use crate::row::{self, Facets, StoredProfile, Written};
+use crate::row::{self, Prepared, StoredProfile, Written};
 use crate::store::Store;
-
-/// What a record's row needs, made by the workers of an import. The parsed members are not among
-/// it: thousands of them wait for one transaction.
-#[derive(Debug)]
-pub struct Prepared {
-    id: String,
-    text: String,
-    hash: RecordHash,
-    facets: Facets,
-}
-
-impl Prepared {
-    /// Prepares a record.
-    #[must_use]
-    pub fn new(record: Record) -> Self {
-        let facets = Facets::of(&record);
-        let hash = record.hash();
-        let (id, text) = record.into_texts();
-        Self { id, text, hash, facets }
-    }
-
-    /// The record's id.
-    #[must_use]
-    pub fn id(&self) -> &str {
-        &self.id
-    }
-}
 
 /// What became of a record.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -137,12 +110,9 @@ impl ImportWriter<'_> {
         };
         let record = document.record(schema)?;
         let conflicts = document.conflict_count(schema)?;
-        let facets = Facets::of(&record);
+        let row = Prepared::new(record);
         let written = Written {
-            id: record.id(),
-            text: record.text(),
-            hash: record.hash(),
-            facets: &facets,
+            row: &row,
             genesis: stored.genesis,
             accepted: stored.accepted,
             document: Some(&document),
@@ -161,10 +131,7 @@ impl ImportWriter<'_> {
 
     fn written<'p>(&self, prepared: &'p Prepared) -> Written<'p> {
         Written {
-            id: &prepared.id,
-            text: &prepared.text,
-            hash: prepared.hash,
-            facets: &prepared.facets,
+            row: prepared,
             genesis: prepared.hash,
             accepted: false,
             document: None,

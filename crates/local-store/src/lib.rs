@@ -21,10 +21,11 @@ mod store;
 
 pub use error::StoreError;
 pub use filter::{Filter, FilterError};
-pub use import::{ImportWriter, Landed, Prepared};
+pub use import::{ImportWriter, Landed};
 pub use list::Page;
 pub use outbox::{PushBatch, Settled};
 pub use profile::{HistoryRow, ProfileView};
 pub use pull::PulledPage;
+pub use row::Prepared;
 pub use session::{Session, SyncSettings};
 pub use store::{Store, StoreOptions, Totals};

@@ -9,7 +9,7 @@ use serde_json::value::RawValue;
 
 use crate::error::StoreError;
 use crate::outbox;
-use crate::row::{self, Facets, StoredProfile, Written};
+use crate::row::{self, Prepared, StoredProfile, Written};
 use crate::session::{self, Session};
 use crate::store::Store;
 
@@ -95,12 +95,9 @@ pub(crate) fn take_line(
             Ok(false)
         }
         Taken::Stored { genesis, record, document, conflicts, pending, replayed } => {
-            let facets = Facets::of(&record);
+            let row = Prepared::new(*record);
             let written = Written {
-                id: record.id(),
-                text: record.text(),
-                hash: record.hash(),
-                facets: &facets,
+                row: &row,
                 genesis,
                 accepted: true,
                 document: document.as_deref(),
@@ -122,6 +119,7 @@ pub(crate) fn take_line(
                     for change in &replayed {
                         row::add_pending(db, stored.pk, change)?;
                     }
+                    session.remember_actor(db)?;
                 }
             }
             clear_outbox(db, stored.pk)?;

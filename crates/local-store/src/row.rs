@@ -76,14 +76,14 @@ impl StoredProfile {
 
 /// What the list sorts and searches by, taken from a record once when it is written.
 #[derive(Debug, Clone, PartialEq)]
-pub(crate) struct Facets {
-    pub(crate) name: Option<String>,
-    pub(crate) observations: usize,
-    pub(crate) search: String,
+struct Facets {
+    name: Option<String>,
+    observations: usize,
+    search: String,
 }
 
 impl Facets {
-    pub(crate) fn of(record: &Record) -> Self {
+    fn of(record: &Record) -> Self {
         let members = record.members();
         let name = members.get("display_name").and_then(Value::as_str).map(str::to_owned);
         let observations =
@@ -109,13 +109,37 @@ impl Facets {
     }
 }
 
+/// What a record's row needs, made by the workers of an import. The parsed members are not among
+/// it: thousands of them wait for one transaction.
+#[derive(Debug)]
+pub struct Prepared {
+    pub(crate) id: String,
+    pub(crate) text: String,
+    pub(crate) hash: RecordHash,
+    facets: Facets,
+}
+
+impl Prepared {
+    /// Prepares a record.
+    #[must_use]
+    pub fn new(record: Record) -> Self {
+        let facets = Facets::of(&record);
+        let hash = record.hash();
+        let (id, text) = record.into_texts();
+        Self { id, text, hash, facets }
+    }
+
+    /// The record's id.
+    #[must_use]
+    pub fn id(&self) -> &str {
+        &self.id
+    }
+}
+
 /// What changes in a row when a profile is written.
 #[derive(Debug)]
 pub(crate) struct Written<'a> {
-    pub(crate) id: &'a str,
-    pub(crate) text: &'a str,
-    pub(crate) hash: RecordHash,
-    pub(crate) facets: &'a Facets,
+    pub(crate) row: &'a Prepared,
     pub(crate) genesis: RecordHash,
     pub(crate) accepted: bool,
     pub(crate) document: Option<&'a Document>,
@@ -131,8 +155,8 @@ pub(crate) fn insert(db: &Transaction<'_>, written: &Written<'_>) -> Result<Pk, 
          import, observations, name, record) VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?7, ?8, ?9, ?10, ?11, ?12)",
     )?
     .execute(params![
-        written.id,
-        written.hash.bytes(),
+        written.row.id,
+        written.row.hash.bytes(),
         written.genesis.bytes(),
         written.accepted,
         written.document.is_some(),
@@ -140,14 +164,16 @@ pub(crate) fn insert(db: &Transaction<'_>, written: &Written<'_>) -> Result<Pk, 
         written.rev,
         written.changed_at,
         written.import,
-        written.facets.observations,
-        written.facets.name,
-        written.text,
+        written.row.facets.observations,
+        written.row.facets.name,
+        written.row.text,
     ])?;
     let pk = db.last_insert_rowid();
-    write_document(db, pk, written.document)?;
+    if written.document.is_some() {
+        write_document(db, pk, written.document)?;
+    }
     db.prepare_cached("INSERT INTO search (rowid, body) VALUES (?1, ?2)")?
-        .execute(params![pk, written.facets.search])?;
+        .execute(params![pk, written.row.facets.search])?;
     Ok(pk)
 }
 
@@ -163,7 +189,7 @@ pub(crate) fn update(
     )?
     .execute(params![
         pk,
-        written.hash.bytes(),
+        written.row.hash.bytes(),
         written.genesis.bytes(),
         written.accepted,
         written.document.is_some(),
@@ -171,14 +197,14 @@ pub(crate) fn update(
         written.rev,
         written.changed_at,
         written.import,
-        written.facets.observations,
-        written.facets.name,
-        written.text,
+        written.row.facets.observations,
+        written.row.facets.name,
+        written.row.text,
     ])?;
     write_document(db, pk, written.document)?;
     db.prepare_cached("DELETE FROM search WHERE rowid = ?1")?.execute([pk])?;
     db.prepare_cached("INSERT INTO search (rowid, body) VALUES (?1, ?2)")?
-        .execute(params![pk, written.facets.search])?;
+        .execute(params![pk, written.row.facets.search])?;
     Ok(())
 }
 

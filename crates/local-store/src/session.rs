@@ -16,6 +16,15 @@ pub struct Session {
     pub author: Option<String>,
 }
 
+impl Session {
+    /// Remembers the actor as one of this data folder's own, together with its first change.
+    pub(crate) fn remember_actor(&self, db: &Transaction<'_>) -> Result<(), StoreError> {
+        db.prepare_cached("INSERT OR IGNORE INTO own_actors (actor) VALUES (?1)")?
+            .execute([self.actor.bytes()])?;
+        Ok(())
+    }
+}
+
 /// What the store knows about its relay.
 #[derive(Clone, Default, PartialEq, Eq)]
 pub struct SyncSettings {
@@ -83,22 +92,6 @@ pub(crate) fn get_cursor(db: &Transaction<'_>) -> Result<Option<Cursor>, StoreEr
 }
 
 impl Store {
-    /// Starts a session: remembers its actor as one of this data folder's own.
-    ///
-    /// # Errors
-    /// [`StoreError`].
-    pub fn start_session(
-        &self,
-        actor: Actor,
-        author: Option<String>,
-    ) -> Result<Session, StoreError> {
-        self.write(|db| {
-            db.execute("INSERT OR IGNORE INTO own_actors (actor) VALUES (?1)", [actor.bytes()])?;
-            Ok(())
-        })?;
-        Ok(Session { actor, author })
-    }
-
     /// What is known about the relay.
     ///
     /// # Errors

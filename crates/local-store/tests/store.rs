@@ -17,8 +17,8 @@ fn open(folder: &Path) -> Store {
     Store::open(folder, StoreOptions::default()).unwrap()
 }
 
-fn session(store: &Store) -> Session {
-    store.start_session(Actor::from_random([7; 12]), Some("Anna".to_owned())).unwrap()
+fn session() -> Session {
+    Session { actor: Actor::from_random([7; 12]), author: Some("Anna".to_owned()) }
 }
 
 fn record(store: &Store, value: &Value) -> Prepared {
@@ -79,7 +79,7 @@ fn the_later_line_of_one_file_wins() {
 fn an_import_over_an_edit_is_a_merge() {
     let folder = TempDir::new().unwrap();
     let store = open(folder.path());
-    let session = session(&store);
+    let session = session();
     import(&store, "old", &[json!({"id": "a", "attributes": {"file": 1, "both": 1, "mine": 1}})]);
     let edits = [set("/attributes/mine", json!(2)), set("/attributes/both", json!(2))];
     assert!(store.edit(&session, NOW, "a", &edits).unwrap());
@@ -121,7 +121,7 @@ fn an_import_over_an_edit_is_a_merge() {
 fn an_edit_that_cannot_be_changes_nothing() {
     let folder = TempDir::new().unwrap();
     let store = open(folder.path());
-    let session = session(&store);
+    let session = session();
     import(&store, "f", &[json!({"id": "a"})]);
     for edit in [
         set("/id", json!("b")),
@@ -144,7 +144,7 @@ fn an_edit_that_cannot_be_changes_nothing() {
 fn lists_are_filtered_searched_sorted_and_paged() {
     let folder = TempDir::new().unwrap();
     let store = open(folder.path());
-    let session = session(&store);
+    let session = session();
     import(
         &store,
         "f",
@@ -185,7 +185,7 @@ fn everything_survives_closing() {
     {
         let store = open(folder.path());
         import(&store, "f", &[json!({"id": "a", "notes": "one"})]);
-        store.edit(&session(&store), NOW, "a", &[set("/notes", json!("one two"))]).unwrap();
+        store.edit(&session(), NOW, "a", &[set("/notes", json!("one two"))]).unwrap();
     }
     let store = open(folder.path());
     assert_eq!(store.record("a").unwrap().members()["notes"], json!("one two"));
