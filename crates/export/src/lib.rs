@@ -1,0 +1,1 @@
+//! Profiles as NDJSON, gzip, CSV and Parquet.
