@@ -188,17 +188,22 @@ fn derive_key(member: &str, from: &[String], element: &Map<String, Value>) -> St
         write_jcs(element.get(name).unwrap_or(&Value::Null), &mut text);
     }
     text.push(b']');
+    let mut key = String::with_capacity(2 + DERIVED_KEY_DIGITS);
+    write_derived_key(member, &text, &mut key);
+    key
+}
+
+/// The key that is derived from `content`, an array in canonical form.
+pub(crate) fn write_derived_key(member: &str, content: &[u8], key: &mut String) {
     let mut hash = Sha256::new();
     hash.update(b"kartei/element/1\0");
     hash.update(member.as_bytes());
     hash.update(b"\0");
-    hash.update(&text);
-    let mut key = String::with_capacity(2 + DERIVED_KEY_DIGITS);
+    hash.update(content);
     key.push('~');
     for byte in &hash.finalize()[..DERIVED_KEY_DIGITS / 2] {
         key.push_str(HEX[usize::from(*byte)]);
     }
-    key
 }
 
 const HEX: [&str; 256] = {
@@ -277,6 +282,12 @@ fn write_number(number: &serde_json::Number, out: &mut Vec<u8>) {
 
 fn write_string(text: &str, out: &mut Vec<u8>) {
     out.push(b'"');
+    write_escaped(text, out);
+    out.push(b'"');
+}
+
+/// The inside of a string, without its quotes.
+pub(crate) fn write_escaped(text: &str, out: &mut Vec<u8>) {
     let bytes = text.as_bytes();
     let mut run = 0;
     for (i, &byte) in bytes.iter().enumerate() {
@@ -300,7 +311,6 @@ fn write_string(text: &str, out: &mut Vec<u8>) {
         }
     }
     out.extend_from_slice(&bytes[run..]);
-    out.push(b'"');
 }
 
 #[cfg(test)]

@@ -50,6 +50,12 @@ impl Instant {
         Self::within_years(moment)
     }
 
+    /// Milliseconds since 1970-01-01T00:00:00Z, rounded down.
+    #[must_use]
+    pub fn unix_millis(self) -> i64 {
+        self.seconds * 1000 + i64::from(self.nanos / 1_000_000)
+    }
+
     fn within_years(utc: OffsetDateTime) -> Result<Self, InstantError> {
         if !(0..=9999).contains(&utc.year()) {
             return Err(InstantError);
