@@ -8,8 +8,11 @@ use schemars::{JsonSchema, SchemaGenerator};
 use serde_json::{Map, Value, json};
 
 use crate::desktop::{
-    About, EditProfile, Empty, HistoryPage, ImportFiles, ImportRun, ListProfiles, OpenedFiles,
-    ProfileDetail, ProfileId, ProfilePage, ResolveConflict, RunId, SignIn, SyncStatus,
+    About, ActDone, Acts, AddWatched, BackupStore, BulkEdit, CheckStore, Compacted, EditProfile,
+    Empty, ExportProfiles, ExportRun, HistoryPage, ImportFiles, ImportHistory, ImportId,
+    ImportReport, ImportRun, ListImports, ListProfiles, OpenedFiles, ProfileAt, ProfileDetail,
+    ProfileId, ProfilePage, ProfileVersion, ResolveConflict, RunId, SaveImportFile, SavedFile,
+    SignIn, StoreCheck, StoreInfo, SyncStatus, WatchedFolders, WatchedId,
 };
 use crate::events::HostEvent;
 use crate::problem::{Problem, ProblemCode};
@@ -75,6 +78,46 @@ commands! {
     cancel_import(RunId) -> ImportRun;
     /// The state of an import of this session, with its report once it has ended.
     get_import(RunId) -> ImportRun;
+    /// What was imported before, newest first.
+    list_imports(ListImports) -> ImportHistory;
+    /// The report of an import of the past.
+    import_report(ImportId) -> ImportReport;
+    /// Saves the problems of an import, or the lines that it rejected.
+    save_import_file(SaveImportFile) -> SavedFile;
+    /// Takes an import back as one step, where nothing was built on it; says what stands in the way.
+    undo_import(ImportId) -> ActDone;
+    /// The folders whose new files are imported.
+    list_watched(Empty) -> WatchedFolders;
+    /// Watches a folder from now on; files that are in it already are imported too.
+    add_watched(AddWatched) -> WatchedFolders;
+    /// Stops watching a folder. Nothing in it changes.
+    remove_watched(WatchedId) -> WatchedFolders;
+    /// Starts an export; progress comes as events.
+    export_profiles(ExportProfiles) -> ExportRun;
+    /// Stops an export; no file is left.
+    cancel_export(RunId) -> ExportRun;
+    /// The state of an export of this session.
+    get_export(RunId) -> ExportRun;
+    /// The same edits on many profiles, as one step.
+    bulk_edit(BulkEdit) -> ActDone;
+    /// The last steps, and what undo and redo would do.
+    list_acts(Empty) -> Acts;
+    /// Takes the last step back, also one of an earlier session.
+    undo(Empty) -> ActDone;
+    /// Does again what was taken back last.
+    redo(Empty) -> ActDone;
+    /// A profile as it was after a change of its history.
+    profile_at(ProfileAt) -> ProfileVersion;
+    /// Makes a profile again what it was after a change of its history, as a new change.
+    restore_profile(ProfileAt) -> ProfileDetail;
+    /// How large the data folder is.
+    store_info(Empty) -> StoreInfo;
+    /// Checks the data folder, and mends it where that is asked for.
+    check_store(CheckStore) -> StoreCheck;
+    /// Copies the data folder's database while it is open.
+    backup_store(BackupStore) -> SavedFile;
+    /// Gives room on the disk back.
+    compact_store(Empty) -> Compacted;
     /// Files that the program was opened with and that nobody has taken yet.
     take_opened_files(Empty) -> OpenedFiles;
     /// Connects this data folder to a relay and starts to sync.

@@ -3,7 +3,7 @@
 use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 
-use crate::desktop::{ImportRun, SyncStatus};
+use crate::desktop::{ExportRun, ImportRun, SyncStatus, WatchedFolder};
 
 /// An event of the host. Progress comes at most ten times a second for each import.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize, JsonSchema)]
@@ -13,6 +13,16 @@ pub enum HostEvent {
     Import {
         /// The import as it is now.
         run: ImportRun,
+    },
+    /// An export advanced or ended.
+    Export {
+        /// The export as it is now.
+        run: ExportRun,
+    },
+    /// Something happened in the watched folders.
+    Watched {
+        /// The folders as they are now.
+        folders: Vec<WatchedFolder>,
     },
     /// The sync state changed.
     Sync {

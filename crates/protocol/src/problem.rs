@@ -10,8 +10,12 @@ use serde::{Deserialize, Serialize};
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, Serialize, Deserialize, JsonSchema)]
 #[serde(rename_all = "snake_case")]
 pub enum ProblemCode {
-    /// The call itself is wrong: a parameter, an unknown field, a filter that does not parse.
+    /// The call itself is wrong: a parameter, an unknown field.
     InvalidRequest,
+    /// A filter does not parse; `range` says where.
+    InvalidFilter,
+    /// Something stands in the way: it was changed since, or it runs already.
+    Blocked,
     /// No such command.
     UnknownCommand,
     /// No profile (or other thing) with this id, here or for this token.
@@ -28,6 +32,10 @@ pub enum ProblemCode {
     NotNdjson,
     /// The compressed stream is damaged or ends early.
     DamagedArchive,
+    /// The file goes beyond a limit: inflated size or ratio, number of records.
+    FileLimit,
+    /// The file cannot be written.
+    FileUnwritable,
     /// There is no room left on the disk.
     DiskFull,
     /// Another program holds the data folder's database.
@@ -64,12 +72,24 @@ pub struct Problem {
     /// The id, path or pointer that the problem is about.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub subject: Option<String>,
+    /// Where in a text of the request the mistake is.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub range: Option<TextRange>,
+}
+
+/// A part of a text, in UTF-16 units as browsers count.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
+pub struct TextRange {
+    /// The first unit.
+    pub start: u32,
+    /// The unit after the last one.
+    pub end: u32,
 }
 
 impl Problem {
     /// A problem about nothing in particular.
     pub fn new(code: ProblemCode, message: impl Into<String>) -> Self {
-        Self { code, message: message.into(), subject: None }
+        Self { code, message: message.into(), subject: None, range: None }
     }
 
     /// Names what the problem is about.

@@ -8,6 +8,8 @@
  */
 export type ProblemCode =
   | 'invalid_request'
+  | 'invalid_filter'
+  | 'blocked'
   | 'unknown_command'
   | 'not_found'
   | 'invalid_record'
@@ -16,6 +18,8 @@ export type ProblemCode =
   | 'file_unreadable'
   | 'not_ndjson'
   | 'damaged_archive'
+  | 'file_limit'
+  | 'file_unwritable'
   | 'disk_full'
   | 'store_locked'
   | 'store_too_new'
@@ -28,10 +32,6 @@ export type ProblemCode =
   | 'relay_failed'
   | 'too_large'
   | 'internal';
-/**
- * Where an import stands.
- */
-export type ImportState = 'queued' | 'running' | 'done' | 'cancelled' | 'failed';
 /**
  * One edit of a record.
  */
@@ -77,17 +77,49 @@ export type Edit =
       value: unknown;
     };
 /**
+ * What sort of step it was.
+ */
+export type ActKind = 'edit' | 'bulk' | 'resolve' | 'restore' | 'import' | 'undo';
+/**
+ * A format of export.
+ */
+export type ExportFormat = 'ndjson' | 'ndjson_gz' | 'csv' | 'csv_observations' | 'parquet';
+/**
+ * Where an export stands.
+ */
+export type ExportState = 'running' | 'done' | 'cancelled' | 'failed';
+/**
+ * Where an import stands.
+ */
+export type ImportState = 'queued' | 'running' | 'done' | 'cancelled' | 'failed';
+/**
  * Whether the relay has what this replica has.
  */
 export type ProfileStatus = 'synced' | 'pending' | 'conflict' | 'rejected';
 /**
+ * How an import came to be.
+ */
+export type ImportSource = 'person' | 'watch';
+/**
  * How the list is ordered.
  */
-export type SortKey = 'id' | 'changed' | 'name' | 'observations';
+export type SortKey =
+  | 'id'
+  | 'changed'
+  | 'name'
+  | 'observations'
+  | 'last_observation'
+  | {
+      attribute: string;
+    };
 /**
  * What sort of change a history entry is.
  */
 export type HistoryKind = 'genesis' | 'import' | 'edit';
+/**
+ * A file about an import.
+ */
+export type ImportFile = 'errors_ndjson' | 'errors_csv' | 'rejected';
 /**
  * What syncing is at.
  */
@@ -99,6 +131,17 @@ export type HostEvent =
   | {
       kind: 'import';
       run: ImportRun;
+    }
+  | {
+      kind: 'export';
+      run: ExportRun;
+    }
+  | {
+      /**
+       * The folders as they are now.
+       */
+      folders: WatchedFolder[];
+      kind: 'watched';
     }
   | {
       kind: 'sync';
@@ -140,13 +183,45 @@ export interface Commands {
     request: Empty;
     response: About;
   };
+  add_watched: {
+    request: AddWatched;
+    response: WatchedFolders;
+  };
+  backup_store: {
+    request: BackupStore;
+    response: SavedFile;
+  };
+  bulk_edit: {
+    request: BulkEdit;
+    response: ActDone;
+  };
+  cancel_export: {
+    request: RunId;
+    response: ExportRun;
+  };
   cancel_import: {
     request: RunId;
     response: ImportRun;
   };
+  check_store: {
+    request: CheckStore;
+    response: StoreCheck;
+  };
+  compact_store: {
+    request: Empty;
+    response: Compacted;
+  };
   edit_profile: {
     request: EditProfile;
     response: ProfileDetail;
+  };
+  export_profiles: {
+    request: ExportProfiles;
+    response: ExportRun;
+  };
+  get_export: {
+    request: RunId;
+    response: ExportRun;
   };
   get_import: {
     request: RunId;
@@ -160,17 +235,53 @@ export interface Commands {
     request: ImportFiles;
     response: ImportRun;
   };
+  import_report: {
+    request: ImportId;
+    response: ImportReport;
+  };
+  list_acts: {
+    request: Empty;
+    response: Acts;
+  };
+  list_imports: {
+    request: ListImports;
+    response: ImportHistory;
+  };
   list_profiles: {
     request: ListProfiles;
     response: ProfilePage;
+  };
+  list_watched: {
+    request: Empty;
+    response: WatchedFolders;
+  };
+  profile_at: {
+    request: ProfileAt;
+    response: ProfileVersion;
   };
   profile_history: {
     request: ProfileId;
     response: HistoryPage;
   };
+  redo: {
+    request: Empty;
+    response: ActDone;
+  };
+  remove_watched: {
+    request: WatchedId;
+    response: WatchedFolders;
+  };
   resolve_conflict: {
     request: ResolveConflict;
     response: ProfileDetail;
+  };
+  restore_profile: {
+    request: ProfileAt;
+    response: ProfileDetail;
+  };
+  save_import_file: {
+    request: SaveImportFile;
+    response: SavedFile;
   };
   sign_in: {
     request: SignIn;
@@ -179,6 +290,10 @@ export interface Commands {
   sign_out: {
     request: Empty;
     response: SyncStatus;
+  };
+  store_info: {
+    request: Empty;
+    response: StoreInfo;
   };
   sync_now: {
     request: Empty;
@@ -191,6 +306,14 @@ export interface Commands {
   take_opened_files: {
     request: Empty;
     response: OpenedFiles;
+  };
+  undo: {
+    request: Empty;
+    response: ActDone;
+  };
+  undo_import: {
+    request: ImportId;
+    response: ActDone;
   };
 }
 /**
@@ -211,6 +334,213 @@ export interface About {
   version: string;
 }
 /**
+ * Names a folder to watch.
+ */
+export interface AddWatched {
+  /**
+   * Its path; it must exist.
+   */
+  path: string;
+}
+/**
+ * The folders that are watched.
+ */
+export interface WatchedFolders {
+  /**
+   * In the order in which they were added.
+   */
+  folders: WatchedFolder[];
+}
+/**
+ * A folder whose new files are imported.
+ */
+export interface WatchedFolder {
+  /**
+   * Files that failed since the program started.
+   */
+  failed: number;
+  /**
+   * Names it to `remove_watched`.
+   */
+  id: number;
+  /**
+   * Files imported since the program started.
+   */
+  imported: number;
+  /**
+   * Its path. Files that were imported move to `done/` in it, others to `failed/`.
+   */
+  path: string;
+  /**
+   * What keeps it from being watched.
+   */
+  problem?: Problem | null;
+  /**
+   * Files that are there and not yet complete, or wait for their turn.
+   */
+  waiting: number;
+}
+/**
+ * What failed, for which id or file, and what to do. Never holds a record's contents or a token.
+ */
+export interface Problem {
+  code: ProblemCode;
+  /**
+   * One sentence in English: what failed, for which id or path.
+   */
+  message: string;
+  /**
+   * Where in a text of the request the mistake is.
+   */
+  range?: TextRange | null;
+  /**
+   * The id, path or pointer that the problem is about.
+   */
+  subject?: string | null;
+}
+/**
+ * A part of a text, in UTF-16 units as browsers count.
+ */
+export interface TextRange {
+  /**
+   * The unit after the last one.
+   */
+  end: number;
+  /**
+   * The first unit.
+   */
+  start: number;
+}
+/**
+ * Asks for a copy of the data folder's database.
+ */
+export interface BackupStore {
+  /**
+   * The file; else one in the person's folder for downloads, under a name that is free.
+   */
+  to?: string | null;
+}
+/**
+ * A file that was written.
+ */
+export interface SavedFile {
+  /**
+   * Its size in bytes.
+   */
+  bytes: number;
+  /**
+   * Its path.
+   */
+  path: string;
+}
+/**
+ * The same edits on many profiles, as one step.
+ */
+export interface BulkEdit {
+  /**
+   * The edits, at most 1,000.
+   */
+  edits: Edit[];
+  selection: Selection;
+}
+/**
+ * Some profiles: those with these ids, or those that match.
+ */
+export interface Selection {
+  /**
+   * A filter, as in `list_profiles`.
+   */
+  filter?: string;
+  /**
+   * These ones; given, `filter` and `search` are ignored.
+   */
+  ids?: string[] | null;
+  /**
+   * Words, as in `list_profiles`.
+   */
+  search?: string;
+}
+/**
+ * What a step did.
+ */
+export interface ActDone {
+  /**
+   * The step; absent where nothing changed.
+   */
+  act?: Act | null;
+  /**
+   * Profiles that changed.
+   */
+  changed: number;
+  /**
+   * The first of them, at most 100, with the reason.
+   */
+  obstacles: Obstacle[];
+  /**
+   * Profiles that could not be changed.
+   */
+  refused: number;
+  /**
+   * Profiles that already were so.
+   */
+  unchanged: number;
+}
+/**
+ * A step.
+ */
+export interface Act {
+  /**
+   * Its number.
+   */
+  act: number;
+  /**
+   * When: RFC 3339, UTC.
+   */
+  at: string;
+  /**
+   * Who, where known.
+   */
+  by?: string | null;
+  /**
+   * The fields that it was about: JSON pointers, at most ten.
+   */
+  fields: string[];
+  /**
+   * The profile's id, where it was one.
+   */
+  id?: string | null;
+  kind: ActKind;
+  /**
+   * How many profiles it changed.
+   */
+  profiles: number;
+  /**
+   * The step that took this one back.
+   */
+  reverted_by?: number | null;
+  /**
+   * The step that this one took back.
+   */
+  reverts?: number | null;
+}
+/**
+ * What stands in the way of a profile.
+ */
+export interface Obstacle {
+  /**
+   * A stable word for the reason: `edited_since`, `at_relay`, `imported_since`, `not_allowed`.
+   */
+  code: string;
+  /**
+   * The profile.
+   */
+  id: string;
+  /**
+   * Why it stayed as it is, in English.
+   */
+  reason: string;
+}
+/**
  * Names an import of this session.
  */
 export interface RunId {
@@ -218,6 +548,37 @@ export interface RunId {
    * The number that `import_files` answered.
    */
   run: number;
+}
+/**
+ * An export of this session.
+ */
+export interface ExportRun {
+  /**
+   * Size of the file, once it is complete.
+   */
+  bytes?: number | null;
+  /**
+   * Why it failed.
+   */
+  failure?: Problem | null;
+  format: ExportFormat;
+  /**
+   * The file.
+   */
+  path: string;
+  /**
+   * Profiles written so far.
+   */
+  profiles: number;
+  /**
+   * Profiles to write.
+   */
+  profiles_total: number;
+  /**
+   * Its number.
+   */
+  run: number;
+  state: ExportState;
 }
 /**
  * An import of this session.
@@ -231,6 +592,10 @@ export interface ImportRun {
    * Size of the current file.
    */
   bytes_total: number;
+  /**
+   * Whether nothing is written.
+   */
+  dry_run: boolean;
   /**
    * Position of the current file in `files`.
    */
@@ -274,6 +639,14 @@ export interface ImportReport {
    * The file's path.
    */
   file: string;
+  /**
+   * Whether the files of problems and of rejected lines exist (`save_import_file`).
+   */
+  has_files: boolean;
+  /**
+   * Number in the import history; absent for a dry run and a file that could not be opened.
+   */
+  import?: number | null;
   /**
    * All problems by kind, most frequent first.
    */
@@ -329,20 +702,6 @@ export interface ImportCounts {
   warned: number;
 }
 /**
- * What failed, for which id or file, and what to do. Never holds a record's contents or a token.
- */
-export interface Problem {
-  code: ProblemCode;
-  /**
-   * One sentence in English: what failed, for which id or path.
-   */
-  message: string;
-  /**
-   * The id, path or pointer that the problem is about.
-   */
-  subject?: string | null;
-}
-/**
  * The same kind of problem, counted.
  */
 export interface ProblemKind {
@@ -355,9 +714,17 @@ export interface ProblemKind {
    */
   example: string;
   /**
+   * The first such lines, at most five.
+   */
+  examples: ProblemExample[];
+  /**
    * The first such line.
    */
   first_line: number;
+  /**
+   * How to mend it, in English.
+   */
+  mend: string;
   /**
    * The place, with array positions as `*`.
    */
@@ -372,9 +739,13 @@ export interface ProblemKind {
   warning: boolean;
 }
 /**
- * A problem with one line.
+ * One line of a kind of problem.
  */
-export interface LineProblem {
+export interface ProblemExample {
+  /**
+   * The wrong value, shortened.
+   */
+  found?: string | null;
   /**
    * The record's id, where it could be read.
    */
@@ -383,6 +754,27 @@ export interface LineProblem {
    * The file's line, from 1.
    */
   line: number;
+}
+/**
+ * A problem with one line.
+ */
+export interface LineProblem {
+  /**
+   * The wrong value, shortened.
+   */
+  found?: string | null;
+  /**
+   * The record's id, where it could be read.
+   */
+  id?: string | null;
+  /**
+   * The file's line, from 1.
+   */
+  line: number;
+  /**
+   * How to mend it, in English.
+   */
+  mend: string;
   /**
    * JSON pointer of the member that is wrong; empty for the line as a whole.
    */
@@ -399,6 +791,62 @@ export interface LineProblem {
    * Whether the line was accepted all the same.
    */
   warning: boolean;
+}
+/**
+ * Asks for a check.
+ */
+export interface CheckStore {
+  /**
+   * Also mends what can be mended.
+   */
+  repair?: boolean;
+}
+/**
+ * What a check found.
+ */
+export interface StoreCheck {
+  /**
+   * Nothing: everything is as it must be.
+   */
+  findings: Finding[];
+  /**
+   * Profiles that were read.
+   */
+  profiles: number;
+}
+/**
+ * Something that a check found.
+ */
+export interface Finding {
+  /**
+   * A stable word: `sqlite`, `hash`, `document`, `outbox`, `columns`, `counter` …
+   */
+  code: string;
+  /**
+   * How many times; the message is the first one.
+   */
+  count: number;
+  /**
+   * What is wrong and for what, in English.
+   */
+  message: string;
+  /**
+   * Whether it was mended.
+   */
+  repaired: boolean;
+}
+/**
+ * What a compaction gave back.
+ */
+export interface Compacted {
+  /**
+   * Bytes after.
+   */
+  after: number;
+  /**
+   * Bytes before.
+   */
+  before: number;
 }
 /**
  * Edits of one profile, applied together.
@@ -504,6 +952,17 @@ export interface ConflictValue {
   value: unknown;
 }
 /**
+ * Asks for an export.
+ */
+export interface ExportProfiles {
+  format: ExportFormat;
+  selection?: Selection;
+  /**
+   * Where to; else the person's folder for downloads, under a name that is free.
+   */
+  to?: string | null;
+}
+/**
  * Names one profile.
  */
 export interface ProfileId {
@@ -517,21 +976,130 @@ export interface ProfileId {
  */
 export interface ImportFiles {
   /**
-   * Files of NDJSON or gzipped NDJSON.
+   * Only tells what would happen; nothing is written.
+   */
+  dry_run?: boolean;
+  /**
+   * Stops after so many lines of each file, for a quick look. Only with `dry_run`.
+   */
+  lines_max?: number | null;
+  /**
+   * Files of NDJSON, plain or compressed with gzip or zstd.
    */
   paths: string[];
+}
+/**
+ * Names an import of the history.
+ */
+export interface ImportId {
+  /**
+   * Its number in the history.
+   */
+  import: number;
+}
+/**
+ * The last steps, and what undo and redo would do now.
+ */
+export interface Acts {
+  /**
+   * Newest first, at most 100.
+   */
+  entries: Act[];
+  /**
+   * What `redo` does again.
+   */
+  redo?: Act | null;
+  /**
+   * What `undo` takes back.
+   */
+  undo?: Act | null;
+}
+/**
+ * Asks for imports of the past.
+ */
+export interface ListImports {
+  /**
+   * Only those before this one: the last number of the page before.
+   */
+  before?: number | null;
+  /**
+   * How many at most; at most 1,000.
+   */
+  limit?: number;
+}
+/**
+ * Imports of the past.
+ */
+export interface ImportHistory {
+  /**
+   * Newest first.
+   */
+  entries: ImportEntry[];
+}
+/**
+ * An import of the past.
+ */
+export interface ImportEntry {
+  /**
+   * Who, where known.
+   */
+  by?: string | null;
+  /**
+   * Size of the file in bytes.
+   */
+  bytes?: number | null;
+  counts: ImportCounts;
+  /**
+   * SHA-256 of the file, lower-case hex.
+   */
+  digest?: string | null;
+  /**
+   * When it ended; absent while it runs, and where the program was killed.
+   */
+  ended_at?: string | null;
+  /**
+   * The file's name.
+   */
+  file: string;
+  /**
+   * Whether the files of problems and of rejected lines exist.
+   */
+  has_files: boolean;
+  /**
+   * Its number.
+   */
+  import: number;
+  /**
+   * Where the file lay.
+   */
+  path?: string | null;
+  source: ImportSource;
+  /**
+   * When it began: RFC 3339, UTC.
+   */
+  started_at: string;
+  state: ImportState;
+  /**
+   * When it was undone.
+   */
+  undone_at?: string | null;
 }
 /**
  * Asks for a page of the list.
  */
 export interface ListProfiles {
   /**
+   * `next` of the page before, for reading on: no row twice and none missed, whatever changed
+   * meanwhile. Given, `offset` is ignored.
+   */
+  after?: string | null;
+  /**
    * Whether the order is turned round.
    */
   descending?: boolean;
   /**
-   * Terms joined by blanks, all of which must hold: `tag:vip`, `-tag:vip`, `status:conflict`,
-   * `id:cdnow-*`, `city=Bern`, `orders>=10`. Empty: everything.
+   * The filter (docs/filter-language.md): `tag:vip (city:Bern or age>=30) not status:conflict`.
+   * Empty: everything.
    */
   filter?: string;
   /**
@@ -539,7 +1107,7 @@ export interface ListProfiles {
    */
   limit?: number;
   /**
-   * How many profiles to skip.
+   * Rank of the first row among all that match, for a list that jumps.
    */
   offset?: number;
   /**
@@ -556,6 +1124,10 @@ export interface ProfilePage {
    * How many profiles match filter and search.
    */
   matching: number;
+  /**
+   * Names the last row to `after`; absent at the end.
+   */
+  next?: string | null;
   /**
    * How many rows were skipped before these.
    */
@@ -600,6 +1172,38 @@ export interface ProfileRow {
    * The record's tags, sorted.
    */
   tags: string[];
+}
+/**
+ * Names a state of a profile: the one after a change.
+ */
+export interface ProfileAt {
+  /**
+   * The change's hash, as in the history.
+   */
+  change: string;
+  /**
+   * The record's `id`.
+   */
+  id: string;
+}
+/**
+ * A profile as it was.
+ */
+export interface ProfileVersion {
+  /**
+   * The change after which it was so.
+   */
+  change: string;
+  /**
+   * The record's `id`.
+   */
+  id: string;
+  /**
+   * The canonical record.
+   */
+  record: {
+    [k: string]: unknown;
+  };
 }
 /**
  * The history of one profile.
@@ -658,6 +1262,15 @@ export interface FieldChange {
   pointer: string;
 }
 /**
+ * Names a watched folder.
+ */
+export interface WatchedId {
+  /**
+   * Its number.
+   */
+  id: number;
+}
+/**
  * Decides a conflict.
  */
 export interface ResolveConflict {
@@ -673,6 +1286,20 @@ export interface ResolveConflict {
    * JSON pointer of the field.
    */
   pointer: string;
+}
+/**
+ * Asks for a file about an import.
+ */
+export interface SaveImportFile {
+  file: ImportFile;
+  /**
+   * The import's number in the history.
+   */
+  import: number;
+  /**
+   * Where to; else the person's folder for downloads, under a name that is free.
+   */
+  to?: string | null;
 }
 /**
  * Connects to a relay.
@@ -736,6 +1363,27 @@ export interface SyncStatus {
    * Last moment at which nothing was left to exchange: RFC 3339, UTC.
    */
   synced_at?: string | null;
+}
+/**
+ * How large the data folder is.
+ */
+export interface StoreInfo {
+  /**
+   * Bytes of the database on the disk, its log included.
+   */
+  bytes: number;
+  /**
+   * Bytes of it that a compaction would give back, about.
+   */
+  free_bytes: number;
+  /**
+   * Imports in the history.
+   */
+  imports: number;
+  /**
+   * Profiles.
+   */
+  profiles: number;
 }
 /**
  * Paths that wait to be imported.

@@ -1,8 +1,18 @@
 //! Requests and responses of the desktop's commands.
 
+mod acts;
+mod exports;
+mod imports;
+mod upkeep;
+
 use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 use serde_json::Value;
+
+pub use acts::*;
+pub use exports::*;
+pub use imports::*;
+pub use upkeep::*;
 
 use crate::problem::Problem;
 
@@ -29,7 +39,7 @@ pub struct ProfileId {
 }
 
 /// How the list is ordered.
-#[derive(Debug, Clone, Copy, Default, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
+#[derive(Debug, Clone, Default, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
 #[serde(rename_all = "snake_case")]
 pub enum SortKey {
     /// By id.
@@ -41,14 +51,18 @@ pub enum SortKey {
     Name,
     /// By the number of observations.
     Observations,
+    /// By the instant of the last observation.
+    LastObservation,
+    /// By the value of an attribute: numbers, texts, booleans, null; profiles without it last.
+    Attribute(String),
 }
 
 /// Asks for a page of the list.
 #[derive(Debug, Clone, Default, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
 #[serde(deny_unknown_fields, default)]
 pub struct ListProfiles {
-    /// Terms joined by blanks, all of which must hold: `tag:vip`, `-tag:vip`, `status:conflict`,
-    /// `id:cdnow-*`, `city=Bern`, `orders>=10`. Empty: everything.
+    /// The filter (docs/filter-language.md): `tag:vip (city:Bern or age>=30) not status:conflict`.
+    /// Empty: everything.
     pub filter: String,
     /// Words to find in id, name, tags, attributes and notes; the last may be a beginning.
     pub search: String,
@@ -56,8 +70,11 @@ pub struct ListProfiles {
     pub sort: SortKey,
     /// Whether the order is turned round.
     pub descending: bool,
-    /// How many profiles to skip.
+    /// Rank of the first row among all that match, for a list that jumps.
     pub offset: u64,
+    /// `next` of the page before, for reading on: no row twice and none missed, whatever changed
+    /// meanwhile. Given, `offset` is ignored.
+    pub after: Option<String>,
     /// How many rows at most; at most 1,000.
     pub limit: u32,
 }
@@ -107,6 +124,9 @@ pub struct ProfilePage {
     pub matching: u64,
     /// How many profiles the store holds.
     pub total: u64,
+    /// Names the last row to `after`; absent at the end.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub next: Option<String>,
 }
 
 /// One of the values that a field in conflict has.
@@ -266,138 +286,6 @@ pub struct ResolveConflict {
     pub pointer: String,
     /// The chosen value's `key`.
     pub key: String,
-}
-
-/// Asks for an import.
-#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
-#[serde(deny_unknown_fields)]
-pub struct ImportFiles {
-    /// Files of NDJSON or gzipped NDJSON.
-    pub paths: Vec<String>,
-}
-
-/// Names an import of this session.
-#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
-#[serde(deny_unknown_fields)]
-pub struct RunId {
-    /// The number that `import_files` answered.
-    pub run: u64,
-}
-
-/// Where an import stands.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
-#[serde(rename_all = "snake_case")]
-pub enum ImportState {
-    /// Waits for the imports before it.
-    Queued,
-    /// Reads and writes.
-    Running,
-    /// Every line was dealt with (perhaps some rejected).
-    Done,
-    /// Stopped on request; finished batches stay.
-    Cancelled,
-    /// Stopped by a problem; finished batches stay.
-    Failed,
-}
-
-/// What an import did, in lines.
-#[derive(Debug, Clone, Default, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
-pub struct ImportCounts {
-    /// Lines read, blank ones too.
-    pub lines: u64,
-    /// Profiles that were not here before.
-    pub created: u64,
-    /// Profiles that existed and changed.
-    pub updated: u64,
-    /// Profiles that already were as the line says.
-    pub unchanged: u64,
-    /// Lines refused.
-    pub rejected: u64,
-    /// Lines whose id came again later in the same file (the later line won).
-    pub duplicates: u64,
-    /// Blank lines.
-    pub blank: u64,
-    /// Lines accepted with a warning (a derived member was ignored).
-    pub warned: u64,
-    /// Updated profiles in which a person's edit and the file differ: conflicts.
-    pub conflicts: u64,
-}
-
-/// A problem with one line.
-#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
-pub struct LineProblem {
-    /// The file's line, from 1.
-    pub line: u64,
-    /// The record's id, where it could be read.
-    #[serde(default, skip_serializing_if = "Option::is_none")]
-    pub id: Option<String>,
-    /// JSON pointer of the member that is wrong; empty for the line as a whole.
-    pub pointer: String,
-    /// The broken rule, a stable word: `syntax`, `duplicate_member`, `required`, `format` …
-    pub rule: String,
-    /// What was found and what is allowed, in English.
-    pub reason: String,
-    /// Whether the line was accepted all the same.
-    pub warning: bool,
-}
-
-/// The same kind of problem, counted.
-#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
-pub struct ProblemKind {
-    /// The broken rule.
-    pub rule: String,
-    /// The place, with array positions as `*`.
-    pub place: String,
-    /// Whether the lines were accepted all the same.
-    pub warning: bool,
-    /// How many lines.
-    pub count: u64,
-    /// The first such line.
-    pub first_line: u64,
-    /// The first such line's reason.
-    pub example: String,
-}
-
-/// What came of one file.
-#[derive(Debug, Clone, PartialEq, Serialize, Deserialize, JsonSchema)]
-pub struct ImportReport {
-    /// The file's path.
-    pub file: String,
-    /// Lines by outcome.
-    pub counts: ImportCounts,
-    /// The first problems in the order of lines, at most 1,000.
-    pub problems: Vec<LineProblem>,
-    /// All problems by kind, most frequent first.
-    pub kinds: Vec<ProblemKind>,
-    /// Wall time.
-    pub seconds: f64,
-    /// Why the file could not be read to its end, where that was so.
-    pub failure: Option<Problem>,
-}
-
-/// An import of this session.
-#[derive(Debug, Clone, PartialEq, Serialize, Deserialize, JsonSchema)]
-pub struct ImportRun {
-    /// Its number.
-    pub run: u64,
-    /// Where it stands.
-    pub state: ImportState,
-    /// The files, in order.
-    pub files: Vec<String>,
-    /// Position of the current file in `files`.
-    pub file_index: u32,
-    /// Lines dealt with in the current file.
-    pub lines: u64,
-    /// Bytes of the current file that were read, as they lie on the disk.
-    pub bytes: u64,
-    /// Size of the current file.
-    pub bytes_total: u64,
-    /// Lines a second over the current file so far.
-    pub lines_per_second: f64,
-    /// Seconds left for the current file, once that can be said.
-    pub seconds_left: Option<f64>,
-    /// Reports of the files that have ended.
-    pub reports: Vec<ImportReport>,
 }
 
 /// Paths that wait to be imported.
