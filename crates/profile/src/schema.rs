@@ -14,6 +14,7 @@ use jsonschema::error::{TypeKind, ValidationErrorKind as Kind};
 use jsonschema::{Draft, ValidationError, Validator};
 use serde_json::Value;
 
+use crate::fast::ObjectPlan;
 use crate::violation::{Rule, Violation};
 
 const USER_PROFILE_V1: &str = include_str!("../../../schemas/user_profile.v1.schema.json");
@@ -75,6 +76,7 @@ pub struct RecordSchema {
     name: String,
     validator: Validator,
     members: Vec<Member>,
+    plan: Option<ObjectPlan>,
 }
 
 impl RecordSchema {
@@ -108,7 +110,8 @@ impl RecordSchema {
             members.push(read_member(schema, member, definition)?);
         }
         members.sort_by(|a, b| a.name.cmp(&b.name));
-        Ok(Self { name, validator, members })
+        let plan = crate::fast::of_record(schema, &members);
+        Ok(Self { name, validator, members, plan })
     }
 
     /// The schema's name, such as `user_profile.v1`.
@@ -121,6 +124,11 @@ impl RecordSchema {
     #[must_use]
     pub fn rule(&self, member: &str) -> Option<&MergeRule> {
         self.member(member).map(|m| &m.rule)
+    }
+
+    /// How the fast reader follows this schema, where it can.
+    pub(crate) fn plan(&self) -> Option<&ObjectPlan> {
+        self.plan.as_ref()
     }
 
     pub(crate) fn members(&self) -> &[Member] {
