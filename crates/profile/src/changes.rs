@@ -17,6 +17,12 @@ impl ChangeHash {
         self.0
     }
 
+    /// From 64 hex digits.
+    #[must_use]
+    pub fn from_hex(text: &str) -> Option<Self> {
+        crate::record::RecordHash::from_hex(text).map(|hash| Self(*hash.bytes()))
+    }
+
     /// From 32 bytes as they were stored.
     #[must_use]
     pub fn from_bytes(bytes: [u8; 32]) -> Self {

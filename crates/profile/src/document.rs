@@ -93,20 +93,15 @@ impl Document {
     /// # Errors
     /// [`DocumentError::Operation`] where Automerge refuses, which is a fault of this program.
     pub fn genesis(schema: &RecordSchema, record: &Record) -> Result<Self, DocumentError> {
-        let mut doc = Automerge::new();
-        commit_derived(&mut doc, actor::scaffold(schema.name()), |tx| {
-            for member in schema.members() {
-                match container_of(&member.rule) {
-                    Some(kind) => {
-                        tx.put_object(am::ROOT, &member.name, kind)?;
-                    }
-                    None => continue,
-                }
+        let scaffold = match schema.scaffold().get() {
+            Some(made) => made.clone(),
+            None => {
+                let made = scaffold(schema)?;
+                schema.scaffold().get_or_init(|| made).clone()
             }
-            Ok(())
-        })?;
+        };
         let ops = diff(schema, &Map::new(), record.members(), Extent::Whole);
-        let mut doc = Self { am: doc };
+        let mut doc = Self { am: scaffold };
         let genesis = actor::genesis(record.id(), FIRST_INCARNATION, &record.hash());
         let targets = doc.targets(schema, &ops)?;
         commit_derived(&mut doc.am, genesis, |tx| apply(tx, schema, &ops, &targets))?;
@@ -163,6 +158,22 @@ impl Document {
     /// [`DocumentError::Malformed`] where the document is not of the schema.
     pub fn record(&self, schema: &RecordSchema) -> Result<Record, DocumentError> {
         Ok(Record::from_canonical(self.reader(schema, None).members()?))
+    }
+
+    /// The record as it was after a change; `None` where that change is not here.
+    ///
+    /// # Errors
+    /// [`DocumentError::Malformed`] where the document is not of the schema.
+    pub fn record_at(
+        &self,
+        schema: &RecordSchema,
+        change: ChangeHash,
+    ) -> Result<Option<Record>, DocumentError> {
+        if !self.has(change) {
+            return Ok(None);
+        }
+        let heads = [am::ChangeHash::from(change)];
+        Ok(Some(Record::from_canonical(self.reader(schema, Some(&heads)).members()?)))
     }
 
     /// The fields with several values that differ, by pointer.
@@ -316,19 +327,38 @@ impl Document {
         sorted.sort_unstable();
         let mut own = self.am.get_heads();
         own.sort_unstable();
-        let mut branch = if sorted == own { self.am.clone() } else { self.am.fork_at(heads)? };
-        branch.set_actor(actor);
-        let branch_view = Self { am: branch };
-        let targets = branch_view.targets(schema, ops)?;
-        let mut branch = branch_view.am;
-        let mut tx = branch.transaction();
-        apply(&mut tx, schema, ops, &targets)?;
+        if sorted == own {
+            return self.commit_here(schema, actor, options, ops);
+        }
+        let mut branch = Self { am: self.am.fork_at(heads)? };
+        let Some(change) = branch.commit_here(schema, actor, options, ops)? else {
+            return Ok(None);
+        };
+        self.am.apply_changes([change.inner().clone()])?;
+        Ok(Some(change))
+    }
+
+    /// Makes one change on everything that is here. Where it fails, nothing was changed.
+    fn commit_here(
+        &mut self,
+        schema: &RecordSchema,
+        actor: ActorId,
+        options: CommitOptions,
+        ops: &[Op],
+    ) -> Result<Option<Change>, DocumentError> {
+        let targets = self.targets(schema, ops)?;
+        self.am.set_actor(actor);
+        let mut tx = self.am.transaction();
+        if let Err(error) = apply(&mut tx, schema, ops, &targets) {
+            tx.rollback();
+            return Err(error);
+        }
         let (hash, _) = tx.commit_with(options);
         let Some(hash) = hash else { return Ok(None) };
-        let change = branch
+        let change = self
+            .am
             .get_change_by_hash(&hash)
             .ok_or_else(|| DocumentError::Operation("the change was not kept".to_owned()))?;
-        self.am.apply_changes([change.clone()])?;
         Ok(Some(change.into()))
     }
 
@@ -415,6 +445,23 @@ fn container_of(rule: &MergeRule) -> Option<ObjType> {
         MergeRule::Text => Some(ObjType::Text),
         _ => None,
     }
+}
+
+/// The change that makes the containers.
+fn scaffold(schema: &RecordSchema) -> Result<Automerge, DocumentError> {
+    let mut doc = Automerge::new();
+    commit_derived(&mut doc, actor::scaffold(schema.name()), |tx| {
+        for member in schema.members() {
+            match container_of(&member.rule) {
+                Some(kind) => {
+                    tx.put_object(am::ROOT, &member.name, kind)?;
+                }
+                None => continue,
+            }
+        }
+        Ok(())
+    })?;
+    Ok(doc)
 }
 
 fn commit_derived(

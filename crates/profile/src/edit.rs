@@ -5,8 +5,9 @@ use serde_json::{Map, Value};
 
 use crate::actor::Actor;
 use crate::changes::Change;
-use crate::diff::{Extent, diff};
+use crate::diff::{Extent, Op, diff};
 use crate::document::{Document, DocumentError, op_for};
+use crate::field;
 use crate::instant::Instant;
 use crate::pointer;
 use crate::record::Record;
@@ -45,7 +46,7 @@ pub enum Edit {
 }
 
 impl Edit {
-    fn pointer(&self) -> &str {
+    pub(crate) fn pointer(&self) -> &str {
         match self {
             Self::Set { pointer, .. }
             | Self::Unset { pointer }
@@ -99,7 +100,96 @@ pub enum EditError {
     Document(#[from] DocumentError),
 }
 
+/// What a person does to a profile, in one change.
+#[derive(Debug, Clone, Copy)]
+pub enum Steps<'a> {
+    /// Edits, one after the other.
+    Edits(&'a [Edit]),
+    /// Fields that are given a value, as [`Record::field`] reads them, or taken away: what taking
+    /// back and restoring do.
+    Fields(&'a [(String, Option<Value>)]),
+}
+
+/// What the first edit of a profile made.
+#[derive(Debug)]
+pub struct Begun {
+    /// The document, with the change in it.
+    pub document: Document,
+    /// The change.
+    pub change: Change,
+    /// The record as the document now reads.
+    pub record: Record,
+}
+
+impl Steps<'_> {
+    /// The record after these steps.
+    fn wanted(&self, schema: &RecordSchema, from: &Record) -> Result<Record, EditError> {
+        let mut members = from.members().clone();
+        match self {
+            Self::Edits(edits) => {
+                for edit in *edits {
+                    apply_to_record(schema, &mut members, edit)?;
+                }
+            }
+            Self::Fields(fields) => {
+                for (pointer, value) in *fields {
+                    field::put(schema, &mut members, pointer, value.as_ref())?;
+                }
+            }
+        }
+        let accepted = Record::accept(schema, &Value::Object(members));
+        Ok(accepted.map_err(EditError::Invalid)?.record)
+    }
+
+    /// The fields that are given a value, by pointer.
+    fn set(&self) -> Vec<&str> {
+        match self {
+            Self::Edits(edits) => {
+                let set = edits.iter().filter(|edit| matches!(edit, Edit::Set { .. }));
+                set.map(Edit::pointer).collect()
+            }
+            Self::Fields(fields) => {
+                let set = fields.iter().filter(|(_, value)| value.is_some());
+                set.map(|(pointer, _)| pointer.as_str()).collect()
+            }
+        }
+    }
+}
+
 impl Document {
+    /// Makes the document of a profile that nobody has edited, with a first change. Answers `None`
+    /// where the steps change nothing. The same as [`Document::genesis`] and [`Document::edit`],
+    /// without reading the document back.
+    ///
+    /// # Errors
+    /// [`EditError`].
+    pub fn begin(
+        schema: &RecordSchema,
+        record: &Record,
+        actor: Actor,
+        stamp: &Stamp,
+        steps: Steps<'_>,
+    ) -> Result<Option<Begun>, EditError> {
+        let wanted = steps.wanted(schema, record)?;
+        let mut ops = diff(schema, record.members(), wanted.members(), Extent::Whole);
+        if ops.is_empty() {
+            return Ok(None);
+        }
+        add_moment(schema, stamp, &mut ops);
+        let mut document = Self::genesis(schema, record)?;
+        let Some(change) = document.commit_edit(schema, actor, stamp, &ops)? else {
+            return Ok(None);
+        };
+        let mut members = wanted.members().clone();
+        for op in &ops {
+            let Op::Register { member, value: Some(value) } = op else { continue };
+            if schema.rule(member) == Some(&MergeRule::Max) {
+                members.insert(member.clone(), value.clone());
+            }
+        }
+        Ok(Some(Begun { document, change, record: Record::from_canonical(members) }))
+    }
+
     /// Applies edits as one change. Answers `None` where they change nothing.
     ///
     /// # Errors
@@ -111,23 +201,29 @@ impl Document {
         stamp: &Stamp,
         edits: &[Edit],
     ) -> Result<Option<Change>, EditError> {
+        self.step(schema, actor, stamp, Steps::Edits(edits))
+    }
+
+    /// Takes steps as one change. Answers `None` where they change nothing.
+    ///
+    /// # Errors
+    /// [`EditError`]; nothing was changed then.
+    pub fn step(
+        &mut self,
+        schema: &RecordSchema,
+        actor: Actor,
+        stamp: &Stamp,
+        steps: Steps<'_>,
+    ) -> Result<Option<Change>, EditError> {
         let current = self.record(schema)?;
-        let mut wanted = current.members().clone();
-        for edit in edits {
-            apply_to_record(schema, &mut wanted, edit)?;
-        }
-        let wanted =
-            Record::accept(schema, &Value::Object(wanted)).map_err(EditError::Invalid)?.record;
+        let wanted = steps.wanted(schema, &current)?;
         let mut ops = diff(schema, current.members(), wanted.members(), Extent::Whole);
         // Setting a contested field to the value it already shows is a decision all the same.
         let contested = self.reader(schema, None).contested().map_err(DocumentError::from)?;
-        for edit in edits {
-            let Edit::Set { pointer, value } = edit else { continue };
-            let Some(path) = pointer::parse(pointer) else { continue };
-            let shown = wanted.members().get(&path[0]);
-            let shown = path.get(1).map_or(shown, |key| shown.and_then(|map| map.get(key)));
-            let value = shown.unwrap_or(value).clone();
+        for pointer in steps.set() {
             if contested.iter().any(|(p, _)| p == pointer)
+                && let Some(path) = pointer::parse(pointer)
+                && let Some(value) = wanted.field(schema, pointer)
                 && let Some(op) = op_for(schema, &path, Some(value))
                 && !ops.contains(&op)
             {
@@ -165,22 +261,25 @@ impl Document {
         schema: &RecordSchema,
         actor: Actor,
         stamp: &Stamp,
-        mut ops: Vec<crate::diff::Op>,
+        mut ops: Vec<Op>,
     ) -> Result<Option<Change>, EditError> {
         if ops.is_empty() {
             return Ok(None);
         }
-        if let Ok(at) = Instant::from_unix_millis(stamp.at_seconds.saturating_mul(1000)) {
-            let latest = schema.members().iter().filter(|m| m.rule == MergeRule::Max);
-            for member in latest {
-                let value = Some(Value::String(at.to_string()));
-                let op = crate::diff::Op::Register { member: member.name.clone(), value };
-                if !ops.iter().any(|o| matches!(o, crate::diff::Op::Register { member: m, .. } if *m == member.name)) {
-                    ops.push(op);
-                }
-            }
-        }
+        add_moment(schema, stamp, &mut ops);
         Ok(self.commit_edit(schema, actor, stamp, &ops)?)
+    }
+}
+
+/// Adds the moment to members that keep the latest one.
+fn add_moment(schema: &RecordSchema, stamp: &Stamp, ops: &mut Vec<Op>) {
+    let Ok(at) = Instant::from_unix_millis(stamp.at_seconds.saturating_mul(1000)) else { return };
+    for latest in schema.members().iter().filter(|m| m.rule == MergeRule::Max) {
+        let is_it = |op: &Op| matches!(op, Op::Register { member, .. } if *member == latest.name);
+        if !ops.iter().any(is_it) {
+            let value = Some(Value::String(at.to_string()));
+            ops.push(Op::Register { member: latest.name.clone(), value });
+        }
     }
 }
 

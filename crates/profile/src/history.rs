@@ -1,25 +1,12 @@
 //! Who changed what and when.
 
 use automerge as am;
-use serde_json::{Map, Value};
 
 use crate::actor::ActorClass;
 use crate::changes::ChangeHash;
-use crate::diff::elements;
-use crate::pointer::escape;
+use crate::field::{FieldChange, changes};
 use crate::read::{Malformed, Reader};
-use crate::schema::{MergeRule, RecordSchema};
-
-/// One field's change.
-#[derive(Debug, Clone, PartialEq)]
-pub struct FieldChange {
-    /// JSON pointer of the field.
-    pub pointer: String,
-    /// Its value before, where there was one.
-    pub before: Option<Value>,
-    /// Its value after, where there is one.
-    pub after: Option<Value>,
-}
+use crate::schema::RecordSchema;
 
 /// What sort of change it was.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -66,7 +53,7 @@ pub(crate) fn read(
         } else {
             let members =
                 |heads: &[am::ChangeHash]| Reader { doc, schema, heads: Some(heads) }.members();
-            field_changes(schema, &members(&meta.deps)?, &members(&[meta.hash])?)
+            changes(schema, &members(&meta.deps)?, &members(&[meta.hash])?)
         };
         entries.push(HistoryEntry {
             change: meta.hash.into(),
@@ -77,46 +64,4 @@ pub(crate) fn read(
         });
     }
     Ok(entries)
-}
-
-/// What differs between two records, to the depth at which people edit: keys of maps and elements
-/// of sets singly, everything else whole. The moment that every edit leaves is not listed.
-fn field_changes(
-    schema: &RecordSchema,
-    before: &Map<String, Value>,
-    after: &Map<String, Value>,
-) -> Vec<FieldChange> {
-    let mut changes = Vec::new();
-    for member in schema.members() {
-        let (old, new) = (before.get(&member.name), after.get(&member.name));
-        if old == new || member.rule == MergeRule::Max {
-            continue;
-        }
-        let pointer = format!("/{}", escape(&member.name));
-        let parts = |value: Option<&Value>| match &member.rule {
-            MergeRule::RegisterPerKey => {
-                Some(value.and_then(Value::as_object).map_or_else(Default::default, |map| {
-                    map.iter().map(|(k, v)| (k.clone(), v.clone())).collect()
-                }))
-            }
-            MergeRule::Set { key, .. } => Some(elements(key.as_deref(), value)),
-            _ => None,
-        };
-        match (parts(old), parts(new)) {
-            (Some(old), Some(new)) => {
-                let mut keys: Vec<&String> = old.keys().chain(new.keys()).collect();
-                keys.sort();
-                keys.dedup();
-                for key in keys.into_iter().filter(|key| old.get(*key) != new.get(*key)) {
-                    changes.push(FieldChange {
-                        pointer: format!("{pointer}/{}", escape(key)),
-                        before: old.get(key).cloned(),
-                        after: new.get(key).cloned(),
-                    });
-                }
-            }
-            _ => changes.push(FieldChange { pointer, before: old.cloned(), after: new.cloned() }),
-        }
-    }
-    changes
 }

@@ -9,7 +9,9 @@
 //! | `x-merge-prefer` | registers of objects | `{member, value}` that wins over concurrent others |
 
 use std::fmt::Write as _;
+use std::sync::OnceLock;
 
+use automerge::Automerge;
 use jsonschema::error::{TypeKind, ValidationErrorKind as Kind};
 use jsonschema::{Draft, ValidationError, Validator};
 use serde_json::Value;
@@ -77,6 +79,8 @@ pub struct RecordSchema {
     validator: Validator,
     members: Vec<Member>,
     plan: Option<ObjectPlan>,
+    /// The document that every document begins with, made once.
+    scaffold: OnceLock<Automerge>,
 }
 
 impl RecordSchema {
@@ -111,7 +115,7 @@ impl RecordSchema {
         }
         members.sort_by(|a, b| a.name.cmp(&b.name));
         let plan = crate::fast::of_record(schema, &members);
-        Ok(Self { name, validator, members, plan })
+        Ok(Self { name, validator, members, plan, scaffold: OnceLock::new() })
     }
 
     /// The schema's name, such as `user_profile.v1`.
@@ -124,6 +128,10 @@ impl RecordSchema {
     #[must_use]
     pub fn rule(&self, member: &str) -> Option<&MergeRule> {
         self.member(member).map(|m| &m.rule)
+    }
+
+    pub(crate) fn scaffold(&self) -> &OnceLock<Automerge> {
+        &self.scaffold
     }
 
     /// How the fast reader follows this schema, where it can.
