@@ -10,8 +10,11 @@ use kartei_local_store::{Session, Store, StoreOptions};
 use kartei_profile::Actor;
 use kartei_protocol::commands::Commands;
 use kartei_protocol::desktop::{
-    About, EditProfile, Empty, HistoryPage, ImportFiles, ImportReport, ImportRun, ListProfiles,
-    OpenedFiles, ProfileDetail, ProfileId, ProfilePage, ResolveConflict, RunId, SignIn, SyncStatus,
+    About, ActDone, Acts, AddWatched, BackupStore, BulkEdit, CheckStore, Compacted, EditProfile, Empty,
+    ExportProfiles, ExportRun, HistoryPage, ImportFiles, ImportHistory, ImportId, ImportReport,
+    ImportRun, ListImports, ListProfiles, OpenedFiles, ProfileAt, ProfileDetail, ProfileId,
+    ProfilePage, ProfileVersion, ResolveConflict, RunId, SaveImportFile, SavedFile, SignIn, StoreCheck,
+    StoreInfo, SyncStatus, WatchedFolders, WatchedId,
 };
 use kartei_protocol::events::HostEvent;
 use kartei_protocol::problem::{Problem, ProblemCode};
@@ -19,15 +22,17 @@ use kartei_relay_client::RelayClient;
 
 use crate::clock;
 use crate::hub::Hub;
-use crate::import::{Progress, import_file};
+use crate::import::{Job, Progress, import_file};
 use crate::problem::{of_relay, of_store};
-use crate::queue::ImportQueue;
+use crate::export::Exports;
+use crate::queue::{ImportQueue, Request};
 use crate::shared::Shared;
 use crate::sync::{self, Background};
 use crate::views;
+use crate::watch::Watch;
 
 /// Edits in one request at most: a person changes some fields, a bulk edit is another command.
-const EDITS_MAX: usize = 1_000;
+pub(crate) const EDITS_MAX: usize = 1_000;
 
 /// How to open a data folder.
 #[derive(Debug, Clone, Default)]
@@ -43,11 +48,13 @@ pub struct AppOptions {
 /// A replica at work: the store, imports, sync, and listeners.
 #[derive(Debug)]
 pub struct App {
-    data_dir: PathBuf,
-    shared: Arc<Shared>,
+    pub(crate) data_dir: PathBuf,
+    pub(crate) shared: Arc<Shared>,
     session: RwLock<Session>,
     fallback_author: Option<String>,
-    imports: ImportQueue,
+    pub(crate) imports: Arc<ImportQueue>,
+    pub(crate) watch: Watch,
+    pub(crate) exports: Exports,
     background: Arc<Background>,
     syncs: AtomicBool,
     opened: Mutex<Vec<String>>,
@@ -71,16 +78,21 @@ impl App {
         let shared = Arc::new(Shared::new(Arc::clone(&store), Arc::clone(&hub)));
         let background = Arc::new(Background::default());
         let (after_shared, after_background) = (Arc::clone(&shared), Arc::clone(&background));
-        let imports = ImportQueue::start(store, hub, move || {
+        let data_dir = options.data_dir.clone();
+        let imports = ImportQueue::start(data_dir, Arc::clone(&store), Arc::clone(&hub), move || {
             sync::emit_status(&after_shared);
             after_background.local_change();
         })?;
+        let imports = Arc::new(imports);
+        let watch = Watch::start(&options.data_dir, store, &hub, Arc::clone(&imports))?;
         Ok(Arc::new(Self {
             data_dir: options.data_dir,
             shared,
             session: RwLock::new(session),
             fallback_author,
             imports,
+            watch,
+            exports: Exports::default(),
             background,
             syncs: AtomicBool::new(false),
             opened: Mutex::default(),
@@ -117,6 +129,8 @@ impl App {
     /// Stops what runs in the background and waits for it.
     pub fn shutdown(&self) {
         self.background.stop();
+        self.watch.shutdown();
+        self.exports.shutdown();
         self.imports.shutdown();
     }
 
@@ -129,12 +143,24 @@ impl App {
         sync::status(&self.shared)
     }
 
-    /// Imports one file on this thread.
+    /// Imports one file on this thread, or only tells what would happen.
     #[must_use]
-    pub fn import_now(&self, path: &Path, mut on_progress: impl FnMut(Progress)) -> ImportReport {
-        let outcome =
-            import_file(&self.shared.store, path, &AtomicBool::new(false), &mut on_progress);
-        outcome.report
+    pub fn import_now(
+        &self,
+        path: &Path,
+        dry_run: bool,
+        mut on_progress: impl FnMut(Progress),
+    ) -> ImportReport {
+        let job = Job {
+            path: path.to_owned(),
+            data_dir: self.data_dir.clone(),
+            by: self.session().author,
+            watched: false,
+            dry_run,
+            lines_max: None,
+        };
+        let cancel = AtomicBool::new(false);
+        import_file(&self.shared.store, &job, &cancel, &mut |_| (), &mut on_progress).report
     }
 
     /// Writes every record as a line of NDJSON, canonical, sorted by id. Answers how many.
@@ -161,17 +187,17 @@ impl App {
         }
     }
 
-    fn session(&self) -> Session {
+    pub(crate) fn session(&self) -> Session {
         self.session.read().unwrap_or_else(PoisonError::into_inner).clone()
     }
 
-    fn changed(&self) {
+    pub(crate) fn changed(&self) {
         self.shared.hub.profiles_changed();
         self.background.local_change();
         sync::emit_status(&self.shared);
     }
 
-    fn detail(&self, id: &str) -> Result<ProfileDetail, Problem> {
+    pub(crate) fn detail(&self, id: &str) -> Result<ProfileDetail, Problem> {
         let store = &self.shared.store;
         let read = || {
             let view = store.profile(id)?;
@@ -191,9 +217,10 @@ impl Commands for App {
         let page = self.shared.store.list(&request).map_err(|e| of_store(&e))?;
         Ok(ProfilePage {
             rows: page.rows.iter().map(views::row).collect(),
-            offset: request.offset,
+            offset: page.offset,
             matching: page.matching,
             total: page.total,
+            next: page.next,
         })
     }
 
@@ -231,7 +258,17 @@ impl Commands for App {
     }
 
     fn import_files(&self, request: ImportFiles) -> Result<ImportRun, Problem> {
-        self.imports.add(request.paths)
+        if request.lines_max.is_some() && !request.dry_run {
+            let message = "only a dry run stops after some lines";
+            return Err(Problem::new(ProblemCode::InvalidRequest, message));
+        }
+        self.imports.add(Request {
+            paths: request.paths,
+            by: self.session().author,
+            watched: false,
+            dry_run: request.dry_run,
+            lines_max: request.lines_max,
+        })
     }
 
     fn cancel_import(&self, request: RunId) -> Result<ImportRun, Problem> {
@@ -240,6 +277,86 @@ impl Commands for App {
 
     fn get_import(&self, request: RunId) -> Result<ImportRun, Problem> {
         self.imports.get(request.run)
+    }
+
+    fn list_imports(&self, request: ListImports) -> Result<ImportHistory, Problem> {
+        self.past_imports(&request)
+    }
+
+    fn import_report(&self, request: ImportId) -> Result<ImportReport, Problem> {
+        self.past_report(request.import)
+    }
+
+    fn save_import_file(&self, request: SaveImportFile) -> Result<SavedFile, Problem> {
+        self.copy_import_file(&request)
+    }
+
+    fn undo_import(&self, request: ImportId) -> Result<ActDone, Problem> {
+        self.take_import_back(request.import)
+    }
+
+    fn list_watched(&self, _: Empty) -> Result<WatchedFolders, Problem> {
+        self.watched()
+    }
+
+    fn add_watched(&self, request: AddWatched) -> Result<WatchedFolders, Problem> {
+        self.watch(&request.path)
+    }
+
+    fn remove_watched(&self, request: WatchedId) -> Result<WatchedFolders, Problem> {
+        self.unwatch(request.id)
+    }
+
+    fn export_profiles(&self, request: ExportProfiles) -> Result<ExportRun, Problem> {
+        self.start_export(request)
+    }
+
+    fn cancel_export(&self, request: RunId) -> Result<ExportRun, Problem> {
+        self.stop_export(request.run)
+    }
+
+    fn get_export(&self, request: RunId) -> Result<ExportRun, Problem> {
+        self.export_run(request.run)
+    }
+
+    fn bulk_edit(&self, request: BulkEdit) -> Result<ActDone, Problem> {
+        self.edit_many(request)
+    }
+
+    fn list_acts(&self, _: Empty) -> Result<Acts, Problem> {
+        self.acts()
+    }
+
+    fn undo(&self, _: Empty) -> Result<ActDone, Problem> {
+        self.take_back()
+    }
+
+    fn redo(&self, _: Empty) -> Result<ActDone, Problem> {
+        self.do_again()
+    }
+
+    fn profile_at(&self, request: ProfileAt) -> Result<ProfileVersion, Problem> {
+        self.version_of(&request)
+    }
+
+    fn restore_profile(&self, request: ProfileAt) -> Result<ProfileDetail, Problem> {
+        self.restore(&request)
+    }
+
+    fn store_info(&self, _: Empty) -> Result<StoreInfo, Problem> {
+        self.size()
+    }
+
+    fn check_store(&self, request: CheckStore) -> Result<StoreCheck, Problem> {
+        self.check(request.repair)
+    }
+
+    fn backup_store(&self, request: BackupStore) -> Result<SavedFile, Problem> {
+        self.back_up(request.to)
+    }
+
+    fn compact_store(&self, _: Empty) -> Result<Compacted, Problem> {
+        self.compact()
     }
 
     fn take_opened_files(&self, _: Empty) -> Result<OpenedFiles, Problem> {

@@ -4,17 +4,23 @@
 //! what happens, runs imports one after another on a thread of its own, and syncs on another. It
 //! must not know windows, terminals or HTTP servers.
 
+mod acts;
 mod app;
 mod clock;
+mod export;
+mod files;
 mod folder;
 mod hub;
 mod import;
+mod past;
 mod problem;
 mod queue;
 mod report;
 mod shared;
 mod sync;
+mod upkeep;
 mod views;
+mod watch;
 
 pub use app::{App, AppOptions};
 pub use folder::default_data_dir;

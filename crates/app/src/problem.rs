@@ -26,9 +26,16 @@ pub(crate) fn of_store(error: &StoreError) -> Problem {
         StoreError::NotFound(id) => {
             return Problem::new(ProblemCode::NotFound, error.to_string()).about(id.clone());
         }
+        StoreError::NoChange { id, .. } => {
+            return Problem::new(ProblemCode::NotFound, error.to_string()).about(id.clone());
+        }
+        StoreError::NoImport(_) => return Problem::new(ProblemCode::NotFound, error.to_string()),
+        StoreError::Blocked(_) | StoreError::InTheWay(_) => {
+            return Problem::new(ProblemCode::Blocked, error.to_string());
+        }
+        StoreError::Cursor => return Problem::new(ProblemCode::InvalidRequest, error.to_string()),
         StoreError::Filter(filter) => {
-            return Problem::new(ProblemCode::InvalidRequest, filter.to_string())
-                .about(filter.term.clone());
+            return Problem::new(ProblemCode::InvalidFilter, filter.to_string());
         }
         StoreError::Edit(edit) => return of_edit(edit),
         StoreError::Sqlite(_) => (ProblemCode::Internal, "nothing was changed"),

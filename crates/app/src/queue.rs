@@ -1,7 +1,7 @@
 //! Imports one after another, on a thread of their own.
 
 use std::collections::BTreeMap;
-use std::path::Path;
+use std::path::PathBuf;
 use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::thread::JoinHandle;
@@ -13,7 +13,7 @@ use kartei_protocol::events::HostEvent;
 use kartei_protocol::problem::{Problem, ProblemCode};
 
 use crate::hub::Hub;
-use crate::import::{Progress, import_file};
+use crate::import::{Job, Progress, import_file};
 
 /// Files in one request at most: a person drops some; thousands would be a folder.
 pub(crate) const FILES_MAX: usize = 1_000;
@@ -21,8 +21,20 @@ pub(crate) const FILES_MAX: usize = 1_000;
 /// Runs that are remembered in a session.
 const RUNS_KEPT_MAX: usize = 100;
 
+/// What is asked for.
+#[derive(Debug, Clone, Default)]
+pub(crate) struct Request {
+    pub(crate) paths: Vec<String>,
+    pub(crate) by: Option<String>,
+    /// A watched folder brought it.
+    pub(crate) watched: bool,
+    pub(crate) dry_run: bool,
+    pub(crate) lines_max: Option<u64>,
+}
+
 struct Run {
     shown: ImportRun,
+    request: Request,
     cancel: Arc<AtomicBool>,
 }
 
@@ -49,6 +61,8 @@ pub(crate) struct ImportQueue {
     next: AtomicU64,
     requests: Mutex<Option<Sender<u64>>>,
     worker: Mutex<Option<JoinHandle<()>>>,
+    /// Number in the history of the import that runs; 0 for none.
+    running: Arc<AtomicU64>,
 }
 
 impl std::fmt::Debug for ImportQueue {
@@ -60,16 +74,25 @@ impl std::fmt::Debug for ImportQueue {
 impl ImportQueue {
     /// Starts the thread. `after` is called when an import has written something.
     pub(crate) fn start(
+        data_dir: PathBuf,
         store: Arc<Store>,
         hub: Arc<Hub>,
         after: impl Fn() + Send + 'static,
     ) -> Result<Self, Problem> {
+        let running = Arc::new(AtomicU64::new(0));
         let runs = Arc::new(Runs::default());
         let (requests, waiting) = unbounded();
-        let thread_runs = Arc::clone(&runs);
+        let worker = Worker {
+            data_dir,
+            store,
+            hub,
+            runs: Arc::clone(&runs),
+            running: Arc::clone(&running),
+            after: Box::new(after),
+        };
         let worker = std::thread::Builder::new()
             .name("import".to_owned())
-            .spawn(move || work(&waiting, &thread_runs, &store, &hub, &after))
+            .spawn(move || worker.work(&waiting))
             .map_err(|e| {
                 Problem::new(ProblemCode::Internal, format!("start the import thread: {e}"))
             })?;
@@ -78,10 +101,17 @@ impl ImportQueue {
             next: AtomicU64::new(1),
             requests: Mutex::new(Some(requests)),
             worker: Mutex::new(Some(worker)),
+            running,
         })
     }
 
-    pub(crate) fn add(&self, files: Vec<String>) -> Result<ImportRun, Problem> {
+    /// Whether the import of this number in the history runs.
+    pub(crate) fn is_running(&self, import: u64) -> bool {
+        self.running.load(Ordering::Relaxed) == import
+    }
+
+    pub(crate) fn add(&self, request: Request) -> Result<ImportRun, Problem> {
+        let files = request.paths.clone();
         if files.is_empty() || files.len() > FILES_MAX {
             let message = format!("an import takes 1 to {FILES_MAX} files");
             return Err(Problem::new(ProblemCode::InvalidRequest, message));
@@ -90,6 +120,7 @@ impl ImportQueue {
         let shown = ImportRun {
             run,
             state: ImportState::Queued,
+            dry_run: request.dry_run,
             files,
             file_index: 0,
             lines: 0,
@@ -104,7 +135,7 @@ impl ImportQueue {
             while runs.len() >= RUNS_KEPT_MAX {
                 runs.pop_first();
             }
-            runs.insert(run, Run { shown: shown.clone(), cancel: Arc::default() });
+            runs.insert(run, Run { shown: shown.clone(), request, cancel: Arc::default() });
         }
         let requests = self.requests.lock().unwrap_or_else(PoisonError::into_inner);
         let sent = requests.as_ref().is_some_and(|requests| requests.send(run).is_ok());
@@ -140,39 +171,69 @@ fn unknown(run: u64) -> Problem {
     Problem::new(ProblemCode::NotFound, format!("there is no import {run} in this session"))
 }
 
-fn work(waiting: &Receiver<u64>, runs: &Runs, store: &Store, hub: &Hub, after: &(dyn Fn() + Send)) {
-    for run in waiting {
-        let Some(cancel) = runs.lock().get(&run).map(|entry| Arc::clone(&entry.cancel)) else {
-            continue;
-        };
-        let tell = |change: &mut dyn FnMut(&mut ImportRun)| {
-            if let Some(shown) = runs.update(run, |shown| change(shown)) {
-                hub.emit(&HostEvent::Import { run: shown });
+/// What the thread works with.
+struct Worker {
+    data_dir: PathBuf,
+    store: Arc<Store>,
+    hub: Arc<Hub>,
+    runs: Arc<Runs>,
+    running: Arc<AtomicU64>,
+    after: Box<dyn Fn() + Send>,
+}
+
+impl Worker {
+    fn work(&self, waiting: &Receiver<u64>) {
+        for run in waiting {
+            let asked = {
+                let runs = self.runs.lock();
+                runs.get(&run).map(|entry| (entry.request.clone(), Arc::clone(&entry.cancel)))
+            };
+            if let Some((request, cancel)) = asked {
+                self.run(run, &request, &cancel);
             }
-        };
-        let files = runs.update(run, |shown| shown.state = ImportState::Running);
+        }
+    }
+
+    fn tell(&self, run: u64, change: impl FnOnce(&mut ImportRun)) {
+        if let Some(shown) = self.runs.update(run, change) {
+            self.hub.emit(&HostEvent::Import { run: shown });
+        }
+    }
+
+    fn run(&self, run: u64, request: &Request, cancel: &AtomicBool) {
+        self.runs.update(run, |shown| shown.state = ImportState::Running);
         let mut end = ImportState::Done;
-        for (index, file) in files.map(|shown| shown.files).unwrap_or_default().iter().enumerate() {
-            tell(&mut |shown| shown.file_index = u32::try_from(index).unwrap_or(u32::MAX));
-            let outcome = import_file(store, Path::new(file), &cancel, &mut |progress| {
-                tell(&mut |shown| show(shown, progress));
-            });
+        for (index, file) in request.paths.iter().enumerate() {
+            self.tell(run, |shown| shown.file_index = u32::try_from(index).unwrap_or(u32::MAX));
+            let job = Job {
+                path: PathBuf::from(file),
+                data_dir: self.data_dir.clone(),
+                by: request.by.clone(),
+                watched: request.watched,
+                dry_run: request.dry_run,
+                lines_max: request.lines_max,
+            };
+            let mut began = |import| self.running.store(import, Ordering::Relaxed);
+            let mut on_progress =
+                |progress| self.tell(run, |shown| show(shown, progress));
+            let outcome =
+                import_file(&self.store, &job, cancel, &mut began, &mut on_progress);
+            self.running.store(0, Ordering::Relaxed);
             let counts = &outcome.report.counts;
-            if counts.created + counts.updated + counts.duplicates > 0 {
-                hub.profiles_changed();
-                after();
+            if !request.dry_run && counts.created + counts.updated + counts.duplicates > 0 {
+                self.hub.profiles_changed();
+                (self.after)();
             }
             if outcome.report.failure.is_some() {
                 end = ImportState::Failed;
             }
-            let mut report = Some(outcome.report);
-            tell(&mut |shown| shown.reports.extend(report.take()));
+            self.tell(run, |shown| shown.reports.push(outcome.report));
             if outcome.cancelled {
                 end = ImportState::Cancelled;
                 break;
             }
         }
-        tell(&mut |shown| shown.state = end);
+        self.tell(run, |shown| shown.state = end);
     }
 }
 

@@ -18,7 +18,7 @@ pub(crate) fn row(view: &ProfileView) -> desktop::ProfileRow {
             Value::Null => Value::Object(serde_json::Map::new()),
             attributes => attributes.clone(),
         },
-        observations: view.observations,
+        observations: record["observations"].as_array().map_or(0, |items| items.len() as u64),
         status: view.status,
         changed_at: clock::text(view.changed_at),
         id: view.id.clone(),
@@ -26,7 +26,7 @@ pub(crate) fn row(view: &ProfileView) -> desktop::ProfileRow {
 }
 
 /// A stored record is JSON; where it is not, the store says so when the profile is opened.
-fn value(text: &str) -> Value {
+pub(crate) fn value(text: &str) -> Value {
     serde_json::from_str(text).unwrap_or_default()
 }
 

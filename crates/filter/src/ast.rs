@@ -123,6 +123,24 @@ pub enum Status {
     Rejected,
 }
 
+impl Expr {
+    /// Whether it holds for everything because it says nothing.
+    #[must_use]
+    pub fn is_everything(&self) -> bool {
+        matches!(self, Self::All(parts) if parts.is_empty())
+    }
+
+    /// What holds where both hold.
+    #[must_use]
+    pub fn and(self, other: Self) -> Self {
+        match (self, other) {
+            (one, other) if other.is_everything() => one,
+            (one, other) if one.is_everything() => other,
+            (one, other) => Self::All(vec![one, other]),
+        }
+    }
+}
+
 impl Pattern {
     /// Whether `text` fits, letter by letter.
     #[must_use]

@@ -3,7 +3,7 @@
 use kartei_profile::{DocumentError, EditError, Violation};
 use rusqlite::ErrorCode;
 
-use crate::filter::FilterError;
+use kartei_filter::FilterError;
 
 /// A failure of the store. Whatever was asked for has not happened, then, not in part either.
 #[derive(Debug, thiserror::Error)]
@@ -31,6 +31,26 @@ pub enum StoreError {
     /// No such profile.
     #[error("there is no profile `{0}` here")]
     NotFound(String),
+    /// No such change in the profile's history.
+    #[error("the history of `{id}` has no change {change}")]
+    NoChange {
+        /// The profile.
+        id: String,
+        /// The change's hash, hex.
+        change: String,
+    },
+    /// No such import in the history.
+    #[error("there is no import {0} in the history")]
+    NoImport(u64),
+    /// Something is in the way of what was asked for.
+    #[error("{0}")]
+    Blocked(String),
+    /// An import cannot be undone; carries what stands in the way out of the transaction.
+    #[error("{} profiles stand in the way", .0.refused)]
+    InTheWay(Box<kartei_protocol::desktop::ActDone>),
+    /// A place in a list that this program did not name.
+    #[error("the place to read on from is not one that a list named")]
+    Cursor,
     /// The filter does not parse.
     #[error(transparent)]
     Filter(#[from] FilterError),

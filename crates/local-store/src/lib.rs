@@ -5,27 +5,37 @@
 //! outbox row, a pulled page with its cursor, answers to a push with the rows they settle. This
 //! crate must not know the network, progress bars or windows.
 
+mod acts;
+mod block;
+mod bulk;
+mod catalog;
+mod check;
+mod chunk;
 mod edit;
 mod error;
 mod export;
-mod filter;
 mod import;
 mod list;
+mod many;
 mod migrate;
 mod outbox;
+mod past;
 mod profile;
 mod pull;
 mod row;
 mod session;
 mod store;
+mod upkeep;
+mod writing;
 
+pub use block::{BlockBuilder, PreparedBlock};
+pub use bulk::BULK_PROFILES_MAX;
 pub use error::StoreError;
-pub use filter::{Filter, FilterError};
-pub use import::{ImportWriter, Landed};
-pub use list::Page;
+pub use import::{ImportStart, ImportWriter, Landed};
+pub use list::{Page, expression};
 pub use outbox::{PushBatch, Settled};
+pub use past::{ImportEnd, Watched};
 pub use profile::{HistoryRow, ProfileView};
 pub use pull::PulledPage;
-pub use row::Prepared;
 pub use session::{Session, SyncSettings};
 pub use store::{Store, StoreOptions, Totals};

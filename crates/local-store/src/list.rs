@@ -1,95 +1,189 @@
-//! Pages of the list.
+//! Pages of the list, and the profiles that a selection names.
+//!
+//! The first page of a list without filter in the order of ids is read from SQLite's own index:
+//! nothing has to be loaded for it. Every other one is answered by the catalog.
 
-use kartei_protocol::desktop::{ListProfiles, ProfileStatus, SortKey};
-use rusqlite::types::Value as Sql;
-use rusqlite::{Transaction, params_from_iter};
+use kartei_filter::Expr;
+use kartei_index::{From, Order, OrderKey};
+use kartei_protocol::desktop::{ListProfiles, ProfileStatus, Selection, SortKey};
+use rusqlite::{OptionalExtension, Transaction, params};
 
+use crate::catalog::{Rows, index_error};
 use crate::error::StoreError;
-use crate::filter::Filter;
 use crate::profile::ProfileView;
-use crate::store::Store;
+use crate::row::Pk;
+use crate::store::{Store, lock};
 
 /// Rows in a page at most: some screens full, and no more than a window can use.
-pub(crate) const PAGE_ROWS_MAX: u32 = 1_000;
+const PAGE_ROWS_MAX: u32 = 1_000;
+
+/// What a place begins with that SQLite's index finds: an id follows.
+const BY_ID: &str = "id:";
 
 /// A page with the counts around it.
 #[derive(Debug)]
 pub struct Page {
     /// The rows.
     pub rows: Vec<ProfileView>,
+    /// Rank of the first row among all that match.
+    pub offset: u64,
     /// How many profiles match.
     pub matching: u64,
     /// How many there are.
     pub total: u64,
+    /// Names the last row, to read on after it; `None` at the end.
+    pub next: Option<String>,
+}
+
+/// A filter and the words of a search as one expression.
+///
+/// # Errors
+/// [`StoreError::Filter`].
+pub fn expression(filter: &str, search: &str) -> Result<Expr, StoreError> {
+    let filter = kartei_filter::parse(filter)?;
+    Ok(match kartei_filter::words(search) {
+        Some(words) => filter.and(words),
+        None => filter,
+    })
 }
 
 impl Store {
     /// One page of the list, and the counts, from one snapshot.
     ///
     /// # Errors
-    /// [`StoreError::Filter`] or a failure.
+    /// [`StoreError::Filter`], [`StoreError::Cursor`] or a failure.
     pub fn list(&self, request: &ListProfiles) -> Result<Page, StoreError> {
-        let filter = Filter::parse(&request.filter)?;
-        let words = search_expression(&request.search);
+        let expr = expression(&request.filter, &request.search)?;
+        let limit = request.limit.min(PAGE_ROWS_MAX);
         self.read(|db| {
-            let total = db
-                .prepare_cached("SELECT count(*) FROM profiles")?
+            let total: u64 = db
+                .prepare_cached("SELECT profiles FROM counters")?
                 .query_row([], |row| row.get(0))?;
-            let (condition, mut parameters) = conditions(&filter, words.as_deref());
-            let matching = if filter.is_empty() && words.is_none() {
-                total
-            } else {
-                db.prepare_cached(&format!("SELECT count(*) FROM profiles WHERE {condition}"))?
-                    .query_row(params_from_iter(&parameters), |row| row.get(0))?
+            let after_id = request.after.as_deref().and_then(|after| after.strip_prefix(BY_ID));
+            let is_first = request.offset == 0 && request.after.is_none();
+            let is_plain = expr.is_everything() && request.sort == SortKey::Id;
+            if is_plain && (is_first || after_id.is_some()) {
+                return page_by_id(db, request, after_id, limit, total);
+            }
+            let mut lists = lock(&self.lists);
+            lists.bring_up(db)?;
+            let mut rows = Rows::new(db);
+            let matches = lists.catalog.select(&expr, &mut rows).map_err(index_error)?;
+            let order = Order { by: order_key(&request.sort), descending: request.descending };
+            let from = match &request.after {
+                Some(after) => From::After(after),
+                None => From::Rank(request.offset),
             };
-            parameters.push(Sql::Integer(i64::from(request.limit.min(PAGE_ROWS_MAX))));
-            parameters.push(Sql::Integer(i64::try_from(request.offset).unwrap_or(i64::MAX)));
-            let rows = page(db, request, &condition, &parameters)?;
-            Ok(Page { rows, matching, total })
+            let page = lists
+                .catalog
+                .page(&matches, &order, from, limit as usize, &mut rows)
+                .map_err(index_error)?;
+            let matching = matches.count() as u64;
+            drop(lists);
+            Ok(Page {
+                rows: views(db, &page.keys)?,
+                offset: page.rank,
+                matching,
+                total,
+                next: page.next,
+            })
         })
+    }
+
+    /// How many profiles a selection names.
+    ///
+    /// # Errors
+    /// [`StoreError::Filter`] or a failure.
+    pub fn count_selected(&self, selection: &Selection) -> Result<u64, StoreError> {
+        self.read(|db| Ok(self.select_in(db, selection)?.0.len() as u64))
+    }
+
+    /// The keys of the profiles that a selection names, and the ids that name none.
+    pub(crate) fn select_in(
+        &self,
+        db: &Transaction<'_>,
+        selection: &Selection,
+    ) -> Result<(Vec<Pk>, Vec<String>), StoreError> {
+        if let Some(ids) = &selection.ids {
+            return by_ids(db, ids);
+        }
+        let expr = expression(&selection.filter, &selection.search)?;
+        if expr.is_everything() {
+            let mut select = db.prepare_cached("SELECT pk FROM profiles ORDER BY pk")?;
+            let keys = select.query_map([], |row| row.get(0))?.collect::<Result<_, _>>()?;
+            return Ok((keys, Vec::new()));
+        }
+        let mut lists = lock(&self.lists);
+        lists.bring_up(db)?;
+        let matches = lists.catalog.select(&expr, &mut Rows::new(db)).map_err(index_error)?;
+        let keys = lists.catalog.keys(&matches).map_err(index_error)?;
+        Ok((keys, Vec::new()))
+    }
+
+    /// Loads what lists are read from, so that the first list need not wait for it.
+    ///
+    /// # Errors
+    /// [`StoreError`].
+    pub fn warm(&self) -> Result<(), StoreError> {
+        self.read(|db| lock(&self.lists).bring_up(db))
     }
 }
 
-fn conditions(filter: &Filter, words: Option<&str>) -> (String, Vec<Sql>) {
-    let (condition, parameters) = filter.sql();
-    let mut parameters = parameters.to_vec();
-    let Some(words) = words else { return (condition, parameters) };
-    parameters.push(Sql::Text(words.to_owned()));
-    (format!("{condition} AND pk IN (SELECT rowid FROM search WHERE body MATCH ?)"), parameters)
+fn by_ids(db: &Transaction<'_>, ids: &[String]) -> Result<(Vec<Pk>, Vec<String>), StoreError> {
+    let mut select = db.prepare_cached("SELECT pk FROM profiles WHERE id = ?1")?;
+    let (mut keys, mut missing) = (Vec::with_capacity(ids.len()), Vec::new());
+    for id in ids {
+        match select.query_row([id], |row| row.get(0)).optional()? {
+            Some(pk) => keys.push(pk),
+            None => missing.push(id.clone()),
+        }
+    }
+    // One profile named twice is one profile.
+    keys.sort_unstable();
+    keys.dedup();
+    Ok((keys, missing))
 }
 
-fn page(
+fn page_by_id(
     db: &Transaction<'_>,
     request: &ListProfiles,
-    condition: &str,
-    parameters: &[Sql],
-) -> Result<Vec<ProfileView>, StoreError> {
-    let direction = if request.descending { "DESC" } else { "ASC" };
-    // The id makes every order total, so that pages neither repeat nor skip a row.
-    let order = match request.sort {
-        SortKey::Id => format!("id {direction}"),
-        SortKey::Changed => format!("changed_at {direction}, id {direction}"),
-        SortKey::Name => format!("name IS NULL, name COLLATE NOCASE {direction}, id {direction}"),
-        SortKey::Observations => format!("observations {direction}, id {direction}"),
-    };
-    // The inner query orders and skips on narrow columns; records are read for the page alone.
+    after: Option<&str>,
+    limit: u32,
+    total: u64,
+) -> Result<Page, StoreError> {
+    let (direction, beyond) = if request.descending { ("DESC", "<") } else { ("ASC", ">") };
+    let condition = after.map_or(String::new(), |_| format!("WHERE p.id {beyond} ?2"));
     let sql = format!(
-        "SELECT {columns} FROM profiles p \
-         JOIN (SELECT pk AS chosen, row_number() OVER (ORDER BY {order}) AS place FROM profiles \
-               WHERE {condition} ORDER BY {order} LIMIT ? OFFSET ?) ON p.pk = chosen ORDER BY place",
-        columns = ProfileView::COLUMNS,
+        "SELECT {} FROM profiles p {condition} ORDER BY p.id {direction} LIMIT ?1",
+        ProfileView::COLUMNS
     );
-    let mut statement = db.prepare_cached(&sql)?;
-    let rows = statement.query_map(params_from_iter(parameters), ProfileView::from_row)?;
-    rows.map(|row| Ok(row?)).collect()
+    let mut select = db.prepare_cached(&sql)?;
+    let rows = match after {
+        Some(after) => select.query_map(params![limit, after], ProfileView::from_row)?,
+        None => select.query_map([limit], ProfileView::from_row)?,
+    };
+    let rows: Vec<ProfileView> = rows.collect::<Result<_, _>>()?;
+    let is_full = rows.len() == limit as usize;
+    let next = rows.last().filter(|_| is_full).map(|last| format!("{BY_ID}{}", last.id));
+    // Which rank a row has is known to whoever read the page before.
+    Ok(Page { rows, offset: request.offset, matching: total, total, next })
 }
 
-/// What a person typed, as an expression of FTS5: every word must be there, the last may be the
-/// beginning of one. Quotes make operators of FTS5 plain words.
-fn search_expression(text: &str) -> Option<String> {
-    let words: Vec<String> =
-        text.split_whitespace().map(|word| format!("\"{}\"", word.replace('"', "\"\""))).collect();
-    if words.is_empty() { None } else { Some(format!("{} *", words.join(" "))) }
+fn views(db: &Transaction<'_>, keys: &[Pk]) -> Result<Vec<ProfileView>, StoreError> {
+    let sql = format!("SELECT {} FROM profiles p WHERE p.pk = ?1", ProfileView::COLUMNS);
+    let mut select = db.prepare_cached(&sql)?;
+    keys.iter().map(|pk| Ok(select.query_row([pk], ProfileView::from_row)?)).collect()
+}
+
+fn order_key(sort: &SortKey) -> OrderKey {
+    match sort {
+        SortKey::Id => OrderKey::Id,
+        SortKey::Changed => OrderKey::Changed,
+        SortKey::Name => OrderKey::Name,
+        SortKey::Observations => OrderKey::Observations,
+        SortKey::LastObservation => OrderKey::LastObservation,
+        SortKey::Attribute(key) => OrderKey::Attribute(key.clone()),
+    }
 }
 
 /// Conflict outranks refusal outranks pending: what needs a person comes first.

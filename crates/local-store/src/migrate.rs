@@ -5,7 +5,7 @@ use rusqlite::Connection;
 use crate::error::StoreError;
 
 /// One step for each format; the position is the format that it leads to, from 1.
-const STEPS: &[&str] = &[include_str!("sql/001_first.sql")];
+const STEPS: &[&str] = &[include_str!("sql/001_first.sql"), include_str!("sql/002_columns.sql")];
 
 /// Brings the database to the newest format.
 ///

@@ -1,6 +1,5 @@
 //! What the relay does not have, and what becomes of it when the relay has answered.
 
-use kartei_profile::Stamp;
 use kartei_protocol::problem::ProblemCode;
 use kartei_protocol::sync::{Bytes, PUSH_BYTES_MAX, PushAnswer, PushEnd, PushItem};
 use rusqlite::{OptionalExtension, Transaction, params};
@@ -11,6 +10,7 @@ use crate::pull;
 use crate::row::{Pk, StoredProfile};
 use crate::session::{self, Session};
 use crate::store::Store;
+use crate::writing::Writing;
 
 /// Items to send, with what is needed to apply the answers.
 #[derive(Debug)]
@@ -126,7 +126,7 @@ impl Store {
         answers: &[PushAnswer],
         end: &PushEnd,
     ) -> Result<Settled, StoreError> {
-        self.write(|db| {
+        self.write_repeatable(|db| {
             let mut settled = Settled::default();
             for (sent, answer) in batch.sent.iter().zip(answers) {
                 self.settle_one(db, session, now, sent, answer, &mut settled)?;
@@ -139,7 +139,7 @@ impl Store {
 
     fn settle_one(
         &self,
-        db: &Transaction<'_>,
+        db: &Writing<'_>,
         session: &Session,
         now: i64,
         sent: &Sent,
@@ -153,7 +153,7 @@ impl Store {
             }
             PushAnswer::OtherGenesis { profile } => {
                 settled.replayed += 1;
-                let stamp = Stamp { at_seconds: now.div_euclid(1000), by: session.author.clone() };
+                let stamp = session.stamp(now);
                 pull::take_line(self, db, session, &stamp, now, profile).map(|_| ())
             }
             PushAnswer::GenesisWanted { .. } => {
@@ -191,7 +191,7 @@ pub(crate) fn set_aside(
 /// The relay has what was sent. What was added since stays pending.
 fn accept(db: &Transaction<'_>, sent: &Sent, rev: u64) -> Result<(), StoreError> {
     let genesis: Option<[u8; 32]> = db
-        .prepare_cached("SELECT genesis FROM profiles WHERE pk = ?1")?
+        .prepare_cached("SELECT coalesce(genesis, hash) FROM profiles WHERE pk = ?1")?
         .query_row([sent.pk], |row| row.get(0))
         .optional()?;
     if genesis != Some(sent.genesis) {

@@ -26,23 +26,20 @@ pub struct ProfileView {
     pub pending: bool,
     /// Milliseconds since 1970 of the last change here.
     pub changed_at: i64,
-    /// How many observations the record has.
-    pub observations: u32,
     /// Code and reason of a refusal.
     pub rejected: Option<(String, String)>,
 }
 
 impl ProfileView {
     pub(crate) const COLUMNS: &str = "p.record, p.id, p.hash, p.rev, p.conflicts, p.changed_at, \
-         p.observations, \
          EXISTS (SELECT 1 FROM outbox o WHERE o.profile = p.pk), \
          (SELECT code FROM rejected r WHERE r.profile = p.pk), \
          (SELECT reason FROM rejected r WHERE r.profile = p.pk)";
 
     pub(crate) fn from_row(row: &Row<'_>) -> rusqlite::Result<Self> {
-        let pending: bool = row.get(7)?;
-        let code: Option<String> = row.get(8)?;
-        let reason: Option<String> = row.get(9)?;
+        let pending: bool = row.get(6)?;
+        let code: Option<String> = row.get(7)?;
+        let reason: Option<String> = row.get(8)?;
         Ok(Self {
             record: row.get(0)?,
             id: row.get(1)?,
@@ -51,7 +48,6 @@ impl ProfileView {
             status: status(row.get(4)?, code.is_some(), pending),
             pending,
             changed_at: row.get(5)?,
-            observations: row.get(6)?,
             rejected: code.zip(reason),
         })
     }

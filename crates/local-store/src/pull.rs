@@ -1,17 +1,19 @@
 //! Taking in a page of the relay's feed.
 
-use kartei_profile::{Change, RecordHash, Stamp};
+use kartei_profile::{Change, Document, RecordHash, Stamp};
 use kartei_protocol::problem::ProblemCode;
 use kartei_protocol::sync::{Cursor, ProfileLine};
 use kartei_sync_core::{Incoming, Local, Pending, TakeError, Taken, take};
 use rusqlite::Transaction;
 use serde_json::value::RawValue;
 
+use crate::chunk;
 use crate::error::StoreError;
 use crate::outbox;
 use crate::row::{self, Prepared, StoredProfile, Written};
 use crate::session::{self, Session};
 use crate::store::Store;
+use crate::writing::Writing;
 
 /// What a page did.
 #[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
@@ -34,13 +36,14 @@ impl Store {
         lines: &[ProfileLine],
         cursor: &Cursor,
     ) -> Result<PulledPage, StoreError> {
-        let stamp = Stamp { at_seconds: now.div_euclid(1000), by: session.author.clone() };
-        self.write(|db| {
+        let stamp = session.stamp(now);
+        self.write_repeatable(|db| {
             let mut page = PulledPage::default();
             for line in lines {
                 page.changed += u64::from(take_line(self, db, session, &stamp, now, line)?);
             }
             session::put_cursor(db, cursor)?;
+            chunk::pack_if_many(db)?;
             page.to_send = outbox::has_sendable(db)?;
             Ok(page)
         })
@@ -50,7 +53,7 @@ impl Store {
 /// Merges one profile of the relay into what is here. Answers whether anything changed.
 pub(crate) fn take_line(
     store: &Store,
-    db: &Transaction<'_>,
+    db: &Writing<'_>,
     session: &Session,
     stamp: &Stamp,
     now: i64,
@@ -96,11 +99,12 @@ pub(crate) fn take_line(
         }
         Taken::Stored { genesis, record, document, conflicts, pending, replayed } => {
             let row = Prepared::new(*record);
+            let body = document.as_deref().map(Document::save);
             let written = Written {
                 row: &row,
                 genesis,
                 accepted: true,
-                document: document.as_deref(),
+                document: body.as_deref(),
                 conflicts,
                 rev: Some(line.rev),
                 changed_at: now,
@@ -110,7 +114,7 @@ pub(crate) fn take_line(
                 row::insert(db, &written)?;
                 return Ok(true);
             };
-            row::update(db, stored.pk, &written)?;
+            row::update(db, &stored, &written)?;
             match pending {
                 Pending::Keep => forget(db, stored.pk, &incoming.changes)?,
                 Pending::Replace => {

@@ -2,9 +2,10 @@
 
 use kartei_profile::{Document, Record, RecordHash};
 use rusqlite::{OptionalExtension, Row, Transaction, params};
-use serde_json::Value;
 
+use crate::block::BlockRow;
 use crate::error::{StoreError, damaged};
+use crate::writing::Writing;
 
 /// What the side tables are keyed by.
 pub(crate) type Pk = i64;
@@ -20,10 +21,12 @@ pub(crate) struct StoredProfile {
     pub(crate) conflicts: u64,
     pub(crate) rev: Option<u64>,
     pub(crate) import: Option<i64>,
+    pub(crate) loose: bool,
     pub(crate) text: String,
 }
 
-const COLUMNS: &str = "pk, id, genesis, accepted, edited, conflicts, rev, import, record";
+const COLUMNS: &str = "pk, id, coalesce(genesis, hash), accepted, edited, conflicts, rev, import, \
+     loose, record";
 
 impl StoredProfile {
     fn from_row(row: &Row<'_>) -> rusqlite::Result<Self> {
@@ -36,7 +39,8 @@ impl StoredProfile {
             conflicts: row.get(5)?,
             rev: row.get(6)?,
             import: row.get(7)?,
-            text: row.get(8)?,
+            loose: row.get(8)?,
+            text: row.get(9)?,
         })
     }
 
@@ -58,6 +62,13 @@ impl StoredProfile {
         Record::from_stored(&self.text).map_err(|v| damaged(&self.id, &v))
     }
 
+    /// The saved document of an edited profile.
+    pub(crate) fn body(&self, db: &Transaction<'_>) -> Result<Vec<u8>, StoreError> {
+        Ok(db
+            .prepare_cached("SELECT body FROM documents WHERE profile = ?1")?
+            .query_row([self.pk], |row| row.get(0))?)
+    }
+
     /// The stored document, or the genesis document of a profile that nobody has edited.
     pub(crate) fn document(
         &self,
@@ -67,72 +78,30 @@ impl StoredProfile {
         if !self.edited {
             return Ok(Document::genesis(schema, &self.record()?)?);
         }
-        let body: Vec<u8> = db
-            .prepare_cached("SELECT body FROM documents WHERE profile = ?1")?
-            .query_row([self.pk], |row| row.get(0))?;
-        Ok(Document::load(&body)?)
+        Ok(Document::load(&self.body(db)?)?)
     }
 }
 
-/// What the list sorts and searches by, taken from a record once when it is written.
-#[derive(Debug, Clone, PartialEq)]
-struct Facets {
-    name: Option<String>,
-    observations: usize,
-    search: String,
-}
-
-impl Facets {
-    fn of(record: &Record) -> Self {
-        let members = record.members();
-        let name = members.get("display_name").and_then(Value::as_str).map(str::to_owned);
-        let observations =
-            members.get("observations").and_then(Value::as_array).map_or(0, Vec::len);
-        let mut search = record.id().to_owned();
-        let mut add = |text: &str| {
-            search.push('\n');
-            search.push_str(text);
-        };
-        name.iter().for_each(|name| add(name));
-        members.get("tags").and_then(Value::as_array).into_iter().flatten().for_each(|tag| {
-            add(tag.as_str().unwrap_or_default());
-        });
-        for value in members.get("attributes").and_then(Value::as_object).into_iter().flatten() {
-            match value.1 {
-                Value::String(text) => add(text),
-                Value::Number(number) => add(&number.to_string()),
-                _ => {}
-            }
-        }
-        members.get("notes").and_then(Value::as_str).into_iter().for_each(add);
-        Self { name, observations, search }
-    }
-}
-
-/// What a record's row needs, made by the workers of an import. The parsed members are not among
-/// it: thousands of them wait for one transaction.
+/// What a record's row needs.
 #[derive(Debug)]
-pub struct Prepared {
+pub(crate) struct Prepared {
     pub(crate) id: String,
     pub(crate) text: String,
     pub(crate) hash: RecordHash,
-    facets: Facets,
 }
 
 impl Prepared {
     /// Prepares a record.
     #[must_use]
-    pub fn new(record: Record) -> Self {
-        let facets = Facets::of(&record);
+    pub(crate) fn new(record: Record) -> Self {
         let hash = record.hash();
         let (id, text) = record.into_texts();
-        Self { id, text, hash, facets }
+        Self { id, text, hash }
     }
 
-    /// The record's id.
-    #[must_use]
-    pub fn id(&self) -> &str {
-        &self.id
+    /// A record of a block.
+    pub(crate) fn of(record: BlockRow<'_>) -> Self {
+        Self { id: record.id.to_owned(), text: record.text.to_owned(), hash: record.hash }
     }
 }
 
@@ -142,81 +111,86 @@ pub(crate) struct Written<'a> {
     pub(crate) row: &'a Prepared,
     pub(crate) genesis: RecordHash,
     pub(crate) accepted: bool,
-    pub(crate) document: Option<&'a Document>,
+    /// The saved document, where there is one.
+    pub(crate) document: Option<&'a [u8]>,
     pub(crate) conflicts: usize,
     pub(crate) rev: Option<u64>,
     pub(crate) changed_at: i64,
     pub(crate) import: Option<i64>,
 }
 
-pub(crate) fn insert(db: &Transaction<'_>, written: &Written<'_>) -> Result<Pk, StoreError> {
-    db.prepare_cached(
-        "INSERT INTO profiles (id, hash, genesis, accepted, edited, conflicts, rev, changed_at, \
-         import, observations, name, record) VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?7, ?8, ?9, ?10, ?11, ?12)",
-    )?
-    .execute(params![
-        written.row.id,
-        written.row.hash.bytes(),
-        written.genesis.bytes(),
-        written.accepted,
-        written.document.is_some(),
-        written.conflicts,
-        written.rev,
-        written.changed_at,
-        written.import,
-        written.row.facets.observations,
-        written.row.facets.name,
-        written.row.text,
-    ])?;
-    let pk = db.last_insert_rowid();
-    if written.document.is_some() {
-        write_document(db, pk, written.document)?;
+impl Written<'_> {
+    /// The column `genesis`: nothing where it is the record's own hash.
+    fn genesis_column(&self) -> Option<&[u8; 32]> {
+        (self.genesis != self.row.hash).then(|| self.genesis.bytes())
     }
-    db.prepare_cached("INSERT INTO search (rowid, body) VALUES (?1, ?2)")?
-        .execute(params![pk, written.row.facets.search])?;
-    Ok(pk)
 }
 
-pub(crate) fn update(
-    db: &Transaction<'_>,
-    pk: Pk,
-    written: &Written<'_>,
-) -> Result<(), StoreError> {
+/// Inserts a row that is in no chunk.
+pub(crate) fn insert(db: &Writing<'_>, written: &Written<'_>) -> Result<Pk, StoreError> {
+    let pk = db.take_pk();
     db.prepare_cached(
-        "UPDATE profiles SET hash = ?2, genesis = ?3, accepted = ?4, edited = ?5, conflicts = ?6, \
-         rev = ?7, changed_at = ?8, import = ?9, observations = ?10, name = ?11, record = ?12 \
-         WHERE pk = ?1",
+        "INSERT INTO profiles (pk, id, hash, genesis, accepted, edited, conflicts, rev, changed_at, \
+         import, loose, stamp, record) \
+         VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?7, ?8, ?9, ?10, 1, ?11, ?12)",
     )?
     .execute(params![
         pk,
+        written.row.id,
         written.row.hash.bytes(),
-        written.genesis.bytes(),
+        written.genesis_column(),
         written.accepted,
         written.document.is_some(),
         written.conflicts,
         written.rev,
         written.changed_at,
         written.import,
-        written.row.facets.observations,
-        written.row.facets.name,
+        db.stamp(),
         written.row.text,
     ])?;
-    write_document(db, pk, written.document)?;
-    db.prepare_cached("DELETE FROM search WHERE rowid = ?1")?.execute([pk])?;
-    db.prepare_cached("INSERT INTO search (rowid, body) VALUES (?1, ?2)")?
-        .execute(params![pk, written.row.facets.search])?;
+    if written.document.is_some() {
+        write_document(db, pk, written.document)?;
+    }
+    db.count_profiles(1);
+    db.count_loose(1);
+    Ok(pk)
+}
+
+/// Writes a row anew; it is in no chunk as it is now.
+pub(crate) fn update(
+    db: &Writing<'_>,
+    stored: &StoredProfile,
+    written: &Written<'_>,
+) -> Result<(), StoreError> {
+    db.count_loose(i64::from(!stored.loose));
+    db.prepare_cached(
+        "UPDATE profiles SET hash = ?2, genesis = ?3, accepted = ?4, edited = ?5, conflicts = ?6, \
+         rev = ?7, changed_at = ?8, import = ?9, record = ?10, loose = 1, stamp = ?11 WHERE pk = ?1",
+    )?
+    .execute(params![
+        stored.pk,
+        written.row.hash.bytes(),
+        written.genesis_column(),
+        written.accepted,
+        written.document.is_some(),
+        written.conflicts,
+        written.rev,
+        written.changed_at,
+        written.import,
+        written.row.text,
+        db.stamp(),
+    ])?;
+    if stored.edited || written.document.is_some() {
+        write_document(db, stored.pk, written.document)?;
+    }
     Ok(())
 }
 
-fn write_document(
-    db: &Transaction<'_>,
-    pk: Pk,
-    document: Option<&Document>,
-) -> Result<(), StoreError> {
+fn write_document(db: &Transaction<'_>, pk: Pk, document: Option<&[u8]>) -> Result<(), StoreError> {
     match document {
         Some(document) => db
             .prepare_cached("INSERT OR REPLACE INTO documents (profile, body) VALUES (?1, ?2)")?
-            .execute(params![pk, document.save()])?,
+            .execute(params![pk, document])?,
         None => db.prepare_cached("DELETE FROM documents WHERE profile = ?1")?.execute([pk])?,
     };
     Ok(())

@@ -157,7 +157,7 @@ impl Store {
     /// # Errors
     /// [`StoreError`].
     pub fn start_over(&self) -> Result<(), StoreError> {
-        self.write(start_over)
+        self.write(|db| start_over(db))
     }
 
     /// Notes the end of a complete exchange.

@@ -7,8 +7,10 @@ use std::time::Duration;
 use kartei_profile::RecordSchema;
 use rusqlite::{Connection, OpenFlags, Transaction, TransactionBehavior};
 
+use crate::catalog::Lists;
 use crate::error::StoreError;
 use crate::migrate;
+use crate::writing::Writing;
 
 const FILE: &str = "kartei.sqlite";
 
@@ -59,6 +61,7 @@ pub struct Store {
     pub(crate) schema: Arc<RecordSchema>,
     writer: Mutex<Connection>,
     readers: Mutex<Vec<Connection>>,
+    pub(crate) lists: Mutex<Lists>,
 }
 
 impl Store {
@@ -87,6 +90,7 @@ impl Store {
             schema: Arc::new(RecordSchema::user_profile_v1()),
             writer: Mutex::new(writer),
             readers: Mutex::new(Vec::new()),
+            lists: Mutex::default(),
         })
     }
 
@@ -96,15 +100,35 @@ impl Store {
         &self.schema
     }
 
-    /// Runs `work` in a write transaction.
+    /// Runs `work` in a write transaction. It is on the disk when this returns: what a person did
+    /// survives losing power.
     pub(crate) fn write<T>(
         &self,
-        work: impl FnOnce(&Transaction<'_>) -> Result<T, StoreError>,
+        work: impl FnOnce(&Writing<'_>) -> Result<T, StoreError>,
+    ) -> Result<T, StoreError> {
+        self.transact("FULL", work)
+    }
+
+    /// Runs `work` in a write transaction that the system writes to the disk when it likes. Losing
+    /// power may take it back, whole, together with all later ones: for what can be had again.
+    pub(crate) fn write_repeatable<T>(
+        &self,
+        work: impl FnOnce(&Writing<'_>) -> Result<T, StoreError>,
+    ) -> Result<T, StoreError> {
+        self.transact("NORMAL", work)
+    }
+
+    fn transact<T>(
+        &self,
+        synchronous: &str,
+        work: impl FnOnce(&Writing<'_>) -> Result<T, StoreError>,
     ) -> Result<T, StoreError> {
         let mut writer = lock(&self.writer);
+        writer.pragma_update(None, "synchronous", synchronous)?;
         let transaction = writer.transaction_with_behavior(TransactionBehavior::Immediate)?;
-        let done = work(&transaction)?;
-        transaction.commit()?;
+        let writing = Writing::begin(transaction)?;
+        let done = work(&writing)?;
+        writing.commit()?;
         Ok(done)
     }
 
@@ -113,15 +137,36 @@ impl Store {
         &self,
         work: impl FnOnce(&Transaction<'_>) -> Result<T, StoreError>,
     ) -> Result<T, StoreError> {
+        self.with_reader(|reader| {
+            let snapshot = reader.transaction()?;
+            work(&snapshot)
+        })
+    }
+
+    /// The database's file.
+    pub(crate) fn path(&self) -> &Path {
+        &self.path
+    }
+
+    /// Runs `work` on the connection that writes, in no transaction.
+    pub(crate) fn with_writer<T>(
+        &self,
+        work: impl FnOnce(&mut Connection) -> Result<T, StoreError>,
+    ) -> Result<T, StoreError> {
+        work(&mut lock(&self.writer))
+    }
+
+    /// Runs `work` on a connection beside the one that writes.
+    pub(crate) fn with_reader<T>(
+        &self,
+        work: impl FnOnce(&mut Connection) -> Result<T, StoreError>,
+    ) -> Result<T, StoreError> {
         let kept = lock(&self.readers).pop();
         let mut reader = match kept {
             Some(reader) => reader,
             None => connect(&self.path, &self.options)?,
         };
-        let done = {
-            let snapshot = reader.transaction()?;
-            work(&snapshot)
-        };
+        let done = work(&mut reader);
         let mut readers = lock(&self.readers);
         if readers.len() < READERS_KEPT_MAX {
             readers.push(reader);
@@ -139,7 +184,7 @@ impl Store {
                 Ok(db.prepare_cached(sql)?.query_row([], |row| row.get(0))?)
             };
             Ok(Totals {
-                profiles: count("SELECT count(*) FROM profiles")?,
+                profiles: count("SELECT profiles FROM counters")?,
                 pending: count("SELECT count(*) FROM outbox")?,
                 conflicts: count("SELECT count(*) FROM profiles WHERE conflicts > 0")?,
                 rejected: count("SELECT count(*) FROM rejected")?,
@@ -156,7 +201,9 @@ fn connect(path: &Path, options: &StoreOptions) -> Result<Connection, StoreError
         .map_err(|e| StoreError::Open(format!("{}: {e}", path.display())))?;
     connection.busy_timeout(options.busy_timeout.unwrap_or(BUSY_TIMEOUT))?;
     connection.set_prepared_statement_cache_capacity(64);
-    connection.pragma_update(None, "synchronous", "NORMAL")?;
+    // Looking up the parent of each row would cost an import a tenth of its time; the check of the
+    // data folder looks at them all.
+    connection.pragma_update(None, "foreign_keys", false)?;
     connection.pragma_update(None, "cache_size", CACHE_KIB)?;
     connection.pragma_update(None, "temp_store", "MEMORY")?;
     Ok(connection)

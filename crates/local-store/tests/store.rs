@@ -5,8 +5,10 @@
 use std::path::Path;
 use std::time::Duration;
 
-use kartei_local_store::{Landed, Prepared, Session, Store, StoreError, StoreOptions};
-use kartei_profile::{Actor, Edit, Record};
+use kartei_local_store::{
+    BlockBuilder, ImportStart, Landed, PreparedBlock, Session, Store, StoreError, StoreOptions,
+};
+use kartei_profile::{Actor, Edit};
 use kartei_protocol::desktop::{ListProfiles, ProfileStatus, SortKey};
 use serde_json::{Value, json};
 use tempfile::TempDir;
@@ -21,15 +23,24 @@ fn session() -> Session {
     Session { actor: Actor::from_random([7; 12]), author: Some("Anna".to_owned()) }
 }
 
-fn record(store: &Store, value: &Value) -> Prepared {
-    let mut whole = json!({"schema": "user_profile.v1"});
-    whole.as_object_mut().unwrap().extend(value.as_object().unwrap().clone());
-    Prepared::new(Record::accept(store.schema(), &whole).unwrap().record)
+/// A block of records, as an import's worker makes it.
+fn block(store: &Store, records: &[Value]) -> PreparedBlock {
+    let mut builder = BlockBuilder::default();
+    for value in records {
+        let mut whole = json!({"schema": "user_profile.v1"});
+        whole.as_object_mut().unwrap().extend(value.as_object().unwrap().clone());
+        let refused = builder.add(store.schema(), whole.to_string().as_bytes());
+        assert_eq!(refused, Ok(None));
+    }
+    builder.finish()
 }
 
-fn import(store: &Store, file: &str, records: &[Value]) -> Vec<Landed> {
-    let records: Vec<Prepared> = records.iter().map(|value| record(store, value)).collect();
-    store.begin_import(file, NOW).unwrap().write(&records).unwrap()
+fn file(name: &str) -> ImportStart {
+    ImportStart { file: name.to_owned(), now: NOW, ..ImportStart::default() }
+}
+
+fn import(store: &Store, name: &str, records: &[Value]) -> Vec<Landed> {
+    store.begin_import(&file(name)).unwrap().write(&[block(store, records)]).unwrap()
 }
 
 fn ids(store: &Store, request: &ListProfiles) -> Vec<String> {
@@ -64,13 +75,18 @@ fn importing_a_file_twice_writes_nothing() {
 fn the_later_line_of_one_file_wins() {
     let folder = TempDir::new().unwrap();
     let store = open(folder.path());
-    let writer = store.begin_import("f", NOW).unwrap();
-    let line = |name: &str| record(&store, &json!({"id": "a", "display_name": name}));
+    let writer = store.begin_import(&file("f")).unwrap();
+    let lines = |names: &[&str]| {
+        let records: Vec<Value> =
+            names.iter().map(|name| json!({"id": "a", "display_name": name})).collect();
+        block(&store, &records)
+    };
+    assert_eq!(writer.write(&[lines(&["1", "2"])]).unwrap(), [Landed::Created, Landed::Duplicate]);
     assert_eq!(
-        writer.write(&[line("1"), line("2")]).unwrap(),
-        [Landed::Duplicate, Landed::Created]
+        writer.write(&[lines(&["3"])]).unwrap(),
+        [Landed::Duplicate],
+        "in a later batch too"
     );
-    assert_eq!(writer.write(&[line("3")]).unwrap(), [Landed::Duplicate], "in a later batch too");
     assert_eq!(store.record("a").unwrap().members()["display_name"], json!("3"));
     assert_eq!(store.history("a").unwrap().len(), 1, "one file is one import, not a history");
 }
@@ -202,10 +218,9 @@ fn a_full_disk_loses_nothing_that_was_there() {
     let small = StoreOptions { size_bytes_max: Some(1024 * 1024), ..StoreOptions::default() };
     let store = Store::open(folder.path(), small).unwrap();
     import(&store, "f", &[json!({"id": "first"})]);
-    let big: Vec<Prepared> = (0..200)
-        .map(|i| record(&store, &json!({"id": format!("p{i}"), "notes": "x".repeat(20_000)})))
-        .collect();
-    let full = store.begin_import("f", NOW).unwrap().write(&big);
+    let big: Vec<Value> =
+        (0..200).map(|i| json!({"id": format!("p{i}"), "notes": "x".repeat(20_000)})).collect();
+    let full = store.begin_import(&file("f")).unwrap().write(&[block(&store, &big)]);
     assert!(matches!(full, Err(StoreError::DiskFull)), "{full:?}");
     assert_eq!(store.totals().unwrap().profiles, 1, "none of the batch is there");
     assert!(store.record("first").is_ok());
@@ -221,10 +236,10 @@ fn a_locked_database_is_told_and_left_alone() {
     let store = Store::open(folder.path(), short).unwrap();
     let other = rusqlite::Connection::open(folder.path().join("kartei.sqlite")).unwrap();
     other.execute_batch("BEGIN IMMEDIATE").unwrap();
-    assert!(matches!(store.begin_import("f", NOW), Err(StoreError::Locked)));
+    assert!(matches!(store.begin_import(&file("f")), Err(StoreError::Locked)));
     assert_eq!(store.totals().unwrap().profiles, 0, "reading goes on");
     other.execute_batch("ROLLBACK").unwrap();
-    assert!(store.begin_import("f", NOW).is_ok());
+    assert!(store.begin_import(&file("f")).is_ok());
 }
 
 #[test]
@@ -237,7 +252,7 @@ fn a_newer_database_is_not_touched() {
     drop(other);
     let before = std::fs::read(&file).unwrap();
     let refused = Store::open(folder.path(), StoreOptions::default());
-    assert!(matches!(refused, Err(StoreError::TooNew { found: 99, known: 1 })), "{refused:?}");
+    assert!(matches!(refused, Err(StoreError::TooNew { found: 99, known: 2 })), "{refused:?}");
     assert_eq!(std::fs::read(&file).unwrap(), before);
 }
 

@@ -176,6 +176,25 @@ impl Document {
         Ok(Some(Record::from_canonical(self.reader(schema, Some(&heads)).members()?)))
     }
 
+    /// The record as it would be without some changes; `None` where others were made on top of them.
+    ///
+    /// # Errors
+    /// [`DocumentError`] where the document is not of the schema.
+    pub fn record_without(
+        &self,
+        schema: &RecordSchema,
+        changes: &[ChangeHash],
+    ) -> Result<Option<Record>, DocumentError> {
+        let is_out = |hash: &am::ChangeHash| changes.contains(&(*hash).into());
+        let metas = self.am.get_changes_meta(&[]);
+        let rest = metas.iter().filter(|meta| !is_out(&meta.hash));
+        if rest.clone().any(|meta| meta.deps.iter().any(is_out)) {
+            return Ok(None);
+        }
+        let heads = heads_within(&self.am, &rest.map(|meta| meta.hash).collect());
+        Ok(Some(Record::from_canonical(self.reader(schema, Some(&heads)).members()?)))
+    }
+
     /// The fields with several values that differ, by pointer.
     ///
     /// # Errors

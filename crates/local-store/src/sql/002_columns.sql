@@ -31,9 +31,10 @@ CREATE TABLE counters (
     stamp INTEGER NOT NULL,           -- transactions that wrote something
     next_pk INTEGER NOT NULL,
     profiles INTEGER NOT NULL,
-    loose INTEGER NOT NULL
+    loose INTEGER NOT NULL,
+    era INTEGER NOT NULL              -- grows when chunks were taken away: what was read is void
 );
-INSERT INTO counters SELECT 1, 1, coalesce(max(pk), 0) + 1, count(*), count(*) FROM profiles;
+INSERT INTO counters SELECT 1, 1, coalesce(max(pk), 0) + 1, count(*), count(*), 1 FROM profiles;
 
 -- Profiles that were written together, and their columns. A chunk never changes; what became of its
 -- rows is said by `loose`, by later chunks, and by `gone`.
@@ -79,6 +80,9 @@ ALTER TABLE imports ADD COLUMN first_pk INTEGER;                        -- its n
 ALTER TABLE imports ADD COLUMN last_pk INTEGER;                         -- to here
 ALTER TABLE imports ADD COLUMN undone_at INTEGER;
 CREATE INDEX imports_by_digest ON imports (digest) WHERE digest IS NOT NULL;
+
+ALTER TABLE import_changes ADD COLUMN profile INTEGER;
+CREATE INDEX import_changes_by_import ON import_changes (import);
 
 -- Folders whose new files are imported.
 CREATE TABLE watched (id INTEGER PRIMARY KEY, path TEXT NOT NULL UNIQUE, added_at INTEGER NOT NULL);

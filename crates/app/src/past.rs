@@ -1,0 +1,71 @@
+//! The import history.
+
+use std::path::{Path, PathBuf};
+
+use kartei_protocol::desktop::{
+    ActDone, ImportFile, ImportHistory, ImportReport, ListImports, SaveImportFile, SavedFile,
+};
+use kartei_protocol::problem::{Problem, ProblemCode};
+
+use crate::app::App;
+use crate::clock;
+use crate::files;
+use crate::problem::of_store;
+
+/// Imports in a page where none is asked for.
+const PAGE_DEFAULT: u32 = 50;
+
+/// Where the files about an import lie.
+pub(crate) fn folder_of(data_dir: &Path, import: u64) -> PathBuf {
+    data_dir.join("imports").join(import.to_string())
+}
+
+impl App {
+    pub(crate) fn past_imports(&self, request: &ListImports) -> Result<ImportHistory, Problem> {
+        let limit = if request.limit == 0 { PAGE_DEFAULT } else { request.limit };
+        let entries =
+            self.shared.store.imports(request.before, limit).map_err(|e| of_store(&e))?;
+        Ok(ImportHistory { entries })
+    }
+
+    pub(crate) fn past_report(&self, import: u64) -> Result<ImportReport, Problem> {
+        self.shared.store.import_report(import).map_err(|e| of_store(&e))
+    }
+
+    pub(crate) fn copy_import_file(&self, request: &SaveImportFile) -> Result<SavedFile, Problem> {
+        let report = self.past_report(request.import)?;
+        let (name, ending) = match request.file {
+            ImportFile::ErrorsNdjson => ("errors.ndjson", "errors.ndjson"),
+            ImportFile::ErrorsCsv => ("errors.csv", "errors.csv"),
+            ImportFile::Rejected => ("rejected.ndjson", "rejected.ndjson"),
+        };
+        let from = folder_of(&self.data_dir, request.import).join(name);
+        if !from.is_file() {
+            let message = format!("import {} has no such file", request.import);
+            return Err(Problem::new(ProblemCode::FileMissing, message));
+        }
+        let to = match &request.to {
+            Some(path) => {
+                let path = PathBuf::from(path);
+                files::must_not_exist(&path)?;
+                path
+            }
+            None => {
+                let file = Path::new(&report.file).file_name().unwrap_or_default();
+                let file = file.to_string_lossy();
+                let stem = file.split('.').next().unwrap_or("import").to_owned();
+                files::free_name(&files::downloads(), &format!("{stem}.{ending}"))
+            }
+        };
+        let bytes = std::fs::copy(&from, &to).map_err(|e| files::of_write(&to, &e))?;
+        Ok(SavedFile { path: to.display().to_string(), bytes })
+    }
+
+    pub(crate) fn take_import_back(&self, import: u64) -> Result<ActDone, Problem> {
+        if self.imports.is_running(import) {
+            let message = format!("import {import} is running; cancel it first");
+            return Err(Problem::new(ProblemCode::Blocked, message));
+        }
+        self.step(self.shared.store.undo_import(&self.session(), clock::now(), import))
+    }
+}

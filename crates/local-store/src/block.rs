@@ -1,0 +1,159 @@
+//! Records of a file on their way into the store, many in one piece of memory.
+
+use std::ops::Range;
+
+use kartei_index::ChunkBuilder;
+use kartei_profile::{FastReader, Fields, Record, RecordHash, RecordSchema, Scalar, Violation};
+
+/// One record of a block.
+#[derive(Debug)]
+struct Row {
+    id: Range<usize>,
+    text: Range<usize>,
+    hash: RecordHash,
+}
+
+/// Records that were read, checked and indexed; ready to be written.
+#[derive(Debug, Default)]
+pub struct PreparedBlock {
+    ids: String,
+    texts: String,
+    rows: Vec<Row>,
+    pub(crate) columns: Vec<(String, Vec<u8>)>,
+}
+
+/// One record of a block, as it is written.
+#[derive(Debug, Clone, Copy)]
+pub(crate) struct BlockRow<'a> {
+    pub(crate) id: &'a str,
+    pub(crate) text: &'a str,
+    pub(crate) hash: RecordHash,
+}
+
+impl PreparedBlock {
+    /// How many records it has.
+    #[must_use]
+    pub fn len(&self) -> usize {
+        self.rows.len()
+    }
+
+    /// Whether it has none.
+    #[must_use]
+    pub fn is_empty(&self) -> bool {
+        self.rows.is_empty()
+    }
+
+    pub(crate) fn rows(&self) -> impl ExactSizeIterator<Item = BlockRow<'_>> {
+        self.rows.iter().map(|row| BlockRow {
+            id: &self.ids[row.id.clone()],
+            text: &self.texts[row.text.clone()],
+            hash: row.hash,
+        })
+    }
+}
+
+/// Makes blocks, in a worker of an import. Keep one for many blocks: it keeps its memory.
+#[derive(Debug, Default)]
+pub struct BlockBuilder {
+    reader: FastReader,
+    chunk: ChunkBuilder,
+    ids: String,
+    texts: Vec<u8>,
+    rows: Vec<Row>,
+}
+
+impl BlockBuilder {
+    /// Reads, checks and adds one line. Answers what was ignored in it, where something was.
+    ///
+    /// # Errors
+    /// The first [`Violation`]; nothing was added then.
+    pub fn add(
+        &mut self,
+        schema: &RecordSchema,
+        line: &[u8],
+    ) -> Result<Option<Violation>, Violation> {
+        let start = self.texts.len();
+        let id_start = self.ids.len();
+        if let Some(record) = self.reader.read(schema, line, &mut self.texts) {
+            self.ids.push_str(record.id());
+            self.chunk.begin(record.id());
+            record.tell(schema, &mut Indexed(&mut self.chunk));
+            self.chunk.end();
+            let row = Row {
+                id: id_start..self.ids.len(),
+                text: start..self.texts.len(),
+                hash: record.hash(),
+            };
+            self.rows.push(row);
+            return Ok(None);
+        }
+        let accepted = Record::parse(schema, line)?;
+        let record = accepted.record;
+        self.texts.extend_from_slice(record.text().as_bytes());
+        self.ids.push_str(record.id());
+        index(&mut self.chunk, &record);
+        self.rows.push(Row {
+            id: id_start..self.ids.len(),
+            text: start..self.texts.len(),
+            hash: record.hash(),
+        });
+        Ok(accepted.warning)
+    }
+
+    /// The block of what was added since the last one.
+    ///
+    /// # Panics
+    /// Never: canonical JSON is text.
+    pub fn finish(&mut self) -> PreparedBlock {
+        let texts = std::mem::take(&mut self.texts);
+        let block = PreparedBlock {
+            ids: std::mem::take(&mut self.ids),
+            texts: String::from_utf8(texts).expect("canonical JSON is made of strings"),
+            rows: std::mem::take(&mut self.rows),
+            columns: self.chunk.finish(),
+        };
+        // The next block is likely of the same size.
+        self.texts.reserve(block.texts.len());
+        self.ids.reserve(block.ids.len());
+        self.rows.reserve(block.rows.len());
+        block
+    }
+}
+
+/// Adds a record to a chunk.
+pub(crate) fn index(chunk: &mut ChunkBuilder, record: &Record) {
+    chunk.begin(record.id());
+    record.tell(&mut Indexed(chunk));
+    chunk.end();
+}
+
+/// Hands what a record tells to a chunk.
+struct Indexed<'a>(&'a mut ChunkBuilder);
+
+impl Fields for Indexed<'_> {
+    fn name(&mut self, name: &str) {
+        self.0.name(name);
+    }
+
+    fn tag(&mut self, tag: &str) {
+        self.0.tag(tag);
+    }
+
+    fn attribute(&mut self, key: &str, value: Scalar<'_>) {
+        let value = match value {
+            Scalar::Text(text) => kartei_index::Scalar::Text(text),
+            Scalar::Number(number, text) => kartei_index::Scalar::Number(number, text),
+            Scalar::Bool(flag) => kartei_index::Scalar::Bool(flag),
+            Scalar::Null => kartei_index::Scalar::Null,
+        };
+        self.0.attribute(key, value);
+    }
+
+    fn observation(&mut self, signal: &str, value: f64, at_millis: i64) {
+        self.0.observation(signal, value, at_millis);
+    }
+
+    fn notes(&mut self, notes: &str) {
+        self.0.notes(notes);
+    }
+}
