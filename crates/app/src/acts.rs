@@ -7,7 +7,7 @@ use kartei_protocol::problem::{Problem, ProblemCode};
 
 use crate::app::{App, EDITS_MAX};
 use crate::clock;
-use crate::problem::of_store;
+use crate::problem::{of_filter, of_store};
 use crate::views;
 
 impl App {
@@ -19,7 +19,11 @@ impl App {
         let edits: Vec<_> = request.edits.into_iter().map(views::edit).collect();
         let session = self.session();
         let now = clock::now();
-        self.step(self.shared.store.edit_many(&session, now, &request.selection, &edits))
+        let done = self.shared.store.edit_many(&session, now, &request.selection, &edits);
+        if let Err(error @ StoreError::Filter(_)) = &done {
+            return Err(of_filter(error, &request.selection.filter));
+        }
+        self.step(done)
     }
 
     pub(crate) fn acts(&self) -> Result<Acts, Problem> {

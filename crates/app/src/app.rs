@@ -1,6 +1,5 @@
 //! One data folder at work.
 
-use std::io::Write;
 use std::path::{Path, PathBuf};
 use std::sync::atomic::{AtomicBool, Ordering};
 use std::sync::{Arc, Mutex, PoisonError, RwLock};
@@ -23,7 +22,7 @@ use kartei_relay_client::RelayClient;
 use crate::clock;
 use crate::hub::Hub;
 use crate::import::{Job, Progress, import_file};
-use crate::problem::{of_relay, of_store};
+use crate::problem::{of_filter, of_relay, of_store};
 use crate::export::Exports;
 use crate::queue::{ImportQueue, Request};
 use crate::shared::Shared;
@@ -163,30 +162,6 @@ impl App {
         import_file(&self.shared.store, &job, &cancel, &mut |_| (), &mut on_progress).report
     }
 
-    /// Writes every record as a line of NDJSON, canonical, sorted by id. Answers how many.
-    ///
-    /// # Errors
-    /// A problem of the store, or that `out` could not be written.
-    pub fn export(&self, out: &mut dyn Write) -> Result<u64, Problem> {
-        let mut failed = None;
-        let count = self.shared.store.export(|text| {
-            let written = out.write_all(text.as_bytes()).and_then(|()| out.write_all(b"\n"));
-            failed = written.err();
-            failed.is_none()
-        });
-        match failed {
-            Some(error) => {
-                let code = if error.kind() == std::io::ErrorKind::StorageFull {
-                    ProblemCode::DiskFull
-                } else {
-                    ProblemCode::FileUnreadable
-                };
-                Err(Problem::new(code, format!("the export could not be written: {error}")))
-            }
-            None => count.map_err(|e| of_store(&e)),
-        }
-    }
-
     pub(crate) fn session(&self) -> Session {
         self.session.read().unwrap_or_else(PoisonError::into_inner).clone()
     }
@@ -214,7 +189,8 @@ impl Commands for App {
     }
 
     fn list_profiles(&self, request: ListProfiles) -> Result<ProfilePage, Problem> {
-        let page = self.shared.store.list(&request).map_err(|e| of_store(&e))?;
+        let page =
+            self.shared.store.list(&request).map_err(|e| of_filter(&e, &request.filter))?;
         Ok(ProfilePage {
             rows: page.rows.iter().map(views::row).collect(),
             offset: page.offset,

@@ -3,7 +3,7 @@
 use kartei_local_store::StoreError;
 use kartei_ndjson::ReadError;
 use kartei_profile::EditError;
-use kartei_protocol::problem::{Problem, ProblemCode};
+use kartei_protocol::problem::{Problem, ProblemCode, TextRange};
 use kartei_relay_client::RelayError;
 
 pub(crate) fn of_store(error: &StoreError) -> Problem {
@@ -43,6 +43,17 @@ pub(crate) fn of_store(error: &StoreError) -> Problem {
     Problem::new(code, format!("{error}; {advice}"))
 }
 
+/// As [`of_store`]; a mistake in `filter` is told with its place.
+pub(crate) fn of_filter(error: &StoreError, filter: &str) -> Problem {
+    let mut problem = of_store(error);
+    if let StoreError::Filter(mistake) = error {
+        let range = mistake.utf16_range(filter);
+        let unit = |at: usize| u32::try_from(at).unwrap_or(u32::MAX);
+        problem.range = Some(TextRange { start: unit(range.start), end: unit(range.end) });
+    }
+    problem
+}
+
 fn of_edit(error: &EditError) -> Problem {
     match error {
         EditError::Target { pointer, .. } => {
@@ -63,6 +74,9 @@ pub(crate) fn of_read(error: &ReadError, path: &str) -> Problem {
     let code = match error {
         ReadError::Io(_) => ProblemCode::FileUnreadable,
         ReadError::Damaged(_) => ProblemCode::DamagedArchive,
+        ReadError::TooLarge(_) | ReadError::Ratio(_) | ReadError::TooManyLines(_) => {
+            ProblemCode::FileLimit
+        }
         ReadError::Binary | ReadError::Utf16 | ReadError::Compression(_) => ProblemCode::NotNdjson,
     };
     let reason = match error {

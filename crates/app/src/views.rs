@@ -18,7 +18,9 @@ pub(crate) fn row(view: &ProfileView) -> desktop::ProfileRow {
             Value::Null => Value::Object(serde_json::Map::new()),
             attributes => attributes.clone(),
         },
-        observations: record["observations"].as_array().map_or(0, |items| items.len() as u64),
+        observations: record["observations"]
+            .as_array()
+            .map_or(0, |items| u32::try_from(items.len()).unwrap_or(u32::MAX)),
         status: view.status,
         changed_at: clock::text(view.changed_at),
         id: view.id.clone(),

@@ -324,6 +324,9 @@ fn sqlite(db: &Transaction<'_>, findings: &mut Findings) -> Result<(), StoreErro
 
 /// Whether the chunks name every profile once, and hold what the records say.
 fn columns(db: &Transaction<'_>, findings: &mut Findings) -> Result<(), StoreError> {
+    for chunk in chunk::damaged_chunks(db)? {
+        findings.add("columns", 1, || format!("chunk {chunk} is damaged"));
+    }
     let mut covered = std::collections::HashSet::new();
     let mut chunks = chunk::chunks_after(db, 0)?;
     // The newest chunk of a profile counts.
@@ -353,7 +356,7 @@ fn columns(db: &Transaction<'_>, findings: &mut Findings) -> Result<(), StoreErr
                 None => is_whole = false,
             }
         }
-        // Rows that changed since cannot be made again; those chunks are only read.
+        // Rows that changed since cannot be made again; for those chunks their digest has to do.
         if is_whole && !same_columns(db, chunk.id, builder.finish())? {
             findings.add("columns", 1, || {
                 format!("chunk {} does not hold what its records say", chunk.id)

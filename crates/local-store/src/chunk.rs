@@ -1,7 +1,10 @@
 //! Chunks of columns in the database: writing them, and packing rows that are in none.
 
+use std::collections::HashMap;
+
 use kartei_index::ChunkBuilder;
 use rusqlite::{Transaction, params};
+use sha2::{Digest, Sha256};
 
 use crate::block::index;
 use crate::error::{StoreError, damaged};
@@ -32,15 +35,61 @@ pub(crate) fn write(
     let listed = (!follow).then(|| encode_pks(first, pks));
     let chunk = db.take_pk();
     db.prepare_cached(
-        "INSERT INTO chunks (id, first, count, pks, changed_at) VALUES (?1, ?2, ?3, ?4, ?5)",
+        "INSERT INTO chunks (id, first, count, pks, changed_at, digest) \
+         VALUES (?1, ?2, ?3, ?4, ?5, ?6)",
     )?
-    .execute(params![chunk, first, pks.len(), listed, changed_at])?;
+    .execute(params![chunk, first, pks.len(), listed, changed_at, digest_of(columns)])?;
     let mut insert =
         db.prepare_cached("INSERT INTO columns (chunk, name, body) VALUES (?1, ?2, ?3)")?;
     for (name, body) in columns {
         insert.execute(params![chunk, name, body])?;
     }
     Ok(())
+}
+
+/// What a chunk's row says of its columns; they are ordered by name here.
+fn digest_of<'c>(columns: impl IntoIterator<Item = &'c (String, Vec<u8>)>) -> [u8; 32] {
+    let mut columns: Vec<_> = columns.into_iter().collect();
+    columns.sort_unstable_by_key(|(name, _)| name);
+    let mut hasher = Sha256::new();
+    for (name, body) in columns {
+        hasher.update((name.len() as u64).to_le_bytes());
+        hasher.update(name);
+        hasher.update((body.len() as u64).to_le_bytes());
+        hasher.update(body);
+    }
+    hasher.finalize().into()
+}
+
+/// The columns that do not have what their chunk says, by chunk.
+pub(crate) fn damaged_chunks(db: &Transaction<'_>) -> Result<Vec<i64>, StoreError> {
+    let mut by_chunk: HashMap<i64, Vec<(String, i64)>> = HashMap::new();
+    {
+        let mut select = db.prepare("SELECT chunk, name, rowid FROM columns")?;
+        let mut rows = select.query([])?;
+        while let Some(row) = rows.next()? {
+            by_chunk.entry(row.get(0)?).or_default().push((row.get(1)?, row.get(2)?));
+        }
+    }
+    let mut damaged = Vec::new();
+    let mut select = db.prepare("SELECT id, digest FROM chunks")?;
+    let mut body = db.prepare("SELECT body FROM columns WHERE rowid = ?1")?;
+    let mut rows = select.query([])?;
+    while let Some(row) = rows.next()? {
+        let chunk: i64 = row.get(0)?;
+        let columns = by_chunk
+            .remove(&chunk)
+            .unwrap_or_default()
+            .into_iter()
+            .map(|(name, rowid)| Ok((name, body.query_row([rowid], |row| row.get(0))?)))
+            .collect::<Result<Vec<(String, Vec<u8>)>, StoreError>>()?;
+        if digest_of(&columns).as_slice() != row.get::<_, Vec<u8>>(1)? {
+            damaged.push(chunk);
+        }
+    }
+    // Columns of no chunk are as wrong.
+    damaged.extend(by_chunk.into_keys());
+    Ok(damaged)
 }
 
 /// Keys that do not simply follow each other: for each row a LEB128 number, 0 where it has no key,

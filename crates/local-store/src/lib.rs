@@ -31,6 +31,7 @@ mod writing;
 pub use block::{BlockBuilder, PreparedBlock};
 pub use bulk::BULK_PROFILES_MAX;
 pub use error::StoreError;
+pub use export::Exported;
 pub use import::{ImportStart, ImportWriter, Landed};
 pub use list::{Page, expression};
 pub use outbox::{PushBatch, Settled};

@@ -1,13 +1,20 @@
 //! Cuts text into blocks of whole lines without ever holding a line that is over the limit.
 
+use std::sync::Arc;
+use std::sync::atomic::{AtomicU64, Ordering};
+
+use crate::limits::Limits;
 use crate::source::{ReadError, Source};
 
 /// Bytes of one line at most, line end included. A record at every limit of its schema is smaller.
 pub const LINE_BYTES_MAX: usize = 4 * 1024 * 1024;
 
-/// Bytes of a block before it is handed on: some hundred lines, so that hand-over costs nothing
-/// beside parsing, and few enough that blocks in flight stay within memory.
-const BLOCK_BYTES: usize = 256 * 1024;
+/// Bytes of a block before it is handed on: some hundred profiles, which become one chunk of columns,
+/// and few enough that blocks in flight stay within memory.
+pub(crate) const BLOCK_BYTES: usize = 1024 * 1024;
+
+/// How much is read at once.
+const READ_BYTES: usize = 256 * 1024;
 
 /// Whole lines in one piece of memory.
 #[derive(Debug, Default)]
@@ -40,11 +47,16 @@ impl Block {
 /// Reads blocks of lines.
 pub struct LineReader {
     source: Source,
+    consumed: Arc<AtomicU64>,
+    limits: Limits,
+    /// Bytes of text that were read.
+    inflated: u64,
     carry: Vec<u8>,
     /// The line being read is over the limit: skip to its end.
     skipping: bool,
     next_line: u64,
     ended: bool,
+    block_bytes: usize,
     /// A fault that is told once the whole lines before it have been handed out.
     fault: Option<ReadError>,
 }
@@ -53,7 +65,24 @@ impl LineReader {
     /// Reads lines of `source`.
     #[must_use]
     pub fn new(source: Source) -> Self {
-        Self { source, carry: Vec::new(), skipping: false, next_line: 1, ended: false, fault: None }
+        Self::with_limits(source, &Limits::default(), BLOCK_BYTES)
+    }
+
+    /// Reads lines of `source` within limits, in blocks of about so many bytes.
+    #[must_use]
+    pub fn with_limits(source: Source, limits: &Limits, block_bytes: usize) -> Self {
+        Self {
+            consumed: source.consumed(),
+            limits: *limits,
+            inflated: 0,
+            source,
+            carry: Vec::new(),
+            skipping: false,
+            next_line: 1,
+            ended: false,
+            block_bytes,
+            fault: None,
+        }
     }
 
     /// The next block; `None` at the end.
@@ -61,20 +90,30 @@ impl LineReader {
     /// # Errors
     /// [`ReadError`]; whole lines before the fault were handed out before.
     pub fn next_block(&mut self) -> Result<Option<Block>, ReadError> {
+        self.next_into(Block::default())
+    }
+
+    /// As [`LineReader::next_block`], in the memory of a block that is no longer needed.
+    ///
+    /// # Errors
+    /// [`ReadError`]; whole lines before the fault were handed out before.
+    pub fn next_into(&mut self, mut block: Block) -> Result<Option<Block>, ReadError> {
         if let Some(fault) = self.fault.take() {
             return Err(fault);
         }
         if self.ended {
             return Ok(None);
         }
-        let mut block = Block { first_line: self.next_line, ..Block::default() };
-        block.text = std::mem::take(&mut self.carry);
+        block.first_line = self.next_line;
+        block.ends.clear();
+        block.text.clear();
+        block.text.append(&mut self.carry);
         let mut searched = 0;
         let mut line_start = 0;
         loop {
             let filled = block.text.len();
-            block.text.resize(filled + BLOCK_BYTES, 0);
-            let read = match self.source.read(&mut block.text[filled..]) {
+            block.text.resize(filled + READ_BYTES, 0);
+            let read = match self.read(&mut block.text[filled..]) {
                 Ok(read) => read,
                 Err(error) => {
                     self.ended = true;
@@ -91,6 +130,7 @@ impl LineReader {
             if read == 0 {
                 self.ended = true;
                 self.finish(&mut block, line_start);
+                self.cut_at_limit(&mut block);
                 return Ok((!block.ends.is_empty()).then_some(block));
             }
             while let Some(offset) = find_newline(&block.text[searched..]) {
@@ -107,18 +147,37 @@ impl LineReader {
                     searched = end;
                 }
             }
+            if self.cut_at_limit(&mut block) {
+                return Ok(Some(block));
+            }
             searched = block.text.len();
             if self.skipping || searched - line_start > LINE_BYTES_MAX {
                 self.skipping = true;
                 block.text.truncate(line_start);
                 searched = line_start;
             }
-            if !block.ends.is_empty() && line_start >= BLOCK_BYTES / 2 {
-                self.carry = block.text.split_off(line_start);
+            if !block.ends.is_empty() && line_start >= self.block_bytes {
+                self.carry.extend_from_slice(&block.text[line_start..]);
+                block.text.truncate(line_start);
                 self.next_line += block.ends.len() as u64;
                 return Ok(Some(block));
             }
         }
+    }
+
+    /// Reads on, within the limits: also where a line has no end.
+    fn read(&mut self, buffer: &mut [u8]) -> Result<usize, ReadError> {
+        let read = self.source.read(buffer)?;
+        self.inflated += read as u64;
+        let Limits { inflated_bytes, ratio, ratio_from_bytes, .. } = self.limits;
+        if self.inflated > inflated_bytes {
+            return Err(ReadError::TooLarge(inflated_bytes));
+        }
+        let bytes = self.consumed.load(Ordering::Relaxed);
+        if self.inflated > ratio_from_bytes && self.inflated / ratio > bytes {
+            return Err(ReadError::Ratio(ratio));
+        }
+        Ok(read)
     }
 
     /// The last line may lack its line end.
@@ -129,7 +188,18 @@ impl LineReader {
         } else if block.text.len() > line_start {
             block.ends.push(Some(block.text.len()));
         }
-        self.next_line += block.ends.len() as u64;
+    }
+
+    /// Ends the reading where a block goes over the limit of lines; those within it stay.
+    fn cut_at_limit(&mut self, block: &mut Block) -> bool {
+        let left = (self.limits.lines + 1).saturating_sub(block.first_line);
+        if block.ends.len() as u64 <= left {
+            return false;
+        }
+        block.ends.truncate(usize::try_from(left).unwrap_or(usize::MAX));
+        self.ended = true;
+        self.fault = Some(ReadError::TooManyLines(self.limits.lines));
+        true
     }
 }
 

@@ -8,6 +8,14 @@ use flate2::bufread::MultiGzDecoder;
 
 const GZIP_MAGIC: [u8; 2] = [0x1f, 0x8b];
 const ZSTD_MAGIC: [u8; 4] = [0x28, 0xb5, 0x2f, 0xfd];
+/// Compressions that people use, and this program does not.
+const OTHER_MAGIC: [(&[u8], &str); 3] =
+    [(b"BZh", "bzip2"), (b"\xfd7zXZ\0", "xz"), (b"PK\x03\x04", "zip")];
+
+/// 128 MiB of window at most: what `zstd --long` makes by default, and half of what would break the
+/// limit of memory.
+const ZSTD_WINDOW_LOG_MAX: u32 = 27;
+
 const BOM: [u8; 3] = [0xef, 0xbb, 0xbf];
 
 /// Bytes in which a NUL tells that a file is no text.
@@ -22,9 +30,18 @@ pub enum ReadError {
     /// The operating system could not read.
     #[error("the input could not be read")]
     Io(#[source] io::Error),
-    /// A gzip stream is damaged or ends early.
-    #[error("the gzip stream is damaged or ends early ({0})")]
+    /// A compressed stream is damaged or ends early.
+    #[error("the compressed stream is damaged or ends early ({0})")]
     Damaged(String),
+    /// The text is larger than [`Limits::inflated_bytes`](crate::Limits).
+    #[error("the file inflates to more than {0} bytes: split it")]
+    TooLarge(u64),
+    /// The text is more times larger than its compressed form than [`Limits::ratio`](crate::Limits).
+    #[error("the file inflates to more than {0} times its size, as no real data does")]
+    Ratio(u64),
+    /// More lines than [`Limits::lines`](crate::Limits).
+    #[error("the file has more than {0} lines: split it")]
+    TooManyLines(u64),
     /// The input is no text.
     #[error("the input is not text: NDJSON has one JSON object a line, in UTF-8")]
     Binary,
@@ -32,7 +49,7 @@ pub enum ReadError {
     #[error("the input is UTF-16; save it as UTF-8")]
     Utf16,
     /// A compression that is not known.
-    #[error("the input is compressed with {0}; use gzip or no compression")]
+    #[error("the input is compressed with {0}; use gzip, zstd or no compression")]
     Compression(&'static str),
 }
 
@@ -53,16 +70,23 @@ impl Source {
         let counted = Counted { inner: input, consumed: Arc::clone(&consumed) };
         let mut buffered = BufReader::with_capacity(BUFFER_BYTES, counted);
         let head = buffered.fill_buf().map_err(ReadError::Io)?;
-        let compressed = head.starts_with(&GZIP_MAGIC);
-        if head.starts_with(&ZSTD_MAGIC) {
-            return Err(ReadError::Compression("zstd"));
+        let is_gzip = head.starts_with(&GZIP_MAGIC);
+        let is_zstd = head.starts_with(&ZSTD_MAGIC);
+        let compressed = is_gzip || is_zstd;
+        if let Some((_, name)) = OTHER_MAGIC.iter().find(|(magic, _)| head.starts_with(magic)) {
+            return Err(ReadError::Compression(name));
         }
-        let mut text: BufReader<Box<dyn Read + Send>> = if compressed {
-            let inflated: Box<dyn Read + Send> = Box::new(MultiGzDecoder::new(buffered));
-            BufReader::with_capacity(BUFFER_BYTES, inflated)
+        let inflated: Box<dyn Read + Send> = if is_gzip {
+            Box::new(MultiGzDecoder::new(buffered))
+        } else if is_zstd {
+            let mut decoder =
+                zstd::stream::read::Decoder::with_buffer(buffered).map_err(ReadError::Io)?;
+            decoder.window_log_max(ZSTD_WINDOW_LOG_MAX).map_err(ReadError::Io)?;
+            Box::new(decoder)
         } else {
-            BufReader::with_capacity(BUFFER_BYTES, Box::new(buffered))
+            Box::new(buffered)
         };
+        let mut text = BufReader::with_capacity(BUFFER_BYTES, inflated);
         let head = text.fill_buf().map_err(|e| read_error(e, compressed))?;
         check_text(head)?;
         if head.starts_with(&BOM) {
@@ -93,9 +117,13 @@ impl Source {
 }
 
 fn read_error(error: io::Error, compressed: bool) -> ReadError {
+    // zstd's own faults are of no kind.
     let of_the_stream = matches!(
         error.kind(),
-        io::ErrorKind::UnexpectedEof | io::ErrorKind::InvalidData | io::ErrorKind::InvalidInput
+        io::ErrorKind::UnexpectedEof
+            | io::ErrorKind::InvalidData
+            | io::ErrorKind::InvalidInput
+            | io::ErrorKind::Other
     );
     if compressed && of_the_stream {
         ReadError::Damaged(error.to_string())

@@ -167,7 +167,8 @@ impl RecordSchema {
                     shorten(version),
                     self.name
                 );
-                return Err(Violation::new("/schema", "schema_version", reason).with_id(id));
+                let violation = Violation::new("/schema", "schema_version", reason);
+                return Err(violation.with_found(shorten(version)).with_id(id));
             }
             _ => {}
         }
@@ -329,7 +330,12 @@ fn explain(error: &ValidationError<'_>) -> Violation {
         }
         _ => ("schema", format!("found {}, which does not fit the schema", found(value))),
     };
-    Violation::new(pointer, rule, reason)
+    let violation = Violation::new(pointer, rule, reason);
+    // Of what is missing or not allowed at all, the value says nothing.
+    if matches!(rule, "required" | "unknown_member" | "max_properties") {
+        return violation;
+    }
+    violation.with_found(shorten(value))
 }
 
 fn found(value: &Value) -> String {

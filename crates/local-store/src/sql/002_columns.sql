@@ -43,7 +43,8 @@ CREATE TABLE chunks (
     first INTEGER NOT NULL,           -- pk of the first row
     count INTEGER NOT NULL,
     pks BLOB,                         -- where they do not follow each other: see chunk.rs
-    changed_at INTEGER NOT NULL
+    changed_at INTEGER NOT NULL,
+    digest BLOB NOT NULL              -- SHA-256 of its columns' names and bodies, in their order
 );
 CREATE TABLE columns (chunk INTEGER NOT NULL, name TEXT NOT NULL, body BLOB NOT NULL);
 CREATE UNIQUE INDEX columns_by_name ON columns (name, chunk);
