@@ -25,6 +25,9 @@ pub(crate) fn open(handle: &AppHandle, arguments: Arguments) -> tauri::Result<()
         app.files_opened(arguments.files);
     }
     app.start_sync();
+    if let Err(problem) = app.start_watching() {
+        tracing::error!(%problem, "The watched folders are not watched");
+    }
     handle.manage(Host(app));
     for window in &handle.config().app.windows {
         WebviewWindowBuilder::from_config(handle, window)?.build()?;

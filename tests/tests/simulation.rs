@@ -7,8 +7,9 @@
 
 use std::collections::BTreeMap;
 
-use kartei_local_store::{Prepared, Session, Store, StoreOptions};
+use kartei_local_store::{BlockBuilder, ImportStart, Session, Store, StoreOptions};
 use kartei_profile::{Actor, Edit, Record, RecordSchema};
+use kartei_protocol::desktop::Selection;
 use kartei_relay_store::{OrgId, RelayStore};
 use kartei_sync_core::{Effect, Engine, Event, Failure};
 use serde_json::{Value, json};
@@ -38,6 +39,14 @@ impl Random {
     fn chance(&mut self, percent: u64) -> bool {
         self.below(100) < percent
     }
+}
+
+/// Imports a file with one record.
+fn import(store: &Store, now: i64, record: &Value) {
+    let mut builder = BlockBuilder::default();
+    builder.add(store.schema(), record.to_string().as_bytes()).unwrap();
+    let start = ImportStart { file: "file".to_owned(), now, ..ImportStart::default() };
+    store.begin_import(&start).unwrap().write(&[builder.finish()]).unwrap();
 }
 
 struct Replica {
@@ -129,9 +138,7 @@ impl World {
             "attributes": { "city": format!("city{variant}"), "same": 1 },
             "observations": [{"id": fact, "signal": "s", "value": variant, "at": "2026-01-01T00:00:00Z"}]
         });
-        let record = Record::accept(&self.schema, &record).unwrap().record;
-        let writer = self.replicas[at].store.begin_import("file", self.clock).unwrap();
-        writer.write(&[Prepared::new(record)]).unwrap();
+        import(&self.replicas[at].store, self.clock, &record);
         self.facts.entry(id).or_default().push(fact);
     }
 
@@ -264,10 +271,13 @@ impl World {
         let mut lines = Vec::new();
         self.replicas[at]
             .store
-            .export(|line| {
-                lines.push(line.to_owned());
-                true
+            .export(&Selection::default(), |exported| {
+                exported.each(&mut |line| {
+                    lines.push(line.to_owned());
+                    true
+                })
             })
+            .unwrap()
             .unwrap();
         lines
     }
@@ -336,9 +346,7 @@ fn a_profile_that_moves_while_a_replica_pages_loses_no_change() {
     world.faults = false;
     for i in 0..PROFILES {
         let record = json!({"schema": "user_profile.v1", "id": format!("p{i}")});
-        let record = Record::accept(&world.schema, &record).unwrap().record;
-        let writer = world.replicas[0].store.begin_import("file", 0).unwrap();
-        writer.write(&[Prepared::new(record)]).unwrap();
+        import(&world.replicas[0].store, 0, &record);
     }
     world.settle();
     let set = |world: &mut World, id: &str, key: &str| {
@@ -374,9 +382,7 @@ fn a_copied_data_folder_stops_one_profile_and_no_other() {
     world.replicas[1].session.actor = world.replicas[0].session.actor;
     for id in ["p0", "p1"] {
         let record = json!({"schema": "user_profile.v1", "id": id});
-        let record = Record::accept(&world.schema, &record).unwrap().record;
-        let writer = world.replicas[0].store.begin_import("file", 0).unwrap();
-        writer.write(&[Prepared::new(record)]).unwrap();
+        import(&world.replicas[0].store, 0, &record);
     }
     world.settle();
     let edit = |world: &World, at: usize, id: &str, value: &str| {

@@ -49,8 +49,7 @@ impl App {
 
     pub(crate) fn version_of(&self, request: &ProfileAt) -> Result<ProfileVersion, Problem> {
         let change = change_of(request)?;
-        let record =
-            self.shared.store.record_at(&request.id, change).map_err(|e| of_store(&e))?;
+        let record = self.shared.store.record_at(&request.id, change).map_err(|e| of_store(&e))?;
         Ok(ProfileVersion {
             id: request.id.clone(),
             change: request.change.clone(),

@@ -9,21 +9,21 @@ use kartei_local_store::{Session, Store, StoreOptions};
 use kartei_profile::Actor;
 use kartei_protocol::commands::Commands;
 use kartei_protocol::desktop::{
-    About, ActDone, Acts, AddWatched, BackupStore, BulkEdit, CheckStore, Compacted, EditProfile, Empty,
-    ExportProfiles, ExportRun, HistoryPage, ImportFiles, ImportHistory, ImportId, ImportReport,
-    ImportRun, ListImports, ListProfiles, OpenedFiles, ProfileAt, ProfileDetail, ProfileId,
-    ProfilePage, ProfileVersion, ResolveConflict, RunId, SaveImportFile, SavedFile, SignIn, StoreCheck,
-    StoreInfo, SyncStatus, WatchedFolders, WatchedId,
+    About, ActDone, Acts, AddWatched, BackupStore, BulkEdit, CheckStore, Compacted, EditProfile,
+    Empty, ExportProfiles, ExportRun, HistoryPage, ImportFiles, ImportHistory, ImportId,
+    ImportReport, ImportRun, ListImports, ListProfiles, OpenedFiles, ProfileAt, ProfileDetail,
+    ProfileId, ProfilePage, ProfileVersion, ResolveConflict, RunId, SaveImportFile, SavedFile,
+    SignIn, StoreCheck, StoreInfo, SyncStatus, WatchedFolders, WatchedId,
 };
 use kartei_protocol::events::HostEvent;
 use kartei_protocol::problem::{Problem, ProblemCode};
 use kartei_relay_client::RelayClient;
 
 use crate::clock;
+use crate::export::Exports;
 use crate::hub::Hub;
 use crate::import::{Job, Progress, import_file};
 use crate::problem::{of_filter, of_relay, of_store};
-use crate::export::Exports;
 use crate::queue::{ImportQueue, Request};
 use crate::shared::Shared;
 use crate::sync::{self, Background};
@@ -52,7 +52,7 @@ pub struct App {
     session: RwLock<Session>,
     fallback_author: Option<String>,
     pub(crate) imports: Arc<ImportQueue>,
-    pub(crate) watch: Watch,
+    pub(crate) watch: Mutex<Option<Watch>>,
     pub(crate) exports: Exports,
     background: Arc<Background>,
     syncs: AtomicBool,
@@ -78,19 +78,18 @@ impl App {
         let background = Arc::new(Background::default());
         let (after_shared, after_background) = (Arc::clone(&shared), Arc::clone(&background));
         let data_dir = options.data_dir.clone();
-        let imports = ImportQueue::start(data_dir, Arc::clone(&store), Arc::clone(&hub), move || {
+        let imports = ImportQueue::start(data_dir, store, hub, move || {
             sync::emit_status(&after_shared);
             after_background.local_change();
         })?;
         let imports = Arc::new(imports);
-        let watch = Watch::start(&options.data_dir, store, &hub, Arc::clone(&imports))?;
         Ok(Arc::new(Self {
             data_dir: options.data_dir,
             shared,
             session: RwLock::new(session),
             fallback_author,
             imports,
-            watch,
+            watch: Mutex::default(),
             exports: Exports::default(),
             background,
             syncs: AtomicBool::new(false),
@@ -128,7 +127,7 @@ impl App {
     /// Stops what runs in the background and waits for it.
     pub fn shutdown(&self) {
         self.background.stop();
-        self.watch.shutdown();
+        self.stop_watching();
         self.exports.shutdown();
         self.imports.shutdown();
     }
@@ -189,8 +188,7 @@ impl Commands for App {
     }
 
     fn list_profiles(&self, request: ListProfiles) -> Result<ProfilePage, Problem> {
-        let page =
-            self.shared.store.list(&request).map_err(|e| of_filter(&e, &request.filter))?;
+        let page = self.shared.store.list(&request).map_err(|e| of_filter(&e, &request.filter))?;
         Ok(ProfilePage {
             rows: page.rows.iter().map(views::row).collect(),
             offset: page.offset,

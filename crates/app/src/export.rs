@@ -159,8 +159,7 @@ impl App {
         format: ExportFormat,
         out: impl Write + Send,
     ) -> Result<u64, Problem> {
-        let written =
-            write(&self.shared.store, selection, format_of(format), out, |_, _| true);
+        let written = write(&self.shared.store, selection, format_of(format), out, |_, _| true);
         written.map_err(|e| of_export(e, Path::new("the output"), selection))
     }
 

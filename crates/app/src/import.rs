@@ -160,7 +160,8 @@ impl Import<'_> {
                     told = Instant::now();
                     on_progress(self.progress(bytes));
                 }
-                let is_enough = self.job.lines_max.is_some_and(|max| self.tally.counts.lines >= max);
+                let is_enough =
+                    self.job.lines_max.is_some_and(|max| self.tally.counts.lines >= max);
                 let is_over = is_enough || self.cancel.load(Ordering::Relaxed);
                 Ok::<_, Problem>(if is_over { Flow::Stop } else { Flow::Continue })
             },
@@ -246,8 +247,7 @@ impl Import<'_> {
                 (None, true) => ImportState::Cancelled,
                 (None, false) => ImportState::Done,
             };
-            let end =
-                ImportEnd { state, now: clock::now(), digest: self.digest, report: &report };
+            let end = ImportEnd { state, now: clock::now(), digest: self.digest, report: &report };
             if let Err(error) = self.store.end_import(number, &end) {
                 let problem = problem::of_store(&error);
                 report.failure = report.failure.take().or(Some(problem));
@@ -306,9 +306,8 @@ fn over_limit() -> Violation {
 
 fn open(path: &Path) -> Result<(File, u64), Problem> {
     let shown = path.display().to_string();
-    let problem = |code, reason: &str| {
-        Problem::new(code, format!("{shown}: {reason}")).about(shown.clone())
-    };
+    let problem =
+        |code, reason: &str| Problem::new(code, format!("{shown}: {reason}")).about(shown.clone());
     let metadata = std::fs::metadata(path).map_err(|e| match e.kind() {
         io::ErrorKind::NotFound => problem(ProblemCode::FileMissing, "there is no such file"),
         _ => problem(ProblemCode::FileUnreadable, &e.to_string()),

@@ -23,8 +23,7 @@ pub(crate) fn folder_of(data_dir: &Path, import: u64) -> PathBuf {
 impl App {
     pub(crate) fn past_imports(&self, request: &ListImports) -> Result<ImportHistory, Problem> {
         let limit = if request.limit == 0 { PAGE_DEFAULT } else { request.limit };
-        let entries =
-            self.shared.store.imports(request.before, limit).map_err(|e| of_store(&e))?;
+        let entries = self.shared.store.imports(request.before, limit).map_err(|e| of_store(&e))?;
         Ok(ImportHistory { entries })
     }
 

@@ -214,10 +214,8 @@ impl Worker {
                 lines_max: request.lines_max,
             };
             let mut began = |import| self.running.store(import, Ordering::Relaxed);
-            let mut on_progress =
-                |progress| self.tell(run, |shown| show(shown, progress));
-            let outcome =
-                import_file(&self.store, &job, cancel, &mut began, &mut on_progress);
+            let mut on_progress = |progress| self.tell(run, |shown| show(shown, progress));
+            let outcome = import_file(&self.store, &job, cancel, &mut began, &mut on_progress);
             self.running.store(0, Ordering::Relaxed);
             let counts = &outcome.report.counts;
             if !request.dry_run && counts.created + counts.updated + counts.duplicates > 0 {

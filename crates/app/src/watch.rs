@@ -19,7 +19,9 @@ use std::time::{Duration, Instant, SystemTime};
 
 use crossbeam_channel::{Receiver, RecvTimeoutError, Sender, unbounded};
 use kartei_local_store::Store;
-use kartei_protocol::desktop::{ImportReport, ImportRun, ImportState, WatchedFolder, WatchedFolders};
+use kartei_protocol::desktop::{
+    ImportReport, ImportRun, ImportState, WatchedFolder, WatchedFolders,
+};
 use kartei_protocol::events::HostEvent;
 use kartei_protocol::problem::{Problem, ProblemCode};
 use notify::{RecommendedWatcher, RecursiveMode, Watcher};
@@ -391,8 +393,47 @@ fn digest_of(path: &Path) -> io::Result<[u8; 32]> {
 }
 
 impl App {
+    /// Watches the watched folders from now on: for programs that stay. Others, which share the data
+    /// folder for one command, leave files to them.
+    ///
+    /// # Errors
+    /// That the thread did not start.
+    pub fn start_watching(&self) -> Result<(), Problem> {
+        let mut watching = self.watching();
+        if watching.is_none() {
+            *watching = Some(Watch::start(
+                &self.data_dir,
+                Arc::clone(&self.shared.store),
+                &self.shared.hub,
+                Arc::clone(&self.imports),
+            )?);
+        }
+        Ok(())
+    }
+
+    fn watching(&self) -> MutexGuard<'_, Option<Watch>> {
+        self.watch.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+
+    pub(crate) fn stop_watching(&self) {
+        let watch = self.watching().take();
+        if let Some(watch) = watch {
+            watch.shutdown();
+        }
+    }
+
+    fn folders_changed(&self) {
+        if let Some(watch) = &*self.watching() {
+            // It only stops together with the program.
+            let _ = watch.messages.send(Message::Folders);
+        }
+    }
+
     pub(crate) fn watched(&self) -> Result<WatchedFolders, Problem> {
-        let shown = lock(&self.watch.shown).clone();
+        let shown = match &*self.watching() {
+            Some(watch) => lock(&watch.shown).clone(),
+            None => Vec::new(),
+        };
         let known = self.shared.store.watched().map_err(|e| of_store(&e))?;
         // One that was added a moment ago is not watched yet, but it is there.
         let folders = known.into_iter().map(|folder| {
@@ -410,20 +451,24 @@ impl App {
     }
 
     pub(crate) fn watch(&self, path: &str) -> Result<WatchedFolders, Problem> {
-        let refuse = |code, why: &str| Err(Problem::new(code, format!("{path}: {why}")).about(path));
+        let refuse =
+            |code, why: &str| Err(Problem::new(code, format!("{path}: {why}")).about(path));
         let full = match Path::new(path).canonicalize() {
             Ok(full) => full,
             Err(_) => return refuse(ProblemCode::FileMissing, "there is no such folder"),
         };
         if !full.is_dir() {
-            return refuse(ProblemCode::NotAFile, "this is a file; choose the folder that it is in");
+            return refuse(
+                ProblemCode::NotAFile,
+                "this is a file; choose the folder that it is in",
+            );
         }
         if full.starts_with(self.data_dir.canonicalize().unwrap_or_default()) {
             return refuse(ProblemCode::InvalidRequest, "this is Kartei's own data folder");
         }
         let shown = full.display().to_string();
         self.shared.store.add_watched(&shown, clock::now()).map_err(|e| of_store(&e))?;
-        let _ = self.watch.messages.send(Message::Folders);
+        self.folders_changed();
         self.watched()
     }
 
@@ -432,7 +477,7 @@ impl App {
             let message = format!("there is no watched folder {id}");
             return Err(Problem::new(ProblemCode::NotFound, message));
         }
-        let _ = self.watch.messages.send(Message::Folders);
+        self.folders_changed();
         self.watched()
     }
 }

@@ -2,7 +2,8 @@
 
 use std::path::PathBuf;
 
-use clap::{Args, Parser, Subcommand};
+use clap::{Args, Parser, Subcommand, ValueEnum};
+use kartei_protocol::desktop::{ExportFormat, Selection};
 
 /// A local-first workbench for behaviour profiles, without a window.
 #[derive(Parser)]
@@ -27,17 +28,26 @@ pub(crate) struct Cli {
 
 #[derive(Subcommand)]
 pub(crate) enum Command {
-    /// Imports files of NDJSON, plain or gzipped.
+    /// Imports files of NDJSON, plain or compressed with gzip or zstd.
     Import {
+        /// Only tells what would happen.
+        #[arg(long)]
+        dry_run: bool,
         /// The files.
         #[arg(required = true)]
         files: Vec<PathBuf>,
     },
     /// Lists profiles.
     List {
-        /// Terms that all must hold: `tag:vip -tag:old status:conflict city=Bern orders>=10 id:cdnow-*`.
+        /// `tag:vip (city:Bern or age>=30) -status:conflict observed:visits>3 after:2026-01-01 "words"`.
         #[arg(long)]
         filter: Option<String>,
+        /// `id`, `changed`, `name`, `observations`, `last_observation`, or `attributes.KEY`.
+        #[arg(long, default_value = "id")]
+        sort: String,
+        /// Turns the order round.
+        #[arg(long)]
+        descending: bool,
         /// How many at most.
         #[arg(long, default_value_t = 50, value_parser = clap::value_parser!(u32).range(1..=1000))]
         limit: u32,
@@ -75,12 +85,84 @@ pub(crate) enum Command {
         /// The value's key, as `show` prints it.
         key: String,
     },
-    /// Writes all profiles as NDJSON, canonical, sorted by id.
+    /// Writes profiles, sorted by id.
     Export {
+        #[command(flatten)]
+        selection: Selected,
+        /// NDJSON is canonical: importing it again gives the same profiles.
+        #[arg(long, value_enum, default_value_t = Format::Ndjson)]
+        format: Format,
         /// A file, rather than standard output.
         #[arg(long)]
         out: Option<PathBuf>,
     },
+    /// Edits many profiles, as one step.
+    Bulk {
+        #[command(flatten)]
+        selection: Selected,
+        #[command(flatten)]
+        changes: Changes,
+    },
+    /// Takes the last step back.
+    Undo,
+    /// Does again what was taken back last.
+    Redo,
+    /// Lists the last steps.
+    Steps,
+    /// Shows a profile as it was after a change.
+    At {
+        /// Its id.
+        id: String,
+        /// The change's hash, as `show --history` prints it.
+        change: String,
+    },
+    /// Gives a profile back the content that it had after a change.
+    Restore {
+        /// Its id.
+        id: String,
+        /// The change's hash, as `show --history` prints it.
+        change: String,
+    },
+    /// Lists the imports of this data folder.
+    Imports {
+        /// How many at most.
+        #[arg(long, default_value_t = 20, value_parser = clap::value_parser!(u32).range(1..=1000))]
+        limit: u32,
+    },
+    /// Tells what an import of the history said, or writes one of its files.
+    Report {
+        /// Its number.
+        import: u64,
+        /// Writes the problems as CSV to this file.
+        #[arg(long, value_name = "FILE")]
+        csv: Option<PathBuf>,
+        /// Writes the rejected lines to this file, to be mended and imported again.
+        #[arg(long, value_name = "FILE")]
+        rejected: Option<PathBuf>,
+    },
+    /// Takes an import back, as a whole.
+    UndoImport {
+        /// Its number.
+        import: u64,
+    },
+    /// Imports what is put into folders, until it is interrupted.
+    Watch {
+        /// Adds this folder to the watched ones.
+        folder: Option<PathBuf>,
+    },
+    /// Reads everything and says what does not agree.
+    Check {
+        /// Also mends what can be mended.
+        #[arg(long)]
+        repair: bool,
+    },
+    /// Writes a copy of the database, also while others use it.
+    Backup {
+        /// A new file.
+        file: PathBuf,
+    },
+    /// Gives space back to the disk.
+    Compact,
     /// Connects the data folder to a relay.
     Login {
         /// The relay's address.
@@ -99,6 +181,47 @@ pub(crate) enum Command {
     },
     /// Tells what is pending, in conflict, and when the last sync was.
     Status,
+}
+
+/// Some profiles; without arguments all.
+#[derive(Args)]
+pub(crate) struct Selected {
+    /// Those that match this filter.
+    #[arg(long, conflicts_with = "id")]
+    pub(crate) filter: Option<String>,
+    /// Those with this id; can be given more than once.
+    #[arg(long)]
+    pub(crate) id: Vec<String>,
+}
+
+impl From<Selected> for Selection {
+    fn from(selected: Selected) -> Self {
+        let Selected { filter, id } = selected;
+        let ids = (!id.is_empty()).then_some(id);
+        Self { ids, filter: filter.unwrap_or_default(), search: String::new() }
+    }
+}
+
+/// A format of export.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, ValueEnum)]
+pub(crate) enum Format {
+    Ndjson,
+    NdjsonGz,
+    Csv,
+    CsvObservations,
+    Parquet,
+}
+
+impl From<Format> for ExportFormat {
+    fn from(format: Format) -> Self {
+        match format {
+            Format::Ndjson => Self::Ndjson,
+            Format::NdjsonGz => Self::NdjsonGz,
+            Format::Csv => Self::Csv,
+            Format::CsvObservations => Self::CsvObservations,
+            Format::Parquet => Self::Parquet,
+        }
+    }
 }
 
 #[derive(Args)]

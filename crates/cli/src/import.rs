@@ -14,11 +14,16 @@ use crate::show::number;
 /// Problems that are printed one by one; the rest is counted by kind.
 const PROBLEMS_SHOWN: usize = 10;
 
-pub(crate) fn run(app: &App, files: &[PathBuf], output: &Output) -> Result<Done, Problem> {
+pub(crate) fn run(
+    app: &App,
+    files: &[PathBuf],
+    dry_run: bool,
+    output: &Output,
+) -> Result<Done, Problem> {
     let mut reports = Vec::with_capacity(files.len());
     for file in files {
         let bar = bar(output);
-        let report = app.import_now(file, |progress| {
+        let report = app.import_now(file, dry_run, |progress| {
             bar.set_length(progress.bytes_total);
             bar.set_position(progress.bytes);
             bar.set_message(format!("{} lines", number(progress.lines)));
@@ -53,7 +58,7 @@ fn bar(output: &Output) -> ProgressBar {
     bar
 }
 
-fn describe(report: &ImportReport) -> Vec<String> {
+pub(crate) fn describe(report: &ImportReport) -> Vec<String> {
     let c = &report.counts;
     let mut lines = Vec::new();
     if let (Some(failure), 0) = (&report.failure, c.lines) {
@@ -89,6 +94,7 @@ fn describe(report: &ImportReport) -> Vec<String> {
             format!(" {}", problem.pointer)
         };
         lines.push(format!("  line {}{id}{place}: {} [{sort}]", problem.line, problem.reason));
+        lines.push(format!("      {}", problem.mend));
     }
     let total = c.rejected + c.warned;
     if total > PROBLEMS_SHOWN as u64 {
@@ -102,6 +108,12 @@ fn describe(report: &ImportReport) -> Vec<String> {
                 kind.first_line
             ));
         }
+    }
+    if let (true, Some(import)) = (report.has_files, report.import) {
+        lines.push(format!(
+            "  `kartei report {import} --csv FILE --rejected FILE` writes all problems, and the \
+             rejected lines to mend"
+        ));
     }
     if let Some(failure) = &report.failure {
         lines.push(format!("  stopped: {failure}"));

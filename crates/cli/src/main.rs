@@ -7,6 +7,7 @@ mod edits;
 mod import;
 mod output;
 mod show;
+mod steps;
 mod watch;
 
 use std::fs::File;
@@ -20,7 +21,8 @@ use clap::Parser;
 use kartei_app::{App, AppOptions, default_data_dir};
 use kartei_protocol::commands::Commands;
 use kartei_protocol::desktop::{
-    EditProfile, Empty, ListProfiles, ProfileId, ResolveConflict, SignIn, SyncStatus,
+    BulkEdit, EditProfile, Empty, ExportFormat, ImportId, ListProfiles, ProfileAt, ProfileId,
+    ResolveConflict, Selection, SignIn, SortKey, SyncStatus,
 };
 use kartei_protocol::problem::{Problem, ProblemCode};
 use tracing_subscriber::EnvFilter;
@@ -57,7 +59,9 @@ fn main() -> ExitCode {
         Ok(Done::Failed) => ExitCode::FAILURE,
         Err(problem) => {
             output.problem(&problem);
-            let code = if problem.code == ProblemCode::InvalidRequest { 2 } else { 1 };
+            let is_usage =
+                matches!(problem.code, ProblemCode::InvalidRequest | ProblemCode::InvalidFilter);
+            let code = if is_usage { 2 } else { 1 };
             ExitCode::from(code)
         }
     }
@@ -76,10 +80,13 @@ fn run(cli: Cli, output: &Output) -> Result<Done, Problem> {
 
 fn command(app: &Arc<App>, command: Command, output: &Output) -> Result<Done, Problem> {
     match command {
-        Command::Import { files } => return import::run(app, &files, output),
-        Command::List { filter, limit } => {
+        Command::Import { files, dry_run } => return import::run(app, &files, dry_run, output),
+        Command::List { filter, sort, descending, limit } => {
             let filter = filter.unwrap_or_default();
-            list(app, ListProfiles { filter, limit, ..ListProfiles::default() }, output)?;
+            let sort = sort_key(&sort)?;
+            let request =
+                ListProfiles { filter, sort, descending, limit, ..ListProfiles::default() };
+            list(app, request, output)?;
         }
         Command::Search { words, limit } => {
             let search = words.join(" ");
@@ -99,7 +106,38 @@ fn command(app: &Arc<App>, command: Command, output: &Output) -> Result<Done, Pr
             let profile = app.resolve_conflict(ResolveConflict { id, pointer, key })?;
             show::profile(output, &profile, None)?;
         }
-        Command::Export { out } => export(app, out.as_deref(), output)?,
+        Command::Export { selection, format, out } => {
+            export(app, &selection.into(), format.into(), out.as_deref(), output)?;
+        }
+        Command::Bulk { selection, changes } => {
+            let edits = edits::from_args(&changes)?;
+            let selection = Selection::from(selection);
+            let filter = selection.filter.clone();
+            let done = app.bulk_edit(BulkEdit { selection, edits });
+            return steps::done(output, &done.map_err(|p| output.mark(&filter, p))?);
+        }
+        Command::Undo => return steps::done(output, &app.undo(Empty {})?),
+        Command::Redo => return steps::done(output, &app.redo(Empty {})?),
+        Command::Steps => steps::list(app, output)?,
+        Command::At { id, change } => {
+            let version = app.profile_at(ProfileAt { id, change })?;
+            output.value(&version.record)?;
+        }
+        Command::Restore { id, change } => {
+            let profile = app.restore_profile(ProfileAt { id, change })?;
+            show::profile(output, &profile, None)?;
+        }
+        Command::Imports { limit } => steps::imports(app, limit, output)?,
+        Command::Report { import, csv, rejected } => {
+            steps::report(app, import, csv, rejected, output)?;
+        }
+        Command::UndoImport { import } => {
+            return steps::done(output, &app.undo_import(ImportId { import })?);
+        }
+        Command::Watch { folder } => watch::folders(app, folder.as_deref(), output)?,
+        Command::Check { repair } => return steps::check(app, repair, output),
+        Command::Backup { file } => steps::backup(app, &file, output)?,
+        Command::Compact => steps::compact(app, output)?,
         Command::Login { url, token } => {
             let status = app.sign_in(SignIn { url, token })?;
             show_status(output, &status)?;
@@ -112,8 +150,29 @@ fn command(app: &Arc<App>, command: Command, output: &Output) -> Result<Done, Pr
     Ok(Done::Whole)
 }
 
+fn sort_key(text: &str) -> Result<SortKey, Problem> {
+    Ok(match text {
+        "id" => SortKey::Id,
+        "changed" => SortKey::Changed,
+        "name" => SortKey::Name,
+        "observations" => SortKey::Observations,
+        "last_observation" => SortKey::LastObservation,
+        other => match other.strip_prefix("attributes.") {
+            Some(key) => SortKey::Attribute(key.to_owned()),
+            None => {
+                let message = format!(
+                    "`{other}` is no order: use id, changed, name, observations, last_observation \
+                     or attributes.KEY"
+                );
+                return Err(Problem::new(ProblemCode::InvalidRequest, message));
+            }
+        },
+    })
+}
+
 fn list(app: &App, request: ListProfiles, output: &Output) -> Result<(), Problem> {
-    let page = app.list_profiles(request)?;
+    let filter = request.filter.clone();
+    let page = app.list_profiles(request).map_err(|p| output.mark(&filter, p))?;
     if output.json() {
         return output.value(&page);
     }
@@ -124,10 +183,17 @@ fn show_status(output: &Output, status: &SyncStatus) -> Result<(), Problem> {
     if output.json() { output.value(status) } else { output.lines(&[show::status(status)]) }
 }
 
-fn export(app: &App, out: Option<&Path>, output: &Output) -> Result<(), Problem> {
+fn export(
+    app: &App,
+    selection: &Selection,
+    format: ExportFormat,
+    out: Option<&Path>,
+    output: &Output,
+) -> Result<(), Problem> {
+    let mark = |problem| output.mark(&selection.filter, problem);
     let Some(path) = out else {
-        let mut stdout = BufWriter::new(std::io::stdout().lock());
-        app.export(&mut stdout)?;
+        let mut stdout = BufWriter::new(std::io::stdout());
+        app.export(selection, format, &mut stdout).map_err(mark)?;
         return stdout.flush().map_err(|e| cannot_write("standard output", &e));
     };
     let shown = path.display().to_string();
@@ -135,7 +201,7 @@ fn export(app: &App, out: Option<&Path>, output: &Output) -> Result<(), Problem>
     let mut partial = path.as_os_str().to_owned();
     partial.push(".partial");
     let mut file = BufWriter::new(File::create(&partial).map_err(|e| cannot_write(&shown, &e))?);
-    let count = app.export(&mut file)?;
+    let count = app.export(selection, format, &mut file).map_err(mark)?;
     file.flush().map_err(|e| cannot_write(&shown, &e))?;
     drop(file);
     std::fs::rename(&partial, path).map_err(|e| cannot_write(&shown, &e))?;
@@ -146,6 +212,6 @@ fn export(app: &App, out: Option<&Path>, output: &Output) -> Result<(), Problem>
 }
 
 fn cannot_write(what: &str, error: &std::io::Error) -> Problem {
-    Problem::new(ProblemCode::FileUnreadable, format!("{what} cannot be written: {error}"))
+    Problem::new(ProblemCode::FileUnwritable, format!("{what} cannot be written: {error}"))
         .about(what)
 }

@@ -46,6 +46,21 @@ impl Output {
         Ok(())
     }
 
+    /// Shows a person where in the filter the mistake is.
+    pub(crate) fn mark(&self, filter: &str, problem: Problem) -> Problem {
+        if let (Some(range), false) = (problem.range, self.json) {
+            let units: Vec<u16> = filter.encode_utf16().collect();
+            let chars = |from: u32, to: u32| {
+                let part = units.get(from as usize..to as usize).unwrap_or_default();
+                String::from_utf16_lossy(part).chars().count()
+            };
+            let before = " ".repeat(chars(0, range.start));
+            let marks = "^".repeat(chars(range.start, range.end).max(1));
+            eprintln!("  {}\n  {before}{marks}", filter.replace(char::is_control, " "));
+        }
+        problem
+    }
+
     pub(crate) fn problem(&self, problem: &Problem) {
         if self.json {
             // Nothing is left to tell where even this fails.

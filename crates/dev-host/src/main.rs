@@ -48,6 +48,7 @@ fn main() -> Result<()> {
     let data_dir = arguments.data.unwrap_or_else(kartei_app::default_data_dir);
     let app = App::open(AppOptions { data_dir, ..AppOptions::default() })?;
     app.start_sync();
+    app.start_watching()?;
     // The host's own calls block and own their threads; this runtime only serves HTTP.
     let runtime =
         tokio::runtime::Builder::new_multi_thread().worker_threads(2).enable_all().build()?;

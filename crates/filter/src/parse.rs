@@ -288,13 +288,12 @@ impl<'a> Parser<'a> {
         // An operator at the very beginning: something to say about it follows.
         self.at += length;
         if length == 0 {
-            let next = self.peek().map_or(0, char::len_utf8);
+            let start = self.at;
             if self.operator().is_none() {
-                self.at += next;
+                self.at += self.peek().map_or(0, char::len_utf8);
             }
             let message = "a field is missing before this: age>=30";
-            let range = self.at.saturating_sub(next.max(1))..self.at;
-            return Err(error(range, Code::MissingOperand, message));
+            return Err(error(start..self.at, Code::MissingOperand, message));
         }
         match bare.strip_prefix("attributes.") {
             Some(key) if !key.is_empty() => Ok((key.to_owned(), true)),

@@ -99,16 +99,7 @@ impl<'a> Attribute<'a> {
             let len = read_len(&mut reader, rows)?;
             texts = Some((strings, Integers::read(&mut reader, len)?));
         }
-        Ok(Self {
-            rows,
-            number_rows,
-            text_rows,
-            true_rows,
-            false_rows,
-            null_rows,
-            numbers,
-            texts,
-        })
+        Ok(Self { rows, number_rows, text_rows, true_rows, false_rows, null_rows, numbers, texts })
     }
 
     /// Adds the rows whose value compares so.

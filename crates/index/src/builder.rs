@@ -3,7 +3,7 @@
 //! Runs for every profile of an import. Nothing is allocated per profile: texts are kept once in
 //! [`Interner`]s, and everything keeps its memory from chunk to chunk.
 
-use kartei_filter::words;
+use kartei_filter::words::Folder;
 
 use crate::collect::{AttributeRows, SignalRows, TermRows, Texts};
 use crate::intern::Interner;
@@ -61,13 +61,14 @@ pub struct ChunkBuilder {
 /// The words of a chunk.
 #[derive(Debug, Default)]
 struct Words {
+    folder: Folder,
     texts: Interner,
     rows: TermRows,
 }
 
 impl Words {
     fn add(&mut self, text: &str, row: u32) {
-        words::each(text, |word| {
+        self.folder.each(text, |word| {
             let (term, _) = self.texts.number(word.as_bytes());
             self.rows.add(term, row);
         });
@@ -76,7 +77,7 @@ impl Words {
     /// Adds words, and notes which they are, for a text that is likely to come again.
     fn add_noting(&mut self, text: &str, row: u32, noted: &mut Vec<u32>) {
         noted.clear();
-        words::each(text, |word| {
+        self.folder.each(text, |word| {
             let (term, _) = self.texts.number(word.as_bytes());
             self.rows.add(term, row);
             noted.push(term);

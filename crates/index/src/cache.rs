@@ -65,7 +65,8 @@ impl Columns {
     fn make_room(&mut self) {
         while self.bytes > self.memory_max {
             let unused = self.loaded.iter().filter(|(_, column)| column.used_at < self.clock);
-            let oldest = unused.min_by_key(|(_, column)| column.used_at).map(|(name, _)| name.clone());
+            let oldest =
+                unused.min_by_key(|(_, column)| column.used_at).map(|(name, _)| name.clone());
             let Some(column) = oldest.and_then(|name| self.loaded.remove(&name)) else { return };
             self.bytes -= column.bytes;
         }

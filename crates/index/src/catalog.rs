@@ -14,7 +14,7 @@ use crate::select::Selections;
 use crate::source::Source;
 
 /// Rows that may be unused, besides as many as are used, before rows are numbered anew.
-const UNUSED_MAX: usize = 1 << 18;
+const UNUSED_MAX: usize = if cfg!(test) { 1 << 9 } else { 1 << 18 };
 
 /// When rows were last changed in this store, in milliseconds since 1970.
 #[derive(Debug)]
@@ -238,9 +238,11 @@ impl Catalog {
 
     /// The row of a profile of today.
     fn row_of(&self, key: Key) -> Option<usize> {
-        let rows = self.chunks.iter().rev().filter_map(|chunk| {
-            chunk.keys.row_of(key).map(|row| chunk.start + row)
-        });
+        let rows = self
+            .chunks
+            .iter()
+            .rev()
+            .filter_map(|chunk| chunk.keys.row_of(key).map(|row| chunk.start + row));
         rows.into_iter().find(|row| bits::has(&self.live, *row))
     }
 

@@ -164,7 +164,14 @@ fn test_column(test: &Test<'_>, body: &[u8], rows: usize, found: &mut Found) -> 
         }
         Test::Id(pattern) => {
             let fit = Fit::of(pattern);
-            Ids::open(body, rows)?.texts.each(|row, text| {
+            let ids = Ids::open(body, rows)?;
+            let mut common = Vec::new();
+            ids.texts.get(0, &mut common)?;
+            common.truncate(ids.shared);
+            if !fit.may_begin(&common) {
+                return Ok(());
+            }
+            ids.texts.each(|row, text| {
                 if fit.fits(text) {
                     bits::set(out, row);
                 }

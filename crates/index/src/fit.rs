@@ -19,6 +19,15 @@ impl<'a> Fit<'a> {
         }
     }
 
+    /// Whether a text that begins with `common` may fit.
+    pub(crate) fn may_begin(&self, common: &[u8]) -> bool {
+        let begin = match self.0 {
+            Pattern::Exact(text) => text.as_bytes(),
+            Pattern::Wild(pieces) => pieces.first().map_or(&[][..], |piece| piece.as_bytes()),
+        };
+        begin.iter().zip(common).all(|(wanted, common)| wanted == common)
+    }
+
     /// Whether a text fits; the same as [`Pattern::fits`].
     #[inline]
     pub(crate) fn fits(&self, text: &[u8]) -> bool {
@@ -33,9 +42,7 @@ impl<'a> Fit<'a> {
             if piece.is_empty() {
                 continue;
             }
-            let Some(at) = rest.windows(piece.len()).position(|window| window == piece) else {
-                return false;
-            };
+            let Some(at) = memchr::memmem::find(rest, piece) else { return false };
             rest = &rest[at + piece.len()..];
         }
         rest.ends_with(last.as_bytes())

@@ -35,6 +35,7 @@ pub(crate) fn write(out: &mut Vec<u8>, values: &[i64]) {
     put_signed(out, base);
     put(out, step);
     put(out, u64::from(width));
+    out.reserve(values.len() * width as usize / 8 + 16);
     let mut pending = 0_u128;
     let mut filled = 0;
     for value in values {
@@ -103,7 +104,8 @@ impl<'a> Integers<'a> {
 
     /// The value of a packed number that need not occur.
     fn value(&self, raw: u64) -> i64 {
-        let value = i128::from(self.base) + i128::from(raw) * i128::from(self.step);
+        let distance = i128::from(raw).saturating_mul(i128::from(self.step));
+        let value = distance.saturating_add(i128::from(self.base));
         i64::try_from(value).unwrap_or(i64::MAX)
     }
 

@@ -33,7 +33,9 @@ impl From<Keys> for KeyList {
     fn from(keys: Keys) -> Self {
         match keys {
             Keys::Run { first, count } => Self::Run { first, count: count as usize },
-            Keys::Listed(keys) => Self::listed(keys.iter().map(|key| key.unwrap_or(NONE)).collect()),
+            Keys::Listed(keys) => {
+                Self::listed(keys.iter().map(|key| key.unwrap_or(NONE)).collect())
+            }
         }
     }
 }
@@ -67,7 +69,9 @@ impl KeyList {
     pub(crate) fn span(&self) -> Option<(Key, Key)> {
         match self {
             Self::Run { count: 0, .. } => None,
-            Self::Run { first, count } => Some((*first, first.saturating_add_unsigned(*count as u64 - 1))),
+            Self::Run { first, count } => {
+                Some((*first, first.saturating_add_unsigned(*count as u64 - 1)))
+            }
             Self::Listed { keys, by_key } => {
                 Some((keys[*by_key.first()? as usize], keys[*by_key.last()? as usize]))
             }

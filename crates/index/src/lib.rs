@@ -37,6 +37,9 @@ mod select;
 mod signal;
 mod source;
 mod strings;
+#[cfg(test)]
+mod tests;
+mod texts;
 mod wire;
 
 pub use builder::{ChunkBuilder, Scalar};

@@ -117,9 +117,8 @@ impl<'a> Numbers<'a> {
 
     /// Where a comparison with a number holds.
     pub(crate) fn range(&self, comparison: Comparison, operand: f64) -> Range {
-        let order = |whole: i64| -> Option<Ordering> {
-            decode(self.digits, whole).partial_cmp(&operand)
-        };
+        let order =
+            |whole: i64| -> Option<Ordering> { decode(self.digits, whole).partial_cmp(&operand) };
         self.integers.range(comparison, order)
     }
 }

@@ -57,9 +57,12 @@ impl SortKey {
     }
 }
 
+/// A value that rises with the order, and what tells equal ones apart.
+type Detailed = (Vec<u8>, Vec<u8>);
+
 /// Distinct texts of an attribute, counted per chunk, up to which they are ranked to sort by them.
 /// Beyond it they are mostly different, and their beginnings tell them apart.
-const RANKED_MAX: usize = 1 << 18;
+const RANKED_MAX: usize = if cfg!(test) { 8 } else { 1 << 18 };
 
 /// Primary keys of texts of attributes begin above those of all finite numbers.
 const TEXT_BASE: u64 = 0xfff0_0000_0000_0001;
@@ -141,7 +144,7 @@ impl<'a> Sorting<'a> {
         Self { catalog, by, names, bodies }
     }
 
-    fn damage(&self, at: usize, column: usize, flaw: Flaw) -> Damage {
+    pub(crate) fn damage(&self, at: usize, column: usize, flaw: Flaw) -> Damage {
         let column = self.names.get(column).cloned().unwrap_or_default();
         Damage { chunk: self.catalog.chunks[at].id(), column, flaw }
     }
@@ -153,7 +156,8 @@ impl<'a> Sorting<'a> {
         body.and_then(|body| Ids::open(body, rows)).map_err(|flaw| self.damage(at, 0, flaw))
     }
 
-    fn values(&self, at: usize) -> Option<&'a [u8]> {
+    /// The body of a chunk's column of values.
+    pub(crate) fn values(&self, at: usize) -> Option<&'a [u8]> {
         self.bodies.get(1).and_then(|bodies| bodies[at])
     }
 
@@ -176,12 +180,7 @@ impl<'a> Sorting<'a> {
         Ok(SortKey { missing, parts: [value, detail, id] })
     }
 
-    fn value(
-        &self,
-        at: usize,
-        row: usize,
-        rows: usize,
-    ) -> Result<Option<(Vec<u8>, Vec<u8>)>, Flaw> {
+    fn value(&self, at: usize, row: usize, rows: usize) -> Result<Option<Detailed>, Flaw> {
         let Some(body) = self.values(at) else { return Ok(None) };
         let number = |value: u64| Some((value.to_be_bytes().to_vec(), Vec::new()));
         match self.by {
@@ -257,7 +256,9 @@ impl<'a> Sorting<'a> {
             let mut numbers = Vec::new();
             if let Some(body) = self.values(at) {
                 let damage = |flaw| self.damage(at, 1, flaw);
-                if let Some((strings, _)) = Attribute::open(body, chunk.rows()).map_err(damage)?.texts {
+                if let Some((strings, _)) =
+                    Attribute::open(body, chunk.rows()).map_err(damage)?.texts
+                {
                     total += strings.len();
                     if total > RANKED_MAX {
                         return Ok(Prepared::default());
@@ -392,11 +393,9 @@ fn attribute_primaries(
         }
         present.iter_mut().zip(&of).for_each(|(present, of)| *present |= of);
     }
-    for (set, key) in [
-        (&attribute.false_rows, FALSE),
-        (&attribute.true_rows, TRUE),
-        (&attribute.null_rows, NULL),
-    ] {
+    for (set, key) in
+        [(&attribute.false_rows, FALSE), (&attribute.true_rows, TRUE), (&attribute.null_rows, NULL)]
+    {
         if !set.is_empty() {
             of.fill(0);
             set.add_to(&mut of, rows)?;

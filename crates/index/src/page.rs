@@ -16,12 +16,13 @@ use crate::permutation::{Permutation, Permutations, partition};
 use crate::select::Matches;
 use crate::source::Source;
 
-/// Rows that are found at once at the beginning of a list: several pages.
-const HEAD_ROWS: usize = 1_024;
+/// Rows that are found at once at the beginning of a list: several pages. Tests have few profiles,
+/// and want all ways to be gone.
+const HEAD_ROWS: usize = if cfg!(test) { 10 } else { 1_024 };
 
 /// Matches up to which all of them are sorted for themselves; going through a million sorted
 /// profiles to find them takes longer.
-const FEW: usize = 4_096;
+const FEW: usize = if cfg!(test) { 5 } else { 4_096 };
 
 /// Beginnings that are kept.
 const HEADS_MAX: usize = 4;
@@ -68,9 +69,9 @@ pub(crate) struct Orders {
 
 impl Orders {
     fn head(&self, order: &Order, matches: u64, version: u64) -> Option<&Head> {
-        self.heads.iter().find(|head| {
-            head.order == *order && head.matches == matches && head.version == version
-        })
+        self.heads
+            .iter()
+            .find(|head| head.order == *order && head.matches == matches && head.version == version)
     }
 
     /// Counts beginnings in an order, and says whether they are many.
@@ -119,9 +120,7 @@ impl Catalog {
         }
         let start = match from {
             From::Rank(rank) => Start::Rank(usize::try_from(rank).unwrap_or(usize::MAX)),
-            From::After(mark) => {
-                Start::After(cursor::read(&order.by, mark).ok_or(Error::Cursor)?)
-            }
+            From::After(mark) => Start::After(cursor::read(&order.by, mark).ok_or(Error::Cursor)?),
         };
         self.load(&order::columns(&order.by), source)?;
         let found = self.rows_of_page(matches, order, &start, limit)?;

@@ -4,7 +4,7 @@ use std::ops::Range;
 use std::thread;
 
 /// Rows from which on a second thread is worth its start, some 50 µs.
-const PARALLEL_ROWS_MIN: usize = 1 << 16;
+const PARALLEL_ROWS_MIN: usize = if cfg!(test) { 1 << 5 } else { 1 << 16 };
 
 /// Does `work` on consecutive ranges of chunks, and answers their results in that order.
 pub(crate) fn in_parts<T: Send>(

@@ -5,10 +5,11 @@ use crate::catalog::Catalog;
 use crate::error::Damage;
 use crate::order::{OrderKey, Primaries, SortKey, Sorting};
 use crate::parts::{both, in_parts};
+use crate::texts::SortedTexts;
 
 /// New rows up to which a sorted list is patched: each costs some 20 looks at sort keys, about
 /// 10 µs.
-const PATCHED_MAX: usize = 2_000;
+const PATCHED_MAX: usize = if cfg!(test) { 8 } else { 2_000 };
 
 /// All profiles in ascending order.
 #[derive(Debug)]
@@ -68,8 +69,8 @@ impl Permutation {
         let (mut items, mut missing) = (Vec::new(), Vec::new());
         for part in parts {
             let (more, more_missing) = part?;
-            items = merge(items, more);
-            missing = merge(missing, more_missing);
+            items = merge(&items, more);
+            missing = merge(&missing, more_missing);
         }
         if !prepared.exact {
             untie(sorting, &mut items)?;
@@ -169,12 +170,12 @@ fn insert(
     Ok(())
 }
 
-fn merge(first: Vec<Item>, second: Vec<Item>) -> Vec<Item> {
+fn merge(mut first: &[Item], second: Vec<Item>) -> Vec<Item> {
     if first.is_empty() {
         return second;
     }
     let mut merged = Vec::with_capacity(first.len() + second.len());
-    let (mut first, mut second) = (first.as_slice(), second.as_slice());
+    let mut second = second.as_slice();
     while let ([a, first_rest @ ..], [b, second_rest @ ..]) = (first, second) {
         if a <= b {
             merged.push(*a);
@@ -195,27 +196,20 @@ fn untie(sorting: &Sorting<'_>, items: &mut [Item]) -> Result<(), Damage> {
     while middle > 0 && middle < items.len() && items[middle - 1].primary == items[middle].primary {
         middle += 1;
     }
+    let texts = SortedTexts::read(sorting)?;
     let (first, second) = items.split_at_mut(middle);
-    let (first, second) = both(|| untie_part(sorting, first), || untie_part(sorting, second));
-    first.and(second)
+    both(|| untie_part(&texts, first), || untie_part(&texts, second));
+    Ok(())
 }
 
-fn untie_part(sorting: &Sorting<'_>, items: &mut [Item]) -> Result<(), Damage> {
-    let mut keyed: Vec<(SortKey, Item)> = Vec::new();
+fn untie_part(texts: &SortedTexts, items: &mut [Item]) {
     for tied in items.chunk_by_mut(|a, b| a.primary == b.primary) {
-        if tied.len() < 2 {
-            continue;
-        }
-        keyed.clear();
-        for item in tied.iter() {
-            keyed.push((sorting.key(item.row as usize)?, *item));
-        }
-        keyed.sort_unstable_by(|a, b| a.0.cmp(&b.0));
-        for (to, (_, from)) in tied.iter_mut().zip(&keyed) {
-            *to = *from;
+        if tied.len() > 1 {
+            tied.sort_unstable_by(|a, b| {
+                texts.compare(a.row as usize, b.row as usize).then_with(|| a.rank.cmp(&b.rank))
+            });
         }
     }
-    Ok(())
 }
 
 /// Sorted lists that are kept: 4 bytes per profile each.

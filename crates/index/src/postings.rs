@@ -45,6 +45,7 @@ pub(crate) fn column<'t>(
         rows::write(&mut scratch.bytes, of, rows);
     }
     integers::write(&mut out, &scratch.integers);
+    out.reserve(scratch.bytes.len() + 10);
     put(&mut out, scratch.bytes.len() as u64);
     out.extend_from_slice(&scratch.bytes);
     out

@@ -104,7 +104,9 @@ impl<'a> RowSet<'a> {
                 }
             }
             Self::Bits(bytes) => {
-                if total % 8 != 0 && bytes.last().is_some_and(|last| last >> (total % 8) != 0) {
+                if !total.is_multiple_of(8)
+                    && bytes.last().is_some_and(|last| last >> (total % 8) != 0)
+                {
                     return Err(Flaw("a row that is not in its chunk"));
                 }
                 for (word, eight) in out.iter_mut().zip(bytes.chunks(8)) {

@@ -82,9 +82,11 @@ impl Catalog {
         each_status(expr, &mut |status| named.push(status));
         let status_version = (!named.is_empty()).then_some(self.selections.status_version);
         self.selections.remembered.retain(|one| one.matches.version == self.version);
-        let known = self.selections.remembered.iter().position(|one| {
-            one.status_version == status_version && one.expr == *expr
-        });
+        let known = self
+            .selections
+            .remembered
+            .iter()
+            .position(|one| one.status_version == status_version && one.expr == *expr);
         if let Some(at) = known {
             let found = self.selections.remembered.remove(at);
             let matches = Arc::clone(&found.matches);
@@ -170,8 +172,7 @@ impl Catalog {
                 if live.iter().all(|word| *word == 0) {
                     continue;
                 }
-                let mut one =
-                    rows_at(at).evaluate::<Damage>(&plan.root, &mut |_, _| Ok(()))?;
+                let mut one = rows_at(at).evaluate::<Damage>(&plan.root, &mut |_, _| Ok(()))?;
                 and(&mut one, live);
                 found.push((at, one));
             }

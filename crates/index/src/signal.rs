@@ -2,8 +2,8 @@
 
 use kartei_filter::Comparison;
 
-use crate::attribute::{read_len, scatter, scatter_each};
-use crate::bits;
+use crate::attribute::{read_len, scatter};
+use crate::bits::{self, WORD};
 use crate::integers::{self, Integers};
 use crate::numbers::{self, Numbers};
 use crate::postings::Scratch;
@@ -65,12 +65,7 @@ impl<'a> Signal<'a> {
         Ok(Self { rows, present, counts, least, differing, greatest })
     }
 
-    fn add_least(
-        &self,
-        comparison: Comparison,
-        operand: f64,
-        out: &mut [u64],
-    ) -> Result<(), Flaw> {
+    fn add_least(&self, comparison: Comparison, operand: f64, out: &mut [u64]) -> Result<(), Flaw> {
         let range = self.least.range(comparison, operand);
         scatter(&self.present, self.least.integers(), range, self.rows, out)
     }
@@ -86,6 +81,36 @@ impl<'a> Signal<'a> {
         scatter(&self.differing, greatest.integers(), range, self.rows, out)
     }
 
+    /// Adds the rows with three values or more, of which the least is less than `operand` and the
+    /// greatest is greater.
+    fn add_between(
+        &self,
+        operand: f64,
+        greatest: &Numbers<'_>,
+        out: &mut [u64],
+    ) -> Result<(), Flaw> {
+        let mut present = vec![0; bits::words_for(self.rows)];
+        let mut differing = present.clone();
+        self.present.add_to(&mut present, self.rows)?;
+        self.differing.add_to(&mut differing, self.rows)?;
+        // The places of a word's first rows among all present and all differing ones.
+        let (mut place, mut differing_place) = (0, 0);
+        for (at, (present, differing)) in present.iter().zip(&differing).enumerate() {
+            bits::each(&[*differing], |bit| {
+                let own = place + (present & ((1 << bit) - 1)).count_ones() as usize;
+                if self.counts.get(own) > 2
+                    && self.least.get(own) < operand
+                    && greatest.get(differing_place) > operand
+                {
+                    bits::set(out, at * WORD + bit);
+                }
+                differing_place += 1;
+            });
+            place += present.count_ones() as usize;
+        }
+        Ok(())
+    }
+
     /// Adds the rows with a value that compares so to `certain`, and those which may have one to
     /// `possible`: whether three or more values have one in between, the column cannot tell.
     pub(crate) fn add_matching(
@@ -99,19 +124,13 @@ impl<'a> Signal<'a> {
         // fits if any value does.
         self.add_least(comparison, operand, certain)?;
         self.add_greatest(comparison, operand, certain)?;
-        if comparison == Comparison::Equal && self.greatest.is_some() {
-            let mut below = vec![0; bits::words_for(self.rows)];
-            let mut above = below.clone();
-            let mut many = below.clone();
-            self.add_least(Comparison::Less, operand, &mut below)?;
-            self.add_greatest(Comparison::Greater, operand, &mut above)?;
-            let several = |place| self.counts.get(place) > 2;
-            scatter_each(&self.present, self.counts.len(), several, self.rows, &mut many)?;
-            for (at, word) in possible.iter_mut().enumerate() {
-                *word |= below[at] & above[at] & many[at];
-            }
+        if let (Comparison::Equal, Some(greatest)) = (comparison, &self.greatest) {
+            self.add_between(operand, greatest, possible)?;
         }
-        possible.iter_mut().zip(certain.iter()).for_each(|(possible, certain)| *possible |= certain);
+        possible
+            .iter_mut()
+            .zip(certain.iter())
+            .for_each(|(possible, certain)| *possible |= certain);
         Ok(())
     }
 }

@@ -53,6 +53,7 @@ pub(crate) fn write<'t>(
     }
     put(out, len as u64);
     integers::write(out, starts);
+    out.reserve(data.len() + 10);
     put(out, data.len() as u64);
     out.extend_from_slice(data);
 }

@@ -23,7 +23,6 @@ pub(crate) fn put(out: &mut Vec<u8>, mut number: u64) {
     out.push(low_bits(number));
 }
 
-#[expect(clippy::cast_possible_truncation, reason = "masked to seven bits")]
 fn low_bits(number: u64) -> u8 {
     (number & 0x7f) as u8
 }

@@ -48,14 +48,15 @@ fn import(store: &Store, name: &str, records: impl Iterator<Item = Value>) -> u6
         failure: None,
         has_files: false,
     };
-    let digest = Some([name.len() as u8; 32]);
+    let digest = Some([u8::try_from(name.len()).unwrap(); 32]);
     let end = ImportEnd { state: ImportState::Done, now: NOW + 1, digest, report: &report };
     store.end_import(writer.import(), &end).unwrap();
     writer.import()
 }
 
 fn people(count: usize) -> impl Iterator<Item = Value> {
-    (0..count).map(|i| json!({"id": format!("p{i:05}"), "attributes": {"n": i, "even": i % 2 == 0}}))
+    (0..count)
+        .map(|i| json!({"id": format!("p{i:05}"), "attributes": {"n": i, "even": i % 2 == 0}}))
 }
 
 fn filtered(store: &Store, filter: &str) -> u64 {
@@ -84,8 +85,9 @@ fn a_bulk_edit_is_one_step_that_is_taken_back_and_done_again() {
     {
         let store = open(folder.path());
         import(&store, "f", people(2_000));
-        let done =
-            store.edit_many(&session, NOW, &by_filter("even=true n<1000"), &add_tag("vip")).unwrap();
+        let done = store
+            .edit_many(&session, NOW, &by_filter("even=true n<1000"), &add_tag("vip"))
+            .unwrap();
         assert_eq!((done.changed, done.unchanged, done.refused), (500, 0, 0));
         assert_eq!(filtered(&store, "tag:vip"), 500);
         let again = store.edit_many(&session, NOW, &by_filter("n<1000"), &add_tag("vip")).unwrap();
@@ -134,9 +136,8 @@ fn what_was_changed_since_stays_and_is_named() {
     let store = open(folder.path());
     let session = session();
     import(&store, "f", people(3));
-    let set = |value: &str| {
-        [Edit::Set { pointer: "/attributes/city".to_owned(), value: json!(value) }]
-    };
+    let set =
+        |value: &str| [Edit::Set { pointer: "/attributes/city".to_owned(), value: json!(value) }];
     store.edit_many(&session, NOW, &by_filter(""), &set("Bern")).unwrap();
     // Another person's change, which is no step of this data folder.
     let other = Session { actor: Actor::from_random([9; 12]), author: Some("Ben".to_owned()) };
@@ -200,9 +201,9 @@ fn an_import_is_undone_as_a_whole() {
     store.edit(&session, NOW, "p00001", &add_tag("mine")).unwrap();
     let before = store.record("p00002").unwrap();
     // Brings 700 new ones, and changes three that are here; one of them was edited.
-    let second = (0..1_000).filter(|i| *i < 3 || *i >= 300).map(|i| {
-        json!({"id": format!("p{i:05}"), "attributes": {"n": i + 1, "even": i % 2 == 0}})
-    });
+    let second = (0..1_000)
+        .filter(|i| *i < 3 || *i >= 300)
+        .map(|i| json!({"id": format!("p{i:05}"), "attributes": {"n": i + 1, "even": i % 2 == 0}}));
     let number = import(&store, "second!", second);
     assert_eq!(store.totals().unwrap().profiles, 1_000);
     assert_eq!(store.import_of_file(&[7; 32]).unwrap(), Some(number));
