@@ -8,7 +8,7 @@
 use std::collections::BTreeMap;
 
 use kartei_local_store::{BlockBuilder, ImportStart, Session, Store, StoreOptions};
-use kartei_profile::{Actor, Edit, Record, RecordSchema};
+use kartei_profile::{Actor, Edit};
 use kartei_protocol::desktop::Selection;
 use kartei_relay_store::{OrgId, RelayStore};
 use kartei_sync_core::{Effect, Engine, Event, Failure};
@@ -60,7 +60,6 @@ struct Replica {
 
 struct World {
     random: Random,
-    schema: RecordSchema,
     relay: RelayStore,
     org: OrgId,
     replicas: Vec<Replica>,
@@ -96,7 +95,6 @@ impl World {
             .collect();
         Self {
             random,
-            schema: RecordSchema::user_profile_v1(),
             relay,
             org,
             replicas,
@@ -272,12 +270,12 @@ impl World {
         self.replicas[at]
             .store
             .export(&Selection::default(), |exported| {
-                exported.each(&mut |line| {
-                    lines.push(line.to_owned());
-                    true
-                })
+                let mut seen = usize::MAX;
+                while lines.len() != seen {
+                    seen = lines.len();
+                    exported.next(|line| lines.push(line.to_owned())).unwrap();
+                }
             })
-            .unwrap()
             .unwrap();
         lines
     }

@@ -1,16 +1,16 @@
 //! Exports, each on a thread of its own.
 
 use std::collections::BTreeMap;
-use std::fs::File;
-use std::io::{self, Write};
+use std::io::Write;
+use std::ops::ControlFlow;
 use std::path::{Path, PathBuf};
 use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::thread::JoinHandle;
 use std::time::{Duration, Instant};
 
-use kartei_export::{ExportError, Format, Source};
-use kartei_local_store::{Exported, Store, StoreError};
+use kartei_export::{Batch, Error, Existing, Format, Options, Phase, Progress, Source, write_file};
+use kartei_local_store::{Exported, StoreError};
 use kartei_protocol::desktop::{ExportFormat, ExportProfiles, ExportRun, ExportState, Selection};
 use kartei_protocol::events::HostEvent;
 use kartei_protocol::problem::{Problem, ProblemCode};
@@ -65,66 +65,33 @@ fn lock(runs: &Mutex<BTreeMap<u64, Run>>) -> MutexGuard<'_, BTreeMap<u64, Run>> 
 }
 
 /// The records of the store, as exports read them.
-struct Records<'a>(&'a Exported<'a>);
+struct Records<'a, 'b>(&'a mut Exported<'b>);
 
-impl Source for Records<'_> {
+impl Source for Records<'_, '_> {
     type Error = StoreError;
 
-    fn each(&mut self, sink: &mut dyn FnMut(&str) -> bool) -> Result<(), StoreError> {
-        self.0.each(sink)
+    fn next(&mut self, batch: &mut Batch) -> Result<(), StoreError> {
+        self.0.next(|record| batch.push(record))
+    }
+
+    fn rewind(&mut self) -> Result<(), StoreError> {
+        self.0.rewind();
+        Ok(())
     }
 }
 
-/// Writes a selection to `out`. `progress` is told how many were written, and how many there are.
-fn write(
-    store: &Store,
-    selection: &Selection,
-    format: Format,
-    out: impl Write + Send,
-    mut progress: impl FnMut(u64, u64) -> bool,
-) -> Result<u64, ExportError<StoreError>> {
-    let written = store.export(selection, |exported| {
-        let total = exported.count();
-        kartei_export::write(&mut Records(exported), format, out, |done| progress(done, total))
-    });
-    written.map_err(ExportError::Source)?
-}
-
-/// Writes a selection to a new file, which is there when it is complete, and not before.
-fn write_file(
-    store: &Store,
-    selection: &Selection,
-    format: Format,
-    path: &Path,
-    progress: impl FnMut(u64, u64) -> bool,
-) -> Result<u64, ExportError<StoreError>> {
-    let mut partial = path.as_os_str().to_owned();
-    partial.push(".partial");
-    let partial = PathBuf::from(partial);
-    let complete = || {
-        let file = File::create(&partial)?;
-        write(store, selection, format, io::BufWriter::new(&file), progress)?;
-        file.sync_all()?;
-        std::fs::rename(&partial, path)?;
-        Ok(std::fs::metadata(path)?.len())
-    };
-    let done = complete();
-    if done.is_err() {
-        // A part of an export is of no use.
-        let _ = std::fs::remove_file(&partial);
-    }
-    done
-}
-
-fn of_export(error: ExportError<StoreError>, path: &Path, selection: &Selection) -> Problem {
+fn of_export(error: Error<StoreError>, path: &Path, selection: &Selection) -> Problem {
+    let message = error.to_string();
     match error {
-        ExportError::Source(error) => of_filter(&error, &selection.filter),
-        ExportError::Write(error) => files::of_write(path, &error),
-        ExportError::TooManyColumns { .. } => {
-            Problem::new(ProblemCode::FileLimit, error.to_string())
+        Error::Source(error) => of_filter(&error, &selection.filter),
+        Error::Write { source, .. } | Error::File { source, .. } => files::of_write(path, &source),
+        Error::Exists { .. } => files::unwritable(path, &message),
+        Error::Columns { .. } => Problem::new(ProblemCode::FileLimit, message),
+        Error::Record { .. } => Problem::new(ProblemCode::StoreDamaged, message),
+        Error::Parquet { source, .. } => {
+            Problem::new(ProblemCode::Internal, format!("{message}: {source}"))
         }
-        ExportError::Record(_) => Problem::new(ProblemCode::StoreDamaged, error.to_string()),
-        ExportError::Cancelled => Problem::new(ProblemCode::Internal, error.to_string()),
+        Error::Cancelled | Error::Changed { .. } => Problem::new(ProblemCode::Internal, message),
     }
 }
 
@@ -159,8 +126,16 @@ impl App {
         format: ExportFormat,
         out: impl Write + Send,
     ) -> Result<u64, Problem> {
-        let written = write(&self.shared.store, selection, format_of(format), out, |_, _| true);
-        written.map_err(|e| of_export(e, Path::new("the output"), selection))
+        let options = Options::new(format_of(format));
+        let written = self.shared.store.export(selection, |exported| {
+            let mut go_on = |_| ControlFlow::Continue(());
+            kartei_export::write(&mut Records(exported), &options, out, &mut go_on)
+        });
+        match written {
+            Ok(Ok(summary)) => Ok(summary.profiles),
+            Ok(Err(error)) => Err(of_export(error, Path::new("the output"), selection)),
+            Err(error) => Err(of_filter(&error, &selection.filter)),
+        }
     }
 
     pub(crate) fn start_export(&self, request: ExportProfiles) -> Result<ExportRun, Problem> {
@@ -250,23 +225,40 @@ impl Worker {
     fn work(self) {
         let hub = &self.shared.hub;
         let mut told = Instant::now();
-        let progress = |done: u64, total: u64| {
-            if told.elapsed() >= PROGRESS_EVERY {
-                told = Instant::now();
-                self.tell(hub, |run| (run.profiles, run.profiles_total) = (done, total));
-            }
-            !self.cancel.load(Ordering::Relaxed)
-        };
         let selection = &self.request.selection;
-        let format = format_of(self.request.format);
-        let written = write_file(&self.shared.store, selection, format, &self.path, progress);
+        let options = Options::new(format_of(self.request.format));
+        let written = self.shared.store.export(selection, |exported| {
+            let total = exported.count();
+            let mut on_progress = |progress: Progress| {
+                if told.elapsed() >= PROGRESS_EVERY && progress.phase == Phase::Writing {
+                    told = Instant::now();
+                    self.tell(hub, |run| {
+                        (run.profiles, run.profiles_total) = (progress.profiles, total);
+                    });
+                }
+                if self.cancel.load(Ordering::Relaxed) {
+                    ControlFlow::Break(())
+                } else {
+                    ControlFlow::Continue(())
+                }
+            };
+            write_file(
+                &mut Records(exported),
+                &options,
+                &self.path,
+                Existing::Refuse,
+                &mut on_progress,
+            )
+        });
+        let written = written.unwrap_or_else(|error| Err(Error::Source(error)));
         self.tell(hub, |run| match written {
-            Ok(bytes) => {
+            Ok(written) => {
                 run.state = ExportState::Done;
-                run.profiles = run.profiles_total;
-                run.bytes = Some(bytes);
+                run.profiles = written.summary.profiles;
+                run.profiles_total = written.summary.profiles;
+                run.bytes = Some(written.summary.bytes);
             }
-            Err(ExportError::Cancelled) => run.state = ExportState::Cancelled,
+            Err(Error::Cancelled) => run.state = ExportState::Cancelled,
             Err(error) => {
                 run.state = ExportState::Failed;
                 run.failure = Some(of_export(error, &self.path, selection));

@@ -91,18 +91,21 @@ impl IntoResponse for Refusal {
 
 fn status(code: ProblemCode) -> StatusCode {
     match code {
-        ProblemCode::InvalidRequest | ProblemCode::NotNdjson | ProblemCode::DamagedArchive => {
-            StatusCode::BAD_REQUEST
-        }
+        ProblemCode::InvalidRequest
+        | ProblemCode::InvalidFilter
+        | ProblemCode::NotNdjson
+        | ProblemCode::DamagedArchive => StatusCode::BAD_REQUEST,
         ProblemCode::UnknownCommand
         | ProblemCode::NotFound
         | ProblemCode::FileMissing
         | ProblemCode::NotAFile => StatusCode::NOT_FOUND,
         ProblemCode::InvalidRecord => StatusCode::UNPROCESSABLE_ENTITY,
-        ProblemCode::FileUnreadable | ProblemCode::Forbidden => StatusCode::FORBIDDEN,
-        ProblemCode::NotSignedIn => StatusCode::CONFLICT,
+        ProblemCode::FileUnreadable | ProblemCode::FileUnwritable | ProblemCode::Forbidden => {
+            StatusCode::FORBIDDEN
+        }
+        ProblemCode::NotSignedIn | ProblemCode::Blocked => StatusCode::CONFLICT,
         ProblemCode::Unauthorized => StatusCode::UNAUTHORIZED,
-        ProblemCode::TooLarge => StatusCode::PAYLOAD_TOO_LARGE,
+        ProblemCode::TooLarge | ProblemCode::FileLimit => StatusCode::PAYLOAD_TOO_LARGE,
         ProblemCode::DiskFull => StatusCode::INSUFFICIENT_STORAGE,
         ProblemCode::Offline | ProblemCode::RelayIncompatible | ProblemCode::RelayFailed => {
             StatusCode::BAD_GATEWAY

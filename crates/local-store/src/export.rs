@@ -7,6 +7,9 @@ use crate::error::StoreError;
 use crate::row::Pk;
 use crate::store::Store;
 
+/// Records that are read at once.
+const PART: usize = 500;
+
 /// The records of a selection, sorted by id, in one snapshot. Can be read more than once.
 #[derive(Debug)]
 pub struct Exported<'a> {
@@ -14,6 +17,10 @@ pub struct Exported<'a> {
     /// In the order of their ids; nothing for all profiles.
     keys: Option<Vec<Pk>>,
     count: u64,
+    /// Of `keys`, how many were read.
+    read: usize,
+    /// Of all profiles, the last one that was read.
+    last: Option<String>,
 }
 
 impl Exported<'_> {
@@ -23,29 +30,43 @@ impl Exported<'_> {
         self.count
     }
 
-    /// Hands the canonical text of every record to `sink`, which answers `false` to stop.
+    /// Begins again.
+    pub fn rewind(&mut self) {
+        (self.read, self.last) = (0, None);
+    }
+
+    /// Hands the canonical text of the next records to `take`: some hundred, or none at the end.
     ///
     /// # Errors
     /// [`StoreError`].
-    pub fn each(&self, sink: &mut dyn FnMut(&str) -> bool) -> Result<(), StoreError> {
-        let Some(keys) = &self.keys else {
-            let mut select = self.db.prepare("SELECT record FROM profiles ORDER BY id")?;
-            let mut rows = select.query([])?;
-            while let Some(row) = rows.next()? {
-                if !sink(row.get_ref(0)?.as_str().map_err(rusqlite::Error::from)?) {
-                    break;
+    pub fn next(&mut self, mut take: impl FnMut(&str)) -> Result<(), StoreError> {
+        if let Some(keys) = &self.keys {
+            let part = keys.iter().skip(self.read).take(PART);
+            self.read += part.len();
+            let mut select = self.db.prepare_cached("SELECT record FROM profiles WHERE pk = ?1")?;
+            for pk in part {
+                let mut rows = select.query([pk])?;
+                if let Some(row) = rows.next()? {
+                    take(row.get_ref(0)?.as_str().map_err(rusqlite::Error::from)?);
                 }
             }
             return Ok(());
+        }
+        let after = if self.last.is_some() { "WHERE id > ?2" } else { "" };
+        let sql = format!("SELECT id, record FROM profiles {after} ORDER BY id LIMIT ?1");
+        let mut select = self.db.prepare_cached(&sql)?;
+        let mut rows = match &self.last {
+            Some(last) => select.query((PART, last))?,
+            None => select.query([PART])?,
         };
-        let mut select = self.db.prepare_cached("SELECT record FROM profiles WHERE pk = ?1")?;
-        for pk in keys {
-            let goes_on = select.query_row([pk], |row| {
-                Ok(sink(row.get_ref(0)?.as_str().map_err(rusqlite::Error::from)?))
-            })?;
-            if !goes_on {
-                break;
-            }
+        let mut last = None;
+        while let Some(row) = rows.next()? {
+            take(row.get_ref(1)?.as_str().map_err(rusqlite::Error::from)?);
+            last = Some(row.get(0)?);
+        }
+        // At the end nothing comes after the last one, again and again.
+        if last.is_some() {
+            self.last = last;
         }
         Ok(())
     }
@@ -59,7 +80,7 @@ impl Store {
     pub fn export<T>(
         &self,
         selection: &Selection,
-        work: impl FnOnce(&Exported<'_>) -> T,
+        work: impl FnOnce(&mut Exported<'_>) -> T,
     ) -> Result<T, StoreError> {
         let is_all = selection.ids.is_none()
             && crate::list::expression(&selection.filter, &selection.search)?.is_everything();
@@ -69,7 +90,7 @@ impl Store {
                 Some(keys) => keys.len() as u64,
                 None => db.query_row("SELECT profiles FROM counters", [], |row| row.get(0))?,
             };
-            Ok(work(&Exported { db, keys, count }))
+            Ok(work(&mut Exported { db, keys, count, read: 0, last: None }))
         })
     }
 

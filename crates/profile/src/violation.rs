@@ -26,7 +26,10 @@ pub struct Violation {
 /// What to do about each rule's violation.
 const MENDING: &[(Rule, &str)] = &[
     ("syntax", "Write one complete JSON object on this line."),
-    ("trailing", "Keep one JSON object on this line and move what follows it to a line of its own."),
+    (
+        "trailing",
+        "Keep one JSON object on this line and move what follows it to a line of its own.",
+    ),
     ("utf8", "Save the file as UTF-8."),
     ("duplicate_member", "Keep one of the members with this name and remove the others."),
     ("lone_surrogate", "Write the character itself, or both halves of its escape."),
@@ -37,7 +40,10 @@ const MENDING: &[(Rule, &str)] = &[
     ("line_length", "Split the record, or take out what makes it so long."),
     ("type", "Write a value of the expected type here."),
     ("schema", "Compare this value with the schema of records."),
-    ("schema_version", "Set `schema` to the version that this program reads, and check the other members."),
+    (
+        "schema_version",
+        "Set `schema` to the version that this program reads, and check the other members.",
+    ),
     ("required", "Add this member."),
     ("unknown_member", "Take this member out, or move it into `attributes`."),
     ("max_length", "Shorten this text."),
@@ -52,8 +58,14 @@ const MENDING: &[(Rule, &str)] = &[
     ("maximum", "Write a smaller number."),
     ("reserved", "Choose another name."),
     ("property_names", "Give this member a name of 1 to 64 characters."),
-    ("duplicate_key", "Keep one of the elements with this key, or give the other one a key of its own."),
-    ("derived_member", "Nothing has to be done: this member is computed anew. Leave it out next time."),
+    (
+        "duplicate_key",
+        "Keep one of the elements with this key, or give the other one a key of its own.",
+    ),
+    (
+        "derived_member",
+        "Nothing has to be done: this member is computed anew. Leave it out next time.",
+    ),
 ];
 
 impl Violation {
