@@ -13,6 +13,8 @@ type Words = { text: () => string; action: () => string };
 /** The one table from code to words. A code without an entry does not compile. */
 const TABLE: Record<ProblemCode, Words> = {
   invalid_request: { text: m.problem_invalid_request, action: m.problem_invalid_request_action },
+  invalid_filter: { text: m.problem_invalid_filter, action: m.problem_invalid_filter_action },
+  blocked: { text: m.problem_blocked, action: m.problem_blocked_action },
   unknown_command: { text: m.problem_unknown_command, action: m.problem_unknown_command_action },
   not_found: { text: m.problem_not_found, action: m.problem_not_found_action },
   invalid_record: { text: m.problem_invalid_record, action: m.problem_invalid_record_action },
@@ -21,6 +23,8 @@ const TABLE: Record<ProblemCode, Words> = {
   file_unreadable: { text: m.problem_file_unreadable, action: m.problem_file_unreadable_action },
   not_ndjson: { text: m.problem_not_ndjson, action: m.problem_not_ndjson_action },
   damaged_archive: { text: m.problem_damaged_archive, action: m.problem_damaged_archive_action },
+  file_limit: { text: m.problem_file_limit, action: m.problem_file_limit_action },
+  file_unwritable: { text: m.problem_file_unwritable, action: m.problem_file_unwritable_action },
   disk_full: { text: m.problem_disk_full, action: m.problem_disk_full_action },
   store_locked: { text: m.problem_store_locked, action: m.problem_store_locked_action },
   store_too_new: { text: m.problem_store_too_new, action: m.problem_store_too_new_action },

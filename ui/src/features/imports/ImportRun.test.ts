@@ -7,6 +7,7 @@ import ImportRun from './ImportRun.svelte';
 
 const REPORT: ImportReport = {
   file: '/data/cdnow.ndjson',
+  has_files: false,
   counts: {
     lines: 200_000,
     created: 199_000,
@@ -27,6 +28,8 @@ const REPORT: ImportReport = {
       count: 126,
       first_line: 1_204,
       example: 'not a date-time',
+      mend: 'Write a date.',
+      examples: [{ line: 1_204 }],
     },
   ],
   problems: [
@@ -36,9 +39,17 @@ const REPORT: ImportReport = {
       pointer: '/observations/3/at',
       rule: 'format',
       reason: 'not a date-time',
+      mend: 'Write a date.',
       warning: false,
     },
-    { line: 1_300, pointer: '', rule: 'syntax', reason: 'expected `,`', warning: false },
+    {
+      line: 1_300,
+      pointer: '',
+      rule: 'syntax',
+      reason: 'expected `,`',
+      mend: 'Write JSON.',
+      warning: false,
+    },
   ],
 };
 

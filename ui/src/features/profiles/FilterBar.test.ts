@@ -7,9 +7,7 @@ import { ProfileList } from './profile-list.svelte';
 
 test('what is wrong with a filter is said at its field', async () => {
   const host = new FakeHost();
-  host.answer('list_profiles', () =>
-    Promise.reject(fakeProblem('invalid_request', '`tag:` what?')),
-  );
+  host.answer('list_profiles', () => Promise.reject(fakeProblem('invalid_filter', '`tag:` what?')));
   const list = new ProfileList(new Ipc(host));
   render(FilterBar, { list, onLeave: () => undefined });
   const field = screen.getByRole('searchbox', { name: 'Filter profiles' });

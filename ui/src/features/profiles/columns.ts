@@ -1,6 +1,6 @@
 import type { Column } from '$lib/components/VirtualTable.svelte';
 import { m } from '$lib/i18n.svelte';
-import type { ProfileRow } from '$lib/ipc';
+import type { ProfileRow, SortKey } from '$lib/ipc';
 
 /** More would squeeze names; the inspector shows them all. */
 export const ATTRIBUTE_COLUMNS_MAX = 4;
@@ -46,6 +46,19 @@ export function frequentAttributes(rows: ProfileRow[]): AttributeColumn[] {
     }));
 }
 
+const ATTRIBUTE = 'attribute:';
+
+/** The column that a list is sorted by. */
+export function sortColumn(key: SortKey): string {
+  return typeof key === 'string' ? key : ATTRIBUTE + key.attribute;
+}
+
+/** The order that a click on a column asks for. */
+export function sortKey(column: string): SortKey {
+  if (!column.startsWith(ATTRIBUTE)) return column as SortKey;
+  return { attribute: column.slice(ATTRIBUTE.length) };
+}
+
 /** The columns that fit: attributes give way first, since they were chosen by us. */
 export function profileColumns(attributes: AttributeColumn[], width: number): Column[] {
   const room = Math.max(0, Math.floor((width - FIXED_WIDTH) / ATTRIBUTE_WIDTH));
@@ -54,8 +67,9 @@ export function profileColumns(attributes: AttributeColumn[], width: number): Co
     { key: 'id', label: m.column_id(), track: 'minmax(112px, 1fr)', mono: true, sort: 'id' },
     { key: 'name', label: m.column_name(), track: 'minmax(112px, 1.4fr)', sort: 'name' },
     ...attributes.slice(0, room).map(({ name, numeric }): Column => ({
-      key: `attribute:${name}`,
+      key: ATTRIBUTE + name,
       label: name,
+      sort: ATTRIBUTE + name,
       track: 'minmax(64px, 0.7fr)',
       align: numeric ? 'end' : 'start',
     })),

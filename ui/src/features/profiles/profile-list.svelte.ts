@@ -1,6 +1,6 @@
 import type { Ipc, Problem, ProfileRow, SortKey } from '$lib/ipc';
 import { PAGE_ROWS, PagedRows } from '$lib/state/paged-rows.svelte';
-import { frequentAttributes, type AttributeColumn } from './columns';
+import { frequentAttributes, sortColumn, sortKey, type AttributeColumn } from './columns';
 
 interface Query {
   filter: string;
@@ -46,9 +46,9 @@ export class ProfileList {
     this.#typing = setTimeout(() => void this.apply(), TYPING_PAUSE_MS);
   }
 
-  sortBy(key: SortKey): void {
-    this.descending = this.sort === key ? !this.descending : false;
-    this.sort = key;
+  sortBy(column: string): void {
+    this.descending = sortColumn(this.sort) === column ? !this.descending : false;
+    this.sort = sortKey(column);
     void this.apply();
   }
 
@@ -64,11 +64,11 @@ export class ProfileList {
     const query = this.#query();
     const outcome = await this.rows.setQuery(query);
     if (outcome === 'overtaken') return;
-    const filterIsWrong = outcome?.code === 'invalid_request' && query.filter !== '';
+    const filterIsWrong = outcome?.code === 'invalid_filter';
     this.filterProblem = filterIsWrong ? outcome : null;
     this.queryProblem = filterIsWrong ? null : outcome;
     if (outcome !== null) return;
-    this.narrowed = query.filter !== '' || query.search !== '';
+    this.narrowed = query.filter.trim() !== '' || query.search !== '';
     this.answered += 1;
     this.#activate(0);
     this.#chooseColumns();
@@ -118,7 +118,8 @@ export class ProfileList {
 
   #query(): Query {
     return {
-      filter: this.filter.trim(),
+      // As typed: places of mistakes are counted in it.
+      filter: this.filter,
       search: this.search.trim(),
       sort: this.sort,
       descending: this.descending,

@@ -23,7 +23,7 @@ beforeEach(() => {
   ids = ['a', 'b', 'c'];
   host = new FakeHost({
     list_profiles: ({ filter }: ListProfiles) => {
-      if (filter === 'tag:') throw fakeProblem('invalid_request', '`tag:` needs a value');
+      if (filter === 'tag:') throw fakeProblem('invalid_filter', '`tag:` needs a value');
       return { rows: ids.map((id) => row(id)), offset: 0, matching: ids.length, total: 9 };
     },
   });

@@ -46,7 +46,12 @@ export class FakeRows {
     const { filter = '', search = '', offset = 0, limit = 200, descending = false } = request;
     const wrong = /(^|\s)([a-z]+:)(\s|$)/.exec(filter);
     if (wrong !== null) {
-      throw { code: 'invalid_request', message: `filter: \`${wrong[2]}\` needs a value` };
+      const end = wrong.index + wrong[1]!.length + wrong[2]!.length;
+      throw {
+        code: 'invalid_filter',
+        message: 'a value is missing after this',
+        range: { start: end - 1, end },
+      };
     }
     const step = filter === '' && search === '' ? 1 : 13;
     const matching = search === 'nothing' ? 0 : Math.ceil(this.count / step);
@@ -173,6 +178,7 @@ export class FakeRows {
     return {
       run: 1,
       state: ended ? (state as ImportRun['state']) : 'running',
+      dry_run: false,
       files: ['/data/cdnow-2026-11.ndjson.gz'],
       file_index: 0,
       lines: ended ? 200_000 : 124_000,
@@ -290,6 +296,8 @@ const REPORT: ImportRun['reports'][number] = {
     warned: 41,
     conflicts: 3,
   },
+  import: 1,
+  has_files: true,
   seconds: 3.26,
   failure: null,
   kinds: [
@@ -300,6 +308,8 @@ const REPORT: ImportRun['reports'][number] = {
       count: 84,
       first_line: 1_204,
       example: '"2026-13-01" is not a date-time (RFC 3339)',
+      mend: 'Write it as the schema says.',
+      examples: [{ line: 1_204, id: 'cdnow-00007', found: '\"2026-13-01\"' }],
     },
     {
       rule: 'derived',
@@ -308,6 +318,8 @@ const REPORT: ImportRun['reports'][number] = {
       count: 41,
       first_line: 87,
       example: 'a derived member was ignored: it is always computed here',
+      mend: 'Write it as the schema says.',
+      examples: [{ line: 87, id: 'cdnow-00007', found: '\"2026-13-01\"' }],
     },
     {
       rule: 'required',
@@ -316,6 +328,8 @@ const REPORT: ImportRun['reports'][number] = {
       count: 31,
       first_line: 9_310,
       example: 'the member "id" is missing',
+      mend: 'Write it as the schema says.',
+      examples: [{ line: 9_310, id: 'cdnow-00007', found: '\"2026-13-01\"' }],
     },
     {
       rule: 'syntax',
@@ -324,6 +338,8 @@ const REPORT: ImportRun['reports'][number] = {
       count: 11,
       first_line: 77_001,
       example: 'expected `,` or `}` at column 118',
+      mend: 'Write it as the schema says.',
+      examples: [{ line: 77_001, id: 'cdnow-00007', found: '\"2026-13-01\"' }],
     },
   ],
   problems: Array.from({ length: 126 }, (_, n) => ({
@@ -337,6 +353,7 @@ const REPORT: ImportRun['reports'][number] = {
         : n % 3 === 1
           ? 'the member "id" is missing'
           : 'expected `,` or `}` at column 118',
+    mend: 'Write it as the schema says.',
     warning: false,
   })),
 };

@@ -93,6 +93,7 @@ export function fakeDetail(change: Partial<ProfileDetail> = {}): ProfileDetail {
 
 export function fakeRun(change: Partial<ImportRun> = {}): ImportRun {
   return {
+    dry_run: false,
     run: 1,
     state: 'running',
     files: ['/data/cdnow.ndjson.gz'],
