@@ -9,6 +9,7 @@ mod ast;
 mod error;
 mod facts;
 mod parse;
+mod values;
 pub mod words;
 
 pub use ast::{Comparison, Expr, Operand, Pattern, Status, Term, Word};

@@ -2,10 +2,9 @@
 
 use std::ops::Range;
 
-use kartei_profile::Instant;
-
-use crate::ast::{Comparison, Expr, Operand, Pattern, Status, Term, Word};
+use crate::ast::{Comparison, Expr, Operand, Pattern, Term, Word};
 use crate::error::{FilterError, FilterErrorCode as Code};
+use crate::values::{Written, error, moment, near, number, operand, pattern, status, unescape};
 use crate::words;
 
 /// Bytes of a filter at most.
@@ -30,14 +29,6 @@ const FIELDS: &[&str] = &[
     "changed",
     "observations",
     "attributes",
-];
-
-/// The statuses by their words.
-const STATUSES: &[(&str, Status)] = &[
-    ("synced", Status::Synced),
-    ("pending", Status::Pending),
-    ("conflict", Status::Conflict),
-    ("rejected", Status::Rejected),
 ];
 
 /// Parses a filter; the empty one holds for everything.
@@ -107,18 +98,6 @@ fn fold(text: &str) -> Vec<Word> {
 
 fn single(word: Word) -> Expr {
     Expr::Term(Term::Words { words: vec![word], phrase: false })
-}
-
-fn error(range: Range<usize>, code: Code, message: impl Into<String>) -> FilterError {
-    FilterError { range, code, message: message.into(), suggestion: None }
-}
-
-/// A value as it was written.
-struct Written {
-    /// Between the quotes, with escapes, or the bare text.
-    raw: String,
-    is_quoted: bool,
-    range: Range<usize>,
 }
 
 struct Parser<'a> {
@@ -500,123 +479,5 @@ fn free_words(written: &Written) -> Result<Expr, FilterError> {
         1 => Ok(found.pop().map_or(Expr::All(Vec::new()), single)),
         _ if written.is_quoted => Ok(Expr::Term(Term::Words { words: found, phrase: true })),
         _ => Ok(Expr::All(found.into_iter().map(single).collect())),
-    }
-}
-
-fn operand(written: &Written) -> Operand {
-    if !written.is_quoted {
-        match written.raw.as_str() {
-            "true" => return Operand::Bool(true),
-            "false" => return Operand::Bool(false),
-            "null" => return Operand::Null,
-            raw => {
-                if let Some(number) = parse_number(raw) {
-                    return Operand::Number(number);
-                }
-            }
-        }
-    }
-    Operand::Text(pattern(&written.raw))
-}
-
-/// A finite number as people and JSON write it; not `inf`, `nan` or `1_000`.
-fn parse_number(text: &str) -> Option<f64> {
-    let is_plain =
-        text.bytes().all(|b| matches!(b, b'0'..=b'9' | b'+' | b'-' | b'.' | b'e' | b'E'));
-    let number: f64 = if is_plain { text.parse().ok()? } else { return None };
-    number.is_finite().then_some(number)
-}
-
-fn number(written: &Written) -> Result<f64, FilterError> {
-    parse_number(&written.raw).ok_or_else(|| {
-        let message = format!("`{}` is not a number", written.raw);
-        error(written.range.clone(), Code::NumberExpected, message)
-    })
-}
-
-fn status(written: &Written) -> Result<Status, FilterError> {
-    let found = STATUSES.iter().find(|(word, _)| *word == written.raw);
-    found.map(|(_, status)| *status).ok_or_else(|| {
-        let message = format!(
-            "there is no status `{}`; it is one of synced, pending, conflict, rejected",
-            written.raw
-        );
-        let mut error = error(written.range.clone(), Code::UnknownStatus, message);
-        let names = STATUSES.iter().map(|(word, _)| *word);
-        error.suggestion = near(&written.raw, names).map(str::to_owned);
-        error
-    })
-}
-
-/// A year, month, day or instant, in milliseconds since 1970; what is left out is its beginning.
-fn moment(written: &Written) -> Result<i64, FilterError> {
-    let text = written.raw.as_str();
-    let full = match text.len() {
-        4 => format!("{text}-01-01T00:00:00Z"),
-        7 => format!("{text}-01T00:00:00Z"),
-        10 => format!("{text}T00:00:00Z"),
-        16 => format!("{text}:00Z"),
-        19 => format!("{text}Z"),
-        _ => text.to_owned(),
-    };
-    match Instant::parse(&full) {
-        Ok(instant) => Ok(instant.unix_millis()),
-        Err(_) => Err(error(
-            written.range.clone(),
-            Code::DateExpected,
-            format!("`{text}` is not a date; write 2026-01-31 or 2026-01-31T12:00:00Z"),
-        )),
-    }
-}
-
-/// Without its backslashes; each makes the next character plain.
-fn unescape(raw: &str) -> String {
-    let mut plain = String::with_capacity(raw.len());
-    let mut chars = raw.chars();
-    while let Some(c) = chars.next() {
-        plain.push(if c == '\\' { chars.next().unwrap_or('\\') } else { c });
-    }
-    plain
-}
-
-/// A text in which `*` stands for any characters, unless a backslash stands before it.
-fn pattern(raw: &str) -> Pattern {
-    let mut pieces = vec![String::new()];
-    let mut chars = raw.chars();
-    while let Some(c) = chars.next() {
-        let plain = match c {
-            '*' => {
-                pieces.push(String::new());
-                continue;
-            }
-            '\\' => chars.next().unwrap_or('\\'),
-            c => c,
-        };
-        if let Some(piece) = pieces.last_mut() {
-            piece.push(plain);
-        }
-    }
-    if pieces.len() == 1 { Pattern::Exact(pieces.remove(0)) } else { Pattern::Wild(pieces) }
-}
-
-/// The one of `names` that is one slip away: a letter too many, missing, wrong, or two exchanged.
-fn near<'n>(word: &str, mut names: impl Iterator<Item = &'n str>) -> Option<&'n str> {
-    let word: Vec<char> = word.to_lowercase().chars().collect();
-    names.find(|name| {
-        let name: Vec<char> = name.chars().collect();
-        is_one_slip(&word, &name)
-    })
-}
-
-fn is_one_slip(a: &[char], b: &[char]) -> bool {
-    let same = a.iter().zip(b).take_while(|(x, y)| x == y).count();
-    let (a, b) = (&a[same..], &b[same..]);
-    match (a, b) {
-        ([], []) | ([], [_]) | ([_], []) => true,
-        ([x, y, a @ ..], [z, w, b @ ..]) if x == w && y == z && a == b => true,
-        ([_, rest @ ..], _) if a.len() == b.len() + 1 => rest == b,
-        (_, [_, rest @ ..]) if b.len() == a.len() + 1 => rest == a,
-        ([_, x @ ..], [_, y @ ..]) => x == y,
-        _ => false,
     }
 }

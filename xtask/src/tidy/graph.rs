@@ -7,7 +7,14 @@ use serde_json::Value;
 
 /// Crates that know no input or output, no async runtime and no storage, not even by way of
 /// another crate.
-const PURE: &[&str] = &["kartei-profile", "kartei-ndjson", "kartei-sync-core"];
+const PURE: &[&str] = &[
+    "kartei-profile",
+    "kartei-filter",
+    "kartei-index",
+    "kartei-ndjson",
+    "kartei-export",
+    "kartei-sync-core",
+];
 const IMPURE: &[&str] = &[
     "tokio",
     "async-std",

@@ -206,7 +206,7 @@ proptest! {
         let rows = profiles(&records);
         prop_assert_eq!(rows.len(), records.len());
         for (row, text) in rows.iter().zip(&records) {
-            let record: Value = serde_json::from_str(text).unwrap();
+            let record = kartei_profile::json::parse(text.as_bytes()).unwrap();
             prop_assert_eq!(&row["id"], record["id"].as_str().unwrap());
             for name in ["display_name", "notes"] {
                 let expected = record.get(name).and_then(Value::as_str).unwrap_or_default();
@@ -235,7 +235,7 @@ proptest! {
         let rows = read(&export(&records, &Options::new(Format::CsvObservations)));
         let mut expected = Vec::new();
         for text in &records {
-            let record: Value = serde_json::from_str(text).unwrap();
+            let record = kartei_profile::json::parse(text.as_bytes()).unwrap();
             for o in record.get("observations").and_then(Value::as_array).into_iter().flatten() {
                 expected.push((record["id"].clone(), o.clone()));
             }

@@ -1,0 +1,146 @@
+//! Values of a filter: numbers, dates, statuses, texts with wildcards; and words that are nearly so.
+
+use std::ops::Range;
+
+use kartei_profile::Instant;
+
+use crate::ast::{Operand, Pattern, Status};
+use crate::error::{FilterError, FilterErrorCode as Code};
+
+/// The statuses by their words.
+const STATUSES: &[(&str, Status)] = &[
+    ("synced", Status::Synced),
+    ("pending", Status::Pending),
+    ("conflict", Status::Conflict),
+    ("rejected", Status::Rejected),
+];
+
+pub(crate) fn error(range: Range<usize>, code: Code, message: impl Into<String>) -> FilterError {
+    FilterError { range, code, message: message.into(), suggestion: None }
+}
+
+/// A value as it was written.
+pub(crate) struct Written {
+    /// Between the quotes, with escapes, or the bare text.
+    pub(crate) raw: String,
+    pub(crate) is_quoted: bool,
+    pub(crate) range: Range<usize>,
+}
+
+pub(crate) fn operand(written: &Written) -> Operand {
+    if !written.is_quoted {
+        match written.raw.as_str() {
+            "true" => return Operand::Bool(true),
+            "false" => return Operand::Bool(false),
+            "null" => return Operand::Null,
+            raw => {
+                if let Some(number) = parse_number(raw) {
+                    return Operand::Number(number);
+                }
+            }
+        }
+    }
+    Operand::Text(pattern(&written.raw))
+}
+
+/// A finite number as people and JSON write it; not `inf`, `nan` or `1_000`.
+fn parse_number(text: &str) -> Option<f64> {
+    let is_plain =
+        text.bytes().all(|b| matches!(b, b'0'..=b'9' | b'+' | b'-' | b'.' | b'e' | b'E'));
+    let number: f64 = if is_plain { text.parse().ok()? } else { return None };
+    number.is_finite().then_some(number)
+}
+
+pub(crate) fn number(written: &Written) -> Result<f64, FilterError> {
+    parse_number(&written.raw).ok_or_else(|| {
+        let message = format!("`{}` is not a number", written.raw);
+        error(written.range.clone(), Code::NumberExpected, message)
+    })
+}
+
+pub(crate) fn status(written: &Written) -> Result<Status, FilterError> {
+    let found = STATUSES.iter().find(|(word, _)| *word == written.raw);
+    found.map(|(_, status)| *status).ok_or_else(|| {
+        let message = format!(
+            "there is no status `{}`; it is one of synced, pending, conflict, rejected",
+            written.raw
+        );
+        let mut error = error(written.range.clone(), Code::UnknownStatus, message);
+        let names = STATUSES.iter().map(|(word, _)| *word);
+        error.suggestion = near(&written.raw, names).map(str::to_owned);
+        error
+    })
+}
+
+/// A year, month, day or instant, in milliseconds since 1970; what is left out is its beginning.
+pub(crate) fn moment(written: &Written) -> Result<i64, FilterError> {
+    let text = written.raw.as_str();
+    let full = match text.len() {
+        4 => format!("{text}-01-01T00:00:00Z"),
+        7 => format!("{text}-01T00:00:00Z"),
+        10 => format!("{text}T00:00:00Z"),
+        16 => format!("{text}:00Z"),
+        19 => format!("{text}Z"),
+        _ => text.to_owned(),
+    };
+    match Instant::parse(&full) {
+        Ok(instant) => Ok(instant.unix_millis()),
+        Err(_) => Err(error(
+            written.range.clone(),
+            Code::DateExpected,
+            format!("`{text}` is not a date; write 2026-01-31 or 2026-01-31T12:00:00Z"),
+        )),
+    }
+}
+
+/// Without its backslashes; each makes the next character plain.
+pub(crate) fn unescape(raw: &str) -> String {
+    let mut plain = String::with_capacity(raw.len());
+    let mut chars = raw.chars();
+    while let Some(c) = chars.next() {
+        plain.push(if c == '\\' { chars.next().unwrap_or('\\') } else { c });
+    }
+    plain
+}
+
+/// A text in which `*` stands for any characters, unless a backslash stands before it.
+pub(crate) fn pattern(raw: &str) -> Pattern {
+    let mut pieces = vec![String::new()];
+    let mut chars = raw.chars();
+    while let Some(c) = chars.next() {
+        let plain = match c {
+            '*' => {
+                pieces.push(String::new());
+                continue;
+            }
+            '\\' => chars.next().unwrap_or('\\'),
+            c => c,
+        };
+        if let Some(piece) = pieces.last_mut() {
+            piece.push(plain);
+        }
+    }
+    if pieces.len() == 1 { Pattern::Exact(pieces.remove(0)) } else { Pattern::Wild(pieces) }
+}
+
+/// The one of `names` that is one slip away: a letter too many, missing, wrong, or two exchanged.
+pub(crate) fn near<'n>(word: &str, mut names: impl Iterator<Item = &'n str>) -> Option<&'n str> {
+    let word: Vec<char> = word.to_lowercase().chars().collect();
+    names.find(|name| {
+        let name: Vec<char> = name.chars().collect();
+        is_one_slip(&word, &name)
+    })
+}
+
+fn is_one_slip(a: &[char], b: &[char]) -> bool {
+    let same = a.iter().zip(b).take_while(|(x, y)| x == y).count();
+    let (a, b) = (&a[same..], &b[same..]);
+    match (a, b) {
+        ([], []) | ([], [_]) | ([_], []) => true,
+        ([x, y, a @ ..], [z, w, b @ ..]) if x == w && y == z && a == b => true,
+        ([_, rest @ ..], _) if a.len() == b.len() + 1 => rest == b,
+        (_, [_, rest @ ..]) if b.len() == a.len() + 1 => rest == a,
+        ([_, x @ ..], [_, y @ ..]) => x == y,
+        _ => false,
+    }
+}
