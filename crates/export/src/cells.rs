@@ -113,9 +113,9 @@ impl Line {
         }
         // Elements are never empty, so an empty cell is an empty list.
         if joined.is_empty() {
-            self.missing(1)
+            self.missing(1);
         } else {
-            self.text(&joined)
+            self.text(&joined);
         }
         self.joined = joined;
     }

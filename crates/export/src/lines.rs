@@ -8,7 +8,7 @@ use crate::error::Error;
 use crate::sink::Sink;
 use crate::source::{Feed, Source};
 
-/// Level of gzip: zlib's own default. Higher levels take several times as long for some per cent.
+/// Level of gzip: zlib's own default.
 pub const GZIP_LEVEL: u32 = 6;
 
 /// Exactly the records, each with a line feed.
@@ -43,4 +43,43 @@ pub(crate) fn write_gzip<S: Source, W: Write>(
         return Err(Error::Write { profiles: feed.profiles(), source });
     }
     Ok(())
+}
+
+#[cfg(test)]
+mod tests {
+    use std::convert::Infallible;
+    use std::io::{ErrorKind, Read};
+    use std::ops::ControlFlow;
+
+    use super::*;
+    use crate::Batch;
+
+    struct Endless;
+
+    impl Source for Endless {
+        type Error = Infallible;
+
+        fn next(&mut self, batch: &mut Batch) -> Result<(), Infallible> {
+            batch.push("{}");
+            Ok(())
+        }
+
+        fn rewind(&mut self) -> Result<(), Infallible> {
+            Ok(())
+        }
+    }
+
+    #[test]
+    fn a_cancelled_gzip_has_no_trailer_even_where_every_byte_goes_out_at_once() {
+        let mut out = Vec::new();
+        let mut sink = Sink::with_buffer(&mut out, 1);
+        let mut stop = |_| ControlFlow::Break(());
+        let mut source = Endless;
+        let stopped = write_gzip(&mut Feed::new(&mut source, &mut stop), &mut sink);
+        assert!(matches!(stopped, Err(Error::Cancelled)));
+        drop(sink);
+        assert!(!out.is_empty(), "the header is out");
+        let read = flate2::read::GzDecoder::new(&*out).read_to_end(&mut Vec::new());
+        assert_eq!(read.unwrap_err().kind(), ErrorKind::UnexpectedEof);
+    }
 }

@@ -18,13 +18,13 @@ use crate::row::{AttributeValue, Row, Scalar, Text, micros, read};
 use crate::sink::Sink;
 use crate::source::{Feed, Source};
 
-/// Rows of a row group. Readers share out work by row groups; DuckDB's own have about as many.
+/// Rows of a row group. Readers share out work by row groups, and a million profiles make sixteen.
 pub const ROW_GROUP_ROWS: usize = 65_536;
 
 /// Bytes after which a row group ends early: what one export holds in memory, encoding apart.
 pub const ROW_GROUP_BYTES: usize = 128 * 1024 * 1024;
 
-/// Level of zstd: its library's default is 3; 1 is twice as fast and a few per cent larger.
+/// Level of zstd: its library's own default.
 pub const ZSTD_LEVEL: i32 = 3;
 
 /// Key of the file's metadata under which the name of the schema stands.

@@ -10,6 +10,7 @@ const BUFFER_BYTES: usize = 128 * 1024;
 pub(crate) struct Sink<W> {
     out: W,
     buffer: Vec<u8>,
+    buffer_bytes: usize,
     bytes: u64,
     failure: Option<io::Error>,
     is_closed: bool,
@@ -17,8 +18,13 @@ pub(crate) struct Sink<W> {
 
 impl<W: Write> Sink<W> {
     pub(crate) fn new(out: W) -> Self {
-        let buffer = Vec::with_capacity(BUFFER_BYTES);
-        Self { out, buffer, bytes: 0, failure: None, is_closed: false }
+        Self::with_buffer(out, BUFFER_BYTES)
+    }
+
+    /// With a buffer of another size, so that tests see what goes out and when.
+    pub(crate) fn with_buffer(out: W, buffer_bytes: usize) -> Self {
+        let buffer = Vec::with_capacity(buffer_bytes);
+        Self { out, buffer, buffer_bytes, bytes: 0, failure: None, is_closed: false }
     }
 
     /// Lets nothing more through: encoders that write their trailer when dropped would else turn a
@@ -62,7 +68,7 @@ impl<W: Write> Write for Sink<W> {
         }
         self.buffer.extend_from_slice(bytes);
         self.bytes += bytes.len() as u64;
-        if self.buffer.len() >= BUFFER_BYTES {
+        if self.buffer.len() >= self.buffer_bytes {
             self.write_buffer()?;
         }
         Ok(bytes.len())

@@ -1,6 +1,9 @@
 import { Imports } from '$features/imports/imports.svelte';
+import { Past } from '$features/imports/past.svelte';
 import { OpenProfile } from '$features/profiles/open-profile.svelte';
 import { ProfileList } from '$features/profiles/profile-list.svelte';
+import { Steps } from '$features/steps/steps.svelte';
+import { DataFolder } from '$features/store/store.svelte';
 import { Sync } from '$features/sync/sync.svelte';
 import { fileName } from '$lib/format';
 import type { HostEvent, Ipc } from '$lib/ipc';
@@ -10,6 +13,9 @@ export class Session {
   readonly list: ProfileList;
   readonly imports: Imports;
   readonly sync: Sync;
+  readonly steps: Steps;
+  readonly past: Past;
+  readonly store: DataFolder;
   profile = $state.raw<OpenProfile | null>(null);
 
   readonly #ipc: Ipc;
@@ -19,6 +25,9 @@ export class Session {
     this.list = new ProfileList(ipc);
     this.imports = new Imports(ipc);
     this.sync = new Sync(ipc);
+    this.steps = new Steps(ipc);
+    this.past = new Past(ipc);
+    this.store = new DataFolder(ipc);
   }
 
   /** Starts to listen; `onImport` is called when something starts an import from outside. */
@@ -44,6 +53,12 @@ export class Session {
     switch (event.kind) {
       case 'import':
         this.imports.take(event.run);
+        break;
+      case 'export':
+        this.steps.take(event.run);
+        break;
+      case 'watched':
+        this.past.folders = event.folders;
         break;
       case 'sync':
         this.sync.take(event.status);

@@ -13,16 +13,16 @@ use proptest::sample::select;
 use serde_json::{Value, json};
 
 /// A source that hands over some records at a time.
-pub struct Records {
-    pub texts: Vec<String>,
-    pub batch: usize,
+pub(crate) struct Records {
+    pub(crate) texts: Vec<String>,
+    pub(crate) batch: usize,
     /// What the second pass reads instead, where the profiles change in between.
-    pub changed: Option<Vec<String>>,
+    pub(crate) changed: Option<Vec<String>>,
     next: usize,
 }
 
 impl Records {
-    pub fn new(texts: &[String]) -> Self {
+    pub(crate) fn new(texts: &[String]) -> Self {
         Self { texts: texts.to_vec(), batch: 2, changed: None, next: 0 }
     }
 }
@@ -46,11 +46,11 @@ impl Source for Records {
     }
 }
 
-pub fn go_on(_: Progress) -> ControlFlow<()> {
+pub(crate) fn go_on(_: Progress) -> ControlFlow<()> {
     ControlFlow::Continue(())
 }
 
-pub fn try_export(
+pub(crate) fn try_export(
     texts: &[String],
     options: &Options,
 ) -> Result<(Vec<u8>, Summary), Error<Infallible>> {
@@ -60,24 +60,24 @@ pub fn try_export(
     Ok((out, summary))
 }
 
-pub fn export(texts: &[String], options: &Options) -> Vec<u8> {
+pub(crate) fn export(texts: &[String], options: &Options) -> Vec<u8> {
     try_export(texts, options).expect("the export succeeds").0
 }
 
-pub fn schema() -> &'static RecordSchema {
+pub(crate) fn schema() -> &'static RecordSchema {
     static SCHEMA: OnceLock<RecordSchema> = OnceLock::new();
     SCHEMA.get_or_init(RecordSchema::user_profile_v1)
 }
 
 /// The canonical form of a record.
-pub fn canonical(record: &Value) -> String {
+pub(crate) fn canonical(record: &Value) -> String {
     let line = record.to_string();
     let accepted = Record::parse(schema(), line.as_bytes()).expect("a valid record");
     accepted.record.text().to_owned()
 }
 
 /// A record that has everything that the schema knows.
-pub fn full() -> Value {
+pub(crate) fn full() -> Value {
     json!({
         "schema": "user_profile.v1", "id": "p-1", "display_name": "Zoë, \"Z\"",
         "attributes": {"age": 41, "city": "Graz", "member": true, "none": null, "share": 0.5,
@@ -97,7 +97,7 @@ pub fn full() -> Value {
 }
 
 /// A record that has only what it must, and one whose attributes differ in type.
-pub fn some() -> Vec<String> {
+pub(crate) fn some() -> Vec<String> {
     vec![
         canonical(&full()),
         canonical(&json!({"schema": "user_profile.v1", "id": "p-2"})),
@@ -110,9 +110,12 @@ pub fn some() -> Vec<String> {
 
 fn text(max: usize) -> impl Strategy<Value = String> {
     let odd = select(
-        &["=1+1", "'=1", "'", "-2", "@x", "\t", "a,b", "\"", "\r\n", ";", "\\;", "", " x ", "null"][..],
+        &["=1+1", "'=1", "'", "-2", "@x", "\t", "a,b", "\"", "\r\n", ";", "\\;", "", " x ", "null"]
+            [..],
     );
-    let chars = vec(any::<char>(), 0..8).prop_map(String::from_iter);
+    // The schema's reader refuses U+0000.
+    let one = any::<char>().prop_map(|c| if c == '\0' { 'x' } else { c });
+    let chars = vec(one, 0..8).prop_map(String::from_iter);
     prop_oneof![odd.prop_map(str::to_owned), chars]
         .prop_map(move |text| text.chars().take(max).collect())
 }
@@ -165,7 +168,7 @@ fn observations() -> impl Strategy<Value = Value> {
 }
 
 /// The canonical form of any record.
-pub fn any_record() -> impl Strategy<Value = String> {
+pub(crate) fn any_record() -> impl Strategy<Value = String> {
     let names = (option::of(text(20)), option::of(text(40)), option::of(instant()));
     let sets = (btree_set(filled(10), 0..4), btree_map(filled(10), scalar(), 0..4));
     ("[a-z]{1,8}", names, sets, observations()).prop_map(

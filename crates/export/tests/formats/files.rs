@@ -39,7 +39,7 @@ fn what_is_there_stays_unless_it_may_be_replaced() {
     let path = folder.path().join("a.ndjson");
     fs::write(&path, "precious").unwrap();
     let options = Options::new(Format::Ndjson);
-    let mut run =
+    let run =
         |existing| write_file(&mut Records::new(&some()), &options, &path, existing, &mut go_on);
     let refused = run(Existing::Refuse).unwrap_err();
     assert!(matches!(&refused, Error::Exists { path: taken } if *taken == path), "{refused}");

@@ -70,7 +70,7 @@ fn a_cancelled_stream_is_no_complete_gzip_or_parquet() {
     for format in [Format::NdjsonGz, Format::Parquet] {
         let mut out = Vec::new();
         let mut source = Records::new(&records);
-        let mut cancel = |progress: kartei_export::Progress| match progress.profiles {
+        let cancel = |progress: kartei_export::Progress| match progress.profiles {
             290 => ControlFlow::Break(()),
             _ => ControlFlow::Continue(()),
         };

@@ -48,6 +48,17 @@ export class OpenProfile {
     this.id = id;
   }
 
+  /** Gives the profile back the content that it had after a change. */
+  async restore(change: string): Promise<void> {
+    try {
+      this.detail = await this.#ipc.call('restore_profile', { id: this.id, change });
+      this.historyProblem = null;
+      await this.loadHistory();
+    } catch (thrown) {
+      this.historyProblem = problemOf(thrown);
+    }
+  }
+
   async load(): Promise<void> {
     const asked = (this.#asked += 1);
     try {

@@ -1,4 +1,4 @@
-import type { Ipc, Problem, ProfileRow, SortKey } from '$lib/ipc';
+import type { Ipc, Problem, ProfileRow, Selection, SortKey } from '$lib/ipc';
 import { PAGE_ROWS, PagedRows } from '$lib/state/paged-rows.svelte';
 import { frequentAttributes, sortColumn, sortKey, type AttributeColumn } from './columns';
 
@@ -50,6 +50,11 @@ export class ProfileList {
     this.descending = sortColumn(this.sort) === column ? !this.descending : false;
     this.sort = sortKey(column);
     void this.apply();
+  }
+
+  /** The profiles that match, as commands name them. */
+  selection(): Selection {
+    return { ids: null, filter: this.filter, search: this.search.trim() };
   }
 
   clear(): void {
