@@ -28,6 +28,7 @@ const HELP: &str = "usage: cargo xtask COMMAND
   codegen            schemas/commands.schema.json and the UI's types, from crates/protocol
   tidy               the rules of the tree: dependencies, sizes, forbidden words
   bench import       import speed, CPU and memory beside a peer in Node
+  bench store        what people do among a million profiles
   setup              system packages and tools";
 
 fn main() -> ExitCode {
@@ -56,6 +57,7 @@ fn run(arguments: &[String]) -> Result<()> {
         ["codegen"] => codegen::write(&workspace),
         ["tidy"] => tidy::check(&workspace),
         ["bench", "import"] => bench::import(&workspace),
+        ["bench", "store"] => bench::store(&workspace),
         ["setup"] => setup::prepare(&workspace, setup::Purpose::Tests),
         _ => bail!("`{}` is no command here\n{HELP}", words.join(" ")),
     }

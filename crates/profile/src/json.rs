@@ -63,7 +63,7 @@ impl fmt::Display for ParseError {
                 write!(f, "half of a surrogate pair at byte {at}; write the whole character")
             }
             Fault::Nul => write!(f, "the character U+0000 is not allowed; remove it"),
-            Fault::NumberRange => write!(f, "this number is too large for binary64"),
+            Fault::NumberRange => write!(f, "this number is too large or too small for binary64"),
             Fault::NumberPrecision => write!(
                 f,
                 "this integer would be rounded (beyond ±2^53 not every integer exists in \
@@ -390,7 +390,10 @@ impl Reader<'_> {
         let Ok(x) = text.parse::<f64>() else {
             return Err(self.fault(Fault::Syntax("a number")));
         };
-        if !x.is_finite() {
+        // Also what vanishes: a number that is not zero must not become it.
+        let digits = text.split(['e', 'E']).next().unwrap_or_default();
+        let vanished = x == 0.0 && digits.bytes().any(|byte| matches!(byte, b'1'..=b'9'));
+        if !x.is_finite() || vanished {
             return Err(self.fault(Fault::NumberRange));
         }
         // Rust prints a binary64 integer with all its digits, so equal text means nothing was lost.

@@ -34,7 +34,10 @@ const MENDING: &[(Rule, &str)] = &[
     ("duplicate_member", "Keep one of the members with this name and remove the others."),
     ("lone_surrogate", "Write the character itself, or both halves of its escape."),
     ("nul", "Remove the character U+0000."),
-    ("number_range", "Write a number between -1.8e308 and 1.8e308, or a text."),
+    (
+        "number_range",
+        "Write a number that binary64 can hold (up to 1.8e308, down to 5e-324), or a text.",
+    ),
     ("number_precision", "Write a number with at most 15 significant digits, or a text."),
     ("depth", "Flatten the value: records are nested a few levels only."),
     ("line_length", "Split the record, or take out what makes it so long."),

@@ -4,8 +4,10 @@
 //! `KARTEI_SEED` repeats a run's choices (the operating system still has its say in the moments),
 //! `KARTEI_KILLS` changes how many processes are killed.
 
+mod alone;
 mod world;
 
+use alone::Alone;
 use anyhow::Result;
 use kartei_test_support::Dice;
 use world::{Deed, Desk, World};
@@ -13,12 +15,15 @@ use world::{Deed, Desk, World};
 /// Processes that are killed.
 const KILLS: u32 = 80;
 
+/// Processes that are killed while they change many profiles.
+const KILLS_ALONE: u32 = 25;
+
 /// After how many rounds everything is let come to rest and compared.
 const SETTLE_EVERY: u32 = 12;
 
 #[test]
 fn killing_anyone_at_any_moment_loses_nothing_and_doubles_nothing() -> Result<()> {
-    let kills = std::env::var("KARTEI_KILLS").ok().and_then(|n| n.parse().ok()).unwrap_or(KILLS);
+    let kills = kills_or(KILLS);
     let mut dice = Dice::from_environment();
     println!("KARTEI_SEED={} KARTEI_KILLS={kills}", dice.seed());
     let mut world = World::begin()?;
@@ -40,4 +45,26 @@ fn killing_anyone_at_any_moment_loses_nothing_and_doubles_nothing() -> Result<()
     world.settle()?;
     println!("{}", world.summary(rounds));
     Ok(())
+}
+
+#[test]
+fn a_step_on_many_profiles_is_there_whole_or_not_at_all() -> Result<()> {
+    let kills = kills_or(KILLS_ALONE);
+    let mut dice = Dice::from_environment();
+    println!("KARTEI_SEED={} KARTEI_KILLS={kills}", dice.seed());
+    let mut alone = Alone::begin()?;
+    let mut rounds = 0_u32;
+    while alone.killed < kills {
+        rounds += 1;
+        let deed = usize::try_from(dice.roll(alone::Deed::ALL.len() as u64))?;
+        alone.kill_during(alone::Deed::ALL[deed], &mut dice)?;
+        assert!(rounds < 8 * kills, "too few of {rounds} rounds found a process to kill");
+    }
+    alone.settle()?;
+    println!("{rounds} rounds, {} killed", alone.killed);
+    Ok(())
+}
+
+fn kills_or(default: u32) -> u32 {
+    std::env::var("KARTEI_KILLS").ok().and_then(|n| n.parse().ok()).unwrap_or(default)
 }

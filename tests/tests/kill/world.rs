@@ -38,7 +38,7 @@ pub(crate) enum Deed {
 }
 
 /// How a process ended.
-enum Ending {
+pub(crate) enum Ending {
     Killed,
     Exited(Option<i32>),
 }
@@ -297,7 +297,7 @@ fn timed(act: impl FnOnce() -> Result<()>) -> Result<Duration> {
 }
 
 /// Lets the process run for a moment and kills it, unless it was quicker.
-fn kill_after(mut child: Child, moment: Duration) -> Result<Ending> {
+pub(crate) fn kill_after(mut child: Child, moment: Duration) -> Result<Ending> {
     pass(moment);
     if let Some(status) = child.try_wait()? {
         return Ok(Ending::Exited(status.code()));

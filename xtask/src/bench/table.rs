@@ -35,31 +35,33 @@ impl Row {
     }
 }
 
-/// The table, ours and the peer's in turn, each pair followed by the peer's multiple of ours.
-pub(crate) fn markdown(rows: &[Row], runs: usize, machine: &str) -> String {
+/// The table: of each group the first row is ours, and others are followed by their multiple of it.
+pub(crate) fn markdown(groups: &[Vec<Row>], runs: usize, machine: &str) -> String {
     let mut lines = vec![
-        format!("Medians of {runs} fresh imports each, run in turn. {machine}."),
+        format!("Medians of {runs} fresh runs each, run in turn. {machine}."),
         String::new(),
         "| file | program | wall s | spread s | CPU s | peak MB | on disk MB |".to_owned(),
         "|---|---|---:|---:|---:|---:|---:|".to_owned(),
     ];
-    for pair in rows.chunks(2) {
-        for row in pair {
+    for group in groups {
+        for row in group {
             let Run { wall, cpu, peak_mb, disk_mb } = row.median;
             lines.push(format!(
                 "| {} ({:.1} MB gzip) | {} | {wall:.2} | {:.2} | {cpu:.2} | {peak_mb:.0} | {disk_mb:.0} |",
                 row.title, row.input_mb, row.program, row.spread
             ));
         }
-        if let [ours, peer] = pair {
-            let times = |of: fn(&Run) -> f64| of(&peer.median) / of(&ours.median);
-            lines.push(format!(
-                "| | peer / kartei | {:.2}× | | {:.2}× | {:.2}× | {:.2}× |",
-                times(|run| run.wall),
-                times(|run| run.cpu),
-                times(|run| run.peak_mb),
-                times(|run| run.disk_mb)
-            ));
+        if let [ours, others @ ..] = group.as_slice() {
+            for other in others {
+                let times = |of: fn(&Run) -> f64| of(&other.median) / of(&ours.median);
+                lines.push(format!(
+                    "| | {} / kartei | {:.2}× | | {:.2}× | {:.2}× | |",
+                    other.program,
+                    times(|run| run.wall),
+                    times(|run| run.cpu),
+                    times(|run| run.peak_mb),
+                ));
+            }
         }
     }
     lines.push(String::new());
@@ -88,7 +90,8 @@ mod tests {
     #[test]
     fn the_peer_is_a_multiple_of_ours() {
         let run = |wall| Run { wall, cpu: wall, peak_mb: 10.0, disk_mb: 1.0 };
-        let rows = [Row::of("x", "kartei", 1, &[run(2.0)]), Row::of("x", "peer", 1, &[run(5.0)])];
-        assert!(markdown(&rows, 1, "here").contains("| | peer / kartei | 2.50× |"));
+        let group =
+            vec![Row::of("x", "kartei", 1, &[run(2.0)]), Row::of("x", "peer", 1, &[run(5.0)])];
+        assert!(markdown(&[group], 1, "here").contains("| | peer / kartei | 2.50× |"));
     }
 }

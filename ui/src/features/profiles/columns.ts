@@ -4,7 +4,7 @@ import type { ProfileRow, SortKey } from '$lib/ipc';
 
 /** More would squeeze names; the inspector shows them all. */
 export const ATTRIBUTE_COLUMNS_MAX = 4;
-const FIXED_WIDTH = 660;
+const FIXED_WIDTH = 692;
 const ATTRIBUTE_WIDTH = 96;
 /** Beyond this, a column of measured values would be nothing but zeroes. */
 const DECIMALS_MAX = 4;
@@ -46,7 +46,45 @@ export function frequentAttributes(rows: ProfileRow[]): AttributeColumn[] {
     }));
 }
 
+/**
+ * Columns stay while any row shown has a value for one of them, so that typing does not move them;
+ * a list in which they would all be empty chooses its own. What the list is ordered by is shown.
+ */
+export function columnsFor(
+  rows: ProfileRow[],
+  before: AttributeColumn[],
+  sort: SortKey,
+): AttributeColumn[] {
+  const fit = before.some(({ name }) => rows.some((row) => Object.hasOwn(row.attributes, name)));
+  const columns = fit ? before : frequentAttributes(rows);
+  if (typeof sort === 'string') return columns;
+  if (columns.some(({ name }) => name === sort.attribute)) return columns;
+  const values = rows.filter((row) => Object.hasOwn(row.attributes, sort.attribute));
+  const ordered = frequentAttributes(
+    values.map((row) => ({ ...row, attributes: { [sort.attribute]: row.attributes[sort.attribute] } })),
+  );
+  const first = ordered[0] ?? { name: sort.attribute, numeric: false, decimals: 0 };
+  return [first, ...columns].slice(0, ATTRIBUTE_COLUMNS_MAX);
+}
+
 const ATTRIBUTE = 'attribute:';
+
+/** The orders that every list can have, in the order in which menus offer them. */
+export const PLAIN_ORDERS: { column: string; label: () => string }[] = [
+  { column: 'id', label: m.column_id },
+  { column: 'name', label: m.column_name },
+  { column: 'observations', label: m.column_observations },
+  { column: 'last_observation', label: m.column_last_observation },
+  { column: 'changed', label: m.column_changed },
+];
+
+export const attributeOrder = (name: string) => ATTRIBUTE + name;
+
+/** What a list is ordered by, as people call it. */
+export function orderLabel(key: SortKey): string {
+  if (typeof key !== 'string') return key.attribute;
+  return PLAIN_ORDERS.find(({ column }) => column === key)?.label() ?? key;
+}
 
 /** The column that a list is sorted by. */
 export function sortColumn(key: SortKey): string {
@@ -63,6 +101,7 @@ export function sortKey(column: string): SortKey {
 export function profileColumns(attributes: AttributeColumn[], width: number): Column[] {
   const room = Math.max(0, Math.floor((width - FIXED_WIDTH) / ATTRIBUTE_WIDTH));
   return [
+    { key: 'pick', label: m.pick_column(), track: '16px', hasHead: true },
     { key: 'status', label: m.column_status(), track: '12px', hidesLabel: true },
     { key: 'id', label: m.column_id(), track: 'minmax(112px, 1fr)', mono: true, sort: 'id' },
     { key: 'name', label: m.column_name(), track: 'minmax(112px, 1.4fr)', sort: 'name' },

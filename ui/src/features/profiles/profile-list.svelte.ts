@@ -1,6 +1,7 @@
 import type { Ipc, Problem, ProfileRow, Selection, SortKey } from '$lib/ipc';
 import { PAGE_ROWS, PagedRows } from '$lib/state/paged-rows.svelte';
-import { frequentAttributes, sortColumn, sortKey, type AttributeColumn } from './columns';
+import { columnsFor, sortColumn, sortKey, type AttributeColumn } from './columns';
+import { PickedRows } from './picked-rows.svelte';
 
 interface Query {
   filter: string;
@@ -11,6 +12,10 @@ interface Query {
 
 /** Long enough for the next letter of a word, short enough to feel immediate. */
 export const TYPING_PAUSE_MS = 120;
+/** The most that the host hands out at once. */
+const IDS_AT_ONCE = 1_000;
+/** Names offered in menus; a store with more is searched by typing. */
+const NAMES_MAX = 200;
 
 /** The list of profiles: what is asked for, what is shown, and where the focus stands in it. */
 export class ProfileList {
@@ -29,15 +34,26 @@ export class ProfileList {
   attributes = $state.raw<AttributeColumn[]>([]);
   /** Grows when another query's rows take the place of those before: they start at the top. */
   answered = $state(0);
+  /** Attribute keys and tags of the rows seen so far, sorted: what menus offer. */
+  seenAttributes = $state.raw<string[]>([]);
+  seenTags = $state.raw<string[]>([]);
   readonly rows: PagedRows<ProfileRow, Query>;
+  readonly picked: PickedRows;
 
+  readonly #ipc: Ipc;
   #activeId: string | null = null;
   #typing: ReturnType<typeof setTimeout> | undefined;
 
   constructor(ipc: Ipc) {
-    this.rows = new PagedRows(this.#query(), (query, offset, limit) =>
-      ipc.call('list_profiles', { ...query, offset, limit }),
+    this.#ipc = ipc;
+    this.rows = new PagedRows(this.#query(), (query, offset, limit, after) =>
+      ipc.call('list_profiles', { ...query, offset, limit, ...(after === null ? {} : { after }) }),
     );
+    this.picked = new PickedRows({
+      matching: () => this.rows.matching,
+      ids: (first, end) => this.#ids(first, end),
+      narrowing: () => this.rows.query,
+    });
   }
 
   /** A letter was typed into one of the fields. */
@@ -46,15 +62,21 @@ export class ProfileList {
     this.#typing = setTimeout(() => void this.apply(), TYPING_PAUSE_MS);
   }
 
+  /** A click on a column: another order, or the same one turned round. */
   sortBy(column: string): void {
-    this.descending = sortColumn(this.sort) === column ? !this.descending : false;
+    this.orderBy(column, sortColumn(this.sort) === column ? !this.descending : false);
+  }
+
+  orderBy(column: string, descending: boolean): void {
+    this.descending = descending;
     this.sort = sortKey(column);
     void this.apply();
   }
 
-  /** The profiles that match, as commands name them. */
+  /** The profiles that the list shows, as commands name them. */
   selection(): Selection {
-    return { ids: null, filter: this.filter, search: this.search.trim() };
+    const { filter, search } = this.rows.query;
+    return { ids: null, filter, search };
   }
 
   clear(): void {
@@ -67,12 +89,16 @@ export class ProfileList {
   async apply(): Promise<void> {
     clearTimeout(this.#typing);
     const query = this.#query();
+    const shown = this.rows.query;
     const outcome = await this.rows.setQuery(query);
     if (outcome === 'overtaken') return;
     const filterIsWrong = outcome?.code === 'invalid_filter';
     this.filterProblem = filterIsWrong ? outcome : null;
     this.queryProblem = filterIsWrong ? null : outcome;
     if (outcome !== null) return;
+    // What is picked must be among what is shown, or a step would reach what nobody sees.
+    if (query.filter !== shown.filter || query.search !== shown.search) this.picked.clear();
+    this.picked.forgetAnchor();
     this.narrowed = query.filter.trim() !== '' || query.search !== '';
     this.answered += 1;
     this.#activate(0);
@@ -108,6 +134,22 @@ export class ProfileList {
     return this.rows.find((row) => row.id === id);
   }
 
+  async #ids(first: number, end: number): Promise<string[]> {
+    const ids: string[] = [];
+    for (let at = first; at < end; at = first + ids.length) {
+      const here = this.rows.row(at);
+      if (here !== undefined) {
+        ids.push(here.id);
+        continue;
+      }
+      const limit = Math.min(IDS_AT_ONCE, end - at);
+      const page = await this.#ipc.call('list_profiles', { ...this.rows.query, offset: at, limit });
+      if (page.rows.length === 0) break;
+      ids.push(...page.rows.map((row) => row.id));
+    }
+    return ids;
+  }
+
   /** Follows the focused profile to where a refresh has put it. */
   #follow(): void {
     if (this.#activeId === null || this.rows.row(this.active)?.id === this.#activeId) return;
@@ -131,10 +173,6 @@ export class ProfileList {
     };
   }
 
-  /**
-   * Columns stay while any row shown has a value for one of them, so that typing does not move
-   * them; a list in which they would all be empty chooses its own.
-   */
   #chooseColumns(): void {
     const first: ProfileRow[] = [];
     for (let index = 0; index < Math.min(PAGE_ROWS, this.rows.matching); index++) {
@@ -142,9 +180,21 @@ export class ProfileList {
       if (row !== undefined) first.push(row);
     }
     if (first.length === 0) return;
-    const stillFit = this.attributes.some(({ name }) =>
-      first.some((row) => Object.hasOwn(row.attributes, name)),
+    this.attributes = columnsFor(first, this.attributes, this.sort);
+    this.seenAttributes = joined(
+      this.seenAttributes,
+      first.flatMap((row) => Object.keys(row.attributes)),
     );
-    if (!stillFit) this.attributes = frequentAttributes(first);
+    this.seenTags = joined(
+      this.seenTags,
+      first.flatMap((row) => row.tags),
+    );
   }
+}
+
+/** Both lists as one, sorted; the very same list if it brings nothing new. */
+function joined(known: string[], more: string[]): string[] {
+  const all = new Set(known);
+  for (const name of more) if (all.size < NAMES_MAX) all.add(name);
+  return all.size === known.length ? known : [...all].sort((a, b) => (a < b ? -1 : 1));
 }

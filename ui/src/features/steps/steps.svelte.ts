@@ -1,6 +1,7 @@
 import {
   problemOf,
   type ActDone,
+  type Acts,
   type Edit,
   type ExportFormat,
   type ExportRun,
@@ -12,40 +13,68 @@ import {
 /** What a note at the edge of the window tells. */
 export type Told =
   | { kind: 'bulk' | 'undone' | 'redone'; done: ActDone }
+  | { kind: 'nothing'; what: 'undo' | 'redo' }
   | { kind: 'problem'; problem: Problem }
   | { kind: 'export'; run: ExportRun };
 
 /** Long enough to read a sentence and reach for its button. */
 export const TOLD_MS = 8_000;
+/** While an import runs the store changes ten times a second; nobody undoes as often. */
+export const ACTS_PAUSE_MS = 400;
 
 /** Steps on many profiles, undo and redo, exports; and the note that tells how they went. */
 export class Steps {
   told = $state.raw<Told | null>(null);
   busy = $state(false);
+  /** The last steps, and what undo and redo would do; null before the first answer. */
+  acts = $state.raw<Acts | null>(null);
+  /** Why the last steps could not be fetched. */
+  actsProblem = $state.raw<Problem | null>(null);
+  /** The profiles that a step could not change, while somebody looks at them. */
+  refused = $state.raw<ActDone | null>(null);
 
   readonly #ipc: Ipc;
   #leaving: ReturnType<typeof setTimeout> | undefined;
+  #pause: ReturnType<typeof setTimeout> | undefined;
+  #asked = 0;
 
   constructor(ipc: Ipc) {
     this.#ipc = ipc;
   }
 
+  async load(): Promise<void> {
+    clearTimeout(this.#pause);
+    this.#pause = undefined;
+    const asked = (this.#asked += 1);
+    try {
+      const acts = await this.#ipc.call('list_acts', {});
+      if (asked !== this.#asked) return;
+      this.acts = acts;
+      this.actsProblem = null;
+    } catch (thrown) {
+      if (asked === this.#asked) this.actsProblem = problemOf(thrown);
+    }
+  }
+
+  /** The store changed, perhaps by a step. */
+  storeChanged(): void {
+    this.#pause ??= setTimeout(() => void this.load(), ACTS_PAUSE_MS);
+  }
+
   async undo(): Promise<void> {
-    await this.#run(async () =>
-      this.#tell({ kind: 'undone', done: await this.#ipc.call('undo', {}) }),
-    );
+    await this.#step('undo');
   }
 
   async redo(): Promise<void> {
-    await this.#run(async () =>
-      this.#tell({ kind: 'redone', done: await this.#ipc.call('redo', {}) }),
-    );
+    await this.#step('redo');
   }
 
   async bulk(selection: Selection, edits: Edit[]): Promise<boolean> {
-    return this.#run(async () =>
+    const done = await this.#run(async () =>
       this.#tell({ kind: 'bulk', done: await this.#ipc.call('bulk_edit', { selection, edits }) }),
     );
+    await this.load();
+    return done;
   }
 
   async export(selection: Selection, format: ExportFormat): Promise<boolean> {
@@ -58,12 +87,26 @@ export class Steps {
     await this.#run(async () => this.take(await this.#ipc.call('cancel_export', { run })));
   }
 
+  /** After a gap in the events: asks for what they would have told. */
+  async catchUp(): Promise<void> {
+    const shown = this.told;
+    void this.load();
+    if (shown?.kind !== 'export' || shown.run.state !== 'running') return;
+    try {
+      this.take(await this.#ipc.call('get_export', { run: shown.run.run }));
+    } catch (thrown) {
+      this.#tell({ kind: 'problem', problem: problemOf(thrown) });
+    }
+  }
+
   /** An export advanced or ended. */
   take(run: ExportRun): void {
     const shown = this.told;
     // The answer may come after the events that overtook it.
-    if (shown?.kind === 'export' && shown.run.run === run.run && shown.run.state !== 'running')
-      return;
+    if (shown?.kind === 'export' && shown.run.run === run.run) {
+      if (shown.run.state !== 'running') return;
+      if (run.state === 'running' && run.profiles < shown.run.profiles) return;
+    }
     this.#tell({ kind: 'export', run });
   }
 
@@ -72,10 +115,30 @@ export class Steps {
     this.told = null;
   }
 
+  /** A step of another part of the window: how it went is told like that of the others. */
+  tellUndone(done: ActDone): void {
+    this.#tell({ kind: 'undone', done });
+    void this.load();
+  }
+
+  async #step(what: 'undo' | 'redo'): Promise<void> {
+    await this.#run(async () => {
+      const done = await this.#ipc.call(what, {});
+      const empty = done.act == null && done.changed === 0 && done.refused === 0;
+      if (empty) this.#tell({ kind: 'nothing', what });
+      else this.#tell({ kind: what === 'undo' ? 'undone' : 'redone', done });
+    });
+    await this.load();
+  }
+
   #tell(told: Told): void {
     clearTimeout(this.#leaving);
     this.told = told;
-    const stays = told.kind === 'export' || (told.kind !== 'problem' && told.done.refused > 0);
+    // What names a file or a reason stays until somebody has read it.
+    const stays =
+      told.kind === 'export' ||
+      told.kind === 'problem' ||
+      (told.kind !== 'nothing' && told.done.refused > 0);
     if (!stays) this.#leaving = setTimeout(() => (this.told = null), TOLD_MS);
   }
 

@@ -4,12 +4,16 @@ export interface Page<Row> {
   rows: Row[];
   matching: number;
   total: number;
+  /** Names the last row, for reading on after it. */
+  next?: string | null;
 }
 
 export type FetchPage<Row, Query> = (
   query: Query,
   offset: number,
   limit: number,
+  /** `next` of the page before, where that page is here and as fresh. */
+  after: string | null,
 ) => Promise<Page<Row>>;
 
 /** Large enough for four screens, small enough to arrive within a frame or two. */
@@ -38,6 +42,8 @@ export class PagedRows<Row, Query> {
   #pages = $state.raw(new Map<number, Row[]>());
   /** The generation as of which a page was fetched. */
   readonly #freshAs = new Map<number, number>();
+  /** What names the last row of a page. */
+  readonly #ends = new Map<number, string>();
   readonly #inFlight = new Set<number>();
   /** Grows with each query that was taken over: answers to older ones are dropped. */
   #epoch = 0;
@@ -52,6 +58,11 @@ export class PagedRows<Row, Query> {
   constructor(query: Query, fetch: FetchPage<Row, Query>) {
     this.#query = query;
     this.#fetch = fetch;
+  }
+
+  /** The query whose rows are shown. */
+  get query(): Query {
+    return this.#query;
   }
 
   /** The row at a position, if its page is here. */
@@ -104,12 +115,13 @@ export class PagedRows<Row, Query> {
     const attempt = (this.#attempt += 1);
     const generation = this.#generation;
     try {
-      const page = await this.#fetch(query, 0, PAGE_ROWS);
+      const page = await this.#fetch(query, 0, PAGE_ROWS, null);
       if (attempt !== this.#attempt) return 'overtaken';
       this.#query = query;
       this.#epoch += 1;
       this.#inFlight.clear();
       this.#freshAs.clear();
+      this.#ends.clear();
       this.#pages = new Map();
       this.#visible = { first: 0, end: 1 };
       this.#take(0, page, generation);
@@ -134,7 +146,8 @@ export class PagedRows<Row, Query> {
     const epoch = this.#epoch;
     const generation = this.#generation;
     try {
-      const answer = await this.#fetch(this.#query, page * PAGE_ROWS, PAGE_ROWS);
+      const offset = page * PAGE_ROWS;
+      const answer = await this.#fetch(this.#query, offset, PAGE_ROWS, this.#endBefore(page));
       if (epoch !== this.#epoch) return;
       this.#inFlight.delete(page);
       this.#take(page, answer, generation);
@@ -147,6 +160,12 @@ export class PagedRows<Row, Query> {
     }
   }
 
+  /** Reading on is cheaper than counting rows off, and right only as of the same generation. */
+  #endBefore(page: number): string | null {
+    if (this.#freshAs.get(page - 1) !== this.#generation) return null;
+    return this.#ends.get(page - 1) ?? null;
+  }
+
   #take(page: number, answer: Page<Row>, generation: number): void {
     const pages = new Map(this.#pages);
     pages.delete(page);
@@ -156,7 +175,10 @@ export class PagedRows<Row, Query> {
       if (pages.size <= PAGES_KEPT) break;
       pages.delete(oldest);
       this.#freshAs.delete(oldest);
+      this.#ends.delete(oldest);
     }
+    if (answer.next == null) this.#ends.delete(page);
+    else this.#ends.set(page, answer.next);
     this.#freshAs.set(page, generation);
     this.#pages = pages;
     this.matching = answer.matching;

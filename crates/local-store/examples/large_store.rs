@@ -1,0 +1,154 @@
+//! Times what people do in a large data folder, for `cargo xtask bench store`. Usage:
+//! `large_store FOLDER`; prints a table of medians and 99th percentiles in milliseconds.
+
+#![expect(clippy::unwrap_used, reason = "a benchmark stops at the first surprise")]
+#![expect(clippy::print_stdout, reason = "its output is its purpose")]
+
+use std::path::Path;
+use std::time::{Duration, Instant};
+
+use kartei_local_store::{Session, Store, StoreOptions};
+use kartei_profile::{Actor, Edit};
+use kartei_protocol::desktop::{ListProfiles, Selection, SortKey};
+use serde_json::json;
+
+/// Runs of a query: the worst of them is the 99th percentile.
+const RUNS: usize = 100;
+
+fn open(folder: &Path) -> Store {
+    Store::open(folder, StoreOptions::default()).unwrap()
+}
+
+fn millis(duration: Duration) -> f64 {
+    duration.as_secs_f64() * 1_000.0
+}
+
+fn say(what: &str, mut times: Vec<Duration>, note: &str) {
+    times.sort_unstable();
+    let median = millis(times[times.len() / 2]);
+    let worst = millis(times[(times.len() * 99).div_ceil(100) - 1]);
+    println!("| {what} | {median:.2} | {worst:.2} | {} | {note} |", times.len());
+}
+
+fn request(filter: &str, search: &str, sort: SortKey) -> ListProfiles {
+    ListProfiles {
+        filter: filter.to_owned(),
+        search: search.to_owned(),
+        sort,
+        limit: 50,
+        ..ListProfiles::default()
+    }
+}
+
+fn main() {
+    let folder = std::env::args().nth(1).unwrap();
+    let folder = Path::new(&folder);
+    let session = Session { actor: Actor::from_random([7; 12]), author: Some("bench".to_owned()) };
+    println!("| what | median ms | p99 ms | runs | |");
+    println!("|---|---:|---:|---:|---|");
+
+    let mut times = Vec::new();
+    for _ in 0..20 {
+        let begun = Instant::now();
+        let store = open(folder);
+        store.list(&request("", "", SortKey::Id)).unwrap();
+        times.push(begun.elapsed());
+    }
+    say("open, and the first page", times, "");
+
+    let store = open(folder);
+    let begun = Instant::now();
+    store.warm().unwrap();
+    say("load the list of chunks", vec![begun.elapsed()], "once");
+
+    let queries: [(&str, &str, SortKey); 12] = [
+        ("tag:vip", "", SortKey::Id),
+        ("tag:v* -tag:repeat", "", SortKey::Changed),
+        ("orders>=30", "", SortKey::Attribute("revenue".to_owned())),
+        ("city:Bern orders<20", "", SortKey::Name),
+        ("city:B* or city:G*", "", SortKey::Id),
+        ("has:city observations>=10", "", SortKey::Observations),
+        ("after:2025-12-01", "", SortKey::LastObservation),
+        ("status:pending", "", SortKey::Id),
+        ("(tag:vip or orders>50) -has:nothing", "", SortKey::Id),
+        ("", "a", SortKey::Id),
+        ("", "person bern", SortKey::Name),
+        ("id:made-00*", "", SortKey::Id),
+    ];
+    for (filter, search, sort) in &queries {
+        let request = request(filter, search, sort.clone());
+        let begun = Instant::now();
+        let first = store.list(&request).unwrap();
+        let cold = begun.elapsed();
+        let mut times = Vec::new();
+        for _ in 0..RUNS {
+            let begun = Instant::now();
+            store.list(&request).unwrap();
+            times.push(begun.elapsed());
+        }
+        let note = format!("{} match; first time {:.0} ms", first.matching, millis(cold));
+        say(&format!("first page `{filter}` `{search}`"), times, &note);
+        let mut next = first.next;
+        let mut times = Vec::new();
+        while let Some(after) = next
+            && times.len() < RUNS
+        {
+            let begun = Instant::now();
+            let page = store.list(&ListProfiles { after: Some(after), ..request.clone() }).unwrap();
+            times.push(begun.elapsed());
+            next = page.next;
+        }
+        if !times.is_empty() {
+            say("… next pages", times, "");
+        }
+    }
+
+    let ids: Vec<String> = store
+        .list(&ListProfiles { limit: 1_000, ..request("", "", SortKey::Id) })
+        .unwrap()
+        .rows
+        .into_iter()
+        .map(|row| row.id)
+        .collect();
+    let (mut edits, mut lists) = (Vec::new(), Vec::new());
+    for (n, id) in ids.iter().take(RUNS).enumerate() {
+        let edit = [Edit::Set { pointer: "/attributes/bench".to_owned(), value: json!(n) }];
+        let begun = Instant::now();
+        store.edit(&session, 1_790_000_000_000, id, &edit).unwrap();
+        edits.push(begun.elapsed());
+        let begun = Instant::now();
+        store.list(&request("orders>=30", "", SortKey::Id)).unwrap();
+        lists.push(begun.elapsed());
+    }
+    say("one edit, durable", edits, "");
+    say("first page of a filter after an edit", lists, "");
+
+    let ten_thousand = store
+        .list(&ListProfiles { offset: 0, limit: 1, ..request("orders>=30", "", SortKey::Id) })
+        .unwrap();
+    println!("<!-- {} profiles match orders>=30 -->", ten_thousand.matching);
+    let mut chosen = Vec::new();
+    let mut after = None;
+    while chosen.len() < 10_000 {
+        let page = ListProfiles { after, limit: 1_000, ..request("orders>=30", "", SortKey::Id) };
+        let page = store.list(&page).unwrap();
+        chosen.extend(page.rows.into_iter().map(|row| row.id));
+        after = page.next;
+        if after.is_none() {
+            break;
+        }
+    }
+    chosen.truncate(10_000);
+    let selection = Selection { ids: Some(chosen), ..Selection::default() };
+    let tag = [Edit::Add { pointer: "/tags".to_owned(), value: json!("bench") }];
+    let begun = Instant::now();
+    let done = store.edit_many(&session, 1_790_000_000_000, &selection, &tag).unwrap();
+    let note = format!("{} changed", done.changed);
+    say("a bulk edit of 10,000 profiles", vec![begun.elapsed()], &note);
+    let begun = Instant::now();
+    store.undo(&session, 1_790_000_000_000).unwrap();
+    say("undo of that", vec![begun.elapsed()], "");
+    let begun = Instant::now();
+    store.redo(&session, 1_790_000_000_000).unwrap();
+    say("redo of that", vec![begun.elapsed()], "");
+}

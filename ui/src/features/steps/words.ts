@@ -1,0 +1,48 @@
+import { fieldLabel } from '$features/profiles/words';
+import { formatCount } from '$lib/format';
+import { m } from '$lib/i18n.svelte';
+import type { Act, ActKind, Obstacle } from '$lib/ipc';
+
+const KINDS: Record<ActKind, () => string> = {
+  edit: m.act_edit,
+  bulk: m.act_bulk,
+  resolve: m.act_resolve,
+  restore: m.act_restore,
+  import: m.act_import,
+  undo: m.act_undo,
+};
+
+/** What a step did, without saying to whom: "Edited". */
+export function actKind(act: Act): string {
+  return KINDS[act.kind]?.() ?? act.kind;
+}
+
+/** To which profiles: an id, or how many. */
+export function actReach(act: Act): string {
+  if (act.id != null) return act.id;
+  return m.act_profiles({ count: act.profiles, n: formatCount(act.profiles) });
+}
+
+/** The fields of a step as people call them, without repetitions. */
+export function actFields(act: Act): string {
+  return [...new Set(act.fields.map(fieldLabel))].join(', ');
+}
+
+/** A step in one line: "Edited cdnow-00042 · city". */
+export function actSentence(act: Act): string {
+  const fields = actFields(act);
+  const whom = `${actKind(act)}: ${actReach(act)}`;
+  return fields === '' ? whom : `${whom} · ${fields}`;
+}
+
+const REASONS: Record<string, () => string> = {
+  edited_since: m.obstacle_edited_since,
+  at_relay: m.obstacle_at_relay,
+  imported_since: m.obstacle_imported_since,
+  not_allowed: m.obstacle_not_allowed,
+};
+
+/** Why a profile stayed as it is; null where only the host's own sentence says it. */
+export function obstacleWords(obstacle: Obstacle): string | null {
+  return REASONS[obstacle.code]?.() ?? null;
+}
