@@ -264,7 +264,8 @@ fn begin<'s>(store: &'s Store, job: &Job, bytes: u64) -> Result<ImportWriter<'s>
     let name = job.path.file_name().unwrap_or(job.path.as_os_str());
     store.begin_import(&ImportStart {
         file: name.to_string_lossy().into_owned(),
-        path: Some(job.path.display().to_string()),
+        // Found again from wherever the program is started next.
+        path: std::path::absolute(&job.path).ok().map(|path| path.display().to_string()),
         watched: job.watched,
         by: job.by.clone(),
         bytes: Some(bytes),

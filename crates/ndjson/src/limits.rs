@@ -1,5 +1,8 @@
 //! How much a file may be.
 
+/// Bytes of one line at most, line end included. A record at every limit of its schema is smaller.
+pub const LINE_BYTES_MAX: usize = 4 * 1024 * 1024;
+
 /// Inflated bytes of one file at most: some hundred million profiles, and an end for whatever
 /// inflates without one.
 pub const INFLATED_BYTES_MAX: u64 = 512 * 1024 * 1024 * 1024;
@@ -15,9 +18,12 @@ pub const RATIO_FROM_BYTES: u64 = 64 * 1024 * 1024;
 /// Lines of one file at most.
 pub const LINES_MAX: u64 = 100_000_000;
 
-/// Limits of one file. Beyond them it is not read further; what was read before stays.
+/// Limits of one file. A line over its limit is left out and named; beyond the others the file is not
+/// read further, and what was read before stays.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub struct Limits {
+    /// Bytes of one line, line end included.
+    pub line_bytes: usize,
     /// Inflated bytes.
     pub inflated_bytes: u64,
     /// Inflated bytes for each byte on the disk, once [`Limits::ratio_from_bytes`] are inflated.
@@ -31,6 +37,7 @@ pub struct Limits {
 impl Default for Limits {
     fn default() -> Self {
         Self {
+            line_bytes: LINE_BYTES_MAX,
             inflated_bytes: INFLATED_BYTES_MAX,
             ratio: RATIO_MAX,
             ratio_from_bytes: RATIO_FROM_BYTES,

@@ -4,14 +4,15 @@ use std::sync::Arc;
 use std::sync::atomic::{AtomicU64, Ordering};
 
 use crate::limits::Limits;
-use crate::source::{ReadError, Source};
-
-/// Bytes of one line at most, line end included. A record at every limit of its schema is smaller.
-pub const LINE_BYTES_MAX: usize = 4 * 1024 * 1024;
+use crate::source::{Reached, ReadError, Source};
 
 /// Bytes of a block before it is handed on: some hundred profiles, which become one chunk of columns,
 /// and few enough that blocks in flight stay within memory.
 pub(crate) const BLOCK_BYTES: usize = 1024 * 1024;
+
+/// Lines of a block at most. Profiles come nowhere near; a file of empty or senseless lines must not
+/// make a block that is small in bytes large in what is kept about its lines.
+const BLOCK_LINES_MAX: usize = 64 * 1024;
 
 /// How much is read at once.
 const READ_BYTES: usize = 256 * 1024;
@@ -51,6 +52,7 @@ pub struct LineReader {
     limits: Limits,
     /// Bytes of text that were read.
     inflated: u64,
+    /// What was read after the last block's last line.
     carry: Vec<u8>,
     /// The line being read is over the limit: skip to its end.
     skipping: bool,
@@ -111,31 +113,11 @@ impl LineReader {
         let mut searched = 0;
         let mut line_start = 0;
         loop {
-            let filled = block.text.len();
-            block.text.resize(filled + READ_BYTES, 0);
-            let read = match self.read(&mut block.text[filled..]) {
-                Ok(read) => read,
-                Err(error) => {
-                    self.ended = true;
-                    if block.ends.is_empty() {
-                        return Err(error);
-                    }
-                    // What follows the last line end is half a line.
-                    block.text.truncate(line_start);
-                    self.fault = Some(error);
-                    return Ok(Some(block));
-                }
-            };
-            block.text.truncate(filled + read);
-            if read == 0 {
-                self.ended = true;
-                self.finish(&mut block, line_start);
-                self.cut_at_limit(&mut block);
-                return Ok((!block.ends.is_empty()).then_some(block));
-            }
-            while let Some(offset) = find_newline(&block.text[searched..]) {
+            while block.ends.len() < BLOCK_LINES_MAX
+                && let Some(offset) = memchr::memchr(b'\n', &block.text[searched..])
+            {
                 let end = searched + offset + 1;
-                if self.skipping || end - line_start > LINE_BYTES_MAX {
+                if self.skipping || end - line_start > self.limits.line_bytes {
                     // Drop what is left of the line so that the text holds good lines only.
                     block.text.drain(line_start..end);
                     block.ends.push(None);
@@ -150,32 +132,67 @@ impl LineReader {
             if self.cut_at_limit(&mut block) {
                 return Ok(Some(block));
             }
-            searched = block.text.len();
-            if self.skipping || searched - line_start > LINE_BYTES_MAX {
-                self.skipping = true;
-                block.text.truncate(line_start);
-                searched = line_start;
-            }
-            if !block.ends.is_empty() && line_start >= self.block_bytes {
+            let is_full = block.ends.len() >= BLOCK_LINES_MAX || line_start >= self.block_bytes;
+            if is_full && !block.ends.is_empty() {
                 self.carry.extend_from_slice(&block.text[line_start..]);
                 block.text.truncate(line_start);
                 self.next_line += block.ends.len() as u64;
                 return Ok(Some(block));
             }
+            if self.skipping || block.text.len() - line_start > self.limits.line_bytes {
+                self.skipping = true;
+                block.text.truncate(line_start);
+            }
+            searched = block.text.len();
+            let filled = block.text.len();
+            block.text.resize(filled + READ_BYTES, 0);
+            let line = block.first_line + block.ends.len() as u64;
+            match self.read(&mut block.text[filled..], line) {
+                Ok(0) => {
+                    self.ended = true;
+                    block.text.truncate(filled);
+                    self.finish(&mut block, line_start);
+                    self.cut_at_limit(&mut block);
+                    return Ok((!block.ends.is_empty()).then_some(block));
+                }
+                Ok(read) => block.text.truncate(filled + read),
+                Err(error) => {
+                    self.ended = true;
+                    if block.ends.is_empty() {
+                        return Err(error);
+                    }
+                    // What follows the last line end is half a line.
+                    block.text.truncate(line_start);
+                    self.fault = Some(error);
+                    return Ok(Some(block));
+                }
+            }
         }
     }
 
+    /// Bytes of the input that were read so far, as they lie on the disk.
+    #[must_use]
+    pub fn consumed(&self) -> u64 {
+        self.consumed.load(Ordering::Relaxed)
+    }
+
+    /// Bytes of text that were read so far.
+    #[must_use]
+    pub fn inflated(&self) -> u64 {
+        self.inflated
+    }
+
     /// Reads on, within the limits: also where a line has no end.
-    fn read(&mut self, buffer: &mut [u8]) -> Result<usize, ReadError> {
+    fn read(&mut self, buffer: &mut [u8], line: u64) -> Result<usize, ReadError> {
         let read = self.source.read(buffer)?;
         self.inflated += read as u64;
         let Limits { inflated_bytes, ratio, ratio_from_bytes, .. } = self.limits;
         if self.inflated > inflated_bytes {
-            return Err(ReadError::TooLarge(inflated_bytes));
+            return Err(ReadError::TooLarge(Reached { limit: inflated_bytes, line }));
         }
-        let bytes = self.consumed.load(Ordering::Relaxed);
+        let bytes = self.consumed();
         if self.inflated > ratio_from_bytes && self.inflated / ratio > bytes {
-            return Err(ReadError::Ratio(ratio));
+            return Err(ReadError::Ratio(Reached { limit: ratio, line }));
         }
         Ok(read)
     }
@@ -198,18 +215,16 @@ impl LineReader {
         }
         block.ends.truncate(usize::try_from(left).unwrap_or(usize::MAX));
         self.ended = true;
-        self.fault = Some(ReadError::TooManyLines(self.limits.lines));
+        let limit = self.limits.lines;
+        self.fault = Some(ReadError::TooManyLines(Reached { limit, line: limit.saturating_add(1) }));
         true
     }
-}
-
-fn find_newline(text: &[u8]) -> Option<usize> {
-    memchr::memchr(b'\n', text)
 }
 
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::limits::LINE_BYTES_MAX;
 
     fn lines_of(text: Vec<u8>) -> Vec<(u64, Option<Vec<u8>>)> {
         let mut reader = LineReader::new(Source::new(std::io::Cursor::new(text)).unwrap());
@@ -233,6 +248,24 @@ mod tests {
         assert_eq!(lines, expected);
         assert_eq!(lines_of(Vec::new()), vec![]);
         assert_eq!(lines_of(b"\n".to_vec()).len(), 1);
+        assert_eq!(lines_of(b"\xef\xbb\xbf".to_vec()), vec![], "a mark alone is no line");
+        let second = lines_of(b"a\n\xef\xbb\xbfb\r\r\n\r".to_vec());
+        assert_eq!(second[1].1.as_deref(), Some(&b"\xef\xbb\xbfb\r"[..]), "only at the start");
+        assert_eq!(second[2].1.as_deref(), Some(&b""[..]), "a line end without its line feed");
+    }
+
+    #[test]
+    fn blocks_of_short_lines_are_bounded_too() {
+        let mut reader =
+            LineReader::new(Source::new(std::io::Cursor::new(vec![b'\n'; 1_000_000])).unwrap());
+        let mut lines = 0;
+        while let Some(block) = reader.next_block().unwrap() {
+            assert_eq!(block.first_line, lines + 1);
+            assert!(block.ends.len() <= BLOCK_LINES_MAX);
+            assert!(block.text.capacity() <= 2 * BLOCK_BYTES, "what is carried does not grow");
+            lines += block.ends.len() as u64;
+        }
+        assert_eq!(lines, 1_000_000);
     }
 
     #[test]
