@@ -46,7 +46,7 @@ fn import(store: &Store, now: i64, record: &Value) {
     let mut builder = BlockBuilder::default();
     builder.add(store.schema(), record.to_string().as_bytes()).unwrap();
     let start = ImportStart { file: "file".to_owned(), now, ..ImportStart::default() };
-    store.begin_import(&start).unwrap().write(&[builder.finish()]).unwrap();
+    store.begin_import(&start).unwrap().write(&[builder.finish(None)]).unwrap();
 }
 
 struct Replica {

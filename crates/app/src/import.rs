@@ -10,7 +10,7 @@ use std::fs::File;
 use std::io::{self, Read};
 use std::path::{Path, PathBuf};
 use std::sync::atomic::{AtomicBool, Ordering};
-use std::sync::{Arc, Mutex, PoisonError};
+use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::time::{Duration, Instant};
 
 use kartei_local_store::{
@@ -91,6 +91,13 @@ pub(crate) fn import_file(
     import.end(done)
 }
 
+/// Blocks whose memory can be used again.
+type Used = Mutex<Vec<PreparedBlock>>;
+
+fn lock<T>(mutex: &Mutex<T>) -> MutexGuard<'_, T> {
+    mutex.lock().unwrap_or_else(PoisonError::into_inner)
+}
+
 /// What a worker made of a block.
 struct Checked {
     block: PreparedBlock,
@@ -144,17 +151,19 @@ impl Import<'_> {
         let store = self.store;
         let schema = store.schema();
         let mut told = self.started;
+        // Blocks that were written, for the workers to fill again.
+        let used = Mutex::new(Vec::new());
         let outcome = read_blocks(
             source,
             &Limits::default(),
             BlockBuilder::default,
-            |builder, block| check(schema, builder, block),
+            |builder, block| check(schema, builder, block, &used),
             |batch: Batch<Checked>| {
                 let bytes = batch.bytes;
                 self.lines_waiting += batch.lines;
                 self.waiting.push(batch.result);
                 if self.lines_waiting >= LINES_PER_COMMIT || self.job.lines_max.is_some() {
-                    self.flush(&writer)?;
+                    self.flush(&writer, &used)?;
                 }
                 if told.elapsed() >= PROGRESS_EVERY {
                     told = Instant::now();
@@ -168,13 +177,13 @@ impl Import<'_> {
         );
         // Good lines before a fault of the file are imported; a fault of the store ends it here.
         if !matches!(outcome, Err(Err(_))) {
-            self.flush(&writer)?;
+            self.flush(&writer, &used)?;
         }
         on_progress(self.progress(self.bytes_total));
         match outcome {
             Ok(Flow::Stop) => Ok(self.cancel.load(Ordering::Relaxed)),
             Ok(Flow::Continue) => {
-                let hasher = hasher.lock().unwrap_or_else(PoisonError::into_inner).clone();
+                let hasher = lock(&hasher).clone();
                 self.digest = Some(hasher.finalize().into());
                 Ok(false)
             }
@@ -193,7 +202,7 @@ impl Import<'_> {
     }
 
     /// Writes what waits in one transaction, then counts it: what is counted is in the store.
-    fn flush(&mut self, writer: &ImportWriter<'_>) -> Result<(), Problem> {
+    fn flush(&mut self, writer: &ImportWriter<'_>, used: &Used) -> Result<(), Problem> {
         self.lines_waiting = 0;
         let mut blocks = Vec::with_capacity(self.waiting.len());
         let mut said = Vec::new();
@@ -206,6 +215,7 @@ impl Import<'_> {
         for landed in writer.write(&blocks).map_err(|e| problem::of_store(&e))? {
             self.tally.landed(landed);
         }
+        lock(used).append(&mut blocks);
         for Said { line, violation, rejected, warning } in said {
             let problem = self.tally.problem(line, violation, warning);
             if let Some(files) = &mut self.files {
@@ -274,7 +284,12 @@ fn begin<'s>(store: &'s Store, job: &Job, bytes: u64) -> Result<ImportWriter<'s>
 }
 
 /// Checks the lines of a block; runs in a worker.
-fn check(schema: &RecordSchema, builder: &mut BlockBuilder, block: &Block) -> Checked {
+fn check(
+    schema: &RecordSchema,
+    builder: &mut BlockBuilder,
+    block: &Block,
+    used: &Used,
+) -> Checked {
     let (mut said, mut lines, mut blank) = (Vec::new(), 0, 0);
     for (line, text) in block.lines() {
         lines += 1;
@@ -297,7 +312,8 @@ fn check(schema: &RecordSchema, builder: &mut BlockBuilder, block: &Block) -> Ch
             }
         }
     }
-    Checked { block: builder.finish(), said, lines, blank }
+    let block = builder.finish(lock(used).pop());
+    Checked { block, said, lines, blank }
 }
 
 fn over_limit() -> Violation {
@@ -333,7 +349,7 @@ struct Hashed<R> {
 impl<R: Read> Read for Hashed<R> {
     fn read(&mut self, buffer: &mut [u8]) -> io::Result<usize> {
         let n = self.inner.read(buffer)?;
-        self.hasher.lock().unwrap_or_else(PoisonError::into_inner).update(&buffer[..n]);
+        lock(&self.hasher).update(&buffer[..n]);
         Ok(n)
     }
 }

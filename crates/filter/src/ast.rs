@@ -139,6 +139,20 @@ impl Expr {
             (one, other) => Self::All(vec![one, other]),
         }
     }
+
+    /// Its terms, from left to right, whatever joins them.
+    pub fn terms(&self) -> impl Iterator<Item = &Term> {
+        let mut ahead = vec![self];
+        std::iter::from_fn(move || {
+            loop {
+                match ahead.pop()? {
+                    Self::All(parts) | Self::Any(parts) => ahead.extend(parts.iter().rev()),
+                    Self::Not(inner) => ahead.push(inner),
+                    Self::Term(term) => return Some(term),
+                }
+            }
+        })
+    }
 }
 
 impl Pattern {

@@ -21,7 +21,7 @@ pub enum FilterErrorCode {
     MissingValue,
     /// `and`, `or` or `not` with nothing beside it.
     MissingOperand,
-    /// A field that is probably misspelt.
+    /// A field that is probably misspelt, or an attribute that is not written as one.
     UnknownField,
     /// No such status.
     UnknownStatus,
@@ -33,6 +33,8 @@ pub enum FilterErrorCode {
     DateExpected,
     /// Only punctuation, where a word to search for is wanted.
     NothingToSearch,
+    /// A `*` before or within a word to search for.
+    MisplacedWildcard,
 }
 
 /// A filter that does not parse.

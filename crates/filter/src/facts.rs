@@ -1,75 +1,113 @@
-//! What a filter means on one record: the obvious way, which every faster one must agree with.
+//! What a record says of itself, as filters ask for it.
+//!
+//! [`RecordFacts`] keeps the facts of one record at a time, all texts in one piece of memory, and
+//! answers as [`Facts`]. It must not know what filters mean: that is [`crate::meaning`].
+
+use std::ops::Range;
 
 use kartei_profile::{Fields, Record, Scalar};
 
-use crate::ast::{Comparison, Expr, Operand, Status, Term, Word};
-use crate::words::Folder;
+use crate::ast::{Expr, Status, Term};
+use crate::meaning;
 
-/// A value of an attribute.
-#[derive(Debug, Clone, PartialEq)]
+/// What filters ask of a profile.
+pub trait Facts {
+    /// Its id.
+    fn id(&self) -> &str;
+    /// Its display name, where it has one.
+    fn name(&self) -> Option<&str>;
+    /// Its tags.
+    fn tags(&self) -> impl Iterator<Item = &str>;
+    /// The value of the attribute with this key.
+    fn attribute(&self, key: &str) -> Option<Scalar<'_>>;
+    /// Its observations: signal, value, and instant in milliseconds since 1970.
+    fn observations(&self) -> impl Iterator<Item = (&str, f64, i64)>;
+    /// The texts that words are searched in, one by one: id, name, tags, values of attributes (texts,
+    /// and numbers as they are written), notes.
+    fn texts(&self) -> impl Iterator<Item = &str>;
+    /// Where it stands with the relay; `None` where that is not known, and no status holds.
+    fn status(&self) -> Option<Status>;
+    /// When it was last changed in this store, in milliseconds since 1970.
+    fn changed_at(&self) -> i64;
+}
+
+/// A text: its place in [`RecordFacts::letters`].
+type Span = Range<usize>;
+
+#[derive(Debug, Clone)]
 enum Value {
-    Text(String),
-    Number(f64),
+    Text(Span),
+    Number(f64, Span),
     Bool(bool),
     Null,
 }
 
-/// What filters ask of a record. Keep one for many: it keeps its memory.
+/// The facts of a record. Keep one for many: it keeps its memory.
 #[derive(Debug, Clone, Default)]
 pub struct RecordFacts {
-    id: String,
-    name: Option<String>,
-    tags: Vec<String>,
-    attributes: Vec<(String, Value)>,
-    observations: Vec<(String, f64, i64)>,
-    /// The texts that words are searched in.
-    texts: Vec<String>,
+    /// All texts, one after the other.
+    letters: String,
+    id: Span,
+    name: Option<Span>,
+    tags: Vec<Span>,
+    attributes: Vec<(Span, Value)>,
+    observations: Vec<(Span, f64, i64)>,
+    notes: Option<Span>,
     status: Option<Status>,
     changed_at: i64,
 }
 
 impl Fields for RecordFacts {
     fn name(&mut self, name: &str) {
-        self.name = Some(name.to_owned());
-        self.texts.push(name.to_owned());
+        self.name = Some(self.keep(name));
     }
 
     fn tag(&mut self, tag: &str) {
-        self.tags.push(tag.to_owned());
-        self.texts.push(tag.to_owned());
+        let tag = self.keep(tag);
+        self.tags.push(tag);
     }
 
     fn attribute(&mut self, key: &str, value: Scalar<'_>) {
+        let key = self.keep(key);
         let value = match value {
-            Scalar::Text(text) => {
-                self.texts.push(text.to_owned());
-                Value::Text(text.to_owned())
-            }
-            Scalar::Number(number, text) => {
-                self.texts.push(text.to_owned());
-                Value::Number(number)
-            }
+            Scalar::Text(text) => Value::Text(self.keep(text)),
+            Scalar::Number(number, text) => Value::Number(number, self.keep(text)),
             Scalar::Bool(flag) => Value::Bool(flag),
             Scalar::Null => Value::Null,
         };
-        self.attributes.push((key.to_owned(), value));
+        self.attributes.push((key, value));
     }
 
     fn observation(&mut self, signal: &str, value: f64, at_millis: i64) {
-        self.observations.push((signal.to_owned(), value, at_millis));
+        let signal = self.keep(signal);
+        self.observations.push((signal, value, at_millis));
     }
 
     fn notes(&mut self, notes: &str) {
-        self.texts.push(notes.to_owned());
+        self.notes = Some(self.keep(notes));
     }
 }
 
 impl RecordFacts {
-    /// Takes the facts of a record, in place of those of the one before.
+    /// Takes the facts of a record, in place of those of the one before; its status and the moment
+    /// of its last change are to be said anew ([`RecordFacts::stand`]).
     pub fn tell(&mut self, record: &Record) {
-        *self = Self { id: record.id().to_owned(), ..Self::default() };
-        self.texts.push(record.id().to_owned());
+        self.begin(record.id());
         record.tell(self);
+    }
+
+    /// Forgets the record before; what is told next is of the one with this id. For whoever has no
+    /// [`Record`] and tells [`Fields`] itself.
+    pub fn begin(&mut self, id: &str) {
+        self.letters.clear();
+        self.id = self.keep(id);
+        self.name = None;
+        self.tags.clear();
+        self.attributes.clear();
+        self.observations.clear();
+        self.notes = None;
+        self.status = None;
+        self.changed_at = 0;
     }
 
     /// Says what no record says of itself: its status, and when it was last changed, in milliseconds
@@ -79,90 +117,74 @@ impl RecordFacts {
         self.changed_at = changed_at;
     }
 
-    /// Whether an expression holds.
+    /// Whether an expression holds; as [`meaning::matches`].
     #[must_use]
     pub fn matches(&self, expr: &Expr) -> bool {
-        match expr {
-            Expr::All(parts) => parts.iter().all(|part| self.matches(part)),
-            Expr::Any(parts) => parts.iter().any(|part| self.matches(part)),
-            Expr::Not(inner) => !self.matches(inner),
-            Expr::Term(term) => self.holds(term),
-        }
+        meaning::matches(expr, self)
     }
 
-    /// Whether a single condition holds.
+    /// Whether a single condition holds; as [`meaning::holds`].
     #[must_use]
     pub fn holds(&self, term: &Term) -> bool {
-        match term {
-            Term::Tag(pattern) => self.tags.iter().any(|tag| pattern.fits(tag)),
-            Term::Id(pattern) => pattern.fits(&self.id),
-            Term::Name(pattern) => self.name.as_ref().is_some_and(|name| pattern.fits(name)),
-            Term::Status(status) => self.status == Some(*status),
-            Term::Has(key) => self.attributes.iter().any(|(k, _)| k == key),
-            Term::Attribute { key, comparison, operand } => {
-                let found = self.attributes.iter().find(|(k, _)| k == key);
-                found.is_some_and(|(_, value)| compares(value, *comparison, operand))
-            }
-            Term::Observed { signal, test } => {
-                self.observations.iter().filter(|(s, ..)| s == signal).any(|(_, value, _)| {
-                    test.is_none_or(|(comparison, limit)| {
-                        value.partial_cmp(&limit).is_some_and(|order| comparison.holds(order))
-                    })
-                })
-            }
-            Term::After(millis) => self.observations.iter().any(|(.., at)| at >= millis),
-            Term::Before(millis) => self.observations.iter().any(|(.., at)| at < millis),
-            Term::Changed(comparison, millis) => comparison.holds(self.changed_at.cmp(millis)),
-            Term::Observations(comparison, count) => {
-                // Counts are far below 2^53.
-                #[expect(clippy::cast_precision_loss, reason = "as said")]
-                let own = self.observations.len() as f64;
-                own.partial_cmp(count).is_some_and(|order| comparison.holds(order))
-            }
-            Term::Words { words, phrase } => {
-                let mut folder = Folder::default();
-                let texts: Vec<Vec<String>> = self
-                    .texts
-                    .iter()
-                    .map(|text| {
-                        let mut found = Vec::new();
-                        folder.each(text, |word| found.push(word.to_owned()));
-                        found
-                    })
-                    .collect();
-                if *phrase {
-                    texts.iter().any(|text| follow_each_other(text, words))
-                } else {
-                    words.iter().all(|word| texts.iter().flatten().any(|own| is_word(own, word)))
-                }
-            }
-        }
+        meaning::holds(term, self)
+    }
+
+    fn keep(&mut self, text: &str) -> Span {
+        let start = self.letters.len();
+        self.letters.push_str(text);
+        start..self.letters.len()
+    }
+
+    fn text(&self, span: &Span) -> &str {
+        &self.letters[span.clone()]
     }
 }
 
-fn is_word(own: &str, word: &Word) -> bool {
-    if word.prefix { own.starts_with(&word.text) } else { own == word.text }
-}
+impl Facts for RecordFacts {
+    fn id(&self) -> &str {
+        self.text(&self.id)
+    }
 
-fn follow_each_other(text: &[String], words: &[Word]) -> bool {
-    text.windows(words.len().max(1))
-        .any(|part| part.iter().zip(words).all(|(own, word)| is_word(own, word)))
-}
+    fn name(&self) -> Option<&str> {
+        self.name.as_ref().map(|name| self.text(name))
+    }
 
-fn compares(value: &Value, comparison: Comparison, operand: &Operand) -> bool {
-    let order = match (value, operand) {
-        (Value::Number(own), Operand::Number(other)) => own.partial_cmp(other),
-        (Value::Text(own), Operand::Text(pattern)) => match (comparison, pattern) {
-            (Comparison::Equal, _) => return pattern.fits(own),
-            (Comparison::NotEqual, _) => return !pattern.fits(own),
-            (_, crate::ast::Pattern::Exact(other)) => Some(own.as_str().cmp(other)),
-            // The parser makes none of these.
-            (_, crate::ast::Pattern::Wild(_)) => None,
-        },
-        (Value::Bool(own), Operand::Bool(other)) => Some(own.cmp(other)),
-        (Value::Null, Operand::Null) => Some(std::cmp::Ordering::Equal),
-        // Values of different types differ, and have no order.
-        _ => return comparison == Comparison::NotEqual,
-    };
-    order.is_some_and(|order| comparison.holds(order))
+    fn tags(&self) -> impl Iterator<Item = &str> {
+        self.tags.iter().map(|tag| self.text(tag))
+    }
+
+    fn attribute(&self, key: &str) -> Option<Scalar<'_>> {
+        let (_, value) = self.attributes.iter().find(|(own, _)| self.text(own) == key)?;
+        Some(match value {
+            Value::Text(text) => Scalar::Text(self.text(text)),
+            Value::Number(number, text) => Scalar::Number(*number, self.text(text)),
+            Value::Bool(flag) => Scalar::Bool(*flag),
+            Value::Null => Scalar::Null,
+        })
+    }
+
+    fn observations(&self) -> impl Iterator<Item = (&str, f64, i64)> {
+        self.observations.iter().map(|(signal, value, at)| (self.text(signal), *value, *at))
+    }
+
+    fn texts(&self) -> impl Iterator<Item = &str> {
+        let values = self.attributes.iter().filter_map(|(_, value)| match value {
+            Value::Text(text) | Value::Number(_, text) => Some(text),
+            Value::Bool(_) | Value::Null => None,
+        });
+        std::iter::once(&self.id)
+            .chain(&self.name)
+            .chain(&self.tags)
+            .chain(values)
+            .chain(&self.notes)
+            .map(|span| self.text(span))
+    }
+
+    fn status(&self) -> Option<Status> {
+        self.status
+    }
+
+    fn changed_at(&self) -> i64 {
+        self.changed_at
+    }
 }

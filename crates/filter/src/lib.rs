@@ -1,18 +1,26 @@
 //! The filter language of lists, for window, command line and relay alike.
 //!
 //! [`parse()`] turns what a person typed into an [`Expr`], or says what is wrong and where;
-//! [`words()`] does the same for a search field, where nothing can be wrong. Whoever evaluates an
-//! expression (columns, SQL) must agree with its meaning as [`Term`] says it. [`words::each`] cuts
-//! text into the words that are searched for. Pure; it must not know how profiles are stored.
+//! [`words()`] does the same for a search field, where nothing can be wrong. An [`Expr`] written
+//! as a text parses to itself again. [`matches()`] is the meaning on one profile, which whoever
+//! evaluates an expression (columns, SQL) must agree with. [`words::each`] cuts text into the words
+//! that are searched for. Pure; it must not know how profiles are stored.
 
 mod ast;
+mod display;
 mod error;
 mod facts;
+mod free;
+mod meaning;
 mod parse;
+mod scan;
+mod term;
 mod values;
 pub mod words;
 
 pub use ast::{Comparison, Expr, Operand, Pattern, Status, Term, Word};
 pub use error::{FilterError, FilterErrorCode};
-pub use facts::RecordFacts;
-pub use parse::{DEPTH_MAX, TERMS_MAX, TEXT_BYTES_MAX, parse, search as words};
+pub use facts::{Facts, RecordFacts};
+pub use free::search as words;
+pub use meaning::{holds, matches};
+pub use parse::{DEPTH_MAX, TERMS_MAX, TEXT_BYTES_MAX, parse};

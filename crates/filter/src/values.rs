@@ -66,8 +66,9 @@ pub(crate) fn status(written: &Written) -> Result<Status, FilterError> {
             written.raw
         );
         let mut error = error(written.range.clone(), Code::UnknownStatus, message);
-        let names = STATUSES.iter().map(|(word, _)| *word);
-        error.suggestion = near(&written.raw, names).map(str::to_owned);
+        let mut words = STATUSES.iter().map(|(word, _)| *word);
+        let near = words.find(|word| is_one_slip(&written.raw, word));
+        error.suggestion = near.map(str::to_owned);
         error
     })
 }
@@ -105,42 +106,49 @@ pub(crate) fn unescape(raw: &str) -> String {
 
 /// A text in which `*` stands for any characters, unless a backslash stands before it.
 pub(crate) fn pattern(raw: &str) -> Pattern {
-    let mut pieces = vec![String::new()];
-    let mut chars = raw.chars();
-    while let Some(c) = chars.next() {
-        let plain = match c {
-            '*' => {
-                pieces.push(String::new());
-                continue;
-            }
-            '\\' => chars.next().unwrap_or('\\'),
-            c => c,
-        };
-        if let Some(piece) = pieces.last_mut() {
-            piece.push(plain);
-        }
-    }
+    let mut pieces = pieces(raw);
     if pieces.len() == 1 { Pattern::Exact(pieces.remove(0)) } else { Pattern::Wild(pieces) }
 }
 
-/// The one of `names` that is one slip away: a letter too many, missing, wrong, or two exchanged.
-pub(crate) fn near<'n>(word: &str, mut names: impl Iterator<Item = &'n str>) -> Option<&'n str> {
-    let word: Vec<char> = word.to_lowercase().chars().collect();
-    names.find(|name| {
-        let name: Vec<char> = name.chars().collect();
-        is_one_slip(&word, &name)
-    })
+/// What stands between the wildcards, without backslashes; at least one.
+pub(crate) fn pieces(raw: &str) -> Vec<String> {
+    let mut pieces = Vec::new();
+    let mut piece = String::new();
+    let mut chars = raw.chars();
+    while let Some(c) = chars.next() {
+        match c {
+            '*' => pieces.push(std::mem::take(&mut piece)),
+            '\\' => piece.push(chars.next().unwrap_or('\\')),
+            c => piece.push(c),
+        }
+    }
+    pieces.push(piece);
+    pieces
 }
 
-fn is_one_slip(a: &[char], b: &[char]) -> bool {
-    let same = a.iter().zip(b).take_while(|(x, y)| x == y).count();
-    let (a, b) = (&a[same..], &b[same..]);
-    match (a, b) {
-        ([], []) | ([], [_]) | ([_], []) => true,
+/// Whether, apart from case, `a` becomes `b` by a letter added, left out or replaced, by two
+/// neighbours exchanged, or by nothing at all.
+pub(crate) fn is_one_slip(a: &str, b: &str) -> bool {
+    let (a, b): (Vec<char>, Vec<char>) = (a.to_lowercase().chars().collect(), b.chars().collect());
+    let same = a.iter().zip(&b).take_while(|(x, y)| x == y).count();
+    match (&a[same..], &b[same..]) {
+        ([], [] | [_]) | ([_], []) => true,
         ([x, y, a @ ..], [z, w, b @ ..]) if x == w && y == z && a == b => true,
-        ([_, rest @ ..], _) if a.len() == b.len() + 1 => rest == b,
-        (_, [_, rest @ ..]) if b.len() == a.len() + 1 => rest == a,
-        ([_, x @ ..], [_, y @ ..]) => x == y,
+        ([_, a_rest @ ..], [_, b_rest @ ..]) if a.len() == b.len() => a_rest == b_rest,
+        ([_, a_rest @ ..], b_rest) if a.len() == b.len() + 1 => a_rest == b_rest,
+        (a_rest, [_, b_rest @ ..]) if b.len() == a.len() + 1 => a_rest == b_rest,
         _ => false,
+    }
+}
+
+/// Whether, apart from case, `a` is `b`, or `b` with two neighbouring letters exchanged.
+pub(crate) fn is_exchanged(a: &str, b: &str) -> bool {
+    a.chars().count() == b.chars().count() && is_one_slip(a, b) && {
+        let sorted = |text: &str| {
+            let mut chars: Vec<char> = text.to_lowercase().chars().collect();
+            chars.sort_unstable();
+            chars
+        };
+        sorted(a) == sorted(b)
     }
 }

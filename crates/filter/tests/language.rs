@@ -56,6 +56,7 @@ fn filters_mean_what_they_say() {
         "after:2026 after:2026-03 after:2026-03-01T12:00:00Z before:2026-01-02 -before:2025",
         "changed>=2026-01-01 changed<2026-12",
         "zur* gre* bern 30",
+        "\"gre* tea\" \"met in zur*\" tea! cdnow",
     ];
     for text in holds {
         let expr = parse(text).unwrap_or_else(|e| panic!("{}\n{e}", e.caret(text)));
@@ -78,11 +79,30 @@ fn filters_mean_what_they_say() {
         "before:2026-01-01",
         "status:pending",
         "zurichx",
+        "city",
+        "true",
+        "order_value",
+        "\"vip two\"",
+        "\"tea bern\"",
+        "name:*muster",
+        "right!=3",
     ];
     for text in does_not {
         let expr = parse(text).unwrap();
         assert!(!facts.matches(&expr), "{text}: {expr:?}");
     }
+}
+
+#[test]
+fn facts_of_the_record_before_are_forgotten() {
+    let mut facts = facts();
+    facts.begin("next");
+    for text in
+        ["tag:*", "name:*", "has:age", "observations>0", "status:conflict", "tea", "changed>1970"]
+    {
+        assert!(!facts.matches(&parse(text).unwrap()), "{text}");
+    }
+    assert!(facts.matches(&parse("id:next next observations=0").unwrap()));
 }
 
 #[test]
@@ -113,13 +133,43 @@ fn mistakes_are_named_where_they_are() {
         ("observations>=inf", "inf", Code::NumberExpected, None),
         ("after:2026-02-30", "2026-02-30", Code::DateExpected, None),
         ("ok --- ok", "-", Code::NothingToSearch, None),
+        ("a \"?!\"", "\"?!\"", Code::NothingToSearch, None),
+        ("a and and b", "and", Code::MissingOperand, None),
+        ("a or or b", "or", Code::MissingOperand, None),
+        ("a or and b", "and", Code::MissingOperand, None),
+        ("(a or) b", "or", Code::MissingOperand, None),
+        ("-or b", "-", Code::MissingOperand, None),
+        ("!tag:vip", "!", Code::MissingOperand, None),
+        ("(", "(", Code::UnclosedParenthesis, None),
+        ("a (b (c)", "(", Code::UnclosedParenthesis, None),
+        ("ä )", ")", Code::UnexpectedParenthesis, None),
+        ("name:\"x\\\"", "\"", Code::UnclosedQuote, None),
+        ("observed:", ":", Code::MissingValue, None),
+        ("observed:\"\"", ":", Code::MissingValue, None),
+        ("observed:x>", ">", Code::MissingValue, None),
+        ("tgas:vip", "tgas", Code::UnknownField, Some("tag")),
+        ("tags:vip", "tags", Code::UnknownField, Some("tag")),
+        ("TAG:vip", "TAG", Code::UnknownField, Some("tag")),
+        ("staus:x", "staus", Code::UnknownField, Some("status")),
+        ("observation>3", "observation", Code::UnknownField, Some("observations")),
+        ("changd>=2026", "changd", Code::UnknownField, Some("changed")),
+        ("display_name:x", "display_name", Code::UnknownField, Some("name")),
+        ("attributes.:x", "attributes.", Code::UnknownField, None),
+        ("\"my key\">3", "\"my key\"", Code::UnknownField, Some("attributes.\"my key\"")),
+        ("status:Conflict", "Conflict", Code::UnknownStatus, Some("conflict")),
+        ("status:done", "done", Code::UnknownStatus, None),
+        ("id!=x", "!=", Code::NoSuchComparison, None),
+        ("after>2026", ">", Code::NoSuchComparison, None),
+        ("left<=null", "<=", Code::NoSuchComparison, None),
+        ("observations>=x", "x", Code::NumberExpected, None),
+        ("changed>=soon", "soon", Code::DateExpected, None),
+        ("wor*ds", "wor*ds", Code::MisplacedWildcard, None),
+        ("a *b", "*b", Code::MisplacedWildcard, None),
     ];
     for (text, marked, code, suggestion) in cases {
         let error = parse(text).expect_err(text);
         assert_eq!((error.code, &text[error.range.clone()]), (code, marked), "{text}: {error}");
-        if suggestion.is_some() {
-            assert_eq!(error.suggestion.as_deref(), suggestion, "{text}");
-        }
+        assert_eq!(error.suggestion.as_deref(), suggestion, "{text}");
     }
 }
 
@@ -143,8 +193,12 @@ fn filters_have_limits() {
     let many = |terms: usize| "a ".repeat(terms);
     assert!(parse(&many(TERMS_MAX)).is_ok());
     assert_eq!(parse(&many(TERMS_MAX + 1)).expect_err("too many").code, Code::TooManyTerms);
-    let long = "a".repeat(TEXT_BYTES_MAX + 1);
-    assert_eq!(parse(&long).expect_err("too long").code, Code::TooLong);
+    // One word to the eye, many to the search.
+    assert_eq!(parse(&"a-".repeat(TERMS_MAX + 1)).expect_err("too many").code, Code::TooManyTerms);
+    let long = format!("{}ää", "a".repeat(TEXT_BYTES_MAX - 1));
+    let error = parse(&long).expect_err("too long");
+    assert_eq!((error.code, error.range), (Code::TooLong, TEXT_BYTES_MAX - 1..TEXT_BYTES_MAX + 3));
+    assert!(words(&long).is_some(), "a search takes the beginning");
 }
 
 #[test]

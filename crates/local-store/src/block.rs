@@ -5,6 +5,9 @@ use std::ops::Range;
 use kartei_index::ChunkBuilder;
 use kartei_profile::{FastReader, Fields, Record, RecordHash, RecordSchema, Scalar, Violation};
 
+/// Bytes of a block's records, about: those of a reader's block and what ids and ends may add.
+const BLOCK_BYTES: usize = 1_400_000;
+
 /// One record of a block.
 #[derive(Debug)]
 struct Row {
@@ -74,6 +77,10 @@ impl BlockBuilder {
     ) -> Result<Option<Violation>, Violation> {
         let start = self.texts.len();
         let id_start = self.ids.len();
+        if start == 0 {
+            // Doubling would end at twice of what a block needs.
+            self.texts.reserve_exact(BLOCK_BYTES);
+        }
         if let Some(record) = self.reader.read(schema, line, &mut self.texts) {
             self.ids.push_str(record.id());
             self.chunk.begin(record.id());
@@ -100,23 +107,24 @@ impl BlockBuilder {
         Ok(accepted.warning)
     }
 
-    /// The block of what was added since the last one.
+    /// The block of what was added since the last one. The next one is made in the memory of `used`,
+    /// a block that was written: what one thread allocates and another one frees piles up.
     ///
     /// # Panics
     /// Never: canonical JSON is text.
-    pub fn finish(&mut self) -> PreparedBlock {
-        let texts = std::mem::take(&mut self.texts);
-        let block = PreparedBlock {
-            ids: std::mem::take(&mut self.ids),
+    pub fn finish(&mut self, used: Option<PreparedBlock>) -> PreparedBlock {
+        let used = used.unwrap_or_default();
+        let (mut ids, mut texts, mut rows) = (used.ids, used.texts.into_bytes(), used.rows);
+        ids.clear();
+        texts.clear();
+        rows.clear();
+        let texts = std::mem::replace(&mut self.texts, texts);
+        PreparedBlock {
+            ids: std::mem::replace(&mut self.ids, ids),
             texts: String::from_utf8(texts).expect("canonical JSON is made of strings"),
-            rows: std::mem::take(&mut self.rows),
+            rows: std::mem::replace(&mut self.rows, rows),
             columns: self.chunk.finish(),
-        };
-        // The next block is likely of the same size.
-        self.texts.reserve(block.texts.len());
-        self.ids.reserve(block.ids.len());
-        self.rows.reserve(block.rows.len());
-        block
+        }
     }
 }
 

@@ -10,7 +10,7 @@
 //! Within one snapshot everything agrees: a row is in the newest chunk that names it, unless it is
 //! loose. Where chunks were taken away the era has grown, and everything is read anew.
 
-use kartei_filter::{Status, Term};
+use kartei_filter::{RecordFacts, Status, Term};
 use kartei_index::{Catalog, ChunkBuilder, Keys, Source};
 use kartei_profile::Record;
 use rusqlite::{OptionalExtension, Transaction};
@@ -118,11 +118,12 @@ impl Lists {
 #[derive(Debug)]
 pub(crate) struct Rows<'a> {
     db: &'a Transaction<'a>,
+    facts: RecordFacts,
 }
 
 impl<'a> Rows<'a> {
     pub(crate) fn new(db: &'a Transaction<'a>) -> Self {
-        Self { db }
+        Self { db, facts: RecordFacts::default() }
     }
 }
 
@@ -163,9 +164,8 @@ impl Source for Rows<'_> {
             .prepare_cached("SELECT id, record FROM profiles WHERE pk = ?1")?
             .query_row([key], |row| Ok((row.get(0)?, row.get(1)?)))?;
         let record = Record::from_stored(&text).map_err(|v| damaged(&id, &v))?;
-        let mut facts = kartei_filter::RecordFacts::default();
-        facts.tell(&record);
-        Ok(facts.holds(term))
+        self.facts.tell(&record);
+        Ok(self.facts.holds(term))
     }
 }
 

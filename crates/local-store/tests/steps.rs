@@ -30,7 +30,7 @@ fn write(store: &Store, writer: &ImportWriter<'_>, records: impl Iterator<Item =
         record["schema"] = json!("user_profile.v1");
         builder.add(store.schema(), record.to_string().as_bytes()).unwrap();
     }
-    writer.write(&[builder.finish()]).unwrap();
+    writer.write(&[builder.finish(None)]).unwrap();
 }
 
 /// Imports records as a file; answers the import's number.

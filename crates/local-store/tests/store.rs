@@ -32,7 +32,7 @@ fn block(store: &Store, records: &[Value]) -> PreparedBlock {
         let refused = builder.add(store.schema(), whole.to_string().as_bytes());
         assert_eq!(refused, Ok(None));
     }
-    builder.finish()
+    builder.finish(None)
 }
 
 fn file(name: &str) -> ImportStart {
