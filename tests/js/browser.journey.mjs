@@ -6,28 +6,15 @@ import { readFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { fileURLToPath } from 'node:url';
 import { after, before, test } from 'node:test';
-import { chromium } from 'playwright-core';
+import { movesOn, openPage } from './lib/browser.mjs';
 import { BAD_LINE, PEOPLE, writePeople } from './lib/people.mjs';
 import {
   kartei,
-  picturesFolder,
   program,
   startReady,
   startRelay,
   temporaryFolder,
 } from './lib/processes.mjs';
-
-/** Quiet and self-contained: a browser that looks for nothing outside. */
-const FLAGS = [
-  '--no-sandbox',
-  '--disable-gpu',
-  '--disable-quic',
-  '--no-first-run',
-  '--disable-background-networking',
-  '--disable-component-update',
-  '--disable-sync',
-];
-const CHROMIUM = process.env.CHROMIUM ?? '/usr/bin/chromium';
 
 const ui = fileURLToPath(new URL('../../ui/dist', import.meta.url));
 const folder = temporaryFolder();
@@ -39,48 +26,23 @@ let relay;
 let host;
 let browser;
 let page;
-const faults = [];
+let faults;
+let row;
+let goTo;
+let set;
+let picture;
 
 const inspector = () => page.getByRole('article', { name: 'Profile anna-keller' });
 const badge = () => page.getByRole('contentinfo', { name: 'Status' });
-const row = (id) => page.getByRole('grid').getByRole('row').filter({ hasText: id });
 const value = (name) => inspector().getByLabel(`Value of ${name}`, { exact: true });
-
-async function goTo(place) {
-  await page.getByRole('navigation').getByRole('link', { name: place, exact: true }).click();
-}
-
-async function picture(name) {
-  await page.screenshot({ path: join(picturesFolder(), `browser-${name}.png`) });
-}
-
-/** Fills a field and leaves it, which stores it. */
-async function set(field, text) {
-  await field.fill(text);
-  await field.press('Enter');
-}
 
 before(async () => {
   writePeople(file);
   relay = await startRelay(join(folder.path, 'relay'));
   const serve = ['--data', data, '--ui', ui, '--listen', '127.0.0.1:0'];
   host = await startReady(program('kartei-dev-host'), serve, 'kartei-dev-host listening on ');
-  browser = await chromium.launch({ executablePath: CHROMIUM, args: FLAGS });
-  const context = await browser.newContext({
-    viewport: { width: 1280, height: 800 },
-    locale: 'en-GB',
-    colorScheme: 'light',
-    reducedMotion: 'reduce',
-  });
-  page = await context.newPage();
-  page.setDefaultTimeout(20_000);
-  page.on('pageerror', (error) => faults.push(String(error)));
-  page.on('console', (message) => {
-    // A problem's answer has a status that the browser logs by itself.
-    const ofAnswers = message.text().startsWith('Failed to load resource');
-    if (message.type() === 'error' && !ofAnswers) faults.push(message.text());
-  });
-  await page.goto(host.rest);
+  ({ browser, page, faults } = await openPage(host.rest));
+  ({ row, goTo, set, picture } = movesOn(page));
 });
 
 after(async () => {
@@ -141,9 +103,10 @@ test('the list is searched and a profile opened', async () => {
 test('a filter that cannot be read says so and keeps the list', async () => {
   const filter = page.getByLabel('Filter profiles');
   await set(filter, 'status:');
-  await page.getByText('This filter cannot be read').waitFor();
+  const said = page.getByRole('alert').getByText('The list still shows the last filter');
+  await said.waitFor();
   await set(filter, '');
-  await page.getByText('This filter cannot be read').waitFor({ state: 'detached' });
+  await said.waitFor({ state: 'detached' });
 });
 
 test('an edit is stored at once', async () => {

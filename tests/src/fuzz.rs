@@ -14,12 +14,8 @@ const BLOCK_BYTES: usize = 64;
 pub type Target = fn(&RecordSchema, &[u8]);
 
 /// All targets by their names, which are those of their corpora.
-pub const TARGETS: [(&str, Target); 4] = [
-    ("ndjson", ndjson),
-    ("record", record),
-    ("filter", filter),
-    ("document", document),
-];
+pub const TARGETS: [(&str, Target); 4] =
+    [("ndjson", ndjson), ("record", record), ("filter", filter), ("document", document)];
 
 /// The reader of files: every line has its number once, in order, and lines and blanks are those of
 /// the text.
@@ -48,7 +44,8 @@ pub fn ndjson(_: &RecordSchema, bytes: &[u8]) {
             Ok::<_, std::convert::Infallible>(Flow::Continue)
         },
     );
-    let is_plain = !bytes.starts_with(&[0x1f, 0x8b]) && !bytes.starts_with(&[0x28, 0xb5, 0x2f, 0xfd]);
+    let is_plain =
+        !bytes.starts_with(&[0x1f, 0x8b]) && !bytes.starts_with(&[0x28, 0xb5, 0x2f, 0xfd]);
     if outcome.is_ok() && is_plain {
         let all = bytes.strip_prefix(b"\xef\xbb\xbf").unwrap_or(bytes);
         let ends = |byte: &u8| matches!(byte, b'\n' | b'\r');

@@ -17,7 +17,8 @@ fn run(name: &str) -> Result<()> {
         *TARGETS.iter().find(|(known, _)| *known == name).context("a target of this name")?;
     let schema = RecordSchema::user_profile_v1();
     let mutations = std::env::var("KARTEI_MUTATIONS").ok().and_then(|n| n.parse().ok());
-    let mut dice = Dice::seeded(std::env::var("KARTEI_SEED").ok().and_then(|n| n.parse().ok()).unwrap_or(1));
+    let mut dice =
+        Dice::seeded(std::env::var("KARTEI_SEED").ok().and_then(|n| n.parse().ok()).unwrap_or(1));
     let mut files: Vec<_> = fs::read_dir(repository(&format!("tests/fuzz/corpus/{name}")))?
         .map(|entry| Ok(entry?.path()))
         .collect::<Result<_>>()?;

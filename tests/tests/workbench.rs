@@ -32,11 +32,12 @@ fn filters_agree_with_the_file() -> Result<()> {
         .collect::<Result<_>>()?;
     let count = |holds: &dyn Fn(&Value) -> bool| records.iter().filter(|r| holds(r)).count() as u64;
     let age = |r: &Value| r["attributes"]["age"].as_f64();
-    let signals = |r: &Value, name: &str, above: f64| {
-        r["observations"].as_array().into_iter().flatten().any(|o| {
-            o["signal"] == name && o["value"].as_f64().is_some_and(|value| value > above)
-        })
-    };
+    let signals =
+        |r: &Value, name: &str, above: f64| {
+            r["observations"].as_array().into_iter().flatten().any(|o| {
+                o["signal"] == name && o["value"].as_f64().is_some_and(|value| value > above)
+            })
+        };
     let signal = records[0]["observations"][0]["signal"].as_str().context("a signal")?.to_owned();
     assert_eq!(matching(&client, "age>=30")?, count(&|r| age(r).is_some_and(|age| age >= 30.0)));
     assert_eq!(matching(&client, "-has:age")?, count(&|r| age(r).is_none()));

@@ -284,12 +284,7 @@ fn begin<'s>(store: &'s Store, job: &Job, bytes: u64) -> Result<ImportWriter<'s>
 }
 
 /// Checks the lines of a block; runs in a worker.
-fn check(
-    schema: &RecordSchema,
-    builder: &mut BlockBuilder,
-    block: &Block,
-    used: &Used,
-) -> Checked {
+fn check(schema: &RecordSchema, builder: &mut BlockBuilder, block: &Block, used: &Used) -> Checked {
     let (mut said, mut lines, mut blank) = (Vec::new(), 0, 0);
     for (line, text) in block.lines() {
         lines += 1;

@@ -10,7 +10,9 @@ mod lines;
 mod pipeline;
 mod source;
 
-pub use limits::{INFLATED_BYTES_MAX, LINE_BYTES_MAX, LINES_MAX, Limits, RATIO_FROM_BYTES, RATIO_MAX};
+pub use limits::{
+    INFLATED_BYTES_MAX, LINE_BYTES_MAX, LINES_MAX, Limits, RATIO_FROM_BYTES, RATIO_MAX,
+};
 pub use lines::{Block, LineReader};
 pub use pipeline::{Batch, Flow, read_blocks, read_blocks_of};
 pub use source::{Reached, ReadError, Source};

@@ -216,7 +216,8 @@ impl LineReader {
         block.ends.truncate(usize::try_from(left).unwrap_or(usize::MAX));
         self.ended = true;
         let limit = self.limits.lines;
-        self.fault = Some(ReadError::TooManyLines(Reached { limit, line: limit.saturating_add(1) }));
+        self.fault =
+            Some(ReadError::TooManyLines(Reached { limit, line: limit.saturating_add(1) }));
         true
     }
 }

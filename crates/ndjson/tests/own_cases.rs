@@ -1,8 +1,6 @@
 //! Our own nasty lines, beside those of `nasty.ndjson`: each with its verdict, rule and place, through
 //! the record parser, the fast reader, and as one file through the pipeline.
 
-#![expect(clippy::unwrap_used, reason = "a test stops at the first surprise")]
-
 use std::io::Cursor;
 
 use kartei_ndjson::{Block, Flow, Limits, Source, read_blocks};

@@ -18,6 +18,10 @@ pub const DEPTH_MAX: usize = 32;
 /// Largest integer that binary64 holds with all its neighbours.
 const SAFE_INTEGER_MAX: f64 = 9_007_199_254_740_992.0;
 
+/// U+FEFF in UTF-8. The start of a file may have one; joined files have it in later lines too, where
+/// nobody sees it.
+const BOM: &[u8] = b"\xef\xbb\xbf";
+
 /// What is wrong.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Fault {
@@ -50,6 +54,8 @@ pub struct ParseError {
     pub offset: usize,
     /// JSON pointer of the member being read.
     pub pointer: String,
+    /// The number that cannot be kept, where it is one.
+    pub found: Option<String>,
 }
 
 impl fmt::Display for ParseError {
@@ -91,10 +97,21 @@ pub fn parse(line: &[u8]) -> Result<Value, ParseError> {
         Ok(text) => text,
         Err(e) => {
             let offset = e.valid_up_to();
-            return Err(ParseError { fault: Fault::Utf8, offset, pointer: String::new() });
+            return Err(ParseError {
+                fault: Fault::Utf8,
+                offset,
+                pointer: String::new(),
+                found: None,
+            });
         }
     };
     let mut reader = Reader { text, bytes: line, at: 0, path: Vec::new() };
+    if line.starts_with(BOM) {
+        return Err(reader.fault(Fault::Syntax(
+            "a record; remove the byte order mark before it, which may stand at the start of the \
+             file only",
+        )));
+    }
     reader.skip_space();
     let value = reader.value()?;
     reader.skip_space();
@@ -140,7 +157,7 @@ impl Reader<'_> {
                 Step::Item(i) => pointer.push_str(&i.to_string()),
             }
         }
-        ParseError { fault, offset: self.at, pointer }
+        ParseError { fault, offset: self.at, pointer, found: None }
     }
 
     fn name_at(&self, at: usize) -> String {
@@ -351,6 +368,12 @@ impl Reader<'_> {
         self.at - start
     }
 
+    /// A fault of the number that began at `start` and has just been read.
+    fn refused(&self, fault: Fault, start: usize) -> ParseError {
+        let found = Some(self.text[start..self.at].to_owned());
+        ParseError { offset: start, found, ..self.fault(fault) }
+    }
+
     fn number(&mut self) -> Result<Number, ParseError> {
         let start = self.at;
         if self.bytes[self.at] == b'-' {
@@ -394,11 +417,11 @@ impl Reader<'_> {
         let digits = text.split(['e', 'E']).next().unwrap_or_default();
         let vanished = x == 0.0 && digits.bytes().any(|byte| matches!(byte, b'1'..=b'9'));
         if !x.is_finite() || vanished {
-            return Err(self.fault(Fault::NumberRange));
+            return Err(self.refused(Fault::NumberRange, start));
         }
         // Rust prints a binary64 integer with all its digits, so equal text means nothing was lost.
         if is_integer && format!("{x:.0}") != text {
-            return Err(self.fault(Fault::NumberPrecision));
+            return Err(self.refused(Fault::NumberPrecision, start));
         }
         number(x).ok_or_else(|| self.fault(Fault::NumberRange))
     }

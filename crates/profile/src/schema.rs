@@ -234,16 +234,8 @@ fn read_member(schema: &Value, name: &str, definition: &Value) -> Result<Member,
     })
 }
 
-/// At most this many characters of a wrong value are shown: enough to find it again.
-const SHOWN_MAX: usize = 40;
-
 fn shorten(value: &Value) -> String {
-    let text = value.to_string();
-    if text.chars().count() <= SHOWN_MAX {
-        return text;
-    }
-    let head: String = text.chars().take(SHOWN_MAX - 1).collect();
-    format!("{head}…")
+    crate::violation::shorten(value.to_string())
 }
 
 fn type_name(value: &Value) -> &'static str {
@@ -280,7 +272,7 @@ fn explain(error: &ValidationError<'_>) -> Violation {
         }
         // A text is allowed here, so it can only be its length.
         Kind::AnyOf { .. } if value.is_string() => {
-            ("max_length", "longer than 4096 characters".to_owned())
+            ("max_length", at_most(value, ATTRIBUTE_CHARS_MAX))
         }
         Kind::AnyOf { .. } => (
             "type",
@@ -296,11 +288,21 @@ fn explain(error: &ValidationError<'_>) -> Violation {
             };
             ("type", format!("found {}; expected {expected}", found(value)))
         }
-        Kind::MaxLength { limit } => ("max_length", format!("longer than {limit} characters")),
-        Kind::MinLength { limit } => ("min_length", format!("shorter than {limit} character(s)")),
-        Kind::MaxItems { limit } => ("max_items", format!("more than {limit} elements")),
-        Kind::MaxProperties { limit } => ("max_properties", format!("more than {limit} members")),
-        Kind::UniqueItems => ("unique_items", "an element stands twice; keep one".to_owned()),
+        Kind::MaxLength { limit } => ("max_length", at_most(value, *limit)),
+        Kind::MinLength { limit } => {
+            ("min_length", format!("found {}; at least {limit} must be there", size_of(value)))
+        }
+        Kind::MaxItems { limit } => ("max_items", at_most(value, *limit)),
+        Kind::MaxProperties { limit } => ("max_properties", at_most(value, *limit)),
+        Kind::UniqueItems => {
+            let twice = first_repeat(value).unwrap_or(value);
+            let violation = Violation::new(
+                pointer,
+                "unique_items",
+                format!("{} stands twice; each element may stand once", shorten(twice)),
+            );
+            return violation.with_found(shorten(twice));
+        }
         Kind::Pattern { .. } if pointer == "/id" => (
             "pattern",
             format!(
@@ -308,25 +310,36 @@ fn explain(error: &ValidationError<'_>) -> Violation {
                 shorten(value)
             ),
         ),
-        Kind::Pattern { .. } => {
-            ("pattern", format!("found {}, which is not of the expected form", shorten(value)))
+        Kind::Pattern { pattern } => {
+            let expected = if pattern.starts_with(INSTANT_PATTERN_START) {
+                "expected a date and time such as 2026-11-20T08:30:00Z, with T, seconds, at most \
+                 nine digits of a fraction, and Z or an offset such as +01:00"
+            } else {
+                pattern
+            };
+            ("pattern", format!("found {}; {expected}", shorten(value)))
         }
         Kind::Format { .. } => (
             "format",
             format!(
-                "found {}; expected a date and time such as 2026-11-20T08:30:00Z",
+                "found {}; expected a date and time that exists, such as 2026-11-20T08:30:00Z",
                 shorten(value)
             ),
         ),
         Kind::Minimum { limit } => {
-            ("minimum", format!("found {}, smaller than {limit}", shorten(value)))
+            ("minimum", format!("found {}; the smallest allowed is {limit}", shorten(value)))
         }
         Kind::Maximum { limit } => {
-            ("maximum", format!("found {}, larger than {limit}", shorten(value)))
+            ("maximum", format!("found {}; the largest allowed is {limit}", shorten(value)))
         }
-        Kind::Not { .. } => ("reserved", format!("{} is a reserved word", shorten(value))),
-        Kind::PropertyNames { .. } => {
-            ("property_names", "a member name has 1 to 64 characters".to_owned())
+        Kind::Not { .. } => {
+            ("reserved", format!("found {}, a reserved word; any other is allowed", shorten(value)))
+        }
+        Kind::PropertyNames { error } => {
+            let name = error.instance();
+            let reason =
+                format!("the name {} has {}; 1 to 64 are allowed", shorten(name), size_of(name));
+            return Violation::new(pointer, "property_names", reason).with_found(shorten(name));
         }
         _ => ("schema", format!("found {}, which does not fit the schema", found(value))),
     };
@@ -336,6 +349,34 @@ fn explain(error: &ValidationError<'_>) -> Violation {
         return violation;
     }
     violation.with_found(shorten(value))
+}
+
+/// The only limit that is behind an `anyOf`, which does not say which of its branches came closest.
+const ATTRIBUTE_CHARS_MAX: u64 = 4096;
+
+/// How the pattern of instants begins, which nobody could read.
+const INSTANT_PATTERN_START: &str = "^[0-9]{4}-";
+
+/// How much a value has of what its limit counts.
+fn size_of(value: &Value) -> String {
+    let (count, one, many) = match value {
+        Value::Array(items) => (items.len(), "element", "elements"),
+        Value::Object(members) => (members.len(), "member", "members"),
+        // As JSON Schema counts: by code points.
+        _ => (value.as_str().unwrap_or_default().chars().count(), "character", "characters"),
+    };
+    format!("{count} {}", if count == 1 { one } else { many })
+}
+
+fn at_most(value: &Value, limit: u64) -> String {
+    format!("found {}; at most {limit} are allowed", size_of(value))
+}
+
+/// The first element that stands in an array again. The array is within its limit of elements or
+/// close to it: the validator has compared them all already.
+fn first_repeat(array: &Value) -> Option<&Value> {
+    let items = array.as_array()?;
+    items.iter().enumerate().find(|(at, item)| items[..*at].contains(item)).map(|(_, item)| item)
 }
 
 fn found(value: &Value) -> String {

@@ -18,10 +18,53 @@ pub struct Violation {
     /// What was found, what is allowed.
     pub reason: String,
     /// The wrong value as JSON, shortened, where it could be read.
-    pub found: Option<String>,
+    pub found: Option<Box<str>>,
+    /// Byte position within the line, from 0, where reading failed; unknown where the line could be
+    /// read and its content is wrong.
+    pub offset: Option<u32>,
     /// The record's id, where the record could be read so far.
     pub id: Option<String>,
 }
+
+/// Characters of a wrong value that are shown: enough to find it again, and never a whole record.
+const FOUND_CHARS_MAX: usize = 40;
+
+/// The beginning of a wrong value.
+pub(crate) fn shorten(text: String) -> String {
+    match text.char_indices().nth(FOUND_CHARS_MAX) {
+        None => text,
+        Some(_) => text.chars().take(FOUND_CHARS_MAX - 1).chain(['…']).collect(),
+    }
+}
+
+const MEND_INSTANT: &str =
+    "Write a date and time in RFC 3339 with seconds and an offset, such as 2026-11-20T08:30:00Z.";
+
+const MEND_WHOLE_NUMBER: &str = "Write a whole number without quotes, such as 1.";
+
+/// What to do where a rule means something else in one member: rule, the member's name, sentence.
+const MENDING_OF_MEMBERS: &[(Rule, &str, &str)] = &[
+    (
+        "pattern",
+        "id",
+        "Write an id of 1 to 128 letters A–Z and a–z, digits and . _ : @ - that begins with a \
+         letter or digit.",
+    ),
+    ("pattern", "digest", "Write `blake3:` and 64 hexadecimal digits in lower case."),
+    ("pattern", "at", MEND_INSTANT),
+    ("pattern", "recorded_at", MEND_INSTANT),
+    ("pattern", "created_at", MEND_INSTANT),
+    ("pattern", "updated_at", MEND_INSTANT),
+    ("type", "value", "Write a number without quotes, such as 3.5."),
+    ("type", "n", MEND_WHOLE_NUMBER),
+    ("type", "size", MEND_WHOLE_NUMBER),
+    ("required", "id", "Add `id` with the id of this profile."),
+    ("required", "schema", "Add `schema` with the version of the schema that this program reads."),
+];
+
+/// Attributes have names of their own choosing, so they come before the table above.
+const MEND_ATTRIBUTE: &str = "Write a text, a number, true, false or null, and give what is nested \
+                              attributes of its own.";
 
 /// What to do about each rule's violation.
 const MENDING: &[(Rule, &str)] = &[
@@ -40,7 +83,11 @@ const MENDING: &[(Rule, &str)] = &[
     ),
     ("number_precision", "Write a number with at most 15 significant digits, or a text."),
     ("depth", "Flatten the value: records are nested a few levels only."),
-    ("line_length", "Split the record, or take out what makes it so long."),
+    (
+        "line_length",
+        "Take out what makes the record so long; the line is in the file itself only, not among \
+         the rejected lines.",
+    ),
     ("type", "Write a value of the expected type here."),
     ("schema", "Compare this value with the schema of records."),
     (
@@ -74,18 +121,36 @@ const MENDING: &[(Rule, &str)] = &[
 impl Violation {
     /// A violation of which neither value nor id is known.
     pub fn new(pointer: impl Into<String>, rule: Rule, reason: impl Into<String>) -> Self {
-        Self { pointer: pointer.into(), rule, reason: reason.into(), found: None, id: None }
+        Self {
+            pointer: pointer.into(),
+            rule,
+            reason: reason.into(),
+            found: None,
+            offset: None,
+            id: None,
+        }
     }
 
     /// How to mend it: one sentence in English.
     #[must_use]
     pub fn mend(&self) -> &'static str {
+        if self.pointer.starts_with("/attributes/") {
+            if self.rule == "type" {
+                return MEND_ATTRIBUTE;
+            }
+        } else if let Some((_, member)) = self.pointer.rsplit_once('/')
+            && let Some((_, _, mend)) =
+                MENDING_OF_MEMBERS.iter().find(|(rule, of, _)| (*rule, *of) == (self.rule, member))
+        {
+            return mend;
+        }
         let known = MENDING.iter().find(|(rule, _)| *rule == self.rule);
         known.map_or("Compare this line with the schema of records.", |(_, mend)| mend)
     }
 
+    /// Shows the beginning of the wrong value.
     pub(crate) fn with_found(mut self, found: String) -> Self {
-        self.found = Some(found);
+        self.found = Some(shorten(found).into());
         self
     }
 
@@ -120,7 +185,13 @@ impl From<ParseError> for Violation {
             Fault::Depth => "depth",
             Fault::Trailing => "trailing",
         };
-        Self::new(error.pointer.clone(), rule, format!("{error}"))
+        let reason = error.to_string();
+        let violation = Self::new(error.pointer, rule, reason);
+        Self {
+            found: error.found.map(|found| shorten(found).into()),
+            offset: u32::try_from(error.offset).ok(),
+            ..violation
+        }
     }
 }
 
@@ -155,6 +226,50 @@ mod tests {
             assert!(mend.ends_with('.'), "{rule}: {mend}");
             let same = MENDING.iter().filter(|(other, _)| other == rule).count();
             assert_eq!(same, 1, "{rule} stands twice");
+            let alike = MENDING.iter().filter(|(_, other)| other == mend).count();
+            assert_eq!(alike, 1, "{rule} says what another rule says: {mend}");
         }
+    }
+
+    #[test]
+    fn some_members_say_it_in_their_own_words() {
+        let mend = |pointer: &str, rule| Violation::new(pointer, rule, "").mend();
+        assert!(mend("/id", "pattern").contains("1 to 128"));
+        assert_eq!(mend("/observations/7/at", "pattern"), MEND_INSTANT);
+        assert!(mend("/observations/7/value", "type").contains("without quotes"));
+        assert_eq!(mend("/attributes/value", "type"), MEND_ATTRIBUTE);
+        assert!(mend("/attributes/value", "max_length").contains("Shorten"));
+        assert!(mend("/tags", "type").contains("expected type"));
+        for (rule, member, mend) in MENDING_OF_MEMBERS {
+            assert!(mend.ends_with('.'), "{rule} of {member}: {mend}");
+            assert!(MENDING.iter().any(|(known, _)| known == rule), "{rule}");
+        }
+    }
+
+    /// It is in the result of every line that is read, and inside other errors, which must not
+    /// become larger than what is worth moving about.
+    #[test]
+    fn it_stays_small() {
+        assert!(size_of::<Violation>() <= 112, "{}", size_of::<Violation>());
+    }
+
+    #[test]
+    fn only_the_beginning_of_a_value_is_shown() {
+        assert_eq!(shorten("é".repeat(40)), "é".repeat(40));
+        assert_eq!(shorten("é".repeat(41)), format!("{}…", "é".repeat(39)));
+    }
+
+    #[test]
+    fn a_line_that_cannot_be_read_says_where() {
+        let of = |line: &str| Violation::from(crate::json::parse(line.as_bytes()).unwrap_err());
+        let big = of(r#"{"a":1,"b":9007199254740993}"#);
+        assert_eq!((big.rule, big.offset), ("number_precision", Some(11)));
+        assert_eq!(big.found.as_deref(), Some("9007199254740993"));
+        let far = of(&format!(r#"{{"b":1{}}}"#, "0".repeat(400)));
+        assert_eq!((far.rule, far.offset), ("number_range", Some(5)));
+        assert_eq!(far.found.unwrap().chars().count(), 40);
+        let cut = of(r#"{"a":[1,2"#);
+        assert_eq!((cut.rule, cut.offset, cut.found), ("syntax", Some(9), None));
+        assert_eq!(of("{\"a\":1} x").offset, Some(8));
     }
 }

@@ -11,6 +11,7 @@ test.each<[string, Route]>([
   ],
   ['#/imports', { view: 'imports' }],
   ['#/sync', { view: 'sync' }],
+  ['#/store', { view: 'store' }],
 ])('%s names a view and is written again the same', (hash, route) => {
   expect(parseRoute(hash)).toEqual(route);
   expect(routeHref(route)).toBe(hash);

@@ -65,6 +65,7 @@ export class Session {
         break;
       case 'profiles_changed':
         this.list.refresh();
+        this.steps.storeChanged();
         void this.profile?.refresh();
         break;
       case 'files_hover':
@@ -87,5 +88,6 @@ export class Session {
     void this.profile?.refresh();
     void this.sync.load();
     void this.imports.catchUp();
+    void this.steps.catchUp();
   }
 }

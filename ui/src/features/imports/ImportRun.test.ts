@@ -4,6 +4,7 @@ import { Ipc, type ImportReport } from '$lib/ipc';
 import { FakeHost, fakeProblem, fakeRun } from '$lib/ipc/fake';
 import { Imports } from './imports.svelte';
 import ImportRun from './ImportRun.svelte';
+import { Past } from './past.svelte';
 
 const REPORT: ImportReport = {
   file: '/data/cdnow.ndjson',
@@ -101,4 +102,30 @@ test('a running import shows how far it is and can be cancelled', async () => {
   }
   await fireEvent.click(screen.getByRole('button', { name: 'Cancel import' }));
   expect(host.requests('cancel_import')).toEqual([{ run: 1 }]);
+});
+
+test('a check says that nothing was written and offers the import', async () => {
+  const host = new FakeHost({ import_files: () => fakeRun({ run: 2, state: 'queued' }) });
+  const imports = new Imports(new Ipc(host));
+  const run = fakeRun({ state: 'done', dry_run: true, reports: [REPORT] });
+  render(ImportRun, { run, imports });
+  expect(screen.getByRole('article', { name: 'Check of cdnow.ndjson.gz' })).toBeTruthy();
+  expect(screen.getByText('Checked; nothing was written')).toBeTruthy();
+  expect(screen.getByText('199,874 profiles would be imported, 126 rejected')).toBeTruthy();
+  await fireEvent.click(screen.getByRole('button', { name: 'Import now' }));
+  expect(host.requests('import_files')).toEqual([{ paths: run.files }]);
+});
+
+test('the files about an import are offered where there are any, and the path is told', async () => {
+  const host = new FakeHost({
+    save_import_file: () => ({ path: '/downloads/rejected.ndjson', bytes: 512 }),
+  });
+  const ipc = new Ipc(host);
+  const past = new Past(ipc);
+  const report = { ...REPORT, import: 7, has_files: true };
+  const run = fakeRun({ state: 'done', reports: [report] });
+  render(ImportRun, { run, imports: new Imports(ipc), past });
+  await fireEvent.click(screen.getByRole('button', { name: 'Save rejected lines' }));
+  await screen.findByText('/downloads/rejected.ndjson');
+  expect(host.requests('save_import_file')).toEqual([{ import: 7, file: 'rejected' }]);
 });

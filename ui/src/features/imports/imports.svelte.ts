@@ -7,6 +7,12 @@ export interface Hover {
   count: number;
 }
 
+/** Whether files are imported, checked, or checked at their beginning. */
+export type Manner = 'import' | 'check' | 'look';
+
+/** A quick look's lines: enough to see what a file is made of, read in a blink. */
+export const LOOK_LINES = 1_000;
+
 const ENDED = new Set<ImportRun['state']>(['done', 'cancelled', 'failed']);
 
 export function hasEnded(run: ImportRun): boolean {
@@ -26,6 +32,8 @@ export class Imports {
   hover = $state.raw<Hover | null>(null);
   /** How many files are on their way from the browser to the host. */
   uploading = $state(0);
+  /** Runs that only looked at the beginning of their files. */
+  looked = $state.raw<ReadonlySet<number>>(new Set());
   /** Why the last import could not be started. */
   problem = $state.raw<Problem | null>(null);
   /** The run whose end the status bar tells until someone has seen it. */
@@ -54,10 +62,14 @@ export class Imports {
     }
   }
 
-  async start(paths: string[]): Promise<boolean> {
+  async start(paths: string[], manner: Manner = 'import'): Promise<boolean> {
     if (paths.length === 0) return false;
+    const checks = manner === 'import' ? {} : { dry_run: true };
+    const looks = manner === 'look' ? { lines_max: LOOK_LINES } : {};
     try {
-      this.take(await this.#ipc.call('import_files', { paths }));
+      const run = await this.#ipc.call('import_files', { paths, ...checks, ...looks });
+      if (manner === 'look') this.looked = new Set([...this.looked, run.run]);
+      this.take(run);
       this.problem = null;
       return true;
     } catch (thrown) {
@@ -67,7 +79,7 @@ export class Imports {
   }
 
   /** Hands a browser's files to the host and imports them as one run. */
-  async startUploads(files: readonly File[]): Promise<boolean> {
+  async startUploads(files: readonly File[], manner: Manner = 'import'): Promise<boolean> {
     const source = this.#ipc.files;
     if (source.kind !== 'uploads' || files.length === 0) return false;
     this.uploading += files.length;
@@ -81,7 +93,7 @@ export class Imports {
     } finally {
       this.uploading -= files.length;
     }
-    return this.start(paths);
+    return this.start(paths, manner);
   }
 
   async cancel(run: number): Promise<void> {

@@ -1,7 +1,7 @@
 import { beforeEach, expect, test } from 'vitest';
 import { Ipc } from '$lib/ipc';
 import { FakeHost, fakeProblem, fakeRun } from '$lib/ipc/fake';
-import { Imports, shareRead } from './imports.svelte';
+import { Imports, LOOK_LINES, shareRead } from './imports.svelte';
 
 let host: FakeHost;
 let imports: Imports;
@@ -63,4 +63,16 @@ test('the share read is unknown until the size is known', () => {
   expect(shareRead(fakeRun({ bytes: 0, bytes_total: 0 }))).toBeNull();
   expect(shareRead(fakeRun({ bytes: 30, bytes_total: 60 }))).toBe(0.5);
   expect(shareRead(fakeRun({ state: 'done', bytes: 0, bytes_total: 0 }))).toBe(1);
+});
+
+test('a check writes nothing, and a quick look stops early', async () => {
+  host.answer('import_files', () => fakeRun({ run: 9, dry_run: true, state: 'queued' }));
+  await imports.start(['/data/a.ndjson'], 'check');
+  expect(imports.looked.has(9)).toBe(false);
+  await imports.start(['/data/a.ndjson'], 'look');
+  expect(imports.looked.has(9)).toBe(true);
+  expect(host.requests('import_files')).toEqual([
+    { paths: ['/data/a.ndjson'], dry_run: true },
+    { paths: ['/data/a.ndjson'], dry_run: true, lines_max: LOOK_LINES },
+  ]);
 });

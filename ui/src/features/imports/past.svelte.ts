@@ -22,10 +22,12 @@ export class Past {
   open = $state.raw<{ import: number; report: ImportReport } | null>(null);
   folders = $state.raw<WatchedFolder[]>([]);
   problem = $state.raw<Problem | null>(null);
-  /** The file that was written last. */
-  saved = $state.raw<SavedFile | null>(null);
-  /** How the last undo went. */
-  undone = $state.raw<{ import: number; done: ActDone } | null>(null);
+  /** The file that was written last, and about which import. */
+  saved = $state.raw<{ import: number; file: SavedFile } | null>(null);
+  /** Whether an undo is under way. */
+  busy = $state(false);
+  /** Whether the history was asked for and has answered. */
+  loaded = $state(false);
 
   readonly #ipc: Ipc;
 
@@ -36,8 +38,12 @@ export class Past {
   async load(): Promise<void> {
     await this.#try(async () => {
       const { entries } = await this.#ipc.call('list_imports', { limit: PAGE });
-      this.entries = entries;
-      this.more = entries.length === PAGE;
+      // Older ones that were unfolded stay: the answer is the newest page.
+      const last = entries.at(-1)?.import ?? 0;
+      const older = this.entries.filter((one) => one.import < last);
+      this.entries = [...entries, ...older];
+      if (older.length === 0) this.more = entries.length === PAGE;
+      this.loaded = true;
       this.folders = (await this.#ipc.call('list_watched', {})).folders;
     });
   }
@@ -65,22 +71,39 @@ export class Past {
 
   async save(number: number, file: ImportFile): Promise<void> {
     await this.#try(async () => {
-      this.saved = await this.#ipc.call('save_import_file', { import: number, file });
+      const saved = await this.#ipc.call('save_import_file', { import: number, file });
+      this.saved = { import: number, file: saved };
     });
   }
 
-  async undo(number: number): Promise<void> {
-    await this.#try(async () => {
-      const done = await this.#ipc.call('undo_import', { import: number });
-      this.undone = { import: number, done };
-    });
-    await this.load();
+  isUndone(number: number | null): boolean {
+    return this.entries.some((entry) => entry.import === number && entry.undone_at != null);
   }
 
-  async watch(path: string): Promise<boolean> {
-    return this.#try(async () => {
-      this.folders = (await this.#ipc.call('add_watched', { path })).folders;
+  savedOf(number: number | null): SavedFile | null {
+    return this.saved !== null && this.saved.import === number ? this.saved.file : null;
+  }
+
+  /** Takes an import back; answers what came of it, null where it could not even be tried. */
+  async undo(number: number): Promise<ActDone | null> {
+    if (this.busy) return null;
+    this.busy = true;
+    let done: ActDone | null = null;
+    const tried = await this.#try(async () => {
+      done = await this.#ipc.call('undo_import', { import: number });
     });
+    this.busy = false;
+    if (tried) await this.load();
+    return done;
+  }
+
+  get files() {
+    return this.#ipc.files;
+  }
+
+  /** Watches a folder; rejects with the problem, which belongs to the field it was typed into. */
+  async watch(path: string): Promise<void> {
+    this.folders = (await this.#ipc.call('add_watched', { path })).folders;
   }
 
   async unwatch(id: number): Promise<void> {

@@ -1,6 +1,6 @@
-import { formatCount, formatMegabytes, formatSize, formatSpan } from '$lib/format';
+import { formatCount, formatPart, formatSize, formatSpan } from '$lib/format';
 import { m } from '$lib/i18n.svelte';
-import type { ImportCounts, ImportReport, ImportRun } from '$lib/ipc';
+import type { ImportCounts, ImportReport, ImportRun, ProblemExample } from '$lib/ipc';
 import { hasEnded } from './imports.svelte';
 
 /** The outcomes of lines, in the order in which people ask for them. Zeroes are left out. */
@@ -24,14 +24,26 @@ export function accepted(counts: ImportCounts): number {
 }
 
 /** What came of a file, in one sentence. */
-export function reportHeadline({ counts }: ImportReport): string {
+export function reportHeadline({ counts }: ImportReport, dryRun = false): string {
   const n = formatCount(accepted(counts));
+  const rejected = formatCount(counts.rejected);
+  if (dryRun) {
+    const told = { count: accepted(counts), n, rejected };
+    return counts.rejected === 0 ? m.check_all(told) : m.check_some(told);
+  }
   if (counts.rejected === 0) return m.report_all({ count: accepted(counts), n });
   return m.report_some({
     count: accepted(counts),
     n,
-    rejected: formatCount(counts.rejected),
+    rejected,
   });
+}
+
+/** Where a kind of problem was found first: "line 1,204 (cdnow-00007): “2026-13-01”". */
+export function exampleWords({ line, id, found }: ProblemExample): string {
+  const at = m.example_line({ n: formatCount(line) });
+  const who = id == null || id === '' ? at : `${at} (${id})`;
+  return found == null ? who : `${who}: ${found}`;
 }
 
 /** Lines, megabytes, speed and time left of a run, as far as they can be said. */
@@ -39,7 +51,7 @@ export function progressWords(run: ImportRun): string[] {
   if (run.state === 'queued') return [m.import_queued()];
   const words: string[] = [m.import_lines({ count: run.lines, n: formatCount(run.lines) })];
   if (run.bytes_total >= 1_000_000) {
-    const read = formatMegabytes(run.bytes);
+    const read = formatPart(run.bytes, run.bytes_total);
     words.push(m.import_bytes({ read, total: formatSize(run.bytes_total) }));
   } else if (run.bytes_total > 0) {
     words.push(formatSize(run.bytes_total));

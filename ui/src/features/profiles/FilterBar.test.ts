@@ -1,4 +1,4 @@
-import { render, screen } from '@testing-library/svelte';
+import { fireEvent, render, screen } from '@testing-library/svelte';
 import { expect, test } from 'vitest';
 import { Ipc } from '$lib/ipc';
 import { FakeHost, fakeProblem } from '$lib/ipc/fake';
@@ -18,4 +18,32 @@ test('what is wrong with a filter is said at its field', async () => {
   expect(alert.textContent).toContain('`tag:` what?');
   expect(field.getAttribute('aria-invalid')).toBe('true');
   expect(field.getAttribute('aria-describedby')).toBe(alert.id);
+});
+
+test('the wrong letters are marked until others are typed', async () => {
+  const host = new FakeHost();
+  const wrong = { ...fakeProblem('invalid_filter', 'what?'), range: { start: 8, end: 11 } };
+  host.answer('list_profiles', () => Promise.reject(wrong));
+  const list = new ProfileList(new Ipc(host));
+  const { container } = render(FilterBar, { list, onLeave: () => undefined });
+  list.filter = 'tag:vip age>';
+  await list.apply();
+  await screen.findByRole('alert');
+  expect(container.querySelector('u')?.textContent).toBe('age');
+  list.filter = 'tag:vi';
+  await expect.poll(() => container.querySelector('u')).toBeNull();
+  expect(screen.getByRole('alert')).toBeTruthy();
+});
+
+test('a term of the help goes into the filter and is asked for', async () => {
+  const host = new FakeHost();
+  host.answer('list_profiles', () => ({ rows: [], offset: 0, matching: 0, total: 3 }));
+  const list = new ProfileList(new Ipc(host));
+  render(FilterBar, { list, onLeave: () => undefined });
+  list.filter = 'tag:a or tag:b';
+  await fireEvent.click(screen.getByRole('button', { name: 'What a filter can say' }));
+  await fireEvent.click(screen.getByRole('button', { name: 'Add has:city to the filter' }));
+  expect(list.filter).toBe('(tag:a or tag:b) has:city');
+  expect(host.requests('list_profiles')).toMatchObject([{ filter: '(tag:a or tag:b) has:city' }]);
+  expect(document.activeElement).toBe(screen.getByRole('searchbox', { name: 'Filter profiles' }));
 });

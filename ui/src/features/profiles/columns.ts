@@ -61,7 +61,10 @@ export function columnsFor(
   if (columns.some(({ name }) => name === sort.attribute)) return columns;
   const values = rows.filter((row) => Object.hasOwn(row.attributes, sort.attribute));
   const ordered = frequentAttributes(
-    values.map((row) => ({ ...row, attributes: { [sort.attribute]: row.attributes[sort.attribute] } })),
+    values.map((row) => ({
+      ...row,
+      attributes: { [sort.attribute]: row.attributes[sort.attribute] },
+    })),
   );
   const first = ordered[0] ?? { name: sort.attribute, numeric: false, decimals: 0 };
   return [first, ...columns].slice(0, ATTRIBUTE_COLUMNS_MAX);

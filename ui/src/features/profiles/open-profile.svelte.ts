@@ -13,6 +13,12 @@ interface Waiting {
   edits: Edit[];
 }
 
+/** A profile as it was after a change. */
+export interface Version {
+  entry: HistoryEntry;
+  record: Record<string, unknown>;
+}
+
 /**
  * One profile in the inspector. Edits show at once and are sent one after another; what the host
  * answers then takes their place. An edit that fails disappears from the record, and its problem
@@ -25,6 +31,8 @@ export class OpenProfile {
   problem = $state.raw<Problem | null>(null);
   history = $state.raw<HistoryEntry[] | null>(null);
   historyProblem = $state.raw<Problem | null>(null);
+  /** An earlier state that is looked at. */
+  version = $state.raw<Version | null>(null);
   /** Problems of edits and decisions, by field. */
   fieldProblems = $state.raw<Readonly<Record<string, Problem>>>({});
 
@@ -33,6 +41,7 @@ export class OpenProfile {
   #queue: Promise<unknown> = Promise.resolve();
   #asked = 0;
   #historyAsked = 0;
+  #versionAsked = 0;
   #refreshing = false;
   #refreshAgain = false;
 
@@ -48,15 +57,42 @@ export class OpenProfile {
     this.id = id;
   }
 
-  /** Gives the profile back the content that it had after a change. */
-  async restore(change: string): Promise<void> {
+  /** Shows the profile as it was after a change. */
+  async view(entry: HistoryEntry): Promise<void> {
+    const asked = (this.#versionAsked += 1);
     try {
-      this.detail = await this.#ipc.call('restore_profile', { id: this.id, change });
+      const { record } = await this.#ipc.call('profile_at', { id: this.id, change: entry.change });
+      if (asked !== this.#versionAsked) return;
+      this.version = { entry, record };
       this.historyProblem = null;
-      await this.loadHistory();
     } catch (thrown) {
-      this.historyProblem = problemOf(thrown);
+      if (asked === this.#versionAsked) this.historyProblem = problemOf(thrown);
     }
+  }
+
+  leaveVersion(): void {
+    this.#versionAsked += 1;
+    this.version = null;
+  }
+
+  /** Gives the profile back the content that it had after a change, as a change of its own. */
+  async restore(change: string): Promise<boolean> {
+    const sent = this.#queue.then(async () => {
+      try {
+        const detail = await this.#ipc.call('restore_profile', { id: this.id, change });
+        this.#asked += 1;
+        this.detail = detail;
+        this.historyProblem = null;
+        this.leaveVersion();
+        await this.loadHistory();
+        return true;
+      } catch (thrown) {
+        this.historyProblem = problemOf(thrown);
+        return false;
+      }
+    });
+    this.#queue = sent;
+    return sent;
   }
 
   async load(): Promise<void> {

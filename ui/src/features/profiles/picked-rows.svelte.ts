@@ -95,7 +95,8 @@ export class PickedRows {
     const { filter, search } = this.#list.narrowing();
     if (!this.all) return { ids: [...this.#ids], filter: '', search: '' };
     const but = [...this.#ids].map((id) => `-id:${quoted(id)}`);
-    const whole = but.length === 0 || filter.trim() === '' ? filter : `(${filter})`;
-    return { ids: null, filter: [whole, ...but].filter(Boolean).join(' '), search };
+    const plain = filter.trim();
+    const whole = but.length === 0 || plain === '' ? plain : `(${plain})`;
+    return { ids: null, filter: [whole, ...but].join(' ').trim(), search };
   }
 }

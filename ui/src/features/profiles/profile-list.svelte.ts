@@ -25,6 +25,8 @@ export class ProfileList {
   descending = $state(false);
   /** What is wrong with the filter as typed; the list still shows the last one that was right. */
   filterProblem = $state.raw<Problem | null>(null);
+  /** The filter that is wrong: places in it mean nothing once other letters are typed. */
+  wrongFilter = $state('');
   /** Why the latest query could not be answered, where the filter is not to blame. */
   queryProblem = $state.raw<Problem | null>(null);
   /** Whether a filter or a search is in force. */
@@ -94,6 +96,7 @@ export class ProfileList {
     if (outcome === 'overtaken') return;
     const filterIsWrong = outcome?.code === 'invalid_filter';
     this.filterProblem = filterIsWrong ? outcome : null;
+    this.wrongFilter = filterIsWrong ? query.filter : '';
     this.queryProblem = filterIsWrong ? null : outcome;
     if (outcome !== null) return;
     // What is picked must be among what is shown, or a step would reach what nobody sees.

@@ -1,7 +1,7 @@
 import { beforeEach, expect, test, vi } from 'vitest';
-import { Ipc, type ListProfiles, type ProfileRow } from '$lib/ipc';
+import { Ipc, type ListProfiles, type ProfileRow, type SortKey } from '$lib/ipc';
 import { FakeHost, fakeProblem } from '$lib/ipc/fake';
-import { frequentAttributes } from './columns';
+import { columnsFor, frequentAttributes, orderLabel, sortColumn, sortKey } from './columns';
 import { ProfileList, TYPING_PAUSE_MS } from './profile-list.svelte';
 
 const row = (id: string, attributes: Record<string, unknown> = {}): ProfileRow => ({
@@ -115,4 +115,45 @@ test('columns stay while they fit and are chosen anew where all would be empty',
   answer([]);
   await list.apply();
   expect(names()).toEqual(['orders']);
+});
+
+test('what is picked goes with its filter, and stays where only the order changes', async () => {
+  await list.apply();
+  list.picked.toggle(0, 'a');
+  list.sortBy('name');
+  await vi.advanceTimersByTimeAsync(0);
+  expect(list.picked.count).toBe(1);
+  list.filter = 'tag:';
+  await list.apply();
+  expect(list.picked.count).toBe(1);
+  list.filter = 'tag:vip';
+  await list.apply();
+  expect(list.picked.count).toBe(0);
+});
+
+test('a step means the filter that is shown, not the one being typed', async () => {
+  list.filter = 'tag:vip';
+  await list.apply();
+  list.filter = 'tag:v';
+  expect(list.selection()).toEqual({ ids: null, filter: 'tag:vip', search: '' });
+});
+
+test('what the list is ordered by has a column', () => {
+  const rows = [row('a', { city: 'Bern', age: 3.5 }), row('b', { city: 'Graz' })];
+  const city = { name: 'city', numeric: false, decimals: 0 };
+  const names = (sort: SortKey) => columnsFor(rows, [city], sort).map(({ name }) => name);
+  expect(names('id')).toEqual(['city']);
+  expect(columnsFor(rows, [city], { attribute: 'age' })).toEqual([
+    { name: 'age', numeric: true, decimals: 1 },
+    city,
+  ]);
+  expect(names({ attribute: 'city' })).toEqual(['city']);
+  expect(names({ attribute: 'nowhere' })).toEqual(['nowhere', 'city']);
+});
+
+test('orders are named as people call them', () => {
+  expect(orderLabel('last_observation')).toBe('Last observation');
+  expect(orderLabel({ attribute: 'changed' })).toBe('changed');
+  expect(sortColumn({ attribute: 'changed' })).not.toBe(sortColumn('changed'));
+  expect(sortKey(sortColumn({ attribute: 'a:b' }))).toEqual({ attribute: 'a:b' });
 });

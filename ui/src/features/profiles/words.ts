@@ -1,7 +1,7 @@
 import type { Meaning } from '$lib/components/Shape.svelte';
 import { pointerParts } from '$lib/format/pointer';
 import { m } from '$lib/i18n.svelte';
-import type { ProfileStatus } from '$lib/ipc';
+import type { HistoryEntry, ProfileStatus } from '$lib/ipc';
 
 const STATUS: Record<ProfileStatus, { meaning: Meaning; label: () => string; long: () => string }> =
   {
@@ -33,5 +33,22 @@ export function fieldLabel(pointer: string): string {
   const [member, ...rest] = pointerParts(pointer);
   if (member === undefined) return m.field_whole();
   if (member === 'attributes' && rest.length > 0) return rest.join(' / ');
-  return [MEMBERS[member]?.() ?? member, ...rest].join(' / ');
+  const name = MEMBERS[member]?.() ?? member;
+  return rest.length === 0 ? name : `${name}: ${rest.join(' / ')}`;
+}
+
+const HISTORY: Record<HistoryEntry['kind'], () => string> = {
+  genesis: m.history_genesis,
+  import: m.history_import,
+  edit: m.history_edit,
+};
+
+export function historyKind(entry: HistoryEntry): string {
+  return HISTORY[entry.kind]();
+}
+
+/** The tag that a field of the history is about; tags are members of a set, present or not. */
+export function tagOf(pointer: string): string | null {
+  const [member, tag] = pointerParts(pointer);
+  return member === 'tags' && tag !== undefined ? tag : null;
 }

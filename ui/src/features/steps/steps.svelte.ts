@@ -12,7 +12,7 @@ import {
 
 /** What a note at the edge of the window tells. */
 export type Told =
-  | { kind: 'bulk' | 'undone' | 'redone'; done: ActDone }
+  | { kind: 'bulk' | 'import' | 'undone' | 'redone'; done: ActDone }
   | { kind: 'nothing'; what: 'undo' | 'redo' }
   | { kind: 'problem'; problem: Problem }
   | { kind: 'export'; run: ExportRun };
@@ -115,18 +115,23 @@ export class Steps {
     this.told = null;
   }
 
-  /** A step of another part of the window: how it went is told like that of the others. */
-  tellUndone(done: ActDone): void {
-    this.#tell({ kind: 'undone', done });
+  /** An import was undone. No step takes that back: the file can be imported again. */
+  tellImport(done: ActDone): void {
+    this.#tell({ kind: 'import', done });
     void this.load();
   }
 
   async #step(what: 'undo' | 'redo'): Promise<void> {
     await this.#run(async () => {
-      const done = await this.#ipc.call(what, {});
-      const empty = done.act == null && done.changed === 0 && done.refused === 0;
-      if (empty) this.#tell({ kind: 'nothing', what });
-      else this.#tell({ kind: what === 'undo' ? 'undone' : 'redone', done });
+      try {
+        const done = await this.#ipc.call(what, {});
+        this.#tell({ kind: what === 'undo' ? 'undone' : 'redone', done });
+      } catch (thrown) {
+        // The host refuses where there is nothing; that is an answer and no problem.
+        await this.load();
+        if (this.acts === null || this.acts[what] != null) throw thrown;
+        this.#tell({ kind: 'nothing', what });
+      }
     });
     await this.load();
   }

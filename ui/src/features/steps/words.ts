@@ -42,7 +42,11 @@ const REASONS: Record<string, () => string> = {
   not_allowed: m.obstacle_not_allowed,
 };
 
-/** Why a profile stayed as it is; null where only the host's own sentence says it. */
-export function obstacleWords(obstacle: Obstacle): string | null {
-  return REASONS[obstacle.code]?.() ?? null;
+/**
+ * Why a profile stayed as it is. `detail` says whether the host's own sentence tells more: which
+ * rule a result would break, or a reason that is not known here.
+ */
+export function obstacleWords(obstacle: Obstacle): { words: string | null; detail: boolean } {
+  const words = REASONS[obstacle.code]?.() ?? null;
+  return { words, detail: words === null || obstacle.code === 'not_allowed' };
 }

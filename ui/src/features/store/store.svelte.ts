@@ -1,5 +1,6 @@
 import {
   problemOf,
+  type About,
   type Compacted,
   type Ipc,
   type Problem,
@@ -13,11 +14,14 @@ export type Doing = 'check' | 'repair' | 'backup' | 'compact';
 /** Looking after the data folder. */
 export class DataFolder {
   info = $state.raw<StoreInfo | null>(null);
+  about = $state.raw<About | null>(null);
+  /** What is under way; one thing at a time. */
   doing = $state<Doing | null>(null);
   check = $state.raw<StoreCheck | null>(null);
   saved = $state.raw<SavedFile | null>(null);
   compacted = $state.raw<Compacted | null>(null);
-  problem = $state.raw<Problem | null>(null);
+  /** What did not work, and which of them it was; `null` for the numbers themselves. */
+  problem = $state.raw<{ of: Doing | null; problem: Problem } | null>(null);
 
   readonly #ipc: Ipc;
 
@@ -27,9 +31,15 @@ export class DataFolder {
 
   async load(): Promise<void> {
     try {
-      this.info = await this.#ipc.call('store_info', {});
+      const [info, about] = await Promise.all([
+        this.#ipc.call('store_info', {}),
+        this.#ipc.call('about', {}),
+      ]);
+      this.info = info;
+      this.about = about;
+      if (this.problem?.of === null) this.problem = null;
     } catch (thrown) {
-      this.problem = problemOf(thrown);
+      this.problem = { of: null, problem: problemOf(thrown) };
     }
   }
 
@@ -42,10 +52,10 @@ export class DataFolder {
       else if (doing === 'compact') this.compacted = await this.#ipc.call('compact_store', {});
       else this.check = await this.#ipc.call('check_store', { repair: doing === 'repair' });
     } catch (thrown) {
-      this.problem = problemOf(thrown);
+      this.problem = { of: doing, problem: problemOf(thrown) };
     } finally {
       this.doing = null;
     }
-    await this.load();
+    if (this.problem === null) await this.load();
   }
 }

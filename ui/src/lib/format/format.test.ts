@@ -1,12 +1,24 @@
 import { describe, expect, test } from 'vitest';
 import { locale } from '$lib/i18n.svelte';
-import { fileName, formatAgo, formatCount, formatSeconds, formatSize, formatSpan } from './index';
+import {
+  fileName,
+  formatAgo,
+  formatCount,
+  formatPart,
+  formatSeconds,
+  formatSize,
+  formatSpan,
+} from './index';
 import { parseScalar } from './scalar';
 
 describe('numbers follow the language', () => {
   test('English', () => {
     expect(formatCount(26_370)).toBe('26,370');
     expect(formatSize(60_013_442)).toBe('60.0 MB');
+    expect(formatSize(1)).toBe('1 kB');
+    expect(formatSize(2_418_000_000)).toBe('2.42 GB');
+    expect(formatPart(23_114_010, 60_013_442)).toBe('23.1');
+    expect(formatPart(23_114_010, 2_418_000_000)).toBe('0.02');
   });
   test('German', () => {
     locale.choose('de');

@@ -31,25 +31,38 @@ export function formatNumber(value: number, decimals = 0): string {
   return numberFormat({ minimumFractionDigits: decimals, maximumFractionDigits: 15 }).format(value);
 }
 
-/** Sizes in megabytes (10⁶), as file managers show them; below one megabyte in kilobytes. */
-export function formatSize(bytes: number): string {
-  if (bytes < 1_000_000) {
-    const unit = { style: 'unit', unit: 'kilobyte', maximumFractionDigits: 0 } as const;
-    return numberFormat(unit).format(Math.ceil(bytes / 1000));
-  }
-  return numberFormat({
-    style: 'unit',
-    unit: 'megabyte',
-    minimumFractionDigits: 1,
-    maximumFractionDigits: 1,
-  }).format(bytes / 1_000_000);
+/** A unit of sizes and how many decimals it is shown with; decimal, as in file managers. */
+interface SizeUnit {
+  unit: 'kilobyte' | 'megabyte' | 'gigabyte';
+  bytes: number;
+  decimals: number;
 }
 
-/** The number of a size without its unit, for "23.1 of 60.0 MB". */
-export function formatMegabytes(bytes: number): string {
-  return numberFormat({ minimumFractionDigits: 1, maximumFractionDigits: 1 }).format(
-    bytes / 1_000_000,
-  );
+function sizeUnit(bytes: number): SizeUnit {
+  if (bytes < 1_000_000) return { unit: 'kilobyte', bytes: 1_000, decimals: 0 };
+  if (bytes < 1_000_000_000) return { unit: 'megabyte', bytes: 1_000_000, decimals: 1 };
+  return { unit: 'gigabyte', bytes: 1_000_000_000, decimals: 2 };
+}
+
+/** `41 kB`, `60.0 MB`, `2.42 GB`. A part of a kilobyte counts as one. */
+export function formatSize(size: number): string {
+  const { unit, bytes, decimals } = sizeUnit(size);
+  const value = unit === 'kilobyte' ? Math.ceil(size / bytes) : size / bytes;
+  return numberFormat({
+    style: 'unit',
+    unit,
+    minimumFractionDigits: decimals,
+    maximumFractionDigits: decimals,
+  }).format(value);
+}
+
+/** A part of a size as a number of the whole's unit, for "23.1 of 60.0 MB". */
+export function formatPart(part: number, whole: number): string {
+  const { bytes, decimals } = sizeUnit(whole);
+  return numberFormat({
+    minimumFractionDigits: decimals,
+    maximumFractionDigits: decimals,
+  }).format(part / bytes);
 }
 
 /** How long something took: `7 ms`, `3.2 sec`, `48 sec`. Never "0 sec". */

@@ -1,11 +1,21 @@
 import { FakeRows } from './fake-rows';
-import type { HostEvent, ImportRun, Problem, ProfileDetail, SyncStatus } from './generated';
+import { storeAnswers } from './fake-store';
+import type {
+  Act,
+  ActDone,
+  HostEvent,
+  ImportEntry,
+  ImportRun,
+  Problem,
+  ProfileDetail,
+  SyncStatus,
+} from './generated';
 import type { CommandName, FileSource, RequestOf, ResponseOf, Transport } from './transport';
 
 /** Found by the build's check if this file ever gets into the bundle. */
 export const MARK = 'KARTEI_FAKE_HOST';
 
-type Answers = {
+export type Answers = {
   [N in CommandName]?: (request: RequestOf<N>) => ResponseOf<N> | Promise<ResponseOf<N>>;
 };
 
@@ -91,6 +101,54 @@ export function fakeDetail(change: Partial<ProfileDetail> = {}): ProfileDetail {
   };
 }
 
+export function fakeAct(change: Partial<Act> = {}): Act {
+  return {
+    act: 7,
+    kind: 'edit',
+    at: '2026-11-20T13:03:00Z',
+    by: 'anna@example.org',
+    profiles: 1,
+    id: 'cdnow-00042',
+    fields: ['/attributes/city'],
+    reverts: null,
+    reverted_by: null,
+    ...change,
+  };
+}
+
+export function fakeDone(change: Partial<ActDone> = {}): ActDone {
+  return { act: fakeAct(), changed: 0, unchanged: 0, refused: 0, obstacles: [], ...change };
+}
+
+export function fakeEntry(change: Partial<ImportEntry> = {}): ImportEntry {
+  return {
+    import: 1,
+    file: 'cdnow.ndjson.gz',
+    path: '/data/cdnow.ndjson.gz',
+    source: 'person',
+    by: 'anna@example.org',
+    started_at: '2026-11-20T13:03:00Z',
+    ended_at: '2026-11-20T13:03:04Z',
+    state: 'done',
+    bytes: 60_013_442,
+    digest: '9f2c4e81d7a35b06c1e8f94720ab63d5e1f08c927b4d6a35f0c8e2719d4b6a83',
+    counts: {
+      lines: 200,
+      created: 190,
+      updated: 4,
+      unchanged: 0,
+      rejected: 6,
+      duplicates: 0,
+      blank: 0,
+      warned: 0,
+      conflicts: 0,
+    },
+    undone_at: null,
+    has_files: true,
+    ...change,
+  };
+}
+
 export function fakeRun(change: Partial<ImportRun> = {}): ImportRun {
   return {
     dry_run: false,
@@ -128,7 +186,7 @@ const STATES: Record<string, Partial<SyncStatus>> = {
   },
 };
 
-/** A host for looking at: `?rows=26370&sync=offline&import=running|done`. */
+/** A host for looking at: `?rows=26370&sync=offline&import=running|done&broken`. */
 export function fakeFromAddress(search: string): FakeHost {
   const options = new URLSearchParams(search);
   const rows = new FakeRows(Number(options.get('rows') ?? '26370'));
@@ -140,7 +198,8 @@ export function fakeFromAddress(search: string): FakeHost {
       : { relay: 'https://relay.example', organisation: 'Example Retail', rev: 18_204 }),
     ...STATES[state],
   });
-  const host = new FakeHost({
+  const host: FakeHost = new FakeHost({
+    ...storeAnswers(rows, () => host),
     about: () => ({ version: '0.1.0', data_dir: '/data/kartei' }),
     list_profiles: (request) => rows.page(request),
     get_profile: ({ id }) => rows.detail(id),
@@ -156,10 +215,17 @@ export function fakeFromAddress(search: string): FakeHost {
     sync_now: () => status,
     sign_out: () => (status = fakeStatus({ profiles: rows.count })),
     sign_in: ({ url }) => (status = fakeStatus({ ...STATES['syncing'], relay: url })),
-    import_files: () => fakeRun({ state: 'queued' }),
+    import_files: ({ dry_run }) => fakeRun({ state: 'queued', dry_run: dry_run === true }),
     cancel_import: ({ run }) => fakeRun({ run, state: 'cancelled' }),
     get_import: ({ run }) => fakeRun({ run }),
   });
+  if (options.has('broken')) {
+    const broken = () => Promise.reject(fakeProblem('store_damaged', 'page 7 cannot be read'));
+    host.answer('list_profiles', broken);
+    host.answer('list_imports', broken);
+    host.answer('list_acts', broken);
+    host.answer('store_info', broken);
+  }
   const shown = options.get('import');
   if (shown !== null)
     setTimeout(() => host.emit({ kind: 'import', run: rows.importRun(shown) }), 0);

@@ -14,9 +14,12 @@ export const tauriTransport: Transport = {
     async pick(filterName) {
       const picked = await open({
         multiple: true,
-        filters: [{ name: filterName, extensions: ['ndjson', 'jsonl', 'gz'] }],
+        filters: [{ name: filterName, extensions: ['ndjson', 'jsonl', 'gz', 'zst'] }],
       });
       return picked ?? [];
+    },
+    async pickFolder() {
+      return (await open({ directory: true })) ?? null;
     },
   },
 

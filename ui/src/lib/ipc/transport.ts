@@ -9,7 +9,11 @@ export type ResponseOf<N extends CommandName> = Commands[N]['response'];
  * contents, which have to be handed to the host before it can name them.
  */
 export type FileSource =
-  | { kind: 'paths'; pick(filterName: string): Promise<string[]> }
+  | {
+      kind: 'paths';
+      pick(filterName: string): Promise<string[]>;
+      pickFolder(): Promise<string | null>;
+    }
   | { kind: 'uploads'; upload(file: File): Promise<string> };
 
 /** What a host must be able to do; how it does it is nobody else's concern. */

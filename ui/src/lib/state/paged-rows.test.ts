@@ -5,6 +5,7 @@ import { PAGE_ROWS, PAGES_KEPT, PagedRows, REFRESH_PAUSE_MS, type Page } from '.
 interface Asked {
   query: string;
   offset: number;
+  after: string | null;
   answer: (page: Page<string>) => Promise<void>;
   fail: (thrown: unknown) => Promise<void>;
 }
@@ -19,11 +20,12 @@ const settled = async () => {
 beforeEach(() => {
   vi.useFakeTimers();
   asked = [];
-  rows = new PagedRows('all', (query, offset) => {
+  rows = new PagedRows('all', (query, offset, _limit, after) => {
     return new Promise((resolve, reject) => {
       asked.push({
         query,
         offset,
+        after,
         answer: (page) => (resolve(page), settled()),
         fail: (thrown) => (reject(thrown), settled()),
       });
@@ -140,4 +142,18 @@ test('a store that was emptied is noticed', async () => {
   rows.refresh();
   await asked[0]!.answer(page(0, 2));
   expect(rows.matching).toBe(2);
+});
+
+test('reading on names the last row of the page before, while that is as fresh', async () => {
+  await start();
+  rows.show(200, 230);
+  expect(asked.at(-1)).toMatchObject({ offset: 200, after: null });
+  await asked.at(-1)!.answer({ ...page(200, 1_000_000), next: 'n:399' });
+  rows.show(400, 430);
+  expect(asked.at(-1)).toMatchObject({ offset: 400, after: 'n:399' });
+  rows.show(800, 830);
+  expect(asked.at(-1)).toMatchObject({ offset: 800, after: null });
+  rows.refresh();
+  rows.show(600, 630);
+  expect(asked.at(-1)).toMatchObject({ offset: 600, after: null });
 });
