@@ -2,7 +2,7 @@ import { fakeAct, fakeDone, fakeEntry, fakeProblem, type Answers, type FakeHost 
 import type { FakeRows } from './fake-rows';
 import type { ExportRun, ImportReport } from './generated';
 
-const DOWNLOADS = '/home/anna/Downloads';
+const DOWNLOADS = '/anna/Downloads';
 
 /** The store's side of a host for looking at: steps, history, watched folders, exports, upkeep. */
 export function storeAnswers(rows: FakeRows, host: () => FakeHost): Answers {
