@@ -175,7 +175,11 @@ pub(crate) fn pack(db: &Writing<'_>) -> Result<(), StoreError> {
 /// Marks new rows between two keys as loose: too few of their block to be worth its columns.
 pub(crate) fn loosen_new(db: &Writing<'_>, first: Pk, last: Pk) -> Result<(), StoreError> {
     let changed = db
-        .prepare_cached("UPDATE profiles SET loose = 1, stamp = ?3 WHERE pk BETWEEN ?1 AND ?2")?
+        // A later line of the block may have written one of them again: it is loose, and counted.
+        .prepare_cached(
+            "UPDATE profiles SET loose = 1, stamp = ?3 \
+             WHERE pk BETWEEN ?1 AND ?2 AND loose = 0",
+        )?
         .execute(params![first, last, db.stamp()])?;
     db.count_loose(i64::try_from(changed).unwrap_or(i64::MAX));
     Ok(())

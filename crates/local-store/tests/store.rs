@@ -89,6 +89,7 @@ fn the_later_line_of_one_file_wins() {
     );
     assert_eq!(store.record("a").unwrap().members()["display_name"], json!("3"));
     assert_eq!(store.history("a").unwrap().len(), 1, "one file is one import, not a history");
+    assert_eq!(store.check(false).unwrap().findings, [], "and everything is counted once");
 }
 
 #[test]

@@ -420,7 +420,9 @@ impl Reader<'_> {
             return Err(self.refused(Fault::NumberRange, start));
         }
         // Rust prints a binary64 integer with all its digits, so equal text means nothing was lost.
-        if is_integer && format!("{x:.0}") != text {
+        // The canonical form rounds large ones to their shortest digits, and must be read again.
+        let is_canonical = || ryu_js::Buffer::new().format_finite(x) == text;
+        if is_integer && format!("{x:.0}") != text && !is_canonical() {
             return Err(self.refused(Fault::NumberPrecision, start));
         }
         number(x).ok_or_else(|| self.fault(Fault::NumberRange))

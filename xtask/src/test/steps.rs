@@ -125,7 +125,8 @@ fn javascript(workspace: &Workspace, summaries: &mut Summaries) -> Result<()> {
 }
 
 fn browser(workspace: &Workspace, summaries: &mut Summaries) -> Result<()> {
-    node_tests(workspace, summaries, "browser journey", &["browser.journey.mjs"])
+    let journeys = ["browser.journey.mjs", "store.journey.mjs"];
+    node_tests(workspace, summaries, "browser journey", &journeys)
 }
 
 fn desktop(workspace: &Workspace, summaries: &mut Summaries) -> Result<()> {
