@@ -40,7 +40,7 @@ pub(crate) enum Command {
     /// Lists profiles.
     List {
         /// `tag:vip (city:Bern or age>=30) -status:conflict observed:visits>3 after:2026-01-01 "words"`.
-        #[arg(long)]
+        #[arg(long, allow_hyphen_values = true)]
         filter: Option<String>,
         /// `id`, `changed`, `name`, `observations`, `last_observation`, or `attributes.KEY`.
         #[arg(long, default_value = "id")]
@@ -187,7 +187,7 @@ pub(crate) enum Command {
 #[derive(Args)]
 pub(crate) struct Selected {
     /// Those that match this filter.
-    #[arg(long, conflicts_with = "id")]
+    #[arg(long, conflicts_with = "id", allow_hyphen_values = true)]
     pub(crate) filter: Option<String>,
     /// Those with this id; can be given more than once.
     #[arg(long)]

@@ -126,7 +126,7 @@ fn side_by_side(
     let (mut checked, mut inflated) = (Vec::new(), Vec::new());
     for round in 1..=RUNS {
         ours.push(kartei(workspace, folder, file, &[])?);
-        let mut node = |mode: &[&str]| {
+        let node = |mode: &[&str]| {
             let data = fresh(folder, "peer")?;
             let mut peer = workspace.command("node");
             peer.arg(workspace.path(PEER).join("import.mjs")).arg(file);
