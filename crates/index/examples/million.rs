@@ -9,7 +9,8 @@ use std::convert::Infallible;
 use std::time::{Duration, Instant};
 
 use kartei_filter::{Comparison, Expr, Operand, Pattern, Status, Term, Word};
-use kartei_index::{Catalog, ChunkBuilder, From, Key, Keys, Order, OrderKey, Scalar, Source};
+use kartei_index::{Catalog, ChunkBuilder, From, Key, Keys, Order, OrderKey, Source};
+use kartei_profile::Scalar;
 
 const CHUNK_ROWS: usize = 800;
 const RUNS: usize = 100;

@@ -4,25 +4,13 @@
 //! [`Interner`]s, and everything keeps its memory from chunk to chunk.
 
 use kartei_filter::words::Folder;
+use kartei_profile::Scalar;
 
 use crate::collect::{AttributeRows, SignalRows, TermRows, Texts};
 use crate::intern::Interner;
 use crate::numbers::normal;
 use crate::postings::{self, Scratch};
 use crate::{attribute, column, integers, rows, signal, strings, wire};
-
-/// A value of an attribute.
-#[derive(Debug, Clone, Copy, PartialEq)]
-pub enum Scalar<'a> {
-    /// A text.
-    Text(&'a str),
-    /// A finite number, and its canonical text, whose words are searched for.
-    Number(f64, &'a str),
-    /// `true` or `false`.
-    Bool(bool),
-    /// `null`.
-    Null,
-}
 
 /// Keys and signals that are remembered from chunk to chunk; beyond that they are forgotten, so
 /// that files with ever new keys do not fill the memory.

@@ -42,7 +42,7 @@ mod tests;
 mod texts;
 mod wire;
 
-pub use builder::{ChunkBuilder, Scalar};
+pub use builder::ChunkBuilder;
 pub use catalog::Catalog;
 pub use error::Error;
 pub use keys::{Key, Keys};

@@ -148,12 +148,6 @@ impl Fields for Indexed<'_> {
     }
 
     fn attribute(&mut self, key: &str, value: Scalar<'_>) {
-        let value = match value {
-            Scalar::Text(text) => kartei_index::Scalar::Text(text),
-            Scalar::Number(number, text) => kartei_index::Scalar::Number(number, text),
-            Scalar::Bool(flag) => kartei_index::Scalar::Bool(flag),
-            Scalar::Null => kartei_index::Scalar::Null,
-        };
         self.0.attribute(key, value);
     }
 

@@ -8,7 +8,7 @@ use kartei_filter::{Expr, RecordFacts, Status, Term};
 use kartei_profile::{Fields, Record};
 use serde_json::Value;
 
-use crate::{Catalog, ChunkBuilder, Key, Keys, Order, OrderKey, Scalar, Source};
+use crate::{Catalog, ChunkBuilder, Key, Keys, Order, OrderKey, Source};
 
 /// A profile as it is today.
 #[derive(Debug, Clone)]
@@ -64,12 +64,6 @@ impl Fields for Told<'_> {
     }
 
     fn attribute(&mut self, key: &str, value: kartei_profile::Scalar<'_>) {
-        let value = match value {
-            kartei_profile::Scalar::Text(text) => Scalar::Text(text),
-            kartei_profile::Scalar::Number(number, text) => Scalar::Number(number, text),
-            kartei_profile::Scalar::Bool(flag) => Scalar::Bool(flag),
-            kartei_profile::Scalar::Null => Scalar::Null,
-        };
         self.0.attribute(key, value);
     }
 
