@@ -29,7 +29,7 @@ use crate::report::{ReportFiles, Tally};
 
 /// Lines in one transaction: large enough that committing costs little beside writing, small enough
 /// that an edit in the window waits only a fraction of a second for its turn.
-const LINES_PER_COMMIT: u64 = 5_000;
+const LINES_PER_COMMIT: u64 = 2_500;
 
 /// Progress is told at most ten times a second.
 const PROGRESS_EVERY: Duration = Duration::from_millis(100);

@@ -22,7 +22,7 @@ const PAGE_BYTES: u32 = 16 * 1024;
 const CHECKPOINT_PAGES: u32 = 4_000;
 
 /// Page cache of a connection in KiB (negative: SQLite's notation for bytes rather than pages).
-const CACHE_KIB: i32 = -16 * 1024;
+const CACHE_KIB: i32 = -8 * 1024;
 
 /// How long a write waits for another program's transaction. Our own longest one, a batch of an
 /// import, takes a fraction of a second.

@@ -25,7 +25,7 @@ use crate::source::{ReadError, Source};
 
 /// Blocks that wait, before the workers and after them together, beside one for each worker: enough
 /// to ride out a slow commit, few enough to stay within some tens of megabytes.
-const BLOCKS_WAITING_MAX: usize = 8;
+const BLOCKS_WAITING_MAX: usize = 6;
 
 /// Workers at most: beyond this the one writer is the limit.
 const WORKERS_MAX: usize = 8;

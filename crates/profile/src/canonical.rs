@@ -60,7 +60,7 @@ fn canonicalise_instant(
     let Some(text) = value.as_str() else { return Ok(None) };
     let instant =
         Instant::parse(text).map_err(|e| Violation::new(pointer(), "instant", e.to_string()))?;
-    if !instant.is_written(text) {
+    if Instant::parse_plain(text).is_none() {
         *value = Value::String(instant.to_string());
     }
     Ok(Some(instant))

@@ -21,18 +21,19 @@ use crate::actor::{self, Actor, ActorClass};
 use crate::changes::{Change, ChangeHash};
 use crate::diff::{Extent, Op, diff};
 use crate::edit::Stamp;
+use crate::genesis;
 use crate::history::{self, HistoryEntry};
 use crate::read::{Conflict, Malformed, Reader, heads_within, removed, to_scalar};
 use crate::record::Record;
 use crate::schema::{Member, MergeRule, RecordSchema};
 
 /// The first life of a profile; higher after an erasure.
-const FIRST_INCARNATION: u32 = 1;
+pub(crate) const FIRST_INCARNATION: u32 = 1;
 
 /// A profile's document.
 #[derive(Debug, Clone)]
 pub struct Document {
-    am: Automerge,
+    pub(crate) am: Automerge,
 }
 
 /// A document that cannot be read.
@@ -102,9 +103,10 @@ impl Document {
         };
         let ops = diff(schema, &Map::new(), record.members(), Extent::Whole);
         let mut doc = Self { am: scaffold };
-        let genesis = actor::genesis(record.id(), FIRST_INCARNATION, &record.hash());
+        let actor = actor::genesis(record.id(), FIRST_INCARNATION, &record.hash());
         let targets = doc.targets(schema, &ops)?;
-        commit_derived(&mut doc.am, genesis, |tx| apply(tx, schema, &ops, &targets))?;
+        let change = genesis::change(schema, &doc.am, actor, &ops, &targets)?;
+        doc.am.apply_changes([change])?;
         Ok(doc)
     }
 
@@ -436,7 +438,11 @@ impl Document {
     }
 
     /// The containers that the steps write to, looked up before a transaction borrows the document.
-    fn targets(&self, schema: &RecordSchema, ops: &[Op]) -> Result<Targets, DocumentError> {
+    pub(crate) fn targets(
+        &self,
+        schema: &RecordSchema,
+        ops: &[Op],
+    ) -> Result<Targets, DocumentError> {
         let mut targets = Targets::new();
         for op in ops {
             let (Op::Key { member, .. } | Op::Element { member, .. } | Op::Text { member, .. }) =
@@ -456,7 +462,7 @@ impl Document {
     }
 }
 
-type Targets = std::collections::BTreeMap<String, am::ObjId>;
+pub(crate) type Targets = std::collections::BTreeMap<String, am::ObjId>;
 
 fn container_of(rule: &MergeRule) -> Option<ObjType> {
     match rule {
@@ -467,7 +473,7 @@ fn container_of(rule: &MergeRule) -> Option<ObjType> {
 }
 
 /// The change that makes the containers.
-fn scaffold(schema: &RecordSchema) -> Result<Automerge, DocumentError> {
+pub(crate) fn scaffold(schema: &RecordSchema) -> Result<Automerge, DocumentError> {
     let mut doc = Automerge::new();
     commit_derived(&mut doc, actor::scaffold(schema.name()), |tx| {
         for member in schema.members() {
@@ -497,7 +503,7 @@ fn commit_derived(
 
 /// Writes the steps as explicit single operations in their order. The order is part of the format:
 /// genesis hashes depend on it, and golden fixtures hold it fast.
-fn apply(
+pub(crate) fn apply(
     tx: &mut am::transaction::Transaction<'_>,
     schema: &RecordSchema,
     ops: &[Op],
@@ -534,7 +540,7 @@ fn apply(
     Ok(())
 }
 
-fn is_structured(member: Option<&Member>) -> bool {
+pub(crate) fn is_structured(member: Option<&Member>) -> bool {
     member.is_some_and(|m| matches!(m.rule, MergeRule::Register { structured: true, .. }))
 }
 

@@ -32,12 +32,18 @@ impl Instant {
     /// # Errors
     /// [`InstantError`] where it is none, or its UTC year has not four digits.
     pub fn parse(text: &str) -> Result<Self, InstantError> {
-        if let Some(seconds) = plain_utc(text.as_bytes()) {
-            return Ok(Self { seconds, nanos: 0 });
+        if let Some(plain) = Self::parse_plain(text) {
+            return Ok(plain);
         }
         let moment = OffsetDateTime::parse(text, &Rfc3339).map_err(|_| InstantError)?;
         let utc = moment.checked_to_offset(UtcOffset::UTC).ok_or(InstantError)?;
         Self::within_years(utc)
+    }
+
+    /// Reads the one form in which instants are written here, for those without a fraction; `None`
+    /// for every other text.
+    pub(crate) fn parse_plain(text: &str) -> Option<Self> {
+        Some(Self { seconds: plain_utc(text.as_bytes())?, nanos: 0 })
     }
 
     /// The moment `millis` milliseconds after 1970-01-01T00:00:00Z.
@@ -62,48 +68,30 @@ impl Instant {
         }
         Ok(Self { seconds: utc.unix_timestamp(), nanos: utc.nanosecond() })
     }
-
-    /// Whether `text` is how this instant is written here.
-    pub(crate) fn is_written(self, text: &str) -> bool {
-        // Twenty characters that end in Z leave no choice of offset, fraction or case.
-        (self.nanos == 0 && plain_utc(text.as_bytes()).is_some()) || self.to_string() == text
-    }
 }
+
+/// Where the digits of `YYYY-MM-DDTHH:MM:SSZ` are.
+const DIGITS: [usize; 14] = [0, 1, 2, 3, 5, 6, 8, 9, 11, 12, 14, 15, 17, 18];
+
+/// What is between and after them.
+const SEPARATORS: [(usize, u8); 6] =
+    [(4, b'-'), (7, b'-'), (10, b'T'), (13, b':'), (16, b':'), (19, b'Z')];
 
 /// Seconds since 1970 of `YYYY-MM-DDTHH:MM:SSZ`, the form that nearly all instants come in; `None`
 /// for every other one. Days are counted by the proleptic Gregorian calendar, with years that begin
 /// in March so that the leap day is a year's last.
 fn plain_utc(text: &[u8]) -> Option<i64> {
-    let &[
-        y1,
-        y2,
-        y3,
-        y4,
-        b'-',
-        m1,
-        m2,
-        b'-',
-        d1,
-        d2,
-        b'T',
-        h1,
-        h2,
-        b':',
-        i1,
-        i2,
-        b':',
-        s1,
-        s2,
-        b'Z',
-    ] = text
-    else {
+    let text: &[u8; 20] = text.try_into().ok()?;
+    // All digits and separators are looked at together: one branch where it fits.
+    let digit = |at: usize| u32::from(text[at].wrapping_sub(b'0'));
+    let is_formed = DIGITS.iter().fold(true, |fits, at| fits & (digit(*at) < 10))
+        & SEPARATORS.iter().fold(true, |fits, (at, byte)| fits & (text[*at] == *byte));
+    if !is_formed {
         return None;
-    };
-    let digit = |b: u8| b.is_ascii_digit().then(|| i64::from(b - b'0'));
-    let two = |a: u8, b: u8| Some(digit(a)? * 10 + digit(b)?);
-    let year = two(y1, y2)? * 100 + two(y3, y4)?;
-    let (month, day) = (two(m1, m2)?, two(d1, d2)?);
-    let (hour, minute, second) = (two(h1, h2)?, two(i1, i2)?, two(s1, s2)?);
+    }
+    let two = |at: usize| i64::from(digit(at) * 10 + digit(at + 1));
+    let (year, month, day) = (two(0) * 100 + two(2), two(5), two(8));
+    let (hour, minute, second) = (two(11), two(14), two(17));
     let is_leap = year % 4 == 0 && (year % 100 != 0 || year % 400 == 0);
     let days_in_month = match month {
         2 if is_leap => 29,

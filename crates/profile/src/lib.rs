@@ -14,6 +14,7 @@ mod edit;
 mod fast;
 mod field;
 mod fields;
+mod genesis;
 mod history;
 mod instant;
 pub mod json;

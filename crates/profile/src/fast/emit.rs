@@ -414,12 +414,11 @@ fn write_value(plan: &Plan, view: View<'_>, node: usize, out: &mut Vec<u8>) -> O
             write_text(view, node, out);
         }
         (Plan::Instant, Kind::Text) => {
-            let instant = instant(text)?;
             out.push(b'"');
-            if instant.is_written(text) {
+            if Instant::parse_plain(text).is_some() {
                 out.extend_from_slice(text.as_bytes());
             } else {
-                out.extend_from_slice(instant.to_string().as_bytes());
+                out.extend_from_slice(instant(text)?.to_string().as_bytes());
             }
             out.push(b'"');
         }
@@ -467,6 +466,9 @@ fn fits_form(form: &Form, text: &str) -> bool {
 
 /// An instant in the form of the schema.
 fn instant(text: &str) -> Option<Instant> {
+    if let Some(plain) = Instant::parse_plain(text) {
+        return Some(plain);
+    }
     has_the_form(text.as_bytes()).then_some(())?;
     Instant::parse(text).ok()
 }
