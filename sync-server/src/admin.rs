@@ -1,11 +1,12 @@
-//! Commands of the administrator, on the relay's own data folder.
+//! Commands of the administrator, on the relay's own database.
 
-use std::path::PathBuf;
 use std::time::{SystemTime, UNIX_EPOCH};
 
 use anyhow::Result;
 use clap::{Args, Subcommand};
-use kartei_relay_store::{RelayStore, Role};
+use kartei_relay_store::Role;
+
+use crate::storage::Storage;
 
 #[derive(Subcommand)]
 pub(crate) enum AdminCommand {
@@ -22,10 +23,9 @@ pub(crate) enum AdminCommand {
 }
 
 #[derive(Args)]
-pub(crate) struct DataFolder {
-    /// Folder with the embedded database.
-    #[arg(long, env = "KARTEI_RELAY_DATA")]
-    data: PathBuf,
+pub(crate) struct Place {
+    #[command(flatten)]
+    storage: Storage,
     /// Prints JSON.
     #[arg(long)]
     json: bool,
@@ -38,7 +38,7 @@ pub(crate) enum OrgCommand {
         /// Its name.
         name: String,
         #[command(flatten)]
-        folder: DataFolder,
+        place: Place,
     },
 }
 
@@ -56,7 +56,7 @@ pub(crate) enum TokenCommand {
         #[arg(long)]
         name: String,
         #[command(flatten)]
-        folder: DataFolder,
+        place: Place,
     },
 }
 
@@ -68,19 +68,19 @@ pub(crate) fn now() -> i64 {
 
 pub(crate) fn run(command: AdminCommand) -> Result<()> {
     match command {
-        AdminCommand::Org { command: OrgCommand::Create { name, folder } } => {
-            let organisation = RelayStore::open(&folder.data)?.create_organisation(&name, now())?;
-            if folder.json {
+        AdminCommand::Org { command: OrgCommand::Create { name, place } } => {
+            let organisation = place.storage.open()?.create_organisation(&name, now())?;
+            if place.json {
                 println!("{}", serde_json::json!({ "organisation": organisation.name }));
             } else {
                 println!("Created the organisation `{}`.", organisation.name);
             }
         }
-        AdminCommand::Token { command: TokenCommand::Create { org, role, name, folder } } => {
-            let store = RelayStore::open(&folder.data)?;
+        AdminCommand::Token { command: TokenCommand::Create { org, role, name, place } } => {
+            let store = place.storage.open()?;
             let organisation = store.organisation(&org)?;
             let token = store.create_token(organisation.id, role, &name, now())?;
-            if folder.json {
+            if place.json {
                 println!("{}", serde_json::json!({ "token": token }));
             } else {
                 println!("{token}");

@@ -12,7 +12,7 @@ use kartei_protocol::problem::ProblemCode;
 use serde::Serialize;
 use serde::de::DeserializeOwned;
 
-use crate::problem::Failure;
+use crate::problem::{ApiCode, Failure};
 
 /// Reads one value a line, at most `items_max` of them out of at most `bytes_max` bytes.
 pub(crate) fn read_lines<T: DeserializeOwned>(
@@ -39,6 +39,15 @@ pub(crate) fn read_lines<T: DeserializeOwned>(
     Ok(items)
 }
 
+/// The bytes of a body, inflated, at most `bytes_max` of them.
+pub(crate) fn read_text(
+    headers: &HeaderMap,
+    body: &[u8],
+    bytes_max: usize,
+) -> Result<Vec<u8>, Failure> {
+    inflate(headers, body, bytes_max)
+}
+
 fn inflate(headers: &HeaderMap, body: &[u8], bytes_max: usize) -> Result<Vec<u8>, Failure> {
     let limit = bytes_max as u64 + 1;
     let mut text = Vec::new();
@@ -49,9 +58,10 @@ fn inflate(headers: &HeaderMap, body: &[u8], bytes_max: usize) -> Result<Vec<u8>
             let detail = "the body is not encoded in gzip";
             return Err(Failure::new(
                 StatusCode::UNSUPPORTED_MEDIA_TYPE,
-                ProblemCode::InvalidRequest,
+                ApiCode::UnsupportedMediaType,
                 detail,
-            ));
+            )
+            .header(header::ACCEPT_ENCODING, HeaderValue::from_static("gzip")));
         }
     };
     if let Err(error) = read {

@@ -3,15 +3,19 @@
 mod admin;
 mod auth;
 mod body;
+mod conditions;
+mod openapi;
 mod problem;
 mod routes;
 mod serve;
+mod storage;
+mod wire;
 
 use std::net::SocketAddr;
-use std::path::PathBuf;
 use std::process::ExitCode;
 
 use clap::{Parser, Subcommand};
+use storage::{Migrate, Storage};
 use tracing_subscriber::EnvFilter;
 
 #[derive(Parser)]
@@ -32,10 +36,11 @@ enum Command {
         /// Address to listen on; port 0 takes a free one.
         #[arg(long, default_value = "127.0.0.1:7400")]
         listen: SocketAddr,
-        /// Folder with the embedded database.
-        #[arg(long, env = "KARTEI_RELAY_DATA")]
-        data: PathBuf,
+        #[command(flatten)]
+        storage: Storage,
     },
+    /// Brings a Postgres database to this version's format. The embedded database does it by itself.
+    Migrate(Migrate),
     /// Administers organisations and tokens.
     Admin {
         #[command(subcommand)]
@@ -52,7 +57,8 @@ fn main() -> ExitCode {
         .with_writer(std::io::stderr)
         .init();
     let done = match Cli::parse().command {
-        Command::Serve { listen, data } => serve::run(listen, &data),
+        Command::Serve { listen, storage } => serve::run(listen, &storage),
+        Command::Migrate(options) => storage::migrate(&options),
         Command::Admin { command } => admin::run(command),
     };
     match done {

@@ -1,22 +1,107 @@
 //! Error answers: RFC 9457 problem documents with stable codes.
 
-use axum::http::{HeaderValue, StatusCode, header};
+use axum::extract::rejection::{BytesRejection, PathRejection, QueryRejection};
+use axum::http::{HeaderName, HeaderValue, StatusCode, header};
 use axum::response::{IntoResponse, Response};
+use kartei_profile::{EditError, Violation};
 use kartei_protocol::problem::ProblemCode;
-use kartei_protocol::sync::ProblemDocument;
-use kartei_relay_store::RelayStoreError;
+use kartei_relay_store::{RelayStoreError, WriteError};
+use serde::Serialize;
+use serde_json::{Map, Value, json};
+
+/// Codes of the interface for integrators, beside those that replicas know as well.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize)]
+#[serde(rename_all = "snake_case")]
+pub(crate) enum ApiCode {
+    /// A write came without `If-Match` or `If-None-Match`.
+    PreconditionRequired,
+    /// The profile is not what the precondition says; `current` is what it is.
+    PreconditionFailed,
+    /// A type or encoding of a body that this route does not read.
+    UnsupportedMediaType,
+    /// A patch that cannot be applied to the profile.
+    PatchFailed,
+    /// A merge from a state that the profile never had.
+    UnknownBase,
+    /// The revision lies in the future, or in another history.
+    UnknownRevision,
+}
+
+/// The stable word of a problem.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize)]
+#[serde(untagged)]
+pub(crate) enum Code {
+    Shared(ProblemCode),
+    Api(ApiCode),
+}
+
+impl From<ProblemCode> for Code {
+    fn from(code: ProblemCode) -> Self {
+        Self::Shared(code)
+    }
+}
+
+impl From<ApiCode> for Code {
+    fn from(code: ApiCode) -> Self {
+        Self::Api(code)
+    }
+}
 
 /// An error on its way out.
 #[derive(Debug)]
 pub(crate) struct Failure {
     status: StatusCode,
-    code: ProblemCode,
+    code: Code,
     detail: Option<String>,
+    /// Members of the document beside those of the standard.
+    more: Map<String, Value>,
+    headers: Vec<(HeaderName, HeaderValue)>,
+}
+
+/// A problem document as it is written.
+#[derive(Serialize)]
+struct Document<'a> {
+    #[serde(rename = "type")]
+    kind: String,
+    title: &'a str,
+    status: u16,
+    code: Code,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    detail: Option<&'a str>,
+    #[serde(flatten)]
+    more: &'a Map<String, Value>,
 }
 
 impl Failure {
-    pub(crate) fn new(status: StatusCode, code: ProblemCode, detail: impl Into<String>) -> Self {
-        Self { status, code, detail: Some(detail.into()) }
+    pub(crate) fn new(
+        status: StatusCode,
+        code: impl Into<Code>,
+        detail: impl Into<String>,
+    ) -> Self {
+        Self {
+            status,
+            code: code.into(),
+            detail: Some(detail.into()),
+            more: Map::new(),
+            headers: Vec::new(),
+        }
+    }
+
+    /// The request itself is wrong.
+    pub(crate) fn invalid(detail: impl Into<String>) -> Self {
+        Self::new(StatusCode::BAD_REQUEST, ProblemCode::InvalidRequest, detail)
+    }
+
+    pub(crate) fn not_found() -> Self {
+        Self::new(StatusCode::NOT_FOUND, ProblemCode::NotFound, "there is no such profile")
+    }
+
+    pub(crate) fn forbidden() -> Self {
+        Self::new(
+            StatusCode::FORBIDDEN,
+            ProblemCode::Forbidden,
+            "this token may read but not write",
+        )
     }
 
     pub(crate) fn unauthorized() -> Self {
@@ -25,6 +110,7 @@ impl Failure {
             ProblemCode::Unauthorized,
             "the token is missing, unknown or revoked",
         )
+        .header(header::WWW_AUTHENTICATE, HeaderValue::from_static("Bearer"))
     }
 
     /// What failed inside is for the log; the client learns that it may try again.
@@ -32,9 +118,34 @@ impl Failure {
         tracing::error!(error, "Request failed");
         Self {
             status: StatusCode::INTERNAL_SERVER_ERROR,
-            code: ProblemCode::RelayFailed,
+            code: ProblemCode::RelayFailed.into(),
             detail: None,
+            more: Map::new(),
+            headers: Vec::new(),
         }
+    }
+
+    /// A record or an edit that does not fit; never with the record's contents.
+    pub(crate) fn violation(violation: &Violation) -> Self {
+        Self::new(
+            StatusCode::UNPROCESSABLE_ENTITY,
+            ProblemCode::InvalidRecord,
+            violation.reason.clone(),
+        )
+        .with("pointer", json!(violation.pointer))
+        .with("keyword", json!(violation.rule))
+        .with("mend", json!(violation.mend()))
+    }
+
+    /// Adds a member to the document.
+    pub(crate) fn with(mut self, name: &str, value: Value) -> Self {
+        self.more.insert(name.to_owned(), value);
+        self
+    }
+
+    pub(crate) fn header(mut self, name: HeaderName, value: HeaderValue) -> Self {
+        self.headers.push((name, value));
+        self
     }
 }
 
@@ -49,22 +160,72 @@ impl From<RelayStoreError> for Failure {
     }
 }
 
+impl From<WriteError> for Failure {
+    fn from(error: WriteError) -> Self {
+        match &error {
+            WriteError::NotFound => Self::not_found(),
+            WriteError::Invalid(violation) | WriteError::Edit(EditError::Invalid(violation)) => {
+                Self::violation(violation)
+            }
+            WriteError::Edit(EditError::Target { pointer, .. }) => Self::new(
+                StatusCode::UNPROCESSABLE_ENTITY,
+                ProblemCode::InvalidRecord,
+                error.to_string(),
+            )
+            .with("pointer", json!(pointer)),
+            WriteError::Patch(reason) => {
+                Self::new(StatusCode::CONFLICT, ApiCode::PatchFailed, reason.clone())
+            }
+            WriteError::UnknownBase(_) => {
+                Self::new(StatusCode::CONFLICT, ApiCode::UnknownBase, error.to_string())
+            }
+            WriteError::Edit(_) | WriteError::Store(_) => Self::internal(&error),
+        }
+    }
+}
+
+impl From<QueryRejection> for Failure {
+    fn from(rejection: QueryRejection) -> Self {
+        Self::invalid(rejection.body_text())
+    }
+}
+
+impl From<PathRejection> for Failure {
+    fn from(rejection: PathRejection) -> Self {
+        Self::invalid(rejection.body_text())
+    }
+}
+
+impl From<BytesRejection> for Failure {
+    fn from(rejection: BytesRejection) -> Self {
+        match rejection.status() {
+            StatusCode::PAYLOAD_TOO_LARGE => Self::new(
+                StatusCode::PAYLOAD_TOO_LARGE,
+                ProblemCode::TooLarge,
+                "the body is larger than this route takes",
+            ),
+            _ => Self::invalid(rejection.body_text()),
+        }
+    }
+}
+
 impl IntoResponse for Failure {
     fn into_response(self) -> Response {
         let code = serde_json::to_value(self.code).unwrap_or_default();
-        let document = ProblemDocument {
+        let document = Document {
             kind: format!("/problems/{}", code.as_str().unwrap_or("internal")),
-            title: self.status.canonical_reason().unwrap_or("Error").to_owned(),
+            title: self.status.canonical_reason().unwrap_or("Error"),
             status: self.status.as_u16(),
             code: self.code,
-            detail: self.detail,
+            detail: self.detail.as_deref(),
+            more: &self.more,
         };
         let body = serde_json::to_string(&document).unwrap_or_default();
         let mut response = (self.status, body).into_response();
         let headers = response.headers_mut();
         headers.insert(header::CONTENT_TYPE, HeaderValue::from_static("application/problem+json"));
-        if self.status == StatusCode::UNAUTHORIZED {
-            headers.insert(header::WWW_AUTHENTICATE, HeaderValue::from_static("Bearer"));
+        for (name, value) in self.headers {
+            headers.insert(name, value);
         }
         response
     }

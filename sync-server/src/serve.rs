@@ -2,16 +2,22 @@
 
 use std::collections::HashMap;
 use std::net::SocketAddr;
-use std::path::Path;
 use std::sync::{Arc, Mutex, PoisonError};
+use std::time::Duration;
 
 use anyhow::{Context, Result};
-use kartei_relay_store::{OrgId, RelayStore, RelayStoreError};
+use kartei_profile::RecordSchema;
+use kartei_relay_store::{OrgId, RelayStore};
 use tokio::net::TcpListener;
 use tokio::sync::watch;
+use tokio::time::MissedTickBehavior;
 
 use crate::problem::Failure;
 use crate::routes;
+use crate::storage::Storage;
+
+/// How soon an edit that came through another relay is told: a small part of what people notice.
+const WATCH_EVERY: Duration = Duration::from_millis(50);
 
 /// What all requests share. The relay itself keeps nothing that the database does not: a notice
 /// that is lost with a crash is made up for by the next poll.
@@ -24,13 +30,18 @@ pub(crate) struct Relay {
 
 impl Relay {
     /// Runs a query off the event loop.
-    pub(crate) async fn store<T: Send + 'static>(
+    pub(crate) async fn store<T: Send + 'static, E: Into<Failure> + Send + 'static>(
         &self,
-        work: impl FnOnce(&RelayStore) -> Result<T, RelayStoreError> + Send + 'static,
+        work: impl FnOnce(&RelayStore) -> Result<T, E> + Send + 'static,
     ) -> Result<T, Failure> {
         let store = Arc::clone(&self.store);
         let done = tokio::task::spawn_blocking(move || work(&store)).await;
-        Ok(done.map_err(|e| Failure::internal(&e))??)
+        done.map_err(|e| Failure::internal(&e))?.map_err(Into::into)
+    }
+
+    /// The schema of records.
+    pub(crate) fn schema(&self) -> &RecordSchema {
+        self.store.schema()
     }
 
     /// Tells connected replicas that the newest revision is this.
@@ -51,6 +62,35 @@ impl Relay {
         heads.entry(org).or_insert_with(|| watch::channel(head_rev).0).subscribe()
     }
 
+    /// Looks what other relays and programs wrote to the database, for as long as the relay runs. One
+    /// question for all organisations that somebody follows, and none while nobody does: so what a
+    /// writer pays does not depend on who listens, as it would with a notice in its transaction.
+    async fn watch(&self) {
+        let mut stopping = self.stopping();
+        let mut ticks = tokio::time::interval(WATCH_EVERY);
+        ticks.set_missed_tick_behavior(MissedTickBehavior::Delay);
+        loop {
+            tokio::select! {
+                _ = ticks.tick() => {}
+                _ = stopping.wait_for(|stopping| *stopping) => return,
+            }
+            let followed: Vec<OrgId> = {
+                let mut heads = self.heads.lock().unwrap_or_else(PoisonError::into_inner);
+                heads.retain(|_, sender| sender.receiver_count() > 0);
+                heads.keys().copied().collect()
+            };
+            if followed.is_empty() {
+                continue;
+            }
+            // A failure is in the log; the next look may succeed, and replicas poll besides.
+            if let Ok(heads) = self.store(move |store| store.heads(&followed)).await {
+                for (org, head_rev) in heads {
+                    self.announce(org, head_rev);
+                }
+            }
+        }
+    }
+
     /// Becomes `true` when the relay stops: endless answers end then.
     pub(crate) fn stopping(&self) -> watch::Receiver<bool> {
         self.stopping.clone()
@@ -58,8 +98,8 @@ impl Relay {
 }
 
 /// Serves until a signal to stop.
-pub(crate) fn run(listen: SocketAddr, data: &Path) -> Result<()> {
-    let store = RelayStore::open(data)?;
+pub(crate) fn run(listen: SocketAddr, storage: &Storage) -> Result<()> {
+    let store = storage.open()?;
     tokio::runtime::Builder::new_multi_thread()
         .enable_all()
         .build()
@@ -70,6 +110,10 @@ pub(crate) fn run(listen: SocketAddr, data: &Path) -> Result<()> {
 async fn serve(listen: SocketAddr, store: RelayStore) -> Result<()> {
     let (stop, stopping) = watch::channel(false);
     let relay = Arc::new(Relay { store: Arc::new(store), heads: Mutex::default(), stopping });
+    let watcher = tokio::spawn({
+        let relay = Arc::clone(&relay);
+        async move { relay.watch().await }
+    });
     let listener =
         TcpListener::bind(listen).await.with_context(|| format!("listen on {listen}"))?;
     let address = listener.local_addr().context("read the listening address")?;
@@ -82,7 +126,8 @@ async fn serve(listen: SocketAddr, store: RelayStore) -> Result<()> {
             let _ = stop.send(true);
         })
         .await
-        .context("serve")
+        .context("serve")?;
+    watcher.await.context("watch for changes")
 }
 
 #[cfg(unix)]

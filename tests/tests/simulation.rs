@@ -19,6 +19,8 @@ const REPLICAS: usize = 3;
 const SEEDS: u64 = 60;
 const STEPS: usize = 90;
 const PROFILES: u64 = 6;
+/// The moment of everything, in milliseconds since 1970: time decides nothing here.
+const NOW: i64 = 1_795_219_200_000;
 
 /// SplitMix64 (Steele, Lea and Flood, 2014): enough to choose what happens next.
 struct Random(u64);
@@ -221,10 +223,10 @@ impl World {
         if self.lost() {
             return Some(Event::Failed(Failure::Transient));
         }
-        let pushed = self.relay.push(self.org, &batch.items).unwrap();
+        let pushed = self.relay.push(self.org, NOW, &batch.items).unwrap();
         if self.faults && self.random.chance(15) {
             // The same request arrives twice, as behind a proxy that tries again.
-            self.relay.push(self.org, &batch.items).unwrap();
+            self.relay.push(self.org, NOW, &batch.items).unwrap();
         }
         if self.lost() {
             return None;

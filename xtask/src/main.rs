@@ -9,6 +9,7 @@ mod demo;
 mod exec;
 mod node;
 mod processes;
+mod s3_servers;
 mod setup;
 mod test;
 mod tidy;

@@ -6,7 +6,7 @@ use std::process::Command;
 use anyhow::{Result, bail};
 
 use crate::workspace::Workspace;
-use crate::{exec, node};
+use crate::{exec, node, s3_servers};
 
 /// Debian and Ubuntu packages, for building the desktop and for driving it without a display.
 const PACKAGES: &[&str] = &[
@@ -63,6 +63,9 @@ pub(crate) fn prepare(workspace: &Workspace, purpose: Purpose) -> Result<()> {
     system_packages(packages)?;
     for tool in tools {
         install(workspace, tool)?;
+    }
+    if purpose == Purpose::Tests {
+        s3_servers::install(workspace)?;
     }
     Ok(())
 }

@@ -41,6 +41,10 @@ impl Columns {
         stored: &[i64],
         source: &mut S,
     ) -> Result<(), Error<S::Error>> {
+        if stored.is_empty() {
+            // Nothing to load, and names that filters make up are not to be collected.
+            return Ok(());
+        }
         self.clock += 1;
         for name in names {
             let column = self.loaded.entry(name.clone()).or_default();

@@ -42,6 +42,8 @@ pub(crate) struct Chunk {
     pub(crate) keys: KeyList,
     pub(crate) changed: Changed,
     pub(crate) origin: Origin,
+    /// Tells it from all chunks that the catalog ever had; grows from chunk to chunk.
+    pub(crate) number: u64,
 }
 
 impl Chunk {
@@ -80,6 +82,8 @@ pub struct Catalog {
     pub(crate) chunks: Vec<Chunk>,
     /// The number that the next row gets, a multiple of [`WORD`].
     end: usize,
+    /// The number that the next chunk gets.
+    next_chunk: u64,
     /// Rows that are profiles of today.
     pub(crate) live: Vec<u64>,
     pub(crate) live_count: usize,
@@ -103,6 +107,7 @@ impl Catalog {
         Self {
             chunks: Vec::new(),
             end: 0,
+            next_chunk: 0,
             live: Vec::new(),
             live_count: 0,
             version: 0,
@@ -157,7 +162,14 @@ impl Catalog {
     fn add(&mut self, keys: KeyList, changed: Changed, origin: Origin) {
         let in_memory = matches!(origin, Origin::Memory(_));
         self.supersede(&keys, in_memory);
-        let chunk = Chunk { start: self.end, keys, changed, origin };
+        self.push(keys, changed, origin);
+    }
+
+    /// Adds a chunk without looking for rows with the same keys, and answers its number.
+    pub(crate) fn push(&mut self, keys: KeyList, changed: Changed, origin: Origin) -> u64 {
+        let number = self.next_chunk;
+        self.next_chunk += 1;
+        let chunk = Chunk { start: self.end, keys, changed, origin, number };
         self.end += words_for(chunk.rows()) * WORD;
         self.live.resize(self.end / WORD, 0);
         chunk.keys.each(|_, row| {
@@ -166,6 +178,7 @@ impl Catalog {
         });
         self.chunks.push(chunk);
         self.version += 1;
+        number
     }
 
     fn supersede(&mut self, keys: &KeyList, in_memory: bool) {
@@ -206,6 +219,11 @@ impl Catalog {
             self.live_count += 1;
         }
         self.version += 1;
+        self.number_anew_if_sparse();
+    }
+
+    /// Numbers all rows anew where most numbers are of rows that were forgotten.
+    pub(crate) fn number_anew_if_sparse(&mut self) {
         let used: usize = self.chunks.iter().map(|chunk| chunk.words().len() * WORD).sum();
         if self.end > used * 2 + UNUSED_MAX {
             self.number_anew();

@@ -78,6 +78,16 @@ impl KeyList {
         }
     }
 
+    /// Bytes in memory.
+    pub(crate) fn bytes(&self) -> usize {
+        match self {
+            Self::Run { .. } => 0,
+            Self::Listed { keys, by_key } => {
+                keys.capacity() * size_of::<Key>() + by_key.capacity() * size_of::<u32>()
+            }
+        }
+    }
+
     /// The row with a key.
     pub(crate) fn row_of(&self, key: Key) -> Option<usize> {
         match self {

@@ -33,6 +33,7 @@ mod permutation;
 mod plan;
 mod postings;
 mod rows;
+mod segment;
 mod select;
 mod signal;
 mod source;

@@ -74,6 +74,12 @@ impl Orders {
             .find(|head| head.order == *order && head.matches == matches && head.version == version)
     }
 
+    /// Bytes of what is kept.
+    pub(crate) fn bytes(&self) -> usize {
+        let heads: usize = self.heads.iter().map(|head| head.rows.capacity()).sum();
+        self.permutations.bytes() + heads * size_of::<u32>()
+    }
+
     /// Counts beginnings in an order, and says whether they are many.
     fn begin(&mut self, by: &OrderKey) -> bool {
         match self.beginnings.iter_mut().find(|(of, _)| of == by) {

@@ -225,6 +225,15 @@ impl Permutations {
         self.0.iter().any(|(of, _)| of == by)
     }
 
+    /// Bytes of what is kept.
+    pub(crate) fn bytes(&self) -> usize {
+        let of = |one: &Permutation| {
+            (one.present.capacity() + one.missing.capacity()) * size_of::<u32>()
+                + one.covers.len() * size_of::<u64>()
+        };
+        self.0.iter().map(|(_, permutation)| of(permutation)).sum()
+    }
+
     pub(crate) fn get(&self, by: &OrderKey) -> Option<&Permutation> {
         self.0.iter().find(|(of, _)| of == by).map(|(_, permutation)| permutation)
     }

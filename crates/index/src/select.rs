@@ -53,6 +53,13 @@ pub(crate) struct Selections {
 }
 
 impl Selections {
+    /// Bytes of what is remembered.
+    pub(crate) fn bytes(&self) -> usize {
+        let rows: usize = self.remembered.iter().map(|one| one.matches.rows.len()).sum();
+        let keys: usize = self.with_status.iter().map(|(_, keys)| keys.len()).sum();
+        (rows + keys) * size_of::<u64>()
+    }
+
     /// Forgets what was selected.
     pub(crate) fn forget(&mut self) {
         self.remembered.clear();
@@ -202,11 +209,13 @@ impl Catalog {
         let wanted: Vec<u64> =
             before.possible.iter().zip(&before.certain).map(|(p, c)| p & !c).collect();
         let mut found = rows.evaluate::<Error<S::Error>>(&plan.root, &mut |term, found| {
-            let open: Vec<usize> = bits::iter(&wanted)
+            let open: Vec<(usize, Key)> = bits::iter(&wanted)
                 .filter(|row| bits::has(&found.possible, *row) && !bits::has(&found.certain, *row))
+                .filter_map(|row| Some((row, rows.chunk.keys.key_of(row)?)))
                 .collect();
-            for row in open {
-                let Some(key) = rows.chunk.keys.key_of(row) else { continue };
+            let keys: Vec<Key> = open.iter().map(|(_, key)| *key).collect();
+            source.expect(&keys).map_err(Error::Source)?;
+            for (row, key) in open {
                 if source.holds(key, term).map_err(Error::Source)? {
                     bits::set(&mut found.certain, row);
                 } else {

@@ -23,6 +23,15 @@ pub trait Source {
     /// Where the store cannot be read.
     fn with_status(&mut self, status: Status) -> Result<Vec<Key>, Self::Error>;
 
+    /// Says which profiles [`holds`](Self::holds) may be asked about next, at most those of one
+    /// chunk, so that they can be read together. Need not do anything.
+    ///
+    /// # Errors
+    /// Where the store cannot be read.
+    fn expect(&mut self, _keys: &[Key]) -> Result<(), Self::Error> {
+        Ok(())
+    }
+
     /// Whether a term holds for a profile. Asked only where columns cannot tell: phrases, and
     /// whether one of three or more observations of a profile has a certain value.
     ///

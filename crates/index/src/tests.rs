@@ -4,4 +4,5 @@ mod arbitrary;
 mod damage;
 mod encodings;
 mod lists;
+mod segments;
 mod store;

@@ -178,6 +178,30 @@ impl Document {
         Ok(Some(Record::from_canonical(self.reader(schema, Some(&heads)).members()?)))
     }
 
+    /// The record as it was when only these changes, and scaffold and genesis, were here. All causes
+    /// of a change must be among them.
+    ///
+    /// # Errors
+    /// [`DocumentError::Malformed`] where the document is not of the schema.
+    pub fn record_of(
+        &self,
+        schema: &RecordSchema,
+        changes: &[ChangeHash],
+    ) -> Result<Record, DocumentError> {
+        let heads = self.heads_of(changes);
+        Ok(Record::from_canonical(self.reader(schema, Some(&heads)).members()?))
+    }
+
+    /// The heads of the state that consists of these changes, scaffold and genesis.
+    pub(crate) fn heads_of(&self, changes: &[ChangeHash]) -> Vec<am::ChangeHash> {
+        let metas = self.am.get_changes_meta(&[]);
+        let among = metas.iter().filter(|meta| {
+            matches!(ActorClass::of(&meta.actor), ActorClass::Scaffold | ActorClass::Genesis)
+                || changes.contains(&meta.hash.into())
+        });
+        heads_within(&self.am, &among.map(|meta| meta.hash).collect())
+    }
+
     /// The record as it would be without some changes; `None` where others were made on top of them.
     ///
     /// # Errors
@@ -333,7 +357,7 @@ impl Document {
     }
 
     /// Makes one change on `heads` and takes it in.
-    fn commit_at(
+    pub(crate) fn commit_at(
         &mut self,
         schema: &RecordSchema,
         heads: &[am::ChangeHash],

@@ -4,7 +4,7 @@ use automerge::transaction::CommitOptions;
 use serde_json::{Map, Value};
 
 use crate::actor::Actor;
-use crate::changes::Change;
+use crate::changes::{Change, ChangeHash};
 use crate::diff::{Extent, Op, diff};
 use crate::document::{Document, DocumentError, op_for};
 use crate::field;
@@ -108,6 +108,8 @@ pub enum Steps<'a> {
     /// Fields that are given a value, as [`Record::field`] reads them, or taken away: what taking
     /// back and restoring do.
     Fields(&'a [(String, Option<Value>)]),
+    /// The whole record is to be so.
+    Record(&'a Record),
 }
 
 /// What the first edit of a profile made.
@@ -126,6 +128,7 @@ impl Steps<'_> {
     fn wanted(&self, schema: &RecordSchema, from: &Record) -> Result<Record, EditError> {
         let mut members = from.members().clone();
         match self {
+            Self::Record(record) => return Ok((*record).clone()),
             Self::Edits(edits) => {
                 for edit in *edits {
                     apply_to_record(schema, &mut members, edit)?;
@@ -144,6 +147,7 @@ impl Steps<'_> {
     /// The fields that are given a value, by pointer.
     fn set(&self) -> Vec<&str> {
         match self {
+            Self::Record(_) => Vec::new(),
             Self::Edits(edits) => {
                 let set = edits.iter().filter(|edit| matches!(edit, Edit::Set { .. }));
                 set.map(Edit::pointer).collect()
@@ -231,6 +235,30 @@ impl Document {
             }
         }
         self.commit_touched(schema, actor, stamp, ops)
+    }
+
+    /// Makes the change that turns the state which consists of `base` and its causes into `wanted`,
+    /// and takes it in beside what came since. Answers `None` where it changes nothing. The actor must
+    /// be a new one: it writes in the past.
+    ///
+    /// # Errors
+    /// [`EditError`]; nothing was changed then.
+    pub fn step_at(
+        &mut self,
+        schema: &RecordSchema,
+        actor: Actor,
+        stamp: &Stamp,
+        base: &[ChangeHash],
+        wanted: &Record,
+    ) -> Result<Option<Change>, EditError> {
+        let heads = self.heads_of(base);
+        let from = self.reader(schema, Some(&heads)).members().map_err(DocumentError::from)?;
+        let mut ops = diff(schema, &from, wanted.members(), Extent::Whole);
+        if ops.is_empty() {
+            return Ok(None);
+        }
+        add_moment(schema, stamp, &mut ops);
+        Ok(self.commit_at(schema, &heads, actor.id(), stamp.options(), &ops)?)
     }
 
     /// Decides a conflict for the value that `key` names.

@@ -3,9 +3,9 @@
 use std::fmt::{self, Write as _};
 use std::str::FromStr;
 
-use rusqlite::{OptionalExtension, params};
 use sha2::{Digest, Sha256};
 
+use crate::engine::NewToken;
 use crate::error::RelayStoreError;
 use crate::store::RelayStore;
 
@@ -100,16 +100,9 @@ impl RelayStore {
         now: i64,
     ) -> Result<Organisation, RelayStoreError> {
         let epoch = random_hex::<EPOCH_BYTES>()?;
-        self.write(|db| {
-            let inserted = db.execute(
-                "INSERT OR IGNORE INTO organisations (name, epoch, created_at) VALUES (?1, ?2, ?3)",
-                params![name, epoch, now],
-            )?;
-            if inserted == 0 {
-                return Err(RelayStoreError::OrganisationExists(name.to_owned()));
-            }
-            Ok(Organisation { id: OrgId(db.last_insert_rowid()), name: name.to_owned() })
-        })
+        let id = self.engine.create_organisation(name, &epoch, now)?;
+        let id = id.ok_or_else(|| RelayStoreError::OrganisationExists(name.to_owned()))?;
+        Ok(Organisation { id, name: name.to_owned() })
     }
 
     /// The organisation with this name.
@@ -117,13 +110,9 @@ impl RelayStore {
     /// # Errors
     /// [`RelayStoreError::OrganisationMissing`] or a failure.
     pub fn organisation(&self, name: &str) -> Result<Organisation, RelayStoreError> {
-        self.read(|db| {
-            let id: Option<i64> = db
-                .query_row("SELECT id FROM organisations WHERE name = ?1", [name], |row| row.get(0))
-                .optional()?;
-            let id = id.ok_or_else(|| RelayStoreError::OrganisationMissing(name.to_owned()))?;
-            Ok(Organisation { id: OrgId(id), name: name.to_owned() })
-        })
+        let id = self.engine.organisation(name)?;
+        let id = id.ok_or_else(|| RelayStoreError::OrganisationMissing(name.to_owned()))?;
+        Ok(Organisation { id, name: name.to_owned() })
     }
 
     /// Creates a token and answers it: this is the only moment at which it can be seen.
@@ -138,13 +127,7 @@ impl RelayStore {
         now: i64,
     ) -> Result<String, RelayStoreError> {
         let token = format!("kartei_{}", random_hex::<TOKEN_BYTES>()?);
-        self.write(|db| {
-            db.execute(
-                "INSERT INTO tokens (org, name, role, hash, created_at) VALUES (?1, ?2, ?3, ?4, ?5)",
-                params![org.0, name, role.to_string(), token_hash(&token), now],
-            )?;
-            Ok(())
-        })?;
+        self.engine.add_token(org, &NewToken { name, role, hash: token_hash(&token), now })?;
         Ok(token)
     }
 
@@ -153,38 +136,11 @@ impl RelayStore {
     /// # Errors
     /// [`RelayStoreError`].
     pub fn authenticate(&self, token: &str, now: i64) -> Result<Option<Access>, RelayStoreError> {
-        let hash = token_hash(token);
-        let found = self.read(|db| {
-            let row = db
-                .prepare_cached(
-                    "SELECT t.org, o.name, o.epoch, t.name, t.role, t.last_used_at, t.id FROM tokens t \
-                     JOIN organisations o ON o.id = t.org WHERE t.hash = ?1 AND t.revoked_at IS NULL",
-                )?
-                .query_row([hash], |row| {
-                    let role: String = row.get(4)?;
-                    let access = Access {
-                        org: OrgId(row.get(0)?),
-                        organisation: row.get(1)?,
-                        epoch: row.get(2)?,
-                        name: row.get(3)?,
-                        role: role.parse().unwrap_or(Role::Viewer),
-                    };
-                    Ok((access, row.get::<_, Option<i64>>(5)?, row.get::<_, i64>(6)?))
-                })
-                .optional()?;
-            Ok(row)
-        })?;
-        let Some((access, last_used, token_id)) = found else { return Ok(None) };
-        if last_used.is_none_or(|at| now - at > LAST_USED_GRAIN_MS) {
-            self.write(|db| {
-                db.execute(
-                    "UPDATE tokens SET last_used_at = ?2 WHERE id = ?1",
-                    params![token_id, now],
-                )?;
-                Ok(())
-            })?;
+        let Some(found) = self.engine.token(&token_hash(token))? else { return Ok(None) };
+        if found.last_used_at.is_none_or(|at| now - at > LAST_USED_GRAIN_MS) {
+            self.engine.touch_token(found.access.org, found.id, now)?;
         }
-        Ok(Some(access))
+        Ok(Some(found.access))
     }
 }
 

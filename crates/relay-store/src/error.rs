@@ -6,6 +6,43 @@ pub enum RelayStoreError {
     /// SQLite failed.
     #[error("the relay's database failed")]
     Sqlite(#[from] rusqlite::Error),
+    /// Postgres failed.
+    #[error("the relay's database failed")]
+    Postgres(#[from] tokio_postgres::Error),
+    /// Postgres cannot be reached, or its address is wrong.
+    #[error("the relay's database cannot be used: {0}")]
+    Connect(String),
+    /// The role could see every organisation.
+    #[error(
+        "the database role `{role}` {why}, so one organisation would not be kept from another: give \
+         the relay a role of its own (`kartei-relay migrate --relay-role NAME`)"
+    )]
+    UnsafeRole {
+        /// The role.
+        role: String,
+        /// What is wrong with it.
+        why: &'static str,
+    },
+    /// Not migrated yet, or by an older version.
+    #[error(
+        "the relay's database has format {found}, this program needs {known}: run `kartei-relay \
+         migrate` with the database's owner"
+    )]
+    TooOld {
+        /// The database's format.
+        found: i64,
+        /// The one that this program needs.
+        known: i64,
+    },
+    /// A step was applied from other words than this program's.
+    #[error("the database's format {format} was made by another program than this one")]
+    OtherStep {
+        /// The step's number.
+        format: i32,
+    },
+    /// Other writers were quicker, again and again.
+    #[error("other writers changed the same profiles again and again; nothing more was written")]
+    Overtaken,
     /// The folder or file cannot be opened.
     #[error("the relay's data folder `{path}` cannot be opened: {reason}")]
     Open {

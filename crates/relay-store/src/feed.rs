@@ -1,10 +1,10 @@
 //! The feed: every profile once, in the order of its last change.
 
 use kartei_protocol::sync::{Bytes, Cursor, ProfileLine};
-use rusqlite::{OptionalExtension, Row, Transaction, params};
 use serde_json::value::RawValue;
 
 use crate::access::OrgId;
+use crate::engine::{FeedLimits, FeedRow, Row};
 use crate::error::RelayStoreError;
 use crate::store::RelayStore;
 
@@ -21,42 +21,8 @@ pub struct FeedPage {
     pub more: bool,
 }
 
-pub(crate) const SELECT: &str =
-    "SELECT pk, id, rev, genesis, genesis_rev, coalesce(genesis_record, record) FROM profiles";
-
-pub(crate) struct FeedRow {
-    pk: i64,
-    id: String,
-    rev: u64,
-    genesis: [u8; 32],
-    genesis_rev: u64,
-    genesis_record: String,
-}
-
-impl FeedRow {
-    pub(crate) fn read(row: &Row<'_>) -> rusqlite::Result<Self> {
-        Ok(Self {
-            pk: row.get(0)?,
-            id: row.get(1)?,
-            rev: row.get(2)?,
-            genesis: row.get(3)?,
-            genesis_rev: row.get(4)?,
-            genesis_record: row.get(5)?,
-        })
-    }
-}
-
 /// A row as it goes over the wire to a replica that is complete up to `base`.
-pub(crate) fn line(
-    db: &Transaction<'_>,
-    row: FeedRow,
-    base: u64,
-) -> Result<ProfileLine, RelayStoreError> {
-    let mut statement =
-        db.prepare_cached("SELECT body FROM changes WHERE profile = ?1 AND rev > ?2 ORDER BY seq")?;
-    let changes = statement
-        .query_map(params![row.pk, base], |row| Ok(Bytes(row.get(0)?)))?
-        .collect::<Result<Vec<_>, _>>()?;
+pub(crate) fn line(row: FeedRow, base: u64) -> Result<ProfileLine, RelayStoreError> {
     let record = if row.genesis_rev > base {
         let raw = RawValue::from_string(row.genesis_record)
             .map_err(|e| RelayStoreError::Damaged { id: row.id.clone(), reason: e.to_string() })?;
@@ -64,13 +30,8 @@ pub(crate) fn line(
     } else {
         None
     };
-    let genesis = kartei_profile::RecordHash::from_bytes(row.genesis).to_string();
-    Ok(ProfileLine { id: row.id, rev: row.rev, genesis, record, changes })
-}
-
-fn size_of(line: &ProfileLine) -> usize {
-    let record = line.record.as_ref().map_or(0, |record| record.get().len());
-    record + line.changes.iter().map(|change| change.0.len() * 4 / 3).sum::<usize>() + 128
+    let changes = row.changes.into_iter().map(|change| Bytes(change.body)).collect();
+    Ok(ProfileLine { id: row.id, rev: row.rev, genesis: row.genesis.to_string(), record, changes })
 }
 
 impl RelayStore {
@@ -85,39 +46,21 @@ impl RelayStore {
         rows_max: usize,
         bytes_max: usize,
     ) -> Result<FeedPage, RelayStoreError> {
-        self.read(|db| {
-            let (epoch, head_rev): (String, u64) = db
-                .prepare_cached("SELECT epoch, head_rev FROM organisations WHERE id = ?1")?
-                .query_row([org.0], |row| Ok((row.get(0)?, row.get(1)?)))?;
-            let (base, from) = match cursor {
-                Some(cursor) if cursor.epoch != epoch || cursor.rev > head_rev => {
-                    return Err(RelayStoreError::OtherEpoch);
-                }
-                Some(cursor) => (cursor.base, cursor.rev),
-                None => (0, 0),
-            };
-            let sql = format!("{SELECT} WHERE org = ?1 AND rev > ?2 ORDER BY rev LIMIT ?3");
-            let mut statement = db.prepare_cached(&sql)?;
-            let rows = statement.query_map(params![org.0, from, rows_max], FeedRow::read)?;
-            let (mut lines, mut bytes) = (Vec::new(), 0);
-            for row in rows {
-                let line = line(db, row?, base)?;
-                bytes += size_of(&line);
-                lines.push(line);
-                if bytes >= bytes_max {
-                    break;
-                }
-            }
-            let rev = lines.last().map_or(head_rev, |line| line.rev);
-            let more: bool = db
-                .prepare_cached(
-                    "SELECT EXISTS (SELECT 1 FROM profiles WHERE org = ?1 AND rev > ?2)",
-                )?
-                .query_row(params![org.0, rev], |row| row.get(0))?;
-            // Where nothing follows, the replica has everything of this snapshot: it is complete.
-            let (base, rev) = if more { (base, rev) } else { (head_rev, head_rev) };
-            Ok(FeedPage { lines, cursor: Cursor { epoch, base, rev }, head_rev, more })
-        })
+        let (base, from) = cursor.map_or((0, 0), |cursor| (cursor.base, cursor.rev));
+        let limits = FeedLimits { rows: rows_max, bytes: bytes_max };
+        let (head, fed) = self.engine.feed(org, from, base, limits)?;
+        if cursor.is_some_and(|cursor| cursor.epoch != head.epoch || cursor.rev > head.rev) {
+            return Err(RelayStoreError::OtherEpoch);
+        }
+        let lines: Vec<ProfileLine> =
+            fed.rows.into_iter().map(|row| line(row, base)).collect::<Result<_, _>>()?;
+        // Where nothing follows, the replica has everything of this snapshot: it is complete.
+        let (base, rev) = match lines.last() {
+            Some(last) if fed.more => (base, last.rev),
+            _ => (head.rev, head.rev),
+        };
+        let cursor = Cursor { epoch: head.epoch, base, rev };
+        Ok(FeedPage { lines, cursor, head_rev: head.rev, more: fed.more })
     }
 
     /// The newest revision of an organisation.
@@ -125,12 +68,39 @@ impl RelayStore {
     /// # Errors
     /// [`RelayStoreError`].
     pub fn head_rev(&self, org: OrgId) -> Result<u64, RelayStoreError> {
-        self.read(|db| {
-            let head = db
-                .prepare_cached("SELECT head_rev FROM organisations WHERE id = ?1")?
-                .query_row([org.0], |row| row.get(0))
-                .optional()?;
-            Ok(head.unwrap_or_default())
-        })
+        Ok(self.engine.head(org)?.rev)
+    }
+
+    /// The newest revisions of some organisations, in any order; unknown ones are left out.
+    ///
+    /// # Errors
+    /// [`RelayStoreError`].
+    pub fn heads(&self, orgs: &[OrgId]) -> Result<Vec<(OrgId, u64)>, RelayStoreError> {
+        self.engine.heads(orgs)
+    }
+
+    /// Profiles as they are, in the order of their revisions, above `from`; and the newest revision
+    /// of the same snapshot.
+    ///
+    /// # Errors
+    /// [`RelayStoreError`].
+    pub fn rows_since(
+        &self,
+        org: OrgId,
+        from: u64,
+        rows_max: usize,
+        bytes_max: usize,
+    ) -> Result<(u64, Vec<Row>), RelayStoreError> {
+        let limits = FeedLimits { rows: rows_max, bytes: bytes_max };
+        let (head, rows) = self.engine.rows_since(org, from, limits)?;
+        Ok((head.rev, rows))
+    }
+
+    /// Profiles by their keys, those that are there, in any order.
+    ///
+    /// # Errors
+    /// [`RelayStoreError`].
+    pub fn by_key(&self, org: OrgId, keys: &[i64]) -> Result<Vec<Row>, RelayStoreError> {
+        self.engine.by_key(org, keys)
     }
 }

@@ -1,18 +1,31 @@
-//! The relay's storage on embedded SQLite: organisations, tokens, profiles and their order.
+//! The relay's storage: organisations, tokens, profiles and their order, on embedded SQLite or on
+//! Postgres.
 //!
 //! Every method that touches an organisation's data takes an [`OrgId`], and an `OrgId` comes only
-//! from a checked token or from the administrator's own commands. A push is one transaction that
-//! numbers what it changed in one block, so revisions become visible in the order in which they
-//! are given and without holes. This crate must not know HTTP.
+//! from a checked token or from the administrator's own commands. What a write changed is numbered
+//! in one block, so revisions become visible in the order in which they are given and without holes.
+//! The rules are written once, over [`engine`]'s trait; the engines know SQL and no rule. This crate
+//! must not know HTTP.
 
 mod access;
+mod engine;
 mod error;
 mod feed;
+mod parallel;
+mod postgres;
 mod push;
+mod rest;
+mod rounds;
+mod sqlite;
 mod store;
 
 pub use access::{Access, OrgId, Organisation, Role};
+pub use engine::Row;
 pub use error::RelayStoreError;
 pub use feed::FeedPage;
+pub use postgres::Migrated;
 pub use push::Pushed;
+pub use rest::{
+    Alter, Author, FieldOutcome, Merged, Outcome, PastChange, Precondition, Profile, WriteError,
+};
 pub use store::RelayStore;

@@ -8,17 +8,23 @@
 mod answer;
 mod client;
 mod dice;
+mod http;
+mod postgres;
 mod programs;
 mod records;
 mod relay;
+mod s3;
 mod wait;
 
 pub use answer::Answer;
 pub use client::Client;
 pub use dice::Dice;
+pub use http::{Events, Http, Reply, ServerEvent};
+pub use postgres::{Database, Postgres};
 pub use programs::{program, repository};
 pub use records::{gzipped, lines_of, write_lines};
 pub use relay::{Relay, RelayHome};
+pub use s3::{S3Kind, S3Server, free_port, http_get};
 pub use wait::{pass, until, until_some};
 
 use anyhow::Result;
@@ -60,5 +66,13 @@ impl Stage {
     /// Where the program `kartei-relay` is not built or cannot make the organisation.
     pub fn relay_home(&self) -> Result<RelayHome> {
         RelayHome::create(self.path("relay"), "Test")
+    }
+
+    /// A place for relays that share a Postgres database, with an organisation `Test`.
+    ///
+    /// # Errors
+    /// As [`Stage::relay_home`], and where the database cannot be migrated.
+    pub fn relay_home_on(&self, database: &Database) -> Result<RelayHome> {
+        RelayHome::on_postgres(self.path("relay"), database, "Test")
     }
 }

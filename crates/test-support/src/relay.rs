@@ -9,27 +9,74 @@ use std::time::Duration;
 
 use anyhow::{Context, Result, bail};
 
-use crate::{Answer, program};
+use crate::{Answer, Database, program};
 
 /// How long a relay may take to listen, with recovery after a kill and a busy machine.
 const READY_WITHIN: Duration = Duration::from_secs(30);
 
+/// Where a relay reads which Postgres to use: an address on the command line would show its password.
+const DATABASE_URL: &str = "KARTEI_DATABASE_URL";
+
 const READY: &str = "kartei-relay listening on ";
 
-/// The folder of a relay, whether one runs on it or not.
+/// Where a relay keeps its data, whether one runs on it or not.
 #[derive(Debug, Clone)]
 pub struct RelayHome {
     program: PathBuf,
     data: PathBuf,
+    database_url: Option<String>,
     organisation: String,
 }
 
 impl RelayHome {
     pub(crate) fn create(data: PathBuf, organisation: &str) -> Result<Self> {
-        let home =
-            Self { program: program("kartei-relay")?, data, organisation: organisation.to_owned() };
+        let home = Self {
+            program: program("kartei-relay")?,
+            data,
+            database_url: None,
+            organisation: organisation.to_owned(),
+        };
         home.admin(&["org", "create", organisation])?.expect_code(0)?;
         Ok(home)
+    }
+
+    /// Migrates a Postgres database as its owner, with an organisation for relays to serve from it.
+    pub(crate) fn on_postgres(
+        data: PathBuf,
+        database: &Database,
+        organisation: &str,
+    ) -> Result<Self> {
+        let home = Self {
+            program: program("kartei-relay")?,
+            data,
+            database_url: Some(database.relay_url.clone()),
+            organisation: organisation.to_owned(),
+        };
+        let output = Command::new(&home.program)
+            .args(["migrate", "--relay-role", &database.relay_role])
+            .env(DATABASE_URL, &database.owner_url)
+            .stdin(Stdio::null())
+            .output()
+            .context("cannot start kartei-relay")?;
+        Answer::new("kartei-relay migrate".to_owned(), output).expect_code(0)?;
+        home.admin(&["org", "create", organisation])?.expect_code(0)?;
+        Ok(home)
+    }
+
+    /// The same place as another relay reaches it, such as through a proxy.
+    #[must_use]
+    pub fn through(&self, database_url: String) -> Self {
+        Self { database_url: Some(database_url), ..self.clone() }
+    }
+
+    /// The program with what tells it where its data is.
+    fn command(&self) -> Command {
+        let mut command = Command::new(&self.program);
+        command.env("KARTEI_RELAY_DATA", &self.data).env_remove(DATABASE_URL);
+        if let Some(url) = &self.database_url {
+            command.env(DATABASE_URL, url);
+        }
+        command
     }
 
     /// Makes a token.
@@ -48,8 +95,8 @@ impl RelayHome {
     /// # Errors
     /// Where it cannot be started.
     pub fn admin(&self, arguments: &[&str]) -> Result<Answer> {
-        let mut command = Command::new(&self.program);
-        command.arg("admin").args(arguments).arg("--data").arg(&self.data).stdin(Stdio::null());
+        let mut command = self.command();
+        command.arg("admin").args(arguments).stdin(Stdio::null());
         let output = command.output().context("cannot start kartei-relay")?;
         Ok(Answer::new(format!("kartei-relay admin {}", arguments.join(" ")), output))
     }
@@ -67,9 +114,9 @@ impl RelayHome {
     /// # Errors
     /// Where it does not listen in time.
     pub fn start_on(&self, port: u16) -> Result<Relay> {
-        let mut child = Command::new(&self.program)
-            .args(["serve", "--listen", &format!("127.0.0.1:{port}"), "--data"])
-            .arg(&self.data)
+        let mut child = self
+            .command()
+            .args(["serve", "--listen", &format!("127.0.0.1:{port}")])
             .stdin(Stdio::null())
             .stdout(Stdio::piped())
             .spawn()

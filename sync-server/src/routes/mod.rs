@@ -1,6 +1,7 @@
 //! Routes, one module a resource.
 
 mod health;
+mod profiles;
 mod sync;
 
 use std::sync::Arc;
@@ -12,12 +13,31 @@ use axum::routing::{get, post};
 use kartei_protocol::problem::ProblemCode;
 use kartei_protocol::sync::PUSH_BYTES_MAX;
 use tower_http::trace::TraceLayer;
+use utoipa_axum::router::OpenApiRouter;
+use utoipa_axum::routes;
 
+use crate::openapi;
 use crate::problem::Failure;
 use crate::serve::Relay;
 
+/// The interface for integrators, which describes itself.
+pub(crate) fn integrators() -> OpenApiRouter<Arc<Relay>> {
+    openapi::router()
+        .routes(routes!(profiles::read::schema))
+        .routes(routes!(profiles::changes::changes))
+        .routes(routes!(profiles::read::get, profiles::write::put, profiles::write::patch))
+        .routes(routes!(profiles::read::document))
+        .routes(routes!(profiles::history::history))
+        .routes(routes!(profiles::merge::merge))
+        .layer(DefaultBodyLimit::max(profiles::RECORD_BYTES_MAX))
+}
+
 pub(crate) fn router(relay: Arc<Relay>) -> Router {
+    let (profiles, _) = integrators().split_for_parts();
     Router::new()
+        .merge(profiles)
+        .route("/openapi.json", get(openapi::json))
+        .route("/docs", get(openapi::page))
         .route("/healthz", get(health::healthz))
         .route("/sync/v1/whoami", get(sync::whoami))
         .route("/sync/v1/push", post(sync::push).layer(DefaultBodyLimit::max(PUSH_BYTES_MAX)))

@@ -19,6 +19,7 @@ use kartei_protocol::sync::{
 };
 use serde::Deserialize;
 
+use crate::admin::now;
 use crate::auth::Caller;
 use crate::body::{Lines, read_lines};
 use crate::problem::Failure;
@@ -59,7 +60,7 @@ pub(crate) async fn push(
     })
     .await
     .map_err(|e| Failure::internal(&e))??;
-    let pushed = relay.store(move |store| store.push(org, &items)).await?;
+    let pushed = relay.store(move |store| store.push(org, now(), &items)).await?;
     if pushed.end.head_rev > pushed.end.head_before {
         relay.announce(org, pushed.end.head_rev);
     }

@@ -1,0 +1,238 @@
+//! What the rules of this crate ask of a database.
+//!
+//! ```text
+//! RelayStore: rules (push, REST writes, feed pages)       knows no SQL
+//!      │  look ──▶ judge on this side, no lock held ──▶ commit, and again for what was overtaken
+//!      ▼
+//! Engine: one transaction a method                        knows no rule
+//!   ├── sqlite    one writer, one file
+//!   └── postgres  a pool; the organisation's row orders the writers
+//! ```
+//! A commit names the revision that each write was judged against. The engine takes the
+//! organisation's lock, writes those that are still true, numbers them in one block, and answers
+//! which ones were overtaken.
+
+use std::fmt::Debug;
+
+use kartei_profile::RecordHash;
+
+use crate::access::{Access, OrgId, Role};
+use crate::error::RelayStoreError;
+
+pub(crate) type Result<T> = std::result::Result<T, RelayStoreError>;
+
+/// A database of the relay. Every method is one transaction and blocks.
+pub(crate) trait Engine: Debug + Send + Sync {
+    /// Creates an organisation; `None` where the name is taken.
+    fn create_organisation(&self, name: &str, epoch: &str, now: i64) -> Result<Option<OrgId>>;
+
+    /// The organisation with this name.
+    fn organisation(&self, name: &str) -> Result<Option<OrgId>>;
+
+    /// Keeps a token's hash.
+    fn add_token(&self, org: OrgId, token: &NewToken<'_>) -> Result<()>;
+
+    /// The token with this hash, unless it was revoked.
+    fn token(&self, hash: &[u8; 32]) -> Result<Option<FoundToken>>;
+
+    /// Notes that a token was used.
+    fn touch_token(&self, org: OrgId, token: i64, now: i64) -> Result<()>;
+
+    /// Where the organisation's history stands.
+    fn head(&self, org: OrgId) -> Result<Head>;
+
+    /// The newest revisions of some organisations, in any order.
+    fn heads(&self, orgs: &[OrgId]) -> Result<Vec<(OrgId, u64)>>;
+
+    /// What is known of profiles, one answer for each question, all of one snapshot.
+    fn look(&self, org: OrgId, asked: &[Asked<'_>]) -> Result<Vec<Option<Held>>>;
+
+    /// Writes profiles and numbers them. Ids differ.
+    fn commit(&self, org: OrgId, writes: &[Write]) -> Result<Committed>;
+
+    /// The rows above `from` in the order of their revisions, with their changes above `base`, until
+    /// `rows_max` or `bytes_max` is reached (at least one), and the head, all of one snapshot.
+    fn feed(&self, org: OrgId, from: u64, base: u64, limits: FeedLimits) -> Result<(Head, Fed)>;
+
+    /// One profile with its beginning and all its changes.
+    fn whole(&self, org: OrgId, id: &str) -> Result<Option<FeedRow>>;
+
+    /// Profiles by key, those that are there, in any order.
+    fn by_key(&self, org: OrgId, keys: &[i64]) -> Result<Vec<Row>>;
+
+    /// The rows above `from` in the order of their revisions, as they are.
+    fn rows_since(&self, org: OrgId, from: u64, limits: FeedLimits) -> Result<(Head, Vec<Row>)>;
+}
+
+/// A token to keep.
+#[derive(Debug, Clone, Copy)]
+pub(crate) struct NewToken<'a> {
+    pub(crate) name: &'a str,
+    pub(crate) role: Role,
+    pub(crate) hash: [u8; 32],
+    pub(crate) now: i64,
+}
+
+/// A token that is known.
+#[derive(Debug, Clone)]
+pub(crate) struct FoundToken {
+    pub(crate) id: i64,
+    pub(crate) access: Access,
+    pub(crate) last_used_at: Option<i64>,
+}
+
+/// Where an organisation's history stands.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub(crate) struct Head {
+    pub(crate) epoch: String,
+    pub(crate) rev: u64,
+}
+
+/// How much is wanted of a profile.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) enum Want {
+    /// That it is there, and what it began with.
+    Stub,
+    /// Its record.
+    Record,
+    /// Its document, or its record where it has none.
+    Document,
+}
+
+/// A question about a profile.
+#[derive(Debug, Clone, Copy)]
+pub(crate) struct Asked<'a> {
+    pub(crate) id: &'a str,
+    pub(crate) want: Want,
+}
+
+/// What is known of a profile.
+#[derive(Debug, Clone)]
+pub(crate) struct Held {
+    pub(crate) rev: u64,
+    pub(crate) genesis: RecordHash,
+    pub(crate) hash: RecordHash,
+    pub(crate) conflicts: u64,
+    pub(crate) changed_at: i64,
+    pub(crate) deleted: bool,
+    /// The record, unless a stub was asked for.
+    pub(crate) record: Option<String>,
+    /// The document, where it was asked for and the profile was edited.
+    pub(crate) document: Option<Vec<u8>>,
+}
+
+/// A profile to be written.
+#[derive(Debug)]
+pub(crate) struct Write {
+    pub(crate) id: String,
+    /// The revision that this was judged against; `None` for a profile that was not there.
+    pub(crate) expected: Option<u64>,
+    /// Hash and text of the record that it begins with; the text only for a new profile.
+    pub(crate) genesis: RecordHash,
+    pub(crate) genesis_record: Option<String>,
+    pub(crate) record: String,
+    pub(crate) hash: RecordHash,
+    pub(crate) conflicts: u64,
+    pub(crate) deleted: bool,
+    /// The document, for an edited profile.
+    pub(crate) document: Option<Vec<u8>>,
+    /// Changes that were not there, in causal order: hash and bytes.
+    pub(crate) changes: Vec<([u8; 32], Vec<u8>)>,
+    pub(crate) changed_at: i64,
+}
+
+/// What a commit did.
+#[derive(Debug)]
+pub(crate) struct Committed {
+    pub(crate) epoch: String,
+    pub(crate) head_before: u64,
+    pub(crate) head_rev: u64,
+    /// The revision of each write; `None` where it was overtaken and nothing was written.
+    pub(crate) revs: Vec<Option<u64>>,
+}
+
+/// How much of a feed at once.
+#[derive(Debug, Clone, Copy)]
+pub(crate) struct FeedLimits {
+    pub(crate) rows: usize,
+    pub(crate) bytes: usize,
+}
+
+/// A part of the feed.
+#[derive(Debug)]
+pub(crate) struct Fed {
+    pub(crate) rows: Vec<FeedRow>,
+    /// Whether rows above the last one remain.
+    pub(crate) more: bool,
+}
+
+/// A profile of the feed.
+#[derive(Debug)]
+pub(crate) struct FeedRow {
+    pub(crate) id: String,
+    pub(crate) rev: u64,
+    pub(crate) genesis: RecordHash,
+    pub(crate) genesis_rev: u64,
+    /// The record that it began with.
+    pub(crate) genesis_record: String,
+    pub(crate) changes: Vec<StoredChange>,
+}
+
+/// A change of a profile.
+#[derive(Debug)]
+pub(crate) struct StoredChange {
+    /// The revision under which it came.
+    pub(crate) rev: u64,
+    pub(crate) body: Vec<u8>,
+}
+
+impl FeedRow {
+    /// About how many bytes it takes on the wire.
+    pub(crate) fn size(&self) -> usize {
+        self.genesis_record.len()
+            + self.changes.iter().map(|change| change.body.len() * 4 / 3).sum::<usize>()
+            + 128
+    }
+}
+
+/// A profile as it is.
+#[derive(Debug, Clone)]
+pub struct Row {
+    /// Its key, which is never used again.
+    pub key: i64,
+    /// The record's id.
+    pub id: String,
+    /// The revision of its last change.
+    pub rev: u64,
+    /// Hash of the record.
+    pub hash: RecordHash,
+    /// Fields in conflict.
+    pub conflicts: u64,
+    /// Milliseconds since 1970.
+    pub changed_at: i64,
+    /// Whether it was deleted.
+    pub deleted: bool,
+    /// The record, canonical.
+    pub record: String,
+}
+
+/// Cuts rows off where they become too many bytes; at least one is kept.
+#[derive(Debug)]
+pub(crate) struct Meter {
+    limits: FeedLimits,
+    rows: usize,
+    bytes: usize,
+}
+
+impl Meter {
+    pub(crate) fn new(limits: FeedLimits) -> Self {
+        Self { limits, rows: 0, bytes: 0 }
+    }
+
+    /// Counts a row that was taken; answers whether that is enough.
+    pub(crate) fn took(&mut self, bytes: usize) -> bool {
+        self.rows += 1;
+        self.bytes += bytes;
+        self.rows >= self.limits.rows || self.bytes >= self.limits.bytes
+    }
+}

@@ -1,0 +1,82 @@
+//! Organisations and tokens on Postgres.
+
+use super::{How, Postgres, get};
+use crate::access::{Access, OrgId, Role};
+use crate::engine::{FoundToken, NewToken, Result};
+
+impl Postgres {
+    pub(super) async fn insert_organisation(
+        &self,
+        name: &str,
+        epoch: &str,
+        now: i64,
+    ) -> Result<Option<OrgId>> {
+        let client = get(&self.pool).await?;
+        let create = client.prepare_cached("SELECT kartei.create_organisation($1, $2, $3)").await?;
+        let made: Option<i64> = client.query_one(&create, &[&name, &epoch, &now]).await?.get(0);
+        Ok(made.map(OrgId))
+    }
+
+    pub(super) async fn find_organisation(&self, name: &str) -> Result<Option<OrgId>> {
+        let client = get(&self.pool).await?;
+        let find = client.prepare_cached("SELECT kartei.organisation_by_name($1)").await?;
+        let found: Option<i64> = client.query_one(&find, &[&name]).await?.get(0);
+        Ok(found.map(OrgId))
+    }
+
+    pub(super) async fn insert_token(&self, org: OrgId, token: &NewToken<'_>) -> Result<()> {
+        let mut client = get(&self.pool).await?;
+        let db = self.begin(&mut client, org, How::Write).await?;
+        db.execute(
+            "INSERT INTO kartei.tokens (org, name, role, hash, created_at) \
+             VALUES ($1, $2, $3, $4, $5)",
+            &[&org.0, &token.name, &token.role.to_string(), &token.hash.as_slice(), &token.now],
+        )
+        .await?;
+        db.commit().await?;
+        Ok(())
+    }
+
+    pub(super) async fn find_token(&self, hash: &[u8; 32]) -> Result<Option<FoundToken>> {
+        let client = get(&self.pool).await?;
+        let find = client
+            .prepare_cached(
+                "SELECT id, org, organisation, epoch, name, role, last_used_at \
+                 FROM kartei.token_by_hash($1)",
+            )
+            .await?;
+        let row = client.query_opt(&find, &[&hash.as_slice()]).await?;
+        Ok(row.map(|row| FoundToken {
+            id: row.get(0),
+            access: Access {
+                org: OrgId(row.get(1)),
+                organisation: row.get(2),
+                epoch: row.get(3),
+                name: row.get(4),
+                role: row.get::<_, &str>(5).parse().unwrap_or(Role::Viewer),
+            },
+            last_used_at: row.get(6),
+        }))
+    }
+
+    pub(super) async fn mark_token(&self, org: OrgId, token: i64, now: i64) -> Result<()> {
+        let mut client = get(&self.pool).await?;
+        let db = self.begin(&mut client, org, How::Write).await?;
+        let mark =
+            db.prepare_cached("UPDATE kartei.tokens SET last_used_at = $2 WHERE id = $1").await?;
+        db.execute(&mark, &[&token, &now]).await?;
+        db.commit().await?;
+        Ok(())
+    }
+
+    pub(super) async fn heads_of(&self, orgs: &[OrgId]) -> Result<Vec<(OrgId, u64)>> {
+        let client = get(&self.pool).await?;
+        let ids: Vec<i64> = orgs.iter().map(|org| org.0).collect();
+        let select = client.prepare_cached("SELECT org, head_rev FROM kartei.heads_of($1)").await?;
+        let rows = client.query(&select, &[&ids]).await?;
+        Ok(rows
+            .iter()
+            .map(|row| (OrgId(row.get(0)), row.get::<_, i64>(1).unsigned_abs()))
+            .collect())
+    }
+}

@@ -1,0 +1,183 @@
+//! The engine on Postgres: many relays on one database.
+//!
+//! The other engine blocks, so this one does too: it has a small runtime of its own for the
+//! connections. The relay calls stores from threads that may wait.
+
+mod access;
+mod connect;
+mod migrate;
+mod profiles;
+
+use std::future::Future;
+
+use deadpool_postgres::{Object, Pool, Transaction};
+use tokio::runtime::Runtime;
+use tokio_postgres::IsolationLevel;
+
+pub use migrate::Migrated;
+
+use crate::access::OrgId;
+use crate::engine::{
+    Asked, Committed, Engine, Fed, FeedLimits, FeedRow, FoundToken, Head, Held, NewToken, Result,
+    Row, Write,
+};
+use crate::error::RelayStoreError;
+
+/// Threads that drive the connections. They only shovel bytes.
+const RUNTIME_THREADS: usize = 2;
+
+pub(crate) struct Postgres {
+    pool: Pool,
+    runtime: Runtime,
+}
+
+impl std::fmt::Debug for Postgres {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        // The pool's own form would show the address with its password.
+        f.write_str("Postgres")
+    }
+}
+
+fn runtime() -> Result<Runtime> {
+    tokio::runtime::Builder::new_multi_thread()
+        .worker_threads(RUNTIME_THREADS)
+        .enable_all()
+        .thread_name("postgres")
+        .build()
+        .map_err(|e| RelayStoreError::Connect(format!("cannot start its threads: {e}")))
+}
+
+impl Postgres {
+    /// Connects, and looks whether the database is migrated and the role a safe one.
+    pub(crate) fn open(url: &str) -> Result<Self> {
+        let runtime = runtime()?;
+        let pool = connect::pool(url)?;
+        runtime.block_on(async {
+            let client = get(&pool).await?;
+            migrate::check(&client).await?;
+            connect::check_role(&client).await
+        })?;
+        Ok(Self { pool, runtime })
+    }
+
+    /// Brings the database to this program's format, as its owner, and gives `relay_role` the rights
+    /// that a serving relay needs.
+    pub(crate) fn migrate(url: &str, relay_role: Option<&str>) -> Result<Migrated> {
+        let runtime = runtime()?;
+        let pool = connect::pool(url)?;
+        runtime.block_on(async {
+            let mut client = get(&pool).await?;
+            migrate::run(&mut client, relay_role).await
+        })
+    }
+
+    /// Reads in one snapshot.
+    fn read<T>(
+        &self,
+        org: OrgId,
+        work: impl AsyncFnOnce(&Transaction<'_>) -> Result<T>,
+    ) -> Result<T> {
+        self.run(async {
+            let mut client = get(&self.pool).await?;
+            let db = self.begin(&mut client, org, How::Snapshot).await?;
+            let read = work(&db).await?;
+            db.commit().await?;
+            Ok(read)
+        })
+    }
+
+    fn run<T>(&self, work: impl Future<Output = Result<T>>) -> Result<T> {
+        self.runtime.block_on(work)
+    }
+
+    /// A transaction for one organisation, beyond which it sees nothing.
+    async fn begin<'c>(
+        &self,
+        client: &'c mut Object,
+        org: OrgId,
+        how: How,
+    ) -> Result<Transaction<'c>> {
+        let builder = client.build_transaction();
+        let builder = match how {
+            How::Write => builder.isolation_level(IsolationLevel::ReadCommitted),
+            How::Snapshot => {
+                builder.isolation_level(IsolationLevel::RepeatableRead).read_only(true)
+            }
+        };
+        let transaction = builder.start().await?;
+        let set = transaction.prepare_cached("SELECT set_config('kartei.org', $1, true)").await?;
+        transaction.query_one(&set, &[&org.0.to_string()]).await?;
+        Ok(transaction)
+    }
+}
+
+impl Engine for Postgres {
+    fn create_organisation(&self, name: &str, epoch: &str, now: i64) -> Result<Option<OrgId>> {
+        self.run(self.insert_organisation(name, epoch, now))
+    }
+
+    fn organisation(&self, name: &str) -> Result<Option<OrgId>> {
+        self.run(self.find_organisation(name))
+    }
+
+    fn add_token(&self, org: OrgId, token: &NewToken<'_>) -> Result<()> {
+        self.run(self.insert_token(org, token))
+    }
+
+    fn token(&self, hash: &[u8; 32]) -> Result<Option<FoundToken>> {
+        self.run(self.find_token(hash))
+    }
+
+    fn touch_token(&self, org: OrgId, token: i64, now: i64) -> Result<()> {
+        self.run(self.mark_token(org, token, now))
+    }
+
+    fn head(&self, org: OrgId) -> Result<Head> {
+        self.read(org, async |db| profiles::head(db, org, false).await)
+    }
+
+    fn heads(&self, orgs: &[OrgId]) -> Result<Vec<(OrgId, u64)>> {
+        self.run(self.heads_of(orgs))
+    }
+
+    fn look(&self, org: OrgId, asked: &[Asked<'_>]) -> Result<Vec<Option<Held>>> {
+        self.read(org, async |db| profiles::look(db, org, asked).await)
+    }
+
+    fn commit(&self, org: OrgId, writes: &[Write]) -> Result<Committed> {
+        self.run(async {
+            let mut client = get(&self.pool).await?;
+            let db = self.begin(&mut client, org, How::Write).await?;
+            let committed = profiles::commit(&db, org, writes).await?;
+            db.commit().await?;
+            Ok(committed)
+        })
+    }
+
+    fn feed(&self, org: OrgId, from: u64, base: u64, limits: FeedLimits) -> Result<(Head, Fed)> {
+        self.read(org, async |db| profiles::feed(db, org, from, base, limits).await)
+    }
+
+    fn whole(&self, org: OrgId, id: &str) -> Result<Option<FeedRow>> {
+        self.read(org, async |db| profiles::whole(db, org, id).await)
+    }
+
+    fn by_key(&self, org: OrgId, keys: &[i64]) -> Result<Vec<Row>> {
+        self.read(org, async |db| profiles::by_key(db, org, keys).await)
+    }
+
+    fn rows_since(&self, org: OrgId, from: u64, limits: FeedLimits) -> Result<(Head, Vec<Row>)> {
+        self.read(org, async |db| profiles::rows_since(db, org, from, limits).await)
+    }
+}
+
+/// What a transaction is for.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+enum How {
+    Write,
+    Snapshot,
+}
+
+async fn get(pool: &Pool) -> Result<Object> {
+    pool.get().await.map_err(|error| RelayStoreError::Connect(connect::said(&error)))
+}

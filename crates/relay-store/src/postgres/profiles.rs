@@ -1,0 +1,413 @@
+//! Profiles, their order and their changes on Postgres.
+//!
+//! Writers of an organisation take its row under lock before they look whether what they judged is
+//! still so, and number what they write in one block: revisions become visible in the order in which
+//! they were given, and a reader that has seen one never misses a smaller one. Rows go over the wire
+//! as arrays, so that a batch of a thousand costs as many round trips as one.
+
+use std::collections::HashMap;
+
+use deadpool_postgres::Transaction;
+use kartei_profile::RecordHash;
+use tokio_postgres::Row as SqlRow;
+
+use crate::access::OrgId;
+use crate::engine::{
+    Asked, Committed, Fed, FeedLimits, FeedRow, Head, Held, Meter, Result, Row, StoredChange, Want,
+    Write,
+};
+use crate::error::RelayStoreError;
+
+/// Rows of a portal that are fetched at once. A record can have megabytes: what is fetched beyond the
+/// limit is thrown away.
+const FETCH_ROWS: i32 = 250;
+
+fn unsigned(row: &SqlRow, at: usize) -> u64 {
+    row.get::<_, i64>(at).unsigned_abs()
+}
+
+fn hash(row: &SqlRow, at: usize) -> Result<RecordHash> {
+    let bytes: &[u8] = row.get(at);
+    let bytes = bytes.try_into().map_err(|_| RelayStoreError::Damaged {
+        id: String::new(),
+        reason: "a hash is not 32 bytes".to_owned(),
+    })?;
+    Ok(RecordHash::from_bytes(bytes))
+}
+
+fn signed(rev: u64) -> i64 {
+    i64::try_from(rev).unwrap_or(i64::MAX)
+}
+
+pub(super) async fn head(db: &Transaction<'_>, org: OrgId, lock: bool) -> Result<Head> {
+    let sql = if lock {
+        "SELECT epoch, head_rev FROM kartei.organisations WHERE id = $1 FOR UPDATE"
+    } else {
+        "SELECT epoch, head_rev FROM kartei.organisations WHERE id = $1"
+    };
+    let select = db.prepare_cached(sql).await?;
+    let row = db.query_one(&select, &[&org.0]).await?;
+    Ok(Head { epoch: row.get(0), rev: unsigned(&row, 1) })
+}
+
+pub(super) async fn look(
+    db: &Transaction<'_>,
+    org: OrgId,
+    asked: &[Asked<'_>],
+) -> Result<Vec<Option<Held>>> {
+    let select = db
+        .prepare_cached(
+            "SELECT a.at, p.rev, p.genesis, p.hash, p.conflicts, p.changed_at, p.deleted, \
+             CASE WHEN a.want > 0 THEN p.record END, CASE WHEN a.want > 1 THEN d.body END \
+             FROM unnest($2::text[], $3::integer[]) WITH ORDINALITY AS a (id, want, at) \
+             JOIN kartei.profiles p ON p.org = $1 AND p.id = a.id \
+             LEFT JOIN kartei.documents d ON a.want > 1 AND d.profile = p.pk",
+        )
+        .await?;
+    let ids: Vec<&str> = asked.iter().map(|one| one.id).collect();
+    let wants: Vec<i32> = asked
+        .iter()
+        .map(|one| match one.want {
+            Want::Stub => 0,
+            Want::Record => 1,
+            Want::Document => 2,
+        })
+        .collect();
+    let mut held: Vec<Option<Held>> = vec![None; asked.len()];
+    for row in db.query(&select, &[&org.0, &ids, &wants]).await? {
+        let at = usize::try_from(unsigned(&row, 0)).unwrap_or_default();
+        if let Some(slot) = at.checked_sub(1).and_then(|at| held.get_mut(at)) {
+            *slot = Some(Held {
+                rev: unsigned(&row, 1),
+                genesis: hash(&row, 2)?,
+                hash: hash(&row, 3)?,
+                conflicts: u64::from(row.get::<_, i32>(4).unsigned_abs()),
+                changed_at: row.get(5),
+                deleted: row.get(6),
+                record: row.get(7),
+                document: row.get(8),
+            });
+        }
+    }
+    Ok(held)
+}
+
+pub(super) async fn commit(
+    db: &Transaction<'_>,
+    org: OrgId,
+    writes: &[Write],
+) -> Result<Committed> {
+    let Head { epoch, rev: head_before } = head(db, org, true).await?;
+    let select = db
+        .prepare_cached("SELECT id, pk, rev FROM kartei.profiles WHERE org = $1 AND id = ANY ($2)")
+        .await?;
+    let ids: Vec<&str> = writes.iter().map(|write| write.id.as_str()).collect();
+    let found = db.query(&select, &[&org.0, &ids]).await?;
+    let there: HashMap<&str, (i64, u64)> =
+        found.iter().map(|row| (row.get(0), (row.get(1), unsigned(row, 2)))).collect();
+    let mut head_rev = head_before;
+    let mut revs = Vec::with_capacity(writes.len());
+    let (mut fresh, mut old) = (Vec::new(), Vec::new());
+    for write in writes {
+        let there = there.get(write.id.as_str()).copied();
+        if there.map(|(_, rev)| rev) != write.expected {
+            revs.push(None);
+            continue;
+        }
+        head_rev += 1;
+        revs.push(Some(head_rev));
+        match there {
+            None => fresh.push((head_rev, write)),
+            Some((pk, _)) => old.push((pk, head_rev, write)),
+        }
+    }
+    if head_rev > head_before {
+        let mut keyed: Vec<(i64, u64, &Write)> = Vec::with_capacity(old.len());
+        let keys = insert(db, org, &fresh).await?;
+        keyed.extend(fresh.iter().zip(keys).map(|((rev, write), pk)| (pk, *rev, *write)));
+        update(db, &old).await?;
+        keyed.extend(old);
+        extend(db, org, &keyed).await?;
+        let number = db
+            .prepare_cached("UPDATE kartei.organisations SET head_rev = $2 WHERE id = $1")
+            .await?;
+        db.execute(&number, &[&org.0, &signed(head_rev)]).await?;
+    }
+    Ok(Committed { epoch, head_before, head_rev, revs })
+}
+
+/// Inserts new profiles; answers their keys in the same order.
+async fn insert(db: &Transaction<'_>, org: OrgId, fresh: &[(u64, &Write)]) -> Result<Vec<i64>> {
+    if fresh.is_empty() {
+        return Ok(Vec::new());
+    }
+    let statement = db
+        .prepare_cached(
+            "INSERT INTO kartei.profiles (org, id, rev, genesis, genesis_rev, hash, conflicts, \
+             changed_at, deleted, genesis_record, record) \
+             SELECT $1, id, rev, genesis, rev, hash, conflicts, changed_at, deleted, genesis_record, \
+             record FROM unnest($2::text[], $3::bigint[], $4::bytea[], $5::bytea[], $6::integer[], \
+             $7::bigint[], $8::boolean[], $9::text[], $10::text[]) AS w (id, rev, genesis, hash, \
+             conflicts, changed_at, deleted, genesis_record, record) RETURNING rev, pk",
+        )
+        .await?;
+    let column = Columns::of(fresh.iter().map(|(rev, write)| (*rev, *write)));
+    let ids: Vec<&str> = fresh.iter().map(|(_, write)| write.id.as_str()).collect();
+    let geneses: Vec<&[u8]> =
+        fresh.iter().map(|(_, write)| write.genesis.bytes().as_slice()).collect();
+    let beginnings: Vec<Option<&str>> =
+        fresh.iter().map(|(_, write)| write.genesis_record.as_deref()).collect();
+    let rows = db
+        .query(
+            &statement,
+            &[
+                &org.0,
+                &ids,
+                &column.revs,
+                &geneses,
+                &column.hashes,
+                &column.conflicts,
+                &column.moments,
+                &column.deleted,
+                &beginnings,
+                &column.records,
+            ],
+        )
+        .await?;
+    let keys: HashMap<i64, i64> = rows.iter().map(|row| (row.get(0), row.get(1))).collect();
+    Ok(column.revs.iter().filter_map(|rev| keys.get(rev).copied()).collect())
+}
+
+async fn update(db: &Transaction<'_>, old: &[(i64, u64, &Write)]) -> Result<()> {
+    if old.is_empty() {
+        return Ok(());
+    }
+    let statement = db
+        .prepare_cached(
+            "UPDATE kartei.profiles p SET rev = w.rev, hash = w.hash, conflicts = w.conflicts, \
+             changed_at = w.changed_at, deleted = w.deleted, \
+             genesis_record = coalesce(p.genesis_record, p.record), record = w.record \
+             FROM unnest($1::bigint[], $2::bigint[], $3::bytea[], $4::integer[], $5::bigint[], \
+             $6::boolean[], $7::text[]) AS w (pk, rev, hash, conflicts, changed_at, deleted, record) \
+             WHERE p.pk = w.pk",
+        )
+        .await?;
+    let column = Columns::of(old.iter().map(|(_, rev, write)| (*rev, *write)));
+    let keys: Vec<i64> = old.iter().map(|(pk, ..)| *pk).collect();
+    db.execute(
+        &statement,
+        &[
+            &keys,
+            &column.revs,
+            &column.hashes,
+            &column.conflicts,
+            &column.moments,
+            &column.deleted,
+            &column.records,
+        ],
+    )
+    .await?;
+    Ok(())
+}
+
+/// What new and old profiles have in common, column by column.
+struct Columns<'w> {
+    revs: Vec<i64>,
+    hashes: Vec<&'w [u8]>,
+    conflicts: Vec<i32>,
+    moments: Vec<i64>,
+    deleted: Vec<bool>,
+    records: Vec<&'w str>,
+}
+
+impl<'w> Columns<'w> {
+    fn of(writes: impl ExactSizeIterator<Item = (u64, &'w Write)>) -> Self {
+        let rows = writes.len();
+        let mut columns = Self {
+            revs: Vec::with_capacity(rows),
+            hashes: Vec::with_capacity(rows),
+            conflicts: Vec::with_capacity(rows),
+            moments: Vec::with_capacity(rows),
+            deleted: Vec::with_capacity(rows),
+            records: Vec::with_capacity(rows),
+        };
+        for (rev, write) in writes {
+            columns.revs.push(signed(rev));
+            columns.hashes.push(write.hash.bytes().as_slice());
+            columns.conflicts.push(i32::try_from(write.conflicts).unwrap_or(i32::MAX));
+            columns.moments.push(write.changed_at);
+            columns.deleted.push(write.deleted);
+            columns.records.push(&write.record);
+        }
+        columns
+    }
+}
+
+/// Keeps documents and changes.
+async fn extend(db: &Transaction<'_>, org: OrgId, keyed: &[(i64, u64, &Write)]) -> Result<()> {
+    let (mut keys, mut bodies) = (Vec::new(), Vec::new());
+    for (pk, _, write) in keyed {
+        if let Some(document) = &write.document {
+            keys.push(*pk);
+            bodies.push(document.as_slice());
+        }
+    }
+    if !keys.is_empty() {
+        let statement = db
+            .prepare_cached(
+                "INSERT INTO kartei.documents (profile, org, body) \
+                 SELECT pk, $1, body FROM unnest($2::bigint[], $3::bytea[]) AS w (pk, body) \
+                 ON CONFLICT (profile) DO UPDATE SET body = excluded.body",
+            )
+            .await?;
+        db.execute(&statement, &[&org.0, &keys, &bodies]).await?;
+    }
+    let (mut keys, mut revs, mut hashes, mut bodies) =
+        (Vec::new(), Vec::new(), Vec::new(), Vec::new());
+    for (pk, rev, write) in keyed {
+        for (hash, body) in &write.changes {
+            keys.push(*pk);
+            revs.push(signed(*rev));
+            hashes.push(hash.as_slice());
+            bodies.push(body.as_slice());
+        }
+    }
+    if !keys.is_empty() {
+        // The order of arrival is causal within a profile, and readers rely on it.
+        let statement = db
+            .prepare_cached(
+                "INSERT INTO kartei.changes (org, profile, rev, hash, body) \
+                 SELECT $1, pk, rev, hash, body FROM unnest($2::bigint[], $3::bigint[], \
+                 $4::bytea[], $5::bytea[]) WITH ORDINALITY AS w (pk, rev, hash, body, at) \
+                 ORDER BY at",
+            )
+            .await?;
+        db.execute(&statement, &[&org.0, &keys, &revs, &hashes, &bodies]).await?;
+    }
+    Ok(())
+}
+
+const FEED: &str = "SELECT pk, id, rev, genesis, genesis_rev, coalesce(genesis_record, record) \
+                    FROM kartei.profiles";
+
+fn feed_row(row: &SqlRow) -> Result<(i64, FeedRow)> {
+    let fed = FeedRow {
+        id: row.get(1),
+        rev: unsigned(row, 2),
+        genesis: hash(row, 3)?,
+        genesis_rev: unsigned(row, 4),
+        genesis_record: row.get(5),
+        changes: Vec::new(),
+    };
+    Ok((row.get(0), fed))
+}
+
+async fn add_changes(db: &Transaction<'_>, rows: &mut [(i64, FeedRow)], base: u64) -> Result<()> {
+    let select = db
+        .prepare_cached(
+            "SELECT profile, rev, body FROM kartei.changes WHERE profile = ANY ($1) AND rev > $2 \
+             ORDER BY seq",
+        )
+        .await?;
+    let keys: Vec<i64> = rows.iter().map(|(pk, _)| *pk).collect();
+    let mut by_key: HashMap<i64, &mut FeedRow> =
+        rows.iter_mut().map(|(pk, row)| (*pk, row)).collect();
+    for row in db.query(&select, &[&keys, &signed(base)]).await? {
+        if let Some(profile) = by_key.get_mut(&row.get(0)) {
+            profile.changes.push(StoredChange { rev: unsigned(&row, 1), body: row.get(2) });
+        }
+    }
+    Ok(())
+}
+
+pub(super) async fn feed(
+    db: &Transaction<'_>,
+    org: OrgId,
+    from: u64,
+    base: u64,
+    limits: FeedLimits,
+) -> Result<(Head, Fed)> {
+    let head = head(db, org, false).await?;
+    let select =
+        db.prepare_cached(&format!("{FEED} WHERE org = $1 AND rev > $2 ORDER BY rev")).await?;
+    let portal = db.bind(&select, &[&org.0, &signed(from)]).await?;
+    let (mut rows, mut meter, mut more) = (Vec::new(), Meter::new(limits), false);
+    'parts: loop {
+        let part = db.query_portal(&portal, FETCH_ROWS).await?;
+        let is_last = i32::try_from(part.len()).unwrap_or(i32::MAX) < FETCH_ROWS;
+        let mut part = part.iter().map(feed_row).collect::<Result<Vec<_>>>()?;
+        add_changes(db, &mut part, base).await?;
+        let mut part = part.into_iter().map(|(_, row)| row).peekable();
+        while let Some(row) = part.next() {
+            let enough = meter.took(row.size());
+            rows.push(row);
+            if enough {
+                more = part.peek().is_some()
+                    || (!is_last && !db.query_portal(&portal, 1).await?.is_empty());
+                break 'parts;
+            }
+        }
+        if is_last {
+            break;
+        }
+    }
+    Ok((head, Fed { rows, more }))
+}
+
+pub(super) async fn whole(db: &Transaction<'_>, org: OrgId, id: &str) -> Result<Option<FeedRow>> {
+    let select = db.prepare_cached(&format!("{FEED} WHERE org = $1 AND id = $2")).await?;
+    let Some(row) = db.query_opt(&select, &[&org.0, &id]).await? else { return Ok(None) };
+    let mut rows = [feed_row(&row)?];
+    add_changes(db, &mut rows, 0).await?;
+    let [(_, row)] = rows;
+    Ok(Some(row))
+}
+
+const ROW: &str =
+    "SELECT pk, id, rev, hash, conflicts, changed_at, deleted, record FROM kartei.profiles";
+
+fn as_row(row: &SqlRow) -> Result<Row> {
+    Ok(Row {
+        key: row.get(0),
+        id: row.get(1),
+        rev: unsigned(row, 2),
+        hash: hash(row, 3)?,
+        conflicts: u64::from(row.get::<_, i32>(4).unsigned_abs()),
+        changed_at: row.get(5),
+        deleted: row.get(6),
+        record: row.get(7),
+    })
+}
+
+pub(super) async fn by_key(db: &Transaction<'_>, org: OrgId, keys: &[i64]) -> Result<Vec<Row>> {
+    let select = db.prepare_cached(&format!("{ROW} WHERE org = $1 AND pk = ANY ($2)")).await?;
+    db.query(&select, &[&org.0, &keys]).await?.iter().map(as_row).collect()
+}
+
+pub(super) async fn rows_since(
+    db: &Transaction<'_>,
+    org: OrgId,
+    from: u64,
+    limits: FeedLimits,
+) -> Result<(Head, Vec<Row>)> {
+    let head = head(db, org, false).await?;
+    let select =
+        db.prepare_cached(&format!("{ROW} WHERE org = $1 AND rev > $2 ORDER BY rev")).await?;
+    let portal = db.bind(&select, &[&org.0, &signed(from)]).await?;
+    let (mut rows, mut meter) = (Vec::new(), Meter::new(limits));
+    loop {
+        let part = db.query_portal(&portal, FETCH_ROWS).await?;
+        let is_last = i32::try_from(part.len()).unwrap_or(i32::MAX) < FETCH_ROWS;
+        for row in &part {
+            let row = as_row(row)?;
+            let enough = meter.took(row.record.len());
+            rows.push(row);
+            if enough {
+                return Ok((head, rows));
+            }
+        }
+        if is_last {
+            return Ok((head, rows));
+        }
+    }
+}

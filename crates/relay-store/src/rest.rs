@@ -1,0 +1,535 @@
+//! Single profiles for programs that know no Automerge: reading, writing with a precondition,
+//! merging three ways.
+
+use kartei_profile::{
+    Actor, Change, ChangeHash, Conflict, Document, EditError, FieldChange, HistoryEntry, Record,
+    RecordHash, Stamp, Steps, Violation,
+};
+
+use crate::access::OrgId;
+use crate::engine::{FeedRow, Held, Want, Write};
+use crate::error::RelayStoreError;
+use crate::push::{created, damaged};
+use crate::rounds::{Judged, ask};
+use crate::store::RelayStore;
+
+/// A profile as it is, or was.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Profile {
+    /// The revision of its last change.
+    pub rev: u64,
+    /// Hash of the record.
+    pub hash: RecordHash,
+    /// Fields in conflict.
+    pub conflicts: u64,
+    /// Milliseconds since 1970.
+    pub changed_at: i64,
+    /// The record, canonical.
+    pub record: String,
+}
+
+/// Who writes, and when.
+#[derive(Debug, Clone)]
+pub struct Author {
+    /// The name that others see beside the change.
+    pub name: String,
+    /// Milliseconds since 1970.
+    pub now: i64,
+}
+
+impl Author {
+    fn stamp(&self) -> Stamp {
+        Stamp { at_seconds: self.now.div_euclid(1000), by: Some(self.name.clone()) }
+    }
+}
+
+/// What must be true of a profile for a write to happen.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub enum Precondition {
+    /// It has one of these hashes.
+    Is(Vec<RecordHash>),
+    /// It is there.
+    There,
+    /// It is not there.
+    Absent,
+}
+
+impl Precondition {
+    fn holds(&self, held: Option<&Held>) -> bool {
+        match (self, held) {
+            (Self::Is(hashes), Some(held)) => hashes.contains(&held.hash),
+            (Self::There, Some(_)) | (Self::Absent, None) => true,
+            (Self::Is(_) | Self::There, None) | (Self::Absent, Some(_)) => false,
+        }
+    }
+}
+
+/// What a write did.
+#[derive(Debug)]
+pub enum Outcome {
+    /// The profile was not there.
+    Created(Profile),
+    /// It changed.
+    Updated(Profile),
+    /// It already was so.
+    Unchanged(Profile),
+    /// The precondition does not hold; the profile as it is, where there is one.
+    Stale(Option<Profile>),
+}
+
+/// A write that cannot be done whatever the profile is.
+#[derive(Debug, thiserror::Error)]
+pub enum WriteError {
+    /// What is asked for does not fit the schema or the profile.
+    #[error(transparent)]
+    Edit(#[from] EditError),
+    /// The record is none.
+    #[error(transparent)]
+    Invalid(#[from] Violation),
+    /// There is no such profile.
+    #[error("there is no such profile")]
+    NotFound,
+    /// What is asked for cannot be done to the profile as it is; in words without its contents.
+    #[error("{0}")]
+    Patch(String),
+    /// The history does not hold the state that a merge starts from.
+    #[error("no state of the profile has the hash {0}")]
+    UnknownBase(RecordHash),
+    /// A failure.
+    #[error(transparent)]
+    Store(#[from] RelayStoreError),
+}
+
+/// What became of a field in a merge.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum FieldOutcome {
+    /// Only the local record changed it: so it is now.
+    Mine,
+    /// Only others changed it: so it stays.
+    Theirs,
+    /// Both changed it to the same.
+    Same,
+    /// Both changed it, differently: both values are kept until somebody decides.
+    Conflict,
+}
+
+/// The result of a merge.
+#[derive(Debug)]
+pub struct Merged {
+    /// The profile as it is now.
+    pub profile: Profile,
+    /// Each field that either side changed, by pointer.
+    pub fields: Vec<(String, FieldOutcome)>,
+    /// Everything that is contested now.
+    pub conflicts: Vec<Conflict>,
+}
+
+/// One state of a profile in its history.
+#[derive(Debug)]
+pub struct PastChange {
+    /// The revision under which it came.
+    pub rev: u64,
+    /// The change.
+    pub entry: HistoryEntry,
+}
+
+/// Makes another record of one, or tells why it cannot.
+pub type Alter<'a> = &'a (dyn Fn(&Record) -> Result<Record, WriteError> + Sync);
+
+impl RelayStore {
+    /// A profile.
+    ///
+    /// # Errors
+    /// [`RelayStoreError`].
+    pub fn profile(&self, org: OrgId, id: &str) -> Result<Option<Profile>, RelayStoreError> {
+        let held = self.engine.look(org, &[ask(id, Want::Record)])?.pop().flatten();
+        Ok(held.filter(|held| !held.deleted).and_then(|held| profile_of(&held)))
+    }
+
+    /// A profile as it was when the organisation was at `rev`; `None` where it was not there yet.
+    ///
+    /// # Errors
+    /// [`RelayStoreError`].
+    pub fn profile_at(
+        &self,
+        org: OrgId,
+        id: &str,
+        rev: u64,
+    ) -> Result<Option<Profile>, RelayStoreError> {
+        let Some(current) = self.profile(org, id)? else { return Ok(None) };
+        if current.rev <= rev {
+            return Ok(Some(current));
+        }
+        let Some(past) = self.past(org, id)? else { return Ok(None) };
+        if past.row.genesis_rev > rev {
+            return Ok(None);
+        }
+        let (record, at) = past.record_at(self, rev)?;
+        Ok(Some(Profile {
+            rev: at,
+            hash: record.hash(),
+            conflicts: 0,
+            changed_at: current.changed_at,
+            record: record.text().to_owned(),
+        }))
+    }
+
+    /// The changes of a profile, oldest first, with the revisions under which they came.
+    ///
+    /// # Errors
+    /// [`RelayStoreError`].
+    pub fn history(
+        &self,
+        org: OrgId,
+        id: &str,
+    ) -> Result<Option<Vec<PastChange>>, RelayStoreError> {
+        let Some(past) = self.past(org, id)? else { return Ok(None) };
+        let entries = past.document.history(&self.schema).map_err(|e| damaged(id, &e))?;
+        let rev_of = |entry: &HistoryEntry| {
+            let found = past.changes.iter().find(|(_, change)| change.hash() == entry.change);
+            found.map_or(past.row.genesis_rev, |(rev, _)| *rev)
+        };
+        Ok(Some(
+            entries.into_iter().map(|entry| PastChange { rev: rev_of(&entry), entry }).collect(),
+        ))
+    }
+
+    /// A profile's Automerge document, for programs that know Automerge; an unedited profile's is
+    /// made.
+    ///
+    /// # Errors
+    /// [`RelayStoreError`].
+    pub fn document(&self, org: OrgId, id: &str) -> Result<Option<Vec<u8>>, RelayStoreError> {
+        let held = self.engine.look(org, &[ask(id, Want::Document)])?.pop().flatten();
+        let Some(held) = held.filter(|held| !held.deleted) else { return Ok(None) };
+        let document = self.document_of(Some(&held)).map_err(|e| damaged(id, &e))?;
+        Ok(Some(document.save()))
+    }
+
+    /// Writes a record where `precondition` holds: a new profile, or the whole of one.
+    ///
+    /// # Errors
+    /// [`WriteError`]; nothing was written then.
+    pub fn put(
+        &self,
+        org: OrgId,
+        author: &Author,
+        precondition: &Precondition,
+        record: &Record,
+    ) -> Result<Outcome, WriteError> {
+        self.change(org, author, record.id(), precondition, Some(record), &|_| Ok(record.clone()))
+    }
+
+    /// Changes a profile where `precondition` holds.
+    ///
+    /// # Errors
+    /// [`WriteError`]; nothing was written then.
+    pub fn patch(
+        &self,
+        org: OrgId,
+        author: &Author,
+        id: &str,
+        precondition: &Precondition,
+        change: Alter<'_>,
+    ) -> Result<Outcome, WriteError> {
+        self.change(org, author, id, precondition, None, change)
+    }
+
+    fn change(
+        &self,
+        org: OrgId,
+        author: &Author,
+        id: &str,
+        precondition: &Precondition,
+        new: Option<&Record>,
+        change: Alter<'_>,
+    ) -> Result<Outcome, WriteError> {
+        let judge = |_: &String, held: Option<&Held>| {
+            let held = held.filter(|held| !held.deleted);
+            if !precondition.holds(held) {
+                return Ok(Judged::Answer(Ok(Outcome::Stale(held.and_then(profile_of)))));
+            }
+            let Some(held) = held else {
+                return Ok(match new {
+                    Some(record) => {
+                        let write = created(author.now, record, None);
+                        let profile = profile_written(&write);
+                        Judged::Write(Box::new(write), Ok(Outcome::Created(profile)))
+                    }
+                    None => Judged::Answer(Err(WriteError::NotFound)),
+                });
+            };
+            let done = self.step(author, id, held, change);
+            Ok(match done {
+                Ok(Some(write)) => {
+                    let profile = profile_written(&write);
+                    Judged::Write(Box::new(write), Ok(Outcome::Updated(profile)))
+                }
+                Ok(None) => match profile_of(held) {
+                    Some(profile) => Judged::Answer(Ok(Outcome::Unchanged(profile))),
+                    None => Judged::Answer(Err(WriteError::NotFound)),
+                },
+                Err(WriteError::Store(error)) => return Err(error),
+                Err(error) => Judged::Answer(Err(error)),
+            })
+        };
+        let (answer, rev) = self.settle_one(org, id, judge)?;
+        let mut outcome = answer?;
+        if let (Outcome::Created(profile) | Outcome::Updated(profile), Some(rev)) =
+            (&mut outcome, rev)
+        {
+            profile.rev = rev;
+        }
+        Ok(outcome)
+    }
+
+    fn settle_one<A: Send>(
+        &self,
+        org: OrgId,
+        id: &str,
+        judge: impl Fn(&String, Option<&Held>) -> Result<Judged<A>, RelayStoreError> + Sync,
+    ) -> Result<(A, Option<u64>), RelayStoreError> {
+        let mut done = self.settle(org, &[id.to_owned()], |id| ask(id, Want::Document), judge)?;
+        done.answers.pop().ok_or(RelayStoreError::Overtaken)
+    }
+
+    /// One change on top of what a profile is; `None` where it changes nothing.
+    fn step(
+        &self,
+        author: &Author,
+        id: &str,
+        held: &Held,
+        change: impl Fn(&Record) -> Result<Record, WriteError>,
+    ) -> Result<Option<Write>, WriteError> {
+        let schema = &self.schema;
+        let text = held.record.as_deref().unwrap_or_default();
+        let record = Record::from_stored(text).map_err(|v| damaged(id, &v))?;
+        let wanted = change(&record)?;
+        if wanted.hash() == record.hash() {
+            return Ok(None);
+        }
+        let (actor, stamp) = (new_actor()?, author.stamp());
+        let Some(body) = &held.document else {
+            let begun = Document::begin(schema, &record, actor, &stamp, Steps::Record(&wanted))?;
+            return Ok(begun.map(|begun| {
+                written(author, id, held, &begun.document, &begun.change, &begun.record, 0)
+            }));
+        };
+        let mut document = Document::load(body).map_err(|e| damaged(id, &e))?;
+        let Some(change) = document.step(schema, actor, &stamp, Steps::Record(&wanted))? else {
+            return Ok(None);
+        };
+        self.write_of(author, id, held, &document, &change).map(Some)
+    }
+
+    fn write_of(
+        &self,
+        author: &Author,
+        id: &str,
+        held: &Held,
+        document: &Document,
+        change: &Change,
+    ) -> Result<Write, WriteError> {
+        let record = document.record(&self.schema).map_err(|e| damaged(id, &e))?;
+        let conflicts = document.conflict_count(&self.schema).map_err(|e| damaged(id, &e))?;
+        Ok(written(author, id, held, document, change, &record, conflicts as u64))
+    }
+
+    /// Brings in a record that was made from the state with the hash `base`, on the profile's own
+    /// history: what others changed since stays, and where both changed a field both values are kept.
+    ///
+    /// # Errors
+    /// [`WriteError`]; nothing was written then.
+    pub fn merge(
+        &self,
+        org: OrgId,
+        author: &Author,
+        base: RecordHash,
+        local: &Record,
+    ) -> Result<Merged, WriteError> {
+        let id = local.id();
+        // What a state of the past was does not change while others write on.
+        let past = self.past(org, id)?.ok_or(WriteError::NotFound)?;
+        let (base_record, base_changes) =
+            past.state(self, base)?.ok_or(WriteError::UnknownBase(base))?;
+        let judge = |_: &String, held: Option<&Held>| {
+            let Some(held) = held.filter(|held| !held.deleted) else {
+                return Ok(Judged::Answer(Err(WriteError::NotFound)));
+            };
+            let mut document = self.document_of(Some(held)).map_err(|e| damaged(id, &e))?;
+            let (actor, stamp) = (new_actor()?, author.stamp());
+            let done = document.step_at(&self.schema, actor, &stamp, &base_changes, local);
+            Ok(match done {
+                Err(error) => Judged::Answer(Err(error.into())),
+                Ok(None) => Judged::Answer(Ok((profile_of(held), document))),
+                Ok(Some(change)) => match self.write_of(author, id, held, &document, &change) {
+                    Ok(write) => {
+                        let profile = Some(profile_written(&write));
+                        Judged::Write(Box::new(write), Ok((profile, document)))
+                    }
+                    Err(WriteError::Store(error)) => return Err(error),
+                    Err(error) => Judged::Answer(Err(error)),
+                },
+            })
+        };
+        let before = self.profile(org, id)?.ok_or(WriteError::NotFound)?;
+        let (answer, rev) = self.settle_one(org, id, judge)?;
+        let (profile, document) = answer?;
+        let mut profile = profile.ok_or(WriteError::NotFound)?;
+        profile.rev = rev.unwrap_or(profile.rev);
+        let conflicts = document.conflicts(&self.schema).map_err(|e| damaged(id, &e))?;
+        let theirs = Record::from_stored(&before.record).map_err(|v| damaged(id, &v))?;
+        let fields = outcomes(
+            &base_record.changes_to(&self.schema, local),
+            &base_record.changes_to(&self.schema, &theirs),
+            &conflicts,
+        );
+        Ok(Merged { profile, fields, conflicts })
+    }
+
+    fn past(&self, org: OrgId, id: &str) -> Result<Option<Past>, RelayStoreError> {
+        let Some(row) = self.engine.whole(org, id)? else { return Ok(None) };
+        let genesis = Record::from_stored(&row.genesis_record).map_err(|v| damaged(id, &v))?;
+        let mut document =
+            Document::genesis(&self.schema, &genesis).map_err(|e| damaged(id, &e))?;
+        let changes = row
+            .changes
+            .iter()
+            .map(|stored| Ok((stored.rev, Change::from_bytes(&stored.body)?)))
+            .collect::<Result<Vec<(u64, Change)>, kartei_profile::ChangeError>>()
+            .map_err(|e| damaged(id, &e))?;
+        let plain: Vec<Change> = changes.iter().map(|(_, change)| change.clone()).collect();
+        document.apply(&self.schema, &plain).map_err(|e| damaged(id, &e))?;
+        Ok(Some(Past { row, document, changes }))
+    }
+}
+
+/// A profile with all its states.
+struct Past {
+    row: FeedRow,
+    document: Document,
+    /// Changes with their revisions, in the order in which they came.
+    changes: Vec<(u64, Change)>,
+}
+
+impl Past {
+    fn until(&self, rev: u64) -> Vec<ChangeHash> {
+        self.changes.iter().filter(|(at, _)| *at <= rev).map(|(_, c)| c.hash()).collect()
+    }
+
+    /// The record when the organisation was at `rev`, and the revision that it had then.
+    fn record_at(&self, store: &RelayStore, rev: u64) -> Result<(Record, u64), RelayStoreError> {
+        let changes = self.until(rev);
+        let newest = self.changes.iter().map(|(at, _)| *at).filter(|at| *at <= rev).max();
+        let record = self
+            .document
+            .record_of(&store.schema, &changes)
+            .map_err(|e| damaged(&self.row.id, &e))?;
+        Ok((record, newest.unwrap_or(self.row.genesis_rev)))
+    }
+
+    /// The newest state with this hash, and the changes that it consists of.
+    fn state(
+        &self,
+        store: &RelayStore,
+        hash: RecordHash,
+    ) -> Result<Option<(Record, Vec<ChangeHash>)>, RelayStoreError> {
+        let mut revs: Vec<u64> = self.changes.iter().map(|(rev, _)| *rev).collect();
+        revs.push(self.row.genesis_rev);
+        revs.sort_unstable();
+        revs.dedup();
+        for rev in revs.into_iter().rev() {
+            let (record, _) = self.record_at(store, rev)?;
+            if record.hash() == hash {
+                return Ok(Some((record, self.until(rev))));
+            }
+        }
+        if self.row.genesis == hash {
+            let genesis = Record::from_stored(&self.row.genesis_record)
+                .map_err(|v| damaged(&self.row.id, &v))?;
+            return Ok(Some((genesis, Vec::new())));
+        }
+        Ok(None)
+    }
+}
+
+/// A new actor for each write: one that was used may have written after the state that this one
+/// builds on.
+fn new_actor() -> Result<Actor, RelayStoreError> {
+    let mut random = [0_u8; 12];
+    getrandom::fill(&mut random).map_err(|e| RelayStoreError::Random(e.to_string()))?;
+    Ok(Actor::from_random(random))
+}
+
+fn profile_of(held: &Held) -> Option<Profile> {
+    Some(Profile {
+        rev: held.rev,
+        hash: held.hash,
+        conflicts: held.conflicts,
+        changed_at: held.changed_at,
+        record: held.record.clone()?,
+    })
+}
+
+/// As it is once it is written; the revision is told by the commit.
+fn profile_written(write: &Write) -> Profile {
+    Profile {
+        rev: 0,
+        hash: write.hash,
+        conflicts: write.conflicts,
+        changed_at: write.changed_at,
+        record: write.record.clone(),
+    }
+}
+
+fn written(
+    author: &Author,
+    id: &str,
+    held: &Held,
+    document: &Document,
+    change: &Change,
+    record: &Record,
+    conflicts: u64,
+) -> Write {
+    Write {
+        id: id.to_owned(),
+        expected: Some(held.rev),
+        genesis: held.genesis,
+        genesis_record: None,
+        record: record.text().to_owned(),
+        hash: record.hash(),
+        conflicts,
+        deleted: false,
+        document: Some(document.save()),
+        changes: vec![(change.hash().bytes(), change.bytes().to_vec())],
+        changed_at: author.now,
+    }
+}
+
+fn outcomes(
+    mine: &[FieldChange],
+    theirs: &[FieldChange],
+    conflicts: &[Conflict],
+) -> Vec<(String, FieldOutcome)> {
+    let after = |changes: &[FieldChange], pointer: &str| {
+        changes.iter().find(|change| change.pointer == pointer).map(|change| change.after.clone())
+    };
+    let mut pointers: Vec<&str> =
+        mine.iter().chain(theirs).map(|change| change.pointer.as_str()).collect();
+    pointers.sort_unstable();
+    pointers.dedup();
+    pointers
+        .into_iter()
+        .map(|pointer| {
+            let outcome = match (after(mine, pointer), after(theirs, pointer)) {
+                _ if conflicts.iter().any(|conflict| conflict.pointer == pointer) => {
+                    FieldOutcome::Conflict
+                }
+                (Some(mine), Some(theirs)) if mine == theirs => FieldOutcome::Same,
+                (Some(_), _) => FieldOutcome::Mine,
+                (None, _) => FieldOutcome::Theirs,
+            };
+            (pointer.to_owned(), outcome)
+        })
+        .collect()
+}

@@ -1,0 +1,105 @@
+//! Look, judge, commit; and again for what other writers overtook meanwhile.
+
+use std::collections::HashSet;
+
+use kartei_protocol::sync::PushEnd;
+
+use crate::access::OrgId;
+use crate::engine::{Asked, Held, Want, Write};
+use crate::error::RelayStoreError;
+use crate::parallel;
+use crate::store::RelayStore;
+
+/// How often something is judged again. Each time at least one other commit went through, so this
+/// many in a row on the same profiles is a fault rather than bad luck.
+const ROUNDS_MAX: usize = 50;
+
+/// What is to be done with an item.
+pub(crate) enum Judged<A> {
+    /// Nothing is written.
+    Answer(A),
+    /// This is written, and then that is the answer.
+    Write(Box<Write>, A),
+}
+
+/// What was done with all items.
+pub(crate) struct Done<A> {
+    /// For each item the answer, and the revision where it was written.
+    pub(crate) answers: Vec<(A, Option<u64>)>,
+    /// What it did to the order.
+    pub(crate) end: PushEnd,
+}
+
+impl RelayStore {
+    /// Judges items on this side of the database, without a lock and on all cores, and writes what
+    /// comes of them. The same profile twice: the second is judged after the first was written.
+    pub(crate) fn settle<I: Sync, A: Send>(
+        &self,
+        org: OrgId,
+        items: &[I],
+        ask: impl Fn(&I) -> Asked<'_>,
+        judge: impl Fn(&I, Option<&Held>) -> Result<Judged<A>, RelayStoreError> + Sync,
+    ) -> Result<Done<A>, RelayStoreError> {
+        let mut answers: Vec<Option<(A, Option<u64>)>> = items.iter().map(|_| None).collect();
+        let mut pending: Vec<usize> = (0..items.len()).collect();
+        let mut end: Option<PushEnd> = None;
+        for _ in 0..ROUNDS_MAX {
+            if pending.is_empty() {
+                break;
+            }
+            let mut taken = HashSet::new();
+            let (round, later): (Vec<usize>, Vec<usize>) =
+                pending.into_iter().partition(|at| taken.insert(ask(&items[*at]).id));
+            pending = later;
+            let asked: Vec<Asked<'_>> = round.iter().map(|at| ask(&items[*at])).collect();
+            let held = self.engine.look(org, &asked)?;
+            let work: Vec<(usize, Option<Held>)> = round.into_iter().zip(held).collect();
+            let judged = parallel::map(&work, |(at, held)| judge(&items[*at], held.as_ref()))?;
+            let (mut writes, mut waiting) = (Vec::new(), Vec::new());
+            for ((at, _), judged) in work.into_iter().zip(judged) {
+                match judged {
+                    Judged::Answer(answer) => answers[at] = Some((answer, None)),
+                    Judged::Write(write, answer) => {
+                        writes.push(*write);
+                        waiting.push((at, answer));
+                    }
+                }
+            }
+            if writes.is_empty() {
+                continue;
+            }
+            let done = self.engine.commit(org, &writes)?;
+            let mut overtaken = Vec::new();
+            for ((at, answer), rev) in waiting.into_iter().zip(done.revs) {
+                match rev {
+                    Some(rev) => answers[at] = Some((answer, Some(rev))),
+                    None => overtaken.push(at),
+                }
+            }
+            // Overtaken ones go first: what names the same profile later must come after them.
+            overtaken.append(&mut pending);
+            pending = overtaken;
+            let head_before = match &end {
+                // Nobody else wrote between this commit and the one before.
+                Some(end) if end.head_rev == done.head_before => end.head_before,
+                _ => done.head_before,
+            };
+            end = Some(PushEnd { epoch: done.epoch, head_before, head_rev: done.head_rev });
+        }
+        let answers: Option<Vec<_>> = answers.into_iter().collect();
+        let answers = answers.ok_or(RelayStoreError::Overtaken)?;
+        let end = match end {
+            Some(end) => end,
+            None => {
+                let head = self.engine.head(org)?;
+                PushEnd { epoch: head.epoch, head_before: head.rev, head_rev: head.rev }
+            }
+        };
+        Ok(Done { answers, end })
+    }
+}
+
+/// A question about a profile.
+pub(crate) fn ask(id: &str, want: Want) -> Asked<'_> {
+    Asked { id, want }
+}

@@ -1,0 +1,141 @@
+//! The embedded engine: one SQLite file in the relay's data folder.
+
+mod access;
+mod profiles;
+
+use std::path::Path;
+use std::sync::{Mutex, PoisonError};
+use std::time::Duration;
+
+use rusqlite::{Connection, Transaction, TransactionBehavior};
+
+use crate::access::OrgId;
+use crate::engine::{
+    Asked, Committed, Engine, Fed, FeedLimits, FeedRow, FoundToken, Head, Held, NewToken, Result,
+    Row, Write,
+};
+use crate::error::RelayStoreError;
+
+const FILE: &str = "relay.sqlite";
+const STEPS: &[&str] =
+    &[include_str!("../sql/sqlite/001_first.sql"), include_str!("../sql/sqlite/002_moments.sql")];
+const PAGE_BYTES: u32 = 16 * 1024;
+
+/// Administrators run commands beside a serving relay; each transaction is short.
+const BUSY_TIMEOUT: Duration = Duration::from_secs(10);
+
+#[derive(Debug)]
+pub(crate) struct Sqlite {
+    writer: Mutex<Connection>,
+    reader: Mutex<Connection>,
+}
+
+impl Sqlite {
+    /// Opens the database in `folder`, creating both where they are missing.
+    pub(crate) fn open(folder: &Path) -> Result<Self> {
+        let open_error =
+            |reason: String| RelayStoreError::Open { path: folder.display().to_string(), reason };
+        std::fs::create_dir_all(folder).map_err(|e| open_error(e.to_string()))?;
+        let path = folder.join(FILE);
+        let mut writer = connect(&path).map_err(|e| open_error(e.to_string()))?;
+        migrate(&mut writer)?;
+        let reader = connect(&path).map_err(|e| open_error(e.to_string()))?;
+        Ok(Self { writer: Mutex::new(writer), reader: Mutex::new(reader) })
+    }
+
+    fn write<T>(&self, work: impl FnOnce(&Transaction<'_>) -> Result<T>) -> Result<T> {
+        let mut writer = self.writer.lock().unwrap_or_else(PoisonError::into_inner);
+        let transaction = writer.transaction_with_behavior(TransactionBehavior::Immediate)?;
+        let done = work(&transaction)?;
+        transaction.commit()?;
+        Ok(done)
+    }
+
+    fn read<T>(&self, work: impl FnOnce(&Transaction<'_>) -> Result<T>) -> Result<T> {
+        let mut reader = self.reader.lock().unwrap_or_else(PoisonError::into_inner);
+        let snapshot = reader.transaction()?;
+        work(&snapshot)
+    }
+}
+
+impl Engine for Sqlite {
+    fn create_organisation(&self, name: &str, epoch: &str, now: i64) -> Result<Option<OrgId>> {
+        self.insert_organisation(name, epoch, now)
+    }
+
+    fn organisation(&self, name: &str) -> Result<Option<OrgId>> {
+        self.find_organisation(name)
+    }
+
+    fn add_token(&self, org: OrgId, token: &NewToken<'_>) -> Result<()> {
+        self.insert_token(org, token)
+    }
+
+    fn token(&self, hash: &[u8; 32]) -> Result<Option<FoundToken>> {
+        self.find_token(hash)
+    }
+
+    fn touch_token(&self, org: OrgId, token: i64, now: i64) -> Result<()> {
+        self.mark_token(org, token, now)
+    }
+
+    fn head(&self, org: OrgId) -> Result<Head> {
+        self.read(|db| profiles::head(db, org))
+    }
+
+    fn heads(&self, orgs: &[OrgId]) -> Result<Vec<(OrgId, u64)>> {
+        self.read(|db| orgs.iter().map(|org| Ok((*org, profiles::head(db, *org)?.rev))).collect())
+    }
+
+    fn look(&self, org: OrgId, asked: &[Asked<'_>]) -> Result<Vec<Option<Held>>> {
+        self.read(|db| asked.iter().map(|one| profiles::look(db, org, *one)).collect())
+    }
+
+    fn commit(&self, org: OrgId, writes: &[Write]) -> Result<Committed> {
+        self.write(|db| profiles::commit(db, org, writes))
+    }
+
+    fn feed(&self, org: OrgId, from: u64, base: u64, limits: FeedLimits) -> Result<(Head, Fed)> {
+        self.read(|db| profiles::feed(db, org, from, base, limits))
+    }
+
+    fn whole(&self, org: OrgId, id: &str) -> Result<Option<FeedRow>> {
+        self.read(|db| profiles::whole(db, org, id))
+    }
+
+    fn by_key(&self, org: OrgId, keys: &[i64]) -> Result<Vec<Row>> {
+        self.read(|db| profiles::by_key(db, org, keys))
+    }
+
+    fn rows_since(&self, org: OrgId, from: u64, limits: FeedLimits) -> Result<(Head, Vec<Row>)> {
+        self.read(|db| Ok((profiles::head(db, org)?, profiles::rows_since(db, org, from, limits)?)))
+    }
+}
+
+fn connect(path: &Path) -> rusqlite::Result<Connection> {
+    let connection = Connection::open(path)?;
+    connection.busy_timeout(BUSY_TIMEOUT)?;
+    connection.set_prepared_statement_cache_capacity(64);
+    connection.pragma_update(None, "page_size", PAGE_BYTES)?;
+    connection.pragma_update(None, "journal_mode", "WAL")?;
+    // What was acknowledged must survive a power cut.
+    connection.pragma_update(None, "synchronous", "FULL")?;
+    Ok(connection)
+}
+
+fn migrate(connection: &mut Connection) -> Result<()> {
+    let known = i64::try_from(STEPS.len()).unwrap_or(i64::MAX);
+    loop {
+        let transaction = connection.transaction_with_behavior(TransactionBehavior::Immediate)?;
+        let found: i64 = transaction.pragma_query_value(None, "user_version", |row| row.get(0))?;
+        if found > known {
+            return Err(RelayStoreError::TooNew { found, known });
+        }
+        let Some(step) = usize::try_from(found).ok().and_then(|next| STEPS.get(next)) else {
+            return Ok(());
+        };
+        transaction.execute_batch(step)?;
+        transaction.pragma_update(None, "user_version", found + 1)?;
+        transaction.commit()?;
+    }
+}

@@ -1,0 +1,227 @@
+//! Profiles, their order and their changes on SQLite.
+
+use kartei_profile::RecordHash;
+use rusqlite::{OptionalExtension, Row as SqlRow, Transaction, params};
+
+use crate::access::OrgId;
+use crate::engine::{
+    Asked, Committed, Fed, FeedLimits, FeedRow, Head, Held, Meter, Result, Row, StoredChange, Want,
+    Write,
+};
+
+pub(super) fn head(db: &Transaction<'_>, org: OrgId) -> Result<Head> {
+    let found = db
+        .prepare_cached("SELECT epoch, head_rev FROM organisations WHERE id = ?1")?
+        .query_row([org.0], |row| Ok(Head { epoch: row.get(0)?, rev: row.get(1)? }))?;
+    Ok(found)
+}
+
+pub(super) fn look(db: &Transaction<'_>, org: OrgId, asked: Asked<'_>) -> Result<Option<Held>> {
+    let sql = match asked.want {
+        Want::Stub => {
+            "SELECT rev, genesis, hash, conflicts, changed_at, deleted, NULL, NULL FROM profiles \
+             WHERE org = ?1 AND id = ?2"
+        }
+        Want::Record => {
+            "SELECT rev, genesis, hash, conflicts, changed_at, deleted, record, NULL FROM profiles \
+             WHERE org = ?1 AND id = ?2"
+        }
+        Want::Document => {
+            "SELECT rev, genesis, hash, conflicts, changed_at, deleted, record, body FROM profiles \
+             LEFT JOIN documents ON profile = pk WHERE org = ?1 AND id = ?2"
+        }
+    };
+    let found = db
+        .prepare_cached(sql)?
+        .query_row(params![org.0, asked.id], |row| {
+            Ok(Held {
+                rev: row.get(0)?,
+                genesis: RecordHash::from_bytes(row.get(1)?),
+                hash: RecordHash::from_bytes(row.get(2)?),
+                conflicts: row.get(3)?,
+                changed_at: row.get(4)?,
+                deleted: row.get(5)?,
+                record: row.get(6)?,
+                document: row.get(7)?,
+            })
+        })
+        .optional()?;
+    Ok(found)
+}
+
+pub(super) fn commit(db: &Transaction<'_>, org: OrgId, writes: &[Write]) -> Result<Committed> {
+    let Head { epoch, rev: head_before } = head(db, org)?;
+    let mut head_rev = head_before;
+    let mut revs = Vec::with_capacity(writes.len());
+    for write in writes {
+        let there: Option<(i64, u64)> = db
+            .prepare_cached("SELECT pk, rev FROM profiles WHERE org = ?1 AND id = ?2")?
+            .query_row(params![org.0, write.id], |row| Ok((row.get(0)?, row.get(1)?)))
+            .optional()?;
+        if there.map(|(_, rev)| rev) != write.expected {
+            revs.push(None);
+            continue;
+        }
+        head_rev += 1;
+        let pk = match there {
+            None => insert(db, org, head_rev, write)?,
+            Some((pk, _)) => {
+                update(db, pk, head_rev, write)?;
+                pk
+            }
+        };
+        extend(db, pk, head_rev, write)?;
+        revs.push(Some(head_rev));
+    }
+    if head_rev > head_before {
+        db.prepare_cached("UPDATE organisations SET head_rev = ?2 WHERE id = ?1")?
+            .execute(params![org.0, head_rev])?;
+    }
+    Ok(Committed { epoch, head_before, head_rev, revs })
+}
+
+fn insert(db: &Transaction<'_>, org: OrgId, rev: u64, write: &Write) -> Result<i64> {
+    db.prepare_cached(
+        "INSERT INTO profiles (org, id, rev, genesis, genesis_rev, hash, conflicts, changed_at, \
+         deleted, genesis_record, record) VALUES (?1, ?2, ?3, ?4, ?3, ?5, ?6, ?7, ?8, ?9, ?10)",
+    )?
+    .execute(params![
+        org.0,
+        write.id,
+        rev,
+        write.genesis.bytes(),
+        write.hash.bytes(),
+        write.conflicts,
+        write.changed_at,
+        write.deleted,
+        write.genesis_record,
+        write.record,
+    ])?;
+    Ok(db.last_insert_rowid())
+}
+
+fn update(db: &Transaction<'_>, pk: i64, rev: u64, write: &Write) -> Result<()> {
+    db.prepare_cached(
+        "UPDATE profiles SET rev = ?2, hash = ?3, conflicts = ?4, changed_at = ?5, deleted = ?6, \
+         genesis_record = coalesce(genesis_record, record), record = ?7 WHERE pk = ?1",
+    )?
+    .execute(params![
+        pk,
+        rev,
+        write.hash.bytes(),
+        write.conflicts,
+        write.changed_at,
+        write.deleted,
+        write.record,
+    ])?;
+    Ok(())
+}
+
+fn extend(db: &Transaction<'_>, pk: i64, rev: u64, write: &Write) -> Result<()> {
+    if let Some(document) = &write.document {
+        db.prepare_cached("INSERT OR REPLACE INTO documents (profile, body) VALUES (?1, ?2)")?
+            .execute(params![pk, document])?;
+    }
+    for (hash, body) in &write.changes {
+        db.prepare_cached(
+            "INSERT INTO changes (profile, rev, hash, body) VALUES (?1, ?2, ?3, ?4)",
+        )?
+        .execute(params![pk, rev, hash, body])?;
+    }
+    Ok(())
+}
+
+const FEED: &str = "SELECT pk, id, rev, genesis, genesis_rev, coalesce(genesis_record, record) \
+                    FROM profiles";
+
+fn feed_row(db: &Transaction<'_>, row: &SqlRow<'_>, base: u64) -> Result<FeedRow> {
+    let pk: i64 = row.get(0)?;
+    let mut select = db.prepare_cached(
+        "SELECT rev, body FROM changes WHERE profile = ?1 AND rev > ?2 ORDER BY seq",
+    )?;
+    let changes = select.query_map(params![pk, base], |row| {
+        Ok(StoredChange { rev: row.get(0)?, body: row.get(1)? })
+    })?;
+    Ok(FeedRow {
+        id: row.get(1)?,
+        rev: row.get(2)?,
+        genesis: RecordHash::from_bytes(row.get(3)?),
+        genesis_rev: row.get(4)?,
+        genesis_record: row.get(5)?,
+        changes: changes.collect::<std::result::Result<_, _>>()?,
+    })
+}
+
+pub(super) fn feed(
+    db: &Transaction<'_>,
+    org: OrgId,
+    from: u64,
+    base: u64,
+    limits: FeedLimits,
+) -> Result<(Head, Fed)> {
+    let head = head(db, org)?;
+    let mut select =
+        db.prepare_cached(&format!("{FEED} WHERE org = ?1 AND rev > ?2 ORDER BY rev"))?;
+    let mut found = select.query(params![org.0, from])?;
+    let (mut rows, mut meter) = (Vec::new(), Meter::new(limits));
+    while let Some(row) = found.next()? {
+        let row = feed_row(db, row, base)?;
+        let enough = meter.took(row.size());
+        rows.push(row);
+        if enough {
+            break;
+        }
+    }
+    let more = found.next()?.is_some();
+    Ok((head, Fed { rows, more }))
+}
+
+pub(super) fn whole(db: &Transaction<'_>, org: OrgId, id: &str) -> Result<Option<FeedRow>> {
+    let mut select = db.prepare_cached(&format!("{FEED} WHERE org = ?1 AND id = ?2"))?;
+    let mut found = select.query(params![org.0, id])?;
+    found.next()?.map(|row| feed_row(db, row, 0)).transpose()
+}
+
+const ROW: &str = "SELECT pk, id, rev, hash, conflicts, changed_at, deleted, record FROM profiles";
+
+fn as_row(row: &SqlRow<'_>) -> rusqlite::Result<Row> {
+    Ok(Row {
+        key: row.get(0)?,
+        id: row.get(1)?,
+        rev: row.get(2)?,
+        hash: RecordHash::from_bytes(row.get(3)?),
+        conflicts: row.get(4)?,
+        changed_at: row.get(5)?,
+        deleted: row.get(6)?,
+        record: row.get(7)?,
+    })
+}
+
+pub(super) fn by_key(db: &Transaction<'_>, org: OrgId, keys: &[i64]) -> Result<Vec<Row>> {
+    let mut select = db.prepare_cached(&format!("{ROW} WHERE pk = ?2 AND org = ?1"))?;
+    let mut rows = Vec::with_capacity(keys.len());
+    for key in keys {
+        rows.extend(select.query_row(params![org.0, key], as_row).optional()?);
+    }
+    Ok(rows)
+}
+
+pub(super) fn rows_since(
+    db: &Transaction<'_>,
+    org: OrgId,
+    from: u64,
+    limits: FeedLimits,
+) -> Result<Vec<Row>> {
+    let mut select =
+        db.prepare_cached(&format!("{ROW} WHERE org = ?1 AND rev > ?2 ORDER BY rev"))?;
+    let (mut rows, mut meter) = (Vec::new(), Meter::new(limits));
+    for row in select.query_map(params![org.0, from], as_row)? {
+        let row = row?;
+        let enough = meter.took(row.record.len());
+        rows.push(row);
+        if enough {
+            break;
+        }
+    }
+    Ok(rows)
+}

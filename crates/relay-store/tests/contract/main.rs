@@ -1,0 +1,63 @@
+//! What every engine of the relay's store must do, run on SQLite and on a Postgres of the test's own.
+#![expect(clippy::unwrap_used, reason = "a test fails by panicking")]
+
+mod access;
+mod feed;
+mod postgres;
+mod push;
+mod rest;
+mod stage;
+mod writers;
+
+use kartei_relay_store::RelayStore;
+use kartei_test_support::Postgres;
+use stage::Stage;
+
+type Case = (&'static str, fn(&Stage<'_>));
+
+const CASES: &[Case] = &[
+    ("organisations_have_names_of_their_own", access::organisations_have_names_of_their_own),
+    ("a_token_is_known_by_its_hash", access::a_token_is_known_by_its_hash),
+    ("a_push_is_numbered_without_holes", push::a_push_is_numbered_without_holes),
+    ("a_push_sent_again_changes_nothing", push::a_push_sent_again_changes_nothing),
+    ("edits_are_kept_as_changes", push::edits_are_kept_as_changes),
+    ("one_profile_twice_in_a_push", push::one_profile_twice_in_a_push),
+    ("another_beginning_is_answered_with_ours", push::another_beginning_is_answered_with_ours),
+    ("what_is_refused_holds_nothing_up", push::what_is_refused_holds_nothing_up),
+    ("organisations_see_nothing_of_each_other", push::organisations_see_nothing_of_each_other),
+    ("a_feed_is_read_in_pages", feed::a_feed_is_read_in_pages),
+    ("a_page_ends_where_it_is_heavy_enough", feed::a_page_ends_where_it_is_heavy_enough),
+    ("a_profile_that_moves_up_owes_all_changes", feed::a_profile_that_moves_up_owes_all_changes),
+    ("a_cursor_of_another_history_is_refused", feed::a_cursor_of_another_history_is_refused),
+    ("rows_are_read_by_key_and_by_revision", feed::rows_are_read_by_key_and_by_revision),
+    ("a_record_is_put_where_the_precondition_holds", rest::a_record_is_put),
+    ("a_patch_is_one_change_with_an_author", rest::a_patch_is_one_change_with_an_author),
+    ("every_state_can_be_read_by_revision", rest::every_state_can_be_read_by_revision),
+    ("a_merge_keeps_what_both_sides_did", rest::a_merge_keeps_what_both_sides_did),
+    ("a_merge_from_an_unknown_state_is_refused", rest::a_merge_from_an_unknown_state_is_refused),
+    ("many_writers_lose_nothing", writers::many_writers_lose_nothing),
+    ("a_reader_beside_writers_misses_no_row", writers::a_reader_beside_writers_misses_no_row),
+];
+
+#[test]
+fn sqlite() {
+    for (name, case) in CASES {
+        println!("{name}");
+        let folder = tempfile::tempdir().unwrap();
+        let open = || RelayStore::open(folder.path()).unwrap();
+        case(&Stage::new(&open, None));
+    }
+}
+
+#[test]
+fn postgres_15() {
+    let cluster = Postgres::start(false).unwrap();
+    for (at, (name, case)) in CASES.iter().enumerate() {
+        println!("{name}");
+        let database = cluster.database(&format!("case{at}")).unwrap();
+        RelayStore::migrate(&database.owner_url, Some(&database.relay_role)).unwrap();
+        let open = || RelayStore::connect(&database.relay_url).unwrap();
+        let slow_down = || postgres::slow_inserts_down(&cluster, &format!("case{at}"));
+        case(&Stage::new(&open, Some(&slow_down)));
+    }
+}

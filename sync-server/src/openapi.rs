@@ -1,0 +1,101 @@
+//! The description of the interface, made from the code that serves it.
+
+use std::sync::Arc;
+
+use axum::Json;
+use axum::http::{HeaderValue, header};
+use axum::response::{Html, IntoResponse, Response};
+use serde_json::Value;
+use utoipa::openapi::security::{HttpAuthScheme, HttpBuilder, SecurityScheme};
+use utoipa::openapi::{OpenApi as Description, RefOr};
+use utoipa::{Modify, OpenApi, PartialSchema, ToSchema};
+use utoipa_axum::router::OpenApiRouter;
+
+use crate::routes;
+use crate::serve::Relay;
+
+/// A record as `schemas/user_profile.v1.schema.json` says.
+#[derive(Debug)]
+pub(crate) struct UserProfile;
+
+impl PartialSchema for UserProfile {
+    fn schema() -> RefOr<utoipa::openapi::schema::Schema> {
+        const SCHEMA: &str = include_str!("../../schemas/user_profile.v1.schema.json");
+        // OpenAPI 3.1 takes JSON Schema 2020-12 as it is; what only a document of its own has goes.
+        let schema = serde_json::from_str::<Value>(SCHEMA).ok().and_then(|mut schema| {
+            let members = schema.as_object_mut()?;
+            members.retain(|name, _| !name.starts_with('$') && !name.starts_with("x-"));
+            serde_json::from_value(schema).ok()
+        });
+        schema.unwrap_or_else(|| RefOr::T(utoipa::openapi::schema::Schema::default()))
+    }
+}
+
+impl ToSchema for UserProfile {}
+
+/// A problem document (RFC 9457, `application/problem+json`). Some kinds have members of their own.
+#[derive(Debug, ToSchema)]
+#[expect(dead_code, reason = "only its description is used; the answers are written in `problem`")]
+pub(crate) struct Problem {
+    /// Names the kind of problem.
+    #[schema(rename = "type")]
+    kind: String,
+    /// A short title, the same for every occurrence.
+    title: String,
+    /// The HTTP status.
+    status: u16,
+    /// The stable code.
+    code: String,
+    /// This occurrence, in English.
+    detail: Option<String>,
+}
+
+struct Tokens;
+
+impl Modify for Tokens {
+    fn modify(&self, description: &mut Description) {
+        let scheme = HttpBuilder::new()
+            .scheme(HttpAuthScheme::Bearer)
+            .description(Some("A token of `kartei-relay admin token create`."))
+            .build();
+        let components = description.components.get_or_insert_default();
+        components.add_security_scheme("token", SecurityScheme::Http(scheme));
+    }
+}
+
+#[derive(OpenApi)]
+#[openapi(
+    info(
+        title = "Kartei relay",
+        description = "Behaviour profiles of an organisation, for programs that know HTTP and JSON.",
+    ),
+    modifiers(&Tokens),
+    components(schemas(UserProfile, Problem)),
+    tags((name = "profiles", description = "Records, their states and their changes")),
+)]
+struct Interface;
+
+/// The routes together with what they say of themselves.
+pub(crate) fn router() -> OpenApiRouter<Arc<Relay>> {
+    OpenApiRouter::with_openapi(Interface::openapi())
+}
+
+/// The description alone.
+pub(crate) fn description() -> Description {
+    routes::integrators().split_for_parts().1
+}
+
+pub(crate) async fn json() -> Json<Description> {
+    Json(description())
+}
+
+/// A page for people: made of the same description, without anything from elsewhere.
+pub(crate) async fn page() -> Response {
+    const PAGE: &str = include_str!("docs.html");
+    let policy = "default-src 'none'; style-src 'unsafe-inline'; script-src 'unsafe-inline'; \
+                  connect-src 'self'; base-uri 'none'; form-action 'none'; frame-ancestors 'none'";
+    let mut response = Html(PAGE).into_response();
+    let policy = HeaderValue::from_static(policy);
+    response.headers_mut().insert(header::CONTENT_SECURITY_POLICY, policy);
+    response
+}

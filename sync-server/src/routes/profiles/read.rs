@@ -1,0 +1,116 @@
+//! Reading one profile.
+
+use std::sync::Arc;
+
+use axum::extract::rejection::{PathRejection, QueryRejection};
+use axum::extract::{Path, Query, State};
+use axum::http::{HeaderMap, HeaderValue, StatusCode, header};
+use axum::response::{IntoResponse, Response};
+use serde::Deserialize;
+use utoipa::IntoParams;
+
+use super::{answer, not_modified};
+use crate::auth::Caller;
+use crate::conditions::is_known;
+use crate::openapi::{Problem, UserProfile};
+use crate::problem::{ApiCode, Failure};
+use crate::serve::Relay;
+
+/// Which state is asked for.
+#[derive(Debug, Deserialize, IntoParams)]
+#[serde(deny_unknown_fields)]
+#[into_params(parameter_in = Query)]
+pub(crate) struct At {
+    /// The profile as it was when the organisation had this revision.
+    at_rev: Option<u64>,
+}
+
+/// One profile
+///
+/// The record in its canonical form. The entity tag is the SHA-256 of these bytes.
+#[utoipa::path(
+    get,
+    path = "/profiles/{id}",
+    tag = "profiles",
+    params(("id" = String, Path, description = "The record's id"), At),
+    responses(
+        (status = 200, description = "The record", body = UserProfile, headers(
+            ("ETag" = String, description = "SHA-256 of the record, in quotes"),
+            ("Last-Modified" = String, description = "When it was last changed"),
+            ("Kartei-Revision" = u64, description = "The revision of its last change"),
+            ("Kartei-Conflicts" = u64, description = "How many of its fields are in conflict"),
+        )),
+        (status = 304, description = "It is what `If-None-Match` names"),
+        (status = 400, description = "A wrong parameter", body = Problem),
+        (status = 401, description = "No token, or one that is not known", body = Problem),
+        (status = 404, description = "No such profile, here or for this token", body = Problem),
+    ),
+    security(("token" = [])),
+)]
+pub(crate) async fn get(
+    State(relay): State<Arc<Relay>>,
+    Caller(access): Caller,
+    id: Result<Path<String>, PathRejection>,
+    at: Result<Query<At>, QueryRejection>,
+    headers: HeaderMap,
+) -> Result<Response, Failure> {
+    let (Path(id), Query(at)) = (id?, at?);
+    let org = access.org;
+    let found = relay
+        .store(move |store| match at.at_rev {
+            None => store.profile(org, &id).map(Ok),
+            Some(rev) if rev > store.head_rev(org)? => Ok(Err(rev)),
+            Some(rev) => store.profile_at(org, &id, rev).map(Ok),
+        })
+        .await?;
+    let profile = found
+        .map_err(|rev| {
+            let detail = format!("the organisation has no revision {rev} yet");
+            Failure::new(StatusCode::BAD_REQUEST, ApiCode::UnknownRevision, detail)
+        })?
+        .ok_or_else(Failure::not_found)?;
+    if is_known(&headers, profile.hash)? {
+        return Ok(not_modified(&profile));
+    }
+    Ok(answer(StatusCode::OK, &profile))
+}
+
+/// A profile's Automerge document
+///
+/// For programs that know Automerge. What they change in it can be handed back.
+#[utoipa::path(
+    get,
+    path = "/profiles/{id}/document",
+    tag = "profiles",
+    params(("id" = String, Path, description = "The record's id")),
+    responses(
+        (status = 200, description = "The saved document", content_type = "application/octet-stream"),
+        (status = 401, description = "No token, or one that is not known", body = Problem),
+        (status = 404, description = "No such profile, here or for this token", body = Problem),
+    ),
+    security(("token" = [])),
+)]
+pub(crate) async fn document(
+    State(relay): State<Arc<Relay>>,
+    Caller(access): Caller,
+    id: Result<Path<String>, PathRejection>,
+) -> Result<Response, Failure> {
+    let Path(id) = id?;
+    let body = relay.store(move |store| store.document(access.org, &id)).await?;
+    let body = body.ok_or_else(Failure::not_found)?;
+    let kind = HeaderValue::from_static("application/octet-stream");
+    Ok(([(header::CONTENT_TYPE, kind)], body).into_response())
+}
+
+/// The schema of records
+#[utoipa::path(
+    get,
+    path = "/profiles/schema",
+    tag = "profiles",
+    responses((status = 200, description = "JSON Schema, draft 2020-12, with rules of merging")),
+)]
+pub(crate) async fn schema() -> Response {
+    const SCHEMA: &str = include_str!("../../../../schemas/user_profile.v1.schema.json");
+    let kind = HeaderValue::from_static("application/schema+json");
+    ([(header::CONTENT_TYPE, kind)], SCHEMA).into_response()
+}

@@ -1,0 +1,55 @@
+//! Which database the relay keeps its profiles in.
+
+use std::path::PathBuf;
+
+use anyhow::{Result, bail};
+use clap::Args;
+use kartei_relay_store::RelayStore;
+
+/// A folder of its own, or a Postgres that several relays share.
+#[derive(Debug, Args)]
+pub(crate) struct Storage {
+    /// Folder with the embedded database.
+    #[arg(long, env = "KARTEI_RELAY_DATA", value_name = "FOLDER")]
+    data: Option<PathBuf>,
+    /// A Postgres database instead of the embedded one: postgres://ROLE@HOST/DATABASE. The password
+    /// can be in a file that `KARTEI_DATABASE_PASSWORD_FILE` names.
+    #[arg(long, env = "KARTEI_DATABASE_URL", value_name = "URL", hide_env_values = true)]
+    database_url: Option<String>,
+}
+
+impl Storage {
+    pub(crate) fn open(&self) -> Result<RelayStore> {
+        match (&self.database_url, &self.data) {
+            (Some(url), _) => Ok(RelayStore::connect(url)?),
+            (None, Some(folder)) => Ok(RelayStore::open(folder)?),
+            (None, None) => bail!(
+                "say where the profiles are: --data FOLDER for the embedded database, or \
+                 --database-url postgres://…"
+            ),
+        }
+    }
+}
+
+#[derive(Debug, Args)]
+pub(crate) struct Migrate {
+    /// The database, as its owner: postgres://OWNER@HOST/DATABASE.
+    #[arg(long, env = "KARTEI_DATABASE_URL", value_name = "URL", hide_env_values = true)]
+    database_url: String,
+    /// The role that relays connect as. It gets the rights that they need, and owns nothing.
+    #[arg(long, value_name = "NAME")]
+    relay_role: Option<String>,
+}
+
+pub(crate) fn migrate(options: &Migrate) -> Result<()> {
+    let done = RelayStore::migrate(&options.database_url, options.relay_role.as_deref())?;
+    if done.from == done.to {
+        println!("The database has format {} already.", done.to);
+    } else {
+        println!("The database went from format {} to {}.", done.from, done.to);
+    }
+    if let Some(role) = &options.relay_role {
+        println!("The role `{role}` may serve it.");
+    }
+    Ok(())
+}

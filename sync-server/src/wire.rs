@@ -1,0 +1,246 @@
+//! What the interface for integrators answers beside records.
+
+use kartei_profile as profile;
+use kartei_relay_store::{FieldOutcome, PastChange, Profile, Row};
+use serde::{Deserialize, Serialize};
+use serde_json::Value;
+use serde_json::value::RawValue;
+use utoipa::ToSchema;
+
+use crate::conditions::tag;
+
+/// One value of a field.
+#[derive(Debug, Serialize, ToSchema)]
+pub(crate) struct ContestedValue {
+    /// The value; absent where this side removed the field.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    value: Option<Value>,
+    /// Who, where the change says so.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    by: Option<String>,
+    /// Seconds since 1970; absent for imports.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    at: Option<i64>,
+}
+
+/// A field with several values that differ. The first is the one that the record shows.
+#[derive(Debug, Serialize, ToSchema)]
+pub(crate) struct Conflict {
+    /// JSON pointer of the field.
+    pointer: String,
+    /// The value before the sides parted.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    base: Option<Value>,
+    values: Vec<ContestedValue>,
+}
+
+impl From<profile::Conflict> for Conflict {
+    fn from(conflict: profile::Conflict) -> Self {
+        let value = |one: profile::ConflictValue| ContestedValue {
+            value: one.value,
+            by: one.by,
+            at: one.at,
+        };
+        Self {
+            pointer: conflict.pointer,
+            base: conflict.base,
+            values: conflict.values.into_iter().map(value).collect(),
+        }
+    }
+}
+
+/// What is to be merged.
+#[derive(Debug, Deserialize, ToSchema)]
+#[serde(deny_unknown_fields)]
+pub(crate) struct MergeRequest {
+    /// SHA-256 of the record that the client started from, in hex.
+    pub(crate) base: String,
+    /// The record that the client made of it.
+    #[schema(value_type = crate::openapi::UserProfile)]
+    pub(crate) record: Box<RawValue>,
+}
+
+/// What became of a field.
+#[derive(Debug, Clone, Copy, Serialize, ToSchema)]
+#[serde(rename_all = "snake_case")]
+pub(crate) enum MergeOutcome {
+    /// Only the client changed it: so it is now.
+    Mine,
+    /// Only others changed it: so it stays.
+    Theirs,
+    /// Both changed it to the same.
+    Same,
+    /// Both changed it, differently: both values are kept until somebody decides.
+    Conflict,
+}
+
+/// One field that either side changed.
+#[derive(Debug, Serialize, ToSchema)]
+pub(crate) struct MergedField {
+    /// JSON pointer of the field.
+    pub(crate) pointer: String,
+    pub(crate) outcome: MergeOutcome,
+}
+
+impl From<(String, FieldOutcome)> for MergedField {
+    fn from((pointer, outcome): (String, FieldOutcome)) -> Self {
+        let outcome = match outcome {
+            FieldOutcome::Mine => MergeOutcome::Mine,
+            FieldOutcome::Theirs => MergeOutcome::Theirs,
+            FieldOutcome::Same => MergeOutcome::Same,
+            FieldOutcome::Conflict => MergeOutcome::Conflict,
+        };
+        Self { pointer, outcome }
+    }
+}
+
+/// The result of a merge.
+#[derive(Debug, Serialize, ToSchema)]
+pub(crate) struct MergeAnswer {
+    /// The revision of the profile's last change.
+    pub(crate) revision: u64,
+    /// Its entity tag.
+    pub(crate) etag: String,
+    /// Each field that either side changed.
+    pub(crate) fields: Vec<MergedField>,
+    /// Everything that is contested now.
+    pub(crate) conflicts: Vec<Conflict>,
+    /// The record as it is now.
+    #[schema(value_type = crate::openapi::UserProfile)]
+    pub(crate) record: Box<RawValue>,
+}
+
+/// What sort of change it was.
+#[derive(Debug, Clone, Copy, Serialize, ToSchema)]
+#[serde(rename_all = "snake_case")]
+pub(crate) enum ChangeKind {
+    /// The first content.
+    Genesis,
+    /// A later import.
+    Import,
+    /// Somebody's edit.
+    Edit,
+}
+
+/// A field that a change gave another value.
+#[derive(Debug, Serialize, ToSchema)]
+pub(crate) struct ChangedField {
+    /// JSON pointer of the field.
+    pointer: String,
+    /// Absent where there was none.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    before: Option<Value>,
+    /// Absent where it was removed.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    after: Option<Value>,
+}
+
+/// One change of a profile.
+#[derive(Debug, Serialize, ToSchema)]
+pub(crate) struct HistoryEntry {
+    /// The revision under which it came.
+    revision: u64,
+    /// Its hash, in hex.
+    change: String,
+    kind: ChangeKind,
+    /// Who, where the change says so.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    by: Option<String>,
+    /// Seconds since 1970; absent for imports.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    at: Option<i64>,
+    /// What it changed; nothing for the genesis, which brought everything.
+    fields: Vec<ChangedField>,
+}
+
+impl From<PastChange> for HistoryEntry {
+    fn from(PastChange { rev, entry }: PastChange) -> Self {
+        let field = |one: profile::FieldChange| ChangedField {
+            pointer: one.pointer,
+            before: one.before,
+            after: one.after,
+        };
+        Self {
+            revision: rev,
+            change: entry.change.to_string(),
+            kind: match entry.kind {
+                profile::HistoryKind::Genesis => ChangeKind::Genesis,
+                profile::HistoryKind::Import => ChangeKind::Import,
+                profile::HistoryKind::Edit => ChangeKind::Edit,
+            },
+            by: entry.by,
+            at: entry.at,
+            fields: entry.fields.into_iter().map(field).collect(),
+        }
+    }
+}
+
+/// The changes of a profile, oldest first.
+#[derive(Debug, Serialize, ToSchema)]
+pub(crate) struct History {
+    pub(crate) changes: Vec<HistoryEntry>,
+}
+
+/// A profile in a list or a feed.
+#[derive(Debug, Serialize, ToSchema)]
+pub(crate) struct ListedProfile {
+    /// The record's id.
+    pub(crate) id: String,
+    /// The revision of its last change.
+    pub(crate) revision: u64,
+    /// Its entity tag.
+    pub(crate) etag: String,
+    /// How many of its fields are in conflict.
+    pub(crate) conflicts: u64,
+    /// Milliseconds since 1970.
+    pub(crate) changed_at: i64,
+    #[schema(value_type = crate::openapi::UserProfile)]
+    pub(crate) record: Box<RawValue>,
+}
+
+/// A stored record as it is written into an answer. What is stored is canonical JSON.
+pub(crate) fn raw(record: String) -> Box<RawValue> {
+    RawValue::from_string(record).unwrap_or_default()
+}
+
+impl From<Row> for ListedProfile {
+    fn from(row: Row) -> Self {
+        Self {
+            id: row.id,
+            revision: row.rev,
+            etag: tag(row.hash),
+            conflicts: row.conflicts,
+            changed_at: row.changed_at,
+            record: raw(row.record),
+        }
+    }
+}
+
+/// Profiles that changed after a revision.
+#[derive(Debug, Serialize, ToSchema)]
+pub(crate) struct Changes {
+    /// In the order of their revisions; a profile that changed several times is here once.
+    pub(crate) profiles: Vec<ListedProfile>,
+    /// Where to go on: the `since_rev` of the next question.
+    pub(crate) next_rev: u64,
+    /// The organisation's newest revision in the same snapshot.
+    pub(crate) head_rev: u64,
+    /// Whether there is more after `next_rev`.
+    pub(crate) more: bool,
+}
+
+impl MergeAnswer {
+    pub(crate) fn new(
+        profile: Profile,
+        fields: Vec<(String, FieldOutcome)>,
+        conflicts: Vec<profile::Conflict>,
+    ) -> Self {
+        Self {
+            revision: profile.rev,
+            etag: tag(profile.hash),
+            fields: fields.into_iter().map(Into::into).collect(),
+            conflicts: conflicts.into_iter().map(Into::into).collect(),
+            record: raw(profile.record),
+        }
+    }
+}
