@@ -4,6 +4,7 @@ mod admin;
 mod auth;
 mod body;
 mod conditions;
+mod import;
 mod openapi;
 mod problem;
 mod routes;

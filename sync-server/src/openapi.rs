@@ -18,16 +18,13 @@ use crate::serve::Relay;
 #[derive(Debug)]
 pub(crate) struct UserProfile;
 
+/// What `UserProfile` stands for: OpenAPI 3.1 takes JSON Schema 2020-12 as it is.
+const SCHEMA: &str = include_str!("../../schemas/user_profile.v1.schema.json");
+
 impl PartialSchema for UserProfile {
     fn schema() -> RefOr<utoipa::openapi::schema::Schema> {
-        const SCHEMA: &str = include_str!("../../schemas/user_profile.v1.schema.json");
-        // OpenAPI 3.1 takes JSON Schema 2020-12 as it is; what only a document of its own has goes.
-        let schema = serde_json::from_str::<Value>(SCHEMA).ok().and_then(|mut schema| {
-            let members = schema.as_object_mut()?;
-            members.retain(|name, _| !name.starts_with('$') && !name.starts_with("x-"));
-            serde_json::from_value(schema).ok()
-        });
-        schema.unwrap_or_else(|| RefOr::T(utoipa::openapi::schema::Schema::default()))
+        // Its real schema comes in at the end: the library's own types cannot hold all of it.
+        RefOr::T(utoipa::openapi::schema::Schema::default())
     }
 }
 
@@ -71,7 +68,10 @@ impl Modify for Tokens {
     ),
     modifiers(&Tokens),
     components(schemas(UserProfile, Problem)),
-    tags((name = "profiles", description = "Records, their states and their changes")),
+    tags(
+        (name = "profiles", description = "Records, their states and their changes"),
+        (name = "imports", description = "Files of records"),
+    ),
 )]
 struct Interface;
 
@@ -80,12 +80,24 @@ pub(crate) fn router() -> OpenApiRouter<Arc<Relay>> {
     OpenApiRouter::with_openapi(Interface::openapi())
 }
 
-/// The description alone.
-pub(crate) fn description() -> Description {
-    routes::integrators().split_for_parts().1
+/// The whole description.
+pub(crate) fn description() -> Value {
+    let made = routes::integrators().split_for_parts().1;
+    let mut description = serde_json::to_value(made).unwrap_or_default();
+    // Within the description, the schema's own definitions lie deeper.
+    let schema = SCHEMA.replace("\"#/$defs/", "\"#/components/schemas/UserProfile/$defs/");
+    let mut schema: Value = serde_json::from_str(&schema).unwrap_or_default();
+    if let Some(members) = schema.as_object_mut() {
+        members.remove("$schema");
+        members.remove("$id");
+    }
+    if let Some(place) = description.pointer_mut("/components/schemas/UserProfile") {
+        *place = schema;
+    }
+    description
 }
 
-pub(crate) async fn json() -> Json<Description> {
+pub(crate) async fn json() -> Json<Value> {
     Json(description())
 }
 

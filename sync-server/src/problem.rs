@@ -25,6 +25,12 @@ pub(crate) enum ApiCode {
     UnknownBase,
     /// The revision lies in the future, or in another history.
     UnknownRevision,
+    /// As many imports as the relay takes are running.
+    TooManyImports,
+    /// An `Idempotency-Key` came again with another request.
+    KeyReused,
+    /// The request with this `Idempotency-Key` is not answered yet.
+    StillRunning,
 }
 
 /// The stable word of a problem.

@@ -6,12 +6,14 @@ use std::sync::{Arc, Mutex, PoisonError};
 use std::time::Duration;
 
 use anyhow::{Context, Result};
+use kartei_blob_store::BlobStore;
 use kartei_profile::RecordSchema;
 use kartei_relay_store::{OrgId, RelayStore};
 use tokio::net::TcpListener;
 use tokio::sync::watch;
 use tokio::time::MissedTickBehavior;
 
+use crate::import::Running;
 use crate::problem::Failure;
 use crate::routes;
 use crate::storage::Storage;
@@ -24,6 +26,8 @@ const WATCH_EVERY: Duration = Duration::from_millis(50);
 #[derive(Debug)]
 pub(crate) struct Relay {
     store: Arc<RelayStore>,
+    blobs: BlobStore,
+    imports: Arc<Running>,
     heads: Mutex<HashMap<OrgId, watch::Sender<u64>>>,
     stopping: watch::Receiver<bool>,
 }
@@ -37,6 +41,21 @@ impl Relay {
         let store = Arc::clone(&self.store);
         let done = tokio::task::spawn_blocking(move || work(&store)).await;
         done.map_err(|e| Failure::internal(&e))?.map_err(Into::into)
+    }
+
+    /// Runs work that needs both stores, on a thread that may wait.
+    pub(crate) fn with<T>(&self, work: impl FnOnce(&RelayStore, &BlobStore) -> T) -> T {
+        work(&self.store, &self.blobs)
+    }
+
+    /// Where large bytes are.
+    pub(crate) fn blobs(&self) -> &BlobStore {
+        &self.blobs
+    }
+
+    /// The imports that this relay runs.
+    pub(crate) fn imports(&self) -> &Arc<Running> {
+        &self.imports
     }
 
     /// The schema of records.
@@ -100,16 +119,25 @@ impl Relay {
 /// Serves until a signal to stop.
 pub(crate) fn run(listen: SocketAddr, storage: &Storage) -> Result<()> {
     let store = storage.open()?;
+    let blobs = storage.blobs()?;
     tokio::runtime::Builder::new_multi_thread()
         .enable_all()
         .build()
         .context("start the runtime")?
-        .block_on(serve(listen, store))
+        .block_on(serve(listen, store, blobs))
 }
 
-async fn serve(listen: SocketAddr, store: RelayStore) -> Result<()> {
+async fn serve(listen: SocketAddr, store: RelayStore, blobs: BlobStore) -> Result<()> {
+    let checked = blobs.check().await?;
+    tracing::info!(place = blobs.place(), checked.honours_create, "Bytes can be kept");
     let (stop, stopping) = watch::channel(false);
-    let relay = Arc::new(Relay { store: Arc::new(store), heads: Mutex::default(), stopping });
+    let relay = Arc::new(Relay {
+        store: Arc::new(store),
+        blobs,
+        imports: Arc::default(),
+        heads: Mutex::default(),
+        stopping,
+    });
     let watcher = tokio::spawn({
         let relay = Arc::clone(&relay);
         async move { relay.watch().await }

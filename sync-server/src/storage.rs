@@ -4,6 +4,7 @@ use std::path::PathBuf;
 
 use anyhow::{Result, bail};
 use clap::Args;
+use kartei_blob_store::BlobStore;
 use kartei_relay_store::RelayStore;
 
 /// A folder of its own, or a Postgres that several relays share.
@@ -16,9 +17,30 @@ pub(crate) struct Storage {
     /// can be in a file that `KARTEI_DATABASE_PASSWORD_FILE` names.
     #[arg(long, env = "KARTEI_DATABASE_URL", value_name = "URL", hide_env_values = true)]
     database_url: Option<String>,
+    /// Where large bytes go: s3://BUCKET?endpoint=…, or file:///FOLDER. Without it a folder beside the
+    /// embedded database.
+    #[arg(long, env = "KARTEI_BLOB_URL", value_name = "URL")]
+    blob_url: Option<String>,
 }
 
+/// The folder of bytes, in the data folder.
+const BLOBS: &str = "blobs";
+
 impl Storage {
+    pub(crate) fn blobs(&self) -> Result<BlobStore> {
+        match (&self.blob_url, &self.data) {
+            (Some(url), data) => {
+                let staging = data.clone().unwrap_or_else(std::env::temp_dir).join(BLOBS);
+                Ok(BlobStore::open(url, &staging)?)
+            }
+            (None, Some(folder)) => Ok(BlobStore::open("", &folder.join(BLOBS))?),
+            (None, None) => bail!(
+                "say where large bytes go: --blob-url s3://… (several relays share a bucket), or \
+                 --data FOLDER"
+            ),
+        }
+    }
+
     pub(crate) fn open(&self) -> Result<RelayStore> {
         match (&self.database_url, &self.data) {
             (Some(url), _) => Ok(RelayStore::connect(url)?),

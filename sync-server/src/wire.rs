@@ -120,6 +120,10 @@ pub(crate) enum ChangeKind {
     Import,
     /// Somebody's edit.
     Edit,
+    /// The profile was deleted.
+    Deletion,
+    /// A deletion was taken back.
+    Revival,
 }
 
 /// A field that a change gave another value.
@@ -167,6 +171,8 @@ impl From<PastChange> for HistoryEntry {
                 profile::HistoryKind::Genesis => ChangeKind::Genesis,
                 profile::HistoryKind::Import => ChangeKind::Import,
                 profile::HistoryKind::Edit => ChangeKind::Edit,
+                profile::HistoryKind::Deletion => ChangeKind::Deletion,
+                profile::HistoryKind::Revival => ChangeKind::Revival,
             },
             by: entry.by,
             at: entry.at,

@@ -2,7 +2,9 @@
 
 use kartei_local_store::StoreError;
 use kartei_profile::ChangeHash;
-use kartei_protocol::desktop::{ActDone, Acts, BulkEdit, ProfileAt, ProfileDetail, ProfileVersion};
+use kartei_protocol::desktop::{
+    ActDone, Acts, BulkEdit, DeleteProfiles, ProfileAt, ProfileDetail, ProfileVersion, Selection,
+};
 use kartei_protocol::problem::{Problem, ProblemCode};
 
 use crate::app::{App, EDITS_MAX};
@@ -20,10 +22,25 @@ impl App {
         let session = self.session();
         let now = clock::now();
         let done = self.shared.store.edit_many(&session, now, &request.selection, &edits);
-        if let Err(error @ StoreError::Filter(_)) = &done {
-            return Err(of_filter(error, &request.selection.filter));
+        self.step_on(&request.selection, done)
+    }
+
+    pub(crate) fn delete_many(&self, request: &DeleteProfiles) -> Result<ActDone, Problem> {
+        let (session, now) = (self.session(), clock::now());
+        let done = self.shared.store.delete_many(&session, now, &request.selection);
+        self.step_on(&request.selection, done)
+    }
+
+    /// As [`App::step`]; a mistake in the selection's filter is told with its place.
+    fn step_on(
+        &self,
+        selection: &Selection,
+        done: Result<ActDone, StoreError>,
+    ) -> Result<ActDone, Problem> {
+        match &done {
+            Err(error @ StoreError::Filter(_)) => Err(of_filter(error, &selection.filter)),
+            _ => self.step(done),
         }
-        self.step(done)
     }
 
     pub(crate) fn acts(&self) -> Result<Acts, Problem> {
@@ -55,6 +72,17 @@ impl App {
             change: request.change.clone(),
             record: views::value(record.text()),
         })
+    }
+
+    /// A profile after a decision, which may have been to delete it.
+    pub(crate) fn decided(&self, id: &str) -> Result<ProfileDetail, Problem> {
+        let store = &self.shared.store;
+        let read = || {
+            let view = store.profile_with_past(id)?;
+            let conflicts = if view.deleted { Vec::new() } else { store.conflicts(id)? };
+            views::detail(store, &view, conflicts)
+        };
+        read().map_err(|e| of_store(&e))
     }
 
     pub(crate) fn restore(&self, request: &ProfileAt) -> Result<ProfileDetail, Problem> {

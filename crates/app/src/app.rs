@@ -9,11 +9,11 @@ use kartei_local_store::{Session, Store, StoreOptions};
 use kartei_profile::Actor;
 use kartei_protocol::commands::Commands;
 use kartei_protocol::desktop::{
-    About, ActDone, Acts, AddWatched, BackupStore, BulkEdit, CheckStore, Compacted, EditProfile,
-    Empty, ExportProfiles, ExportRun, HistoryPage, ImportFiles, ImportHistory, ImportId,
-    ImportReport, ImportRun, ListImports, ListProfiles, OpenedFiles, ProfileAt, ProfileDetail,
-    ProfileId, ProfilePage, ProfileVersion, ResolveConflict, RunId, SaveImportFile, SavedFile,
-    SignIn, StoreCheck, StoreInfo, SyncStatus, WatchedFolders, WatchedId,
+    About, ActDone, Acts, AddWatched, BackupStore, BulkEdit, CheckStore, Compacted, DeleteProfiles,
+    EditProfile, Empty, ExportProfiles, ExportRun, HistoryPage, ImportFiles, ImportHistory,
+    ImportId, ImportReport, ImportRun, ListImports, ListProfiles, OpenedFiles, ProfileAt,
+    ProfileDetail, ProfileId, ProfilePage, ProfileVersion, ResolveConflict, RunId, SaveImportFile,
+    SavedFile, SignIn, StoreCheck, StoreInfo, SyncStatus, WatchedFolders, WatchedId,
 };
 use kartei_protocol::events::HostEvent;
 use kartei_protocol::problem::{Problem, ProblemCode};
@@ -228,7 +228,7 @@ impl Commands for App {
         if resolved.map_err(|e| of_store(&e))? {
             self.changed();
         }
-        self.detail(id)
+        self.decided(id)
     }
 
     fn import_files(&self, request: ImportFiles) -> Result<ImportRun, Problem> {
@@ -295,6 +295,10 @@ impl Commands for App {
 
     fn bulk_edit(&self, request: BulkEdit) -> Result<ActDone, Problem> {
         self.edit_many(request)
+    }
+
+    fn delete_profiles(&self, request: DeleteProfiles) -> Result<ActDone, Problem> {
+        self.delete_many(&request)
     }
 
     fn list_acts(&self, _: Empty) -> Result<Acts, Problem> {

@@ -52,6 +52,7 @@ pub(crate) fn detail(
             Problem::new(code, reason.clone()).about(view.id.clone())
         }),
         changed_at: clock::text(view.changed_at),
+        deleted: view.deleted,
     })
 }
 
@@ -83,6 +84,8 @@ pub(crate) fn history(rows: Vec<HistoryRow>) -> desktop::HistoryPage {
                 HistoryKind::Genesis => desktop::HistoryKind::Genesis,
                 HistoryKind::Import => desktop::HistoryKind::Import,
                 HistoryKind::Edit => desktop::HistoryKind::Edit,
+                HistoryKind::Deletion => desktop::HistoryKind::Deletion,
+                HistoryKind::Revival => desktop::HistoryKind::Revival,
             },
             by: row.entry.by,
             at: at.map(clock::text),

@@ -103,6 +103,11 @@ pub(crate) enum Command {
         #[command(flatten)]
         changes: Changes,
     },
+    /// Deletes profiles, as one step; `undo` takes it back.
+    Delete {
+        #[command(flatten)]
+        which: Doomed,
+    },
     /// Takes the last step back.
     Undo,
     /// Does again what was taken back last.
@@ -198,6 +203,25 @@ impl From<Selected> for Selection {
     fn from(selected: Selected) -> Self {
         let Selected { filter, id } = selected;
         let ids = (!id.is_empty()).then_some(id);
+        Self { ids, filter: filter.unwrap_or_default(), search: String::new() }
+    }
+}
+
+/// The profiles to delete: never all of them for want of an argument.
+#[derive(Args)]
+#[group(required = true, multiple = false)]
+pub(crate) struct Doomed {
+    /// Those with these ids.
+    pub(crate) ids: Vec<String>,
+    /// Those that match this filter.
+    #[arg(long, allow_hyphen_values = true)]
+    pub(crate) filter: Option<String>,
+}
+
+impl From<Doomed> for Selection {
+    fn from(doomed: Doomed) -> Self {
+        let Doomed { ids, filter } = doomed;
+        let ids = (!ids.is_empty()).then_some(ids);
         Self { ids, filter: filter.unwrap_or_default(), search: String::new() }
     }
 }

@@ -21,8 +21,8 @@ use clap::Parser;
 use kartei_app::{App, AppOptions, default_data_dir};
 use kartei_protocol::commands::Commands;
 use kartei_protocol::desktop::{
-    BulkEdit, EditProfile, Empty, ExportFormat, ImportId, ListProfiles, ProfileAt, ProfileId,
-    ResolveConflict, Selection, SignIn, SortKey, SyncStatus,
+    BulkEdit, DeleteProfiles, EditProfile, Empty, ExportFormat, ImportId, ListProfiles, ProfileAt,
+    ProfileId, ResolveConflict, Selection, SignIn, SortKey, SyncStatus,
 };
 use kartei_protocol::problem::{Problem, ProblemCode};
 use tracing_subscriber::EnvFilter;
@@ -115,6 +115,12 @@ fn command(app: &Arc<App>, command: Command, output: &Output) -> Result<Done, Pr
             let filter = selection.filter.clone();
             let done = app.bulk_edit(BulkEdit { selection, edits });
             return steps::done(output, &done.map_err(|p| output.mark(&filter, p))?);
+        }
+        Command::Delete { which } => {
+            let selection = Selection::from(which);
+            let filter = selection.filter.clone();
+            let done = app.delete_profiles(DeleteProfiles { selection });
+            return steps::deleted(output, &done.map_err(|p| output.mark(&filter, p))?);
         }
         Command::Undo => return steps::done(output, &app.undo(Empty {})?),
         Command::Redo => return steps::done(output, &app.redo(Empty {})?),

@@ -61,6 +61,14 @@ pub(crate) fn page(output: &Output, page: &ProfilePage) -> Result<(), Problem> {
     output.lines(&lines)
 }
 
+/// The pointer of the profile itself.
+const WHOLE: &str = "";
+
+/// A field as it is named to people.
+pub(crate) fn field_name(pointer: &str) -> &str {
+    if pointer == WHOLE { "the profile" } else { pointer }
+}
+
 fn shown(value: &Value) -> String {
     match value {
         Value::String(text) => text.clone(),
@@ -80,6 +88,9 @@ pub(crate) fn profile(
             }
             None => output.value(profile),
         };
+    }
+    if profile.deleted {
+        return output.lines(&[format!("{} is deleted; `kartei undo` takes it back", profile.id)]);
     }
     let mut lines =
         vec![format!("{} {}  {}", mark(profile.status), profile.id, word(profile.status))];
@@ -104,9 +115,17 @@ pub(crate) fn profile(
     lines.push(format!("  hash: {}", profile.hash));
     for conflict in &profile.conflicts {
         let base = conflict.base.as_ref().map_or("–".to_owned(), shown);
-        lines.push(format!("▲ {} (before: {base})", conflict.pointer));
+        lines.push(match conflict.pointer.as_str() {
+            WHOLE => "▲ \"\" the whole profile: one side deleted it".to_owned(),
+            pointer => format!("▲ {pointer} (before: {base})"),
+        });
         for value in &conflict.values {
-            let what = if value.removed { "removed".to_owned() } else { shown(&value.value) };
+            let what = match (conflict.pointer.as_str(), &value.value) {
+                (WHOLE, Value::Bool(true)) => "deleted".to_owned(),
+                (WHOLE, _) => "kept, as it was written".to_owned(),
+                _ if value.removed => "removed".to_owned(),
+                (_, value) => shown(value),
+            };
             let who = match (&value.by, value.imported) {
                 (_, true) => "an import",
                 (Some(by), false) => by.as_str(),
@@ -127,6 +146,8 @@ pub(crate) fn profile(
             HistoryKind::Genesis => "began",
             HistoryKind::Import => "imported",
             HistoryKind::Edit => "edited",
+            HistoryKind::Deletion => "deleted",
+            HistoryKind::Revival => "brought back",
         };
         let by = entry.by.as_deref().map(|by| format!(" by {by}")).unwrap_or_default();
         let file = entry.file.as_deref().map(|file| format!(" from {file}")).unwrap_or_default();

@@ -13,22 +13,37 @@ use kartei_protocol::problem::Problem;
 use crate::Done;
 use crate::import::describe;
 use crate::output::Output;
-use crate::show::number;
+use crate::show::{field_name, number};
 
 /// Profiles that stayed as they were and are printed.
 const OBSTACLES_SHOWN: usize = 10;
 
 /// Prints what a step did. One that left profiles out was done in part.
 pub(crate) fn done(output: &Output, done: &ActDone) -> Result<Done, Problem> {
+    let counts = format!(
+        "{} changed, {} were so already, {} stayed as they were",
+        number(done.changed),
+        number(done.unchanged),
+        number(done.refused)
+    );
+    told(output, done, counts)
+}
+
+/// As [`done`], of a deletion.
+pub(crate) fn deleted(output: &Output, done: &ActDone) -> Result<Done, Problem> {
+    let counts = format!(
+        "{} deleted, {} stayed as they were; `kartei undo` takes it back",
+        number(done.changed),
+        number(done.refused)
+    );
+    told(output, done, counts)
+}
+
+fn told(output: &Output, done: &ActDone, counts: String) -> Result<Done, Problem> {
     if output.json() {
         output.value(done)?;
     } else {
-        let mut lines = vec![format!(
-            "{} changed, {} were so already, {} stayed as they were",
-            number(done.changed),
-            number(done.unchanged),
-            number(done.refused)
-        )];
+        let mut lines = vec![counts];
         for obstacle in done.obstacles.iter().take(OBSTACLES_SHOWN) {
             lines.push(format!("  {}: {}", obstacle.id, obstacle.reason));
         }
@@ -59,6 +74,7 @@ fn step(act: &Act) -> String {
         ActKind::Bulk => "bulk edit",
         ActKind::Resolve => "decision",
         ActKind::Restore => "restored",
+        ActKind::Delete => "deleted",
         ActKind::Import => "import undone",
         ActKind::Undo => "undo",
     };
@@ -69,7 +85,8 @@ fn step(act: &Act) -> String {
         (None, None) => format!("{} profiles", number(act.profiles)),
     };
     let undone = if act.reverted_by.is_some() { "  (taken back)" } else { "" };
-    format!("{:>5}  {}  {kind} {what}{by}  {}{undone}", act.act, act.at, act.fields.join(" "))
+    let fields: Vec<&str> = act.fields.iter().map(|pointer| field_name(pointer)).collect();
+    format!("{:>5}  {}  {kind} {what}{by}  {}{undone}", act.act, act.at, fields.join(" "))
 }
 
 pub(crate) fn imports(app: &App, limit: u32, output: &Output) -> Result<(), Problem> {

@@ -235,6 +235,7 @@ fn word(kind: ActKind) -> &'static str {
         ActKind::Bulk => "bulk",
         ActKind::Resolve => "resolve",
         ActKind::Restore => "restore",
+        ActKind::Delete => "delete",
         ActKind::Import => "import",
         ActKind::Undo => "undo",
     }
@@ -245,6 +246,7 @@ fn kind_of(word: &str) -> ActKind {
         "bulk" => ActKind::Bulk,
         "resolve" => ActKind::Resolve,
         "restore" => ActKind::Restore,
+        "delete" => ActKind::Delete,
         "import" => ActKind::Import,
         "undo" => ActKind::Undo,
         _ => ActKind::Edit,

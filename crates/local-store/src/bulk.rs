@@ -8,7 +8,7 @@ use rusqlite::{OptionalExtension, Transaction};
 use serde_json::Value;
 
 use crate::acts::{self, Recorder, StoredField};
-use crate::edit::{Made, step_on, write_made};
+use crate::edit::{Made, WHOLE, changed_fields, step_on, write_made};
 use crate::error::StoreError;
 use crate::row::{Pk, StoredProfile};
 use crate::session::Session;
@@ -62,6 +62,30 @@ impl Store {
         selection: &Selection,
         edits: &[Edit],
     ) -> Result<ActDone, StoreError> {
+        self.step_many(session, now, selection, ActKind::Bulk, Steps::Edits(edits))
+    }
+
+    /// Deletes many profiles, as one step.
+    ///
+    /// # Errors
+    /// As [`Store::edit_many`].
+    pub fn delete_many(
+        &self,
+        session: &Session,
+        now: i64,
+        selection: &Selection,
+    ) -> Result<ActDone, StoreError> {
+        self.step_many(session, now, selection, ActKind::Delete, Steps::Delete)
+    }
+
+    fn step_many(
+        &self,
+        session: &Session,
+        now: i64,
+        selection: &Selection,
+        kind: ActKind,
+        steps: Steps<'_>,
+    ) -> Result<ActDone, StoreError> {
         self.write(|db| {
             let (pks, missing) = self.select_in(db, selection)?;
             if pks.len() > BULK_PROFILES_MAX {
@@ -70,13 +94,12 @@ impl Store {
                     pks.len()
                 )));
             }
-            let mut act =
-                Recorder::begin(db, ActKind::Bulk, now, session.author.as_deref(), None)?;
+            let mut act = Recorder::begin(db, kind, now, session.author.as_deref(), None)?;
             let mut done = nothing_done();
             for id in missing {
                 refuse(&mut done, not_here(id));
             }
-            let work = |job: &Job| self.outcome(session, now, job, Steps::Edits(edits));
+            let work = |job: &Job| self.outcome(session, now, job, steps);
             self.each(db, session, now, &pks, &mut act, &mut done, work)?;
             done.act = act.finish()?;
             Ok(done)
@@ -142,18 +165,28 @@ impl Store {
         job: &Job,
         fields: &[StoredField],
     ) -> Result<Outcome, StoreError> {
+        let refused = |reason: String, code: &str| {
+            let id = job.stored.id.clone();
+            Ok(Outcome::Refused(Obstacle { id, reason, code: code.to_owned() }))
+        };
+        let is_deleted = Some(Value::Bool(job.stored.deleted));
+        let was_deleted_here =
+            |field: &StoredField| field.pointer == WHOLE && field.after == is_deleted;
+        if job.stored.deleted && !fields.iter().any(was_deleted_here) {
+            return refused("it was deleted since".to_owned(), "deleted");
+        }
         let record = job.stored.record()?;
         let mut back: Vec<(String, Option<Value>)> = Vec::with_capacity(fields.len());
         for field in fields {
-            let now = record.field(&self.schema, &field.pointer);
-            if now == field.after {
+            let now = match field.pointer.as_str() {
+                WHOLE => is_deleted.clone(),
+                pointer => record.field(&self.schema, pointer),
+            };
+            // Taking back a deletion that somebody wrote beside turns it down.
+            if now == field.after || field.pointer == WHOLE {
                 back.push((field.pointer.clone(), field.before.clone()));
             } else if now != field.before {
-                return Ok(Outcome::Refused(Obstacle {
-                    id: job.stored.id.clone(),
-                    reason: format!("`{}` was changed since", field.pointer),
-                    code: "edited_since".to_owned(),
-                }));
+                return refused(format!("`{}` was changed since", field.pointer), "edited_since");
             }
         }
         self.outcome(session, now, job, Steps::Fields(&back))
@@ -170,7 +203,7 @@ impl Store {
         match step_on(&self.schema, session, now, stored, job.body.as_deref(), steps) {
             Ok(None) => Ok(Outcome::Unchanged),
             Ok(Some(made)) => {
-                let fields = stored.record()?.changes_to(&self.schema, &made.record);
+                let fields = changed_fields(&self.schema, stored, &made)?;
                 Ok(Outcome::Changed(Box::new(made), fields))
             }
             Err(StoreError::Edit(error)) => Ok(Outcome::Refused(not_allowed(&stored.id, &error))),

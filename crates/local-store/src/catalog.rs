@@ -101,7 +101,11 @@ impl Lists {
             self.parts += 1;
         }
         let mut select =
-            db.prepare_cached("SELECT seq, pk FROM gone WHERE seq > ?1 ORDER BY seq")?;
+            // A deleted profile that came back is here again, as a loose row or in a new chunk.
+            db.prepare_cached(
+                "SELECT seq, pk FROM gone g WHERE seq > ?1 AND NOT EXISTS \
+                 (SELECT 1 FROM profiles p WHERE p.pk = g.pk AND p.deleted = 0) ORDER BY seq",
+            )?;
         let mut rows = select.query([self.gone])?;
         while let Some(row) = rows.next()? {
             self.gone = row.get(0)?;

@@ -75,7 +75,7 @@ const RULES: &[(&str, &str, &str)] = &[
     ),
     (
         "counter",
-        "SELECT profiles <> (SELECT count(*) FROM profiles) FROM counters",
+        "SELECT profiles <> (SELECT count(*) FROM profiles WHERE deleted = 0) FROM counters",
         "the counter of profiles is wrong",
     ),
     (
@@ -84,17 +84,30 @@ const RULES: &[(&str, &str, &str)] = &[
         "the counter of loose rows is wrong",
     ),
     (
+        "columns",
+        "SELECT count(*) FROM profiles WHERE deleted = 1 AND loose = 1",
+        "deleted profiles are in the lists",
+    ),
+    (
         "counter",
         "SELECT next_pk <= (SELECT coalesce(max(pk), 0) FROM profiles) FROM counters",
         "the next key was given before",
     ),
 ];
 
+/// What a document says of its profile.
+#[derive(Debug, Clone)]
+struct Truth {
+    record: Record,
+    conflicts: usize,
+    deleted: bool,
+}
+
 /// What is wrong with one profile, and its record as it should be where that is known.
 struct Wrong {
     code: &'static str,
     message: String,
-    mended: Option<(Record, usize)>,
+    mended: Option<Truth>,
 }
 
 impl Store {
@@ -177,7 +190,7 @@ impl Store {
             return wrong("record", "the record has another id");
         }
         match &truth {
-            Some((from_document, conflicts)) => {
+            Some(Truth { record: from_document, conflicts, deleted }) => {
                 if from_document.hash() != record.hash() {
                     return wrong("document", "the record is not what its document says");
                 }
@@ -187,29 +200,32 @@ impl Store {
                         "the number of conflicts is not what its document says",
                     );
                 }
+                if stored.deleted != *deleted {
+                    return wrong(
+                        "document",
+                        "whether it is deleted is not what its document says",
+                    );
+                }
                 None
             }
+            None if stored.deleted => wrong("document", "it is deleted without a document"),
             None => None,
         }
     }
 
-    fn read_document(
-        &self,
-        stored: &StoredProfile,
-        body: &[u8],
-    ) -> Result<(Record, usize), String> {
+    fn read_document(&self, stored: &StoredProfile, body: &[u8]) -> Result<Truth, String> {
         let read = || {
             let document = Document::load(body)?;
             let genesis = document.genesis_record(&self.schema)?.hash();
             let record = document.record(&self.schema)?;
-            Ok((genesis, record, document.conflict_count(&self.schema)?))
+            let conflicts = document.conflict_count(&self.schema)?;
+            Ok((genesis, Truth { record, conflicts, deleted: document.is_deleted() }))
         };
-        let (genesis, record, conflicts) =
-            read().map_err(|e: kartei_profile::DocumentError| e.to_string())?;
+        let (genesis, truth) = read().map_err(|e: kartei_profile::DocumentError| e.to_string())?;
         if genesis != stored.genesis {
             return Err("it began with another record than the row says".to_owned());
         }
-        Ok((record, conflicts))
+        Ok(truth)
     }
 
     fn mend(&self, findings: &mut Findings) -> Result<(), StoreError> {
@@ -250,8 +266,8 @@ impl Store {
                 }
                 Ok(())
             })?;
-            for (stored, (record, conflicts)) in mended {
-                write_truth(db, &stored, record, conflicts)?;
+            for (stored, truth) in mended {
+                write_truth(db, &stored, truth)?;
             }
             for code in repaired {
                 findings.repaired(code);
@@ -285,23 +301,19 @@ impl Store {
 }
 
 /// Writes what the document says into the row.
-fn write_truth(
-    db: &Writing<'_>,
-    stored: &StoredProfile,
-    record: Record,
-    conflicts: usize,
-) -> Result<(), StoreError> {
+fn write_truth(db: &Writing<'_>, stored: &StoredProfile, truth: Truth) -> Result<(), StoreError> {
     let body = stored.body(db)?;
     let changed_at: i64 = db
         .prepare_cached("SELECT changed_at FROM profiles WHERE pk = ?1")?
         .query_row([stored.pk], |row| row.get(0))?;
-    let prepared = Prepared::new(record);
+    let prepared = Prepared::new(truth.record);
     let written = Written {
         row: &prepared,
         genesis: stored.genesis,
         accepted: stored.accepted,
         document: Some(&body),
-        conflicts,
+        conflicts: truth.conflicts,
+        deleted: truth.deleted,
         rev: stored.rev,
         changed_at,
         import: stored.import,
@@ -345,9 +357,11 @@ fn columns(db: &Transaction<'_>, findings: &mut Findings) -> Result<(), StoreErr
             let text: Option<String> = match key {
                 Some(pk) if covered.insert(pk) => {
                     use rusqlite::OptionalExtension;
-                    db.prepare_cached("SELECT record FROM profiles WHERE pk = ?1 AND loose = 0")?
-                        .query_row([pk], |row| row.get(0))
-                        .optional()?
+                    db.prepare_cached(
+                        "SELECT record FROM profiles WHERE pk = ?1 AND loose = 0 AND deleted = 0",
+                    )?
+                    .query_row([pk], |row| row.get(0))
+                    .optional()?
                 }
                 _ => None,
             };
@@ -363,7 +377,7 @@ fn columns(db: &Transaction<'_>, findings: &mut Findings) -> Result<(), StoreErr
             });
         }
     }
-    let mut select = db.prepare("SELECT pk FROM profiles WHERE loose = 0")?;
+    let mut select = db.prepare("SELECT pk FROM profiles WHERE loose = 0 AND deleted = 0")?;
     let mut rows = select.query([])?;
     while let Some(row) = rows.next()? {
         if !covered.contains(&row.get::<_, Pk>(0)?) {

@@ -192,7 +192,8 @@ pub(crate) fn forget_deleted(db: &Writing<'_>, first: Pk, last: Pk) -> Result<()
     let chunks: Vec<ChunkRow> =
         chunks_after(db, first)?.into_iter().take_while(|c| c.id <= last + 1).collect();
     let mut dropped = Vec::new();
-    let mut live = db.prepare_cached("SELECT EXISTS (SELECT 1 FROM profiles WHERE pk = ?1)")?;
+    let mut live =
+        db.prepare_cached("SELECT EXISTS (SELECT 1 FROM profiles WHERE pk = ?1 AND deleted = 0)")?;
     for chunk in chunks {
         let pks = chunk.keys()?;
         let mut gone = Vec::new();
@@ -225,11 +226,12 @@ pub(crate) fn drop_chunks(db: &Writing<'_>, chunks: &[i64]) -> Result<(), StoreE
 /// Makes all chunks anew from the records, and counts anew.
 pub(crate) fn rebuild_all(db: &Writing<'_>) -> Result<(), StoreError> {
     db.execute_batch("DELETE FROM columns; DELETE FROM chunks; DELETE FROM gone;")?;
-    db.execute("UPDATE profiles SET loose = 1, stamp = ?1", [db.stamp()])?;
-    let (profiles, last): (i64, Pk) =
-        db.query_row("SELECT count(*), coalesce(max(pk), 0) FROM profiles", [], |row| {
-            Ok((row.get(0)?, row.get(1)?))
-        })?;
+    db.execute("UPDATE profiles SET loose = 1 - deleted, stamp = ?1", [db.stamp()])?;
+    let (profiles, last): (i64, Pk) = db.query_row(
+        "SELECT count(*) - coalesce(sum(deleted), 0), coalesce(max(pk), 0) FROM profiles",
+        [],
+        |row| Ok((row.get(0)?, row.get(1)?)),
+    )?;
     db.recount(profiles, profiles, last + 1);
     db.next_era();
     pack(db)

@@ -1,7 +1,10 @@
 //! Edits and decisions by people: the change, its outbox row and its step in one transaction.
 
-use kartei_profile::{Change, ChangeHash, Document, Edit, Record, RecordSchema, Stamp, Steps};
+use kartei_profile::{
+    Change, ChangeHash, Document, Edit, FieldChange, Record, RecordSchema, Stamp, Steps,
+};
 use kartei_protocol::desktop::ActKind;
+use serde_json::Value;
 
 use crate::acts::Recorder;
 use crate::error::StoreError;
@@ -10,6 +13,9 @@ use crate::session::Session;
 use crate::store::Store;
 use crate::writing::Writing;
 
+/// The pointer of the profile itself: `true` where it is deleted.
+pub(crate) const WHOLE: &str = "";
+
 /// What a change of one profile made, ready to be written.
 #[derive(Debug)]
 pub(crate) struct Made {
@@ -17,6 +23,7 @@ pub(crate) struct Made {
     pub(crate) change: Change,
     pub(crate) record: Record,
     pub(crate) conflicts: usize,
+    pub(crate) deleted: bool,
 }
 
 impl Store {
@@ -59,19 +66,29 @@ impl Store {
         })
     }
 
-    /// The record of a profile as it was after a change.
+    /// Deletes a profile. Its history stays, and the deletion can be taken back.
+    ///
+    /// # Errors
+    /// [`StoreError::NotFound`] or a failure; nothing changed then.
+    pub fn delete(&self, session: &Session, now: i64, id: &str) -> Result<bool, StoreError> {
+        self.change(session, now, id, ActKind::Delete, |db, stored| {
+            step(&self.schema, db, session, now, stored, Steps::Delete)
+        })
+    }
+
+    /// The record of a profile, also of a deleted one, as it was after a change.
     ///
     /// # Errors
     /// [`StoreError::NotFound`], [`StoreError::NoChange`] or a failure.
     pub fn record_at(&self, id: &str, change: ChangeHash) -> Result<Record, StoreError> {
         self.read(|db| {
-            let stored = StoredProfile::get(db, id)?;
+            let stored = StoredProfile::get_with_past(db, id)?;
             record_at(&self.schema, &stored, &stored.document(db, &self.schema)?, change)
         })
     }
 
-    /// Gives a profile back the content that it had after a change, as a new change. Answers whether
-    /// anything changed.
+    /// Gives a profile back the content that it had after a change, as a new change; a deleted one
+    /// is brought back. Answers whether anything changed.
     ///
     /// # Errors
     /// As [`Store::record_at`] and [`Store::edit`].
@@ -83,14 +100,18 @@ impl Store {
         change: ChangeHash,
     ) -> Result<bool, StoreError> {
         self.change(session, now, id, ActKind::Restore, |db, stored| {
+            // The one step that reaches a deleted profile: it is the way back.
             let document = stored.document(db, &self.schema)?;
             let past = record_at(&self.schema, stored, &document, change)?;
-            let fields: Vec<_> = stored
+            let mut fields: Vec<_> = stored
                 .record()?
                 .changes_to(&self.schema, &past)
                 .into_iter()
                 .map(|field| (field.pointer, field.after))
                 .collect();
+            if stored.deleted {
+                fields.push((WHOLE.to_owned(), Some(Value::Bool(false))));
+            }
             step(&self.schema, db, session, now, stored, Steps::Fields(&fields))
         })
     }
@@ -104,10 +125,12 @@ impl Store {
         make: impl FnOnce(&Writing<'_>, &StoredProfile) -> Result<Option<Made>, StoreError>,
     ) -> Result<bool, StoreError> {
         self.write(|db| {
-            let stored = StoredProfile::get(db, id)?;
+            let stored = match kind {
+                ActKind::Restore => StoredProfile::get_with_past(db, id)?,
+                _ => StoredProfile::get(db, id)?,
+            };
             let Some(made) = make(db, &stored)? else { return Ok(false) };
-            let before = stored.record()?;
-            let fields = before.changes_to(&self.schema, &made.record);
+            let fields = changed_fields(&self.schema, &stored, &made)?;
             let mut act = Recorder::begin(db, kind, now, session.author.as_deref(), None)?;
             act.note(stored.pk, &stored.id, &fields)?;
             act.finish()?;
@@ -116,6 +139,22 @@ impl Store {
             Ok(true)
         })
     }
+}
+
+/// What a change did to a profile, field by field; the profile itself where it was deleted or brought
+/// back.
+pub(crate) fn changed_fields(
+    schema: &RecordSchema,
+    stored: &StoredProfile,
+    made: &Made,
+) -> Result<Vec<FieldChange>, StoreError> {
+    let mut fields = stored.record()?.changes_to(schema, &made.record);
+    if stored.deleted != made.deleted {
+        let is = |deleted| Some(Value::Bool(deleted));
+        let pointer = WHOLE.to_owned();
+        fields.push(FieldChange { pointer, before: is(stored.deleted), after: is(made.deleted) });
+    }
+    Ok(fields)
 }
 
 /// Takes steps on a profile: with its document where it has one, else with a new one.
@@ -148,6 +187,7 @@ pub(crate) fn step_on(
             change: begun.change,
             record: begun.record,
             conflicts: 0,
+            deleted: begun.document.is_deleted(),
         }));
     };
     let mut document = Document::load(body)?;
@@ -163,6 +203,7 @@ fn made(schema: &RecordSchema, document: &Document, change: Change) -> Result<Ma
         change,
         record: document.record(schema)?,
         conflicts: document.conflict_count(schema)?,
+        deleted: document.is_deleted(),
     })
 }
 
@@ -174,29 +215,19 @@ pub(crate) fn write_made(
     now: i64,
 ) -> Result<(), StoreError> {
     let row = Prepared::new(made.record);
-    write_row(db, stored, &row, &made.body, made.conflicts, now)?;
-    row::add_pending(db, stored.pk, &made.change)
-}
-
-fn write_row(
-    db: &Writing<'_>,
-    stored: &StoredProfile,
-    row: &Prepared,
-    body: &[u8],
-    conflicts: usize,
-    now: i64,
-) -> Result<(), StoreError> {
     let written = Written {
-        row,
+        row: &row,
         genesis: stored.genesis,
         accepted: stored.accepted,
-        document: Some(body),
-        conflicts,
+        document: Some(&made.body),
+        conflicts: made.conflicts,
+        deleted: made.deleted,
         rev: stored.rev,
         changed_at: now,
         import: stored.import,
     };
-    row::update(db, stored, &written)
+    row::update(db, stored, &written)?;
+    row::add_pending(db, stored.pk, &made.change)
 }
 
 fn record_at(

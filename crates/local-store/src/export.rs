@@ -52,8 +52,10 @@ impl Exported<'_> {
             }
             return Ok(());
         }
-        let after = if self.last.is_some() { "WHERE id > ?2" } else { "" };
-        let sql = format!("SELECT id, record FROM profiles {after} ORDER BY id LIMIT ?1");
+        let after = if self.last.is_some() { "AND id > ?2" } else { "" };
+        let sql = format!(
+            "SELECT id, record FROM profiles WHERE deleted = 0 {after} ORDER BY id LIMIT ?1"
+        );
         let mut select = self.db.prepare_cached(&sql)?;
         let mut rows = match &self.last {
             Some(last) => select.query((PART, last))?,

@@ -206,10 +206,11 @@ impl ImportWriter<'_> {
         place: (usize, usize),
         record: BlockRow<'_>,
     ) -> Result<Landed, StoreError> {
-        let (pk, hash): (Pk, [u8; 32]) = db
-            .prepare_cached("SELECT pk, hash FROM profiles WHERE id = ?1")?
-            .query_row([record.id], |row| Ok((row.get(0)?, row.get(1)?)))?;
-        if hash == *record.hash.bytes() {
+        let (pk, hash, deleted): (Pk, [u8; 32], bool) = db
+            .prepare_cached("SELECT pk, hash, deleted FROM profiles WHERE id = ?1")?
+            .query_row([record.id], |row| Ok((row.get(0)?, row.get(1)?, row.get(2)?)))?;
+        // Of a deleted profile the last import counts: one that says something else brings it back.
+        if hash == *record.hash.bytes() && !deleted {
             return Ok(Landed::Unchanged);
         }
         let stored = StoredProfile::get_by_pk(db, pk)?;
@@ -250,6 +251,7 @@ impl ImportWriter<'_> {
             accepted: stored.accepted,
             document: Some(&body),
             conflicts,
+            deleted: document.is_deleted(),
             rev: stored.rev,
             changed_at: self.now,
             import: Some(self.import),
@@ -271,6 +273,7 @@ impl ImportWriter<'_> {
             accepted: false,
             document: None,
             conflicts: 0,
+            deleted: false,
             rev: None,
             changed_at: self.now,
             import: Some(self.import),

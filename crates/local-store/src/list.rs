@@ -109,7 +109,8 @@ impl Store {
         }
         let expr = expression(&selection.filter, &selection.search)?;
         if expr.is_everything() {
-            let mut select = db.prepare_cached("SELECT pk FROM profiles ORDER BY pk")?;
+            let mut select =
+                db.prepare_cached("SELECT pk FROM profiles WHERE deleted = 0 ORDER BY pk")?;
             let keys = select.query_map([], |row| row.get(0))?.collect::<Result<_, _>>()?;
             return Ok((keys, Vec::new()));
         }
@@ -130,7 +131,7 @@ impl Store {
 }
 
 fn by_ids(db: &Transaction<'_>, ids: &[String]) -> Result<(Vec<Pk>, Vec<String>), StoreError> {
-    let mut select = db.prepare_cached("SELECT pk FROM profiles WHERE id = ?1")?;
+    let mut select = db.prepare_cached("SELECT pk FROM profiles WHERE id = ?1 AND deleted = 0")?;
     let (mut keys, mut missing) = (Vec::with_capacity(ids.len()), Vec::new());
     for id in ids {
         match select.query_row([id], |row| row.get(0)).optional()? {
@@ -152,9 +153,9 @@ fn page_by_id(
     total: u64,
 ) -> Result<Page, StoreError> {
     let (direction, beyond) = if request.descending { ("DESC", "<") } else { ("ASC", ">") };
-    let condition = after.map_or(String::new(), |_| format!("WHERE p.id {beyond} ?2"));
+    let condition = after.map_or(String::new(), |_| format!("AND p.id {beyond} ?2"));
     let sql = format!(
-        "SELECT {} FROM profiles p {condition} ORDER BY p.id {direction} LIMIT ?1",
+        "SELECT {} FROM profiles p WHERE p.deleted = 0 {condition} ORDER BY p.id {direction} LIMIT ?1",
         ProfileView::COLUMNS
     );
     let mut select = db.prepare_cached(&sql)?;

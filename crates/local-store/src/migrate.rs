@@ -5,7 +5,11 @@ use rusqlite::Connection;
 use crate::error::StoreError;
 
 /// One step for each format; the position is the format that it leads to, from 1.
-const STEPS: &[&str] = &[include_str!("sql/001_first.sql"), include_str!("sql/002_columns.sql")];
+const STEPS: &[&str] = &[
+    include_str!("sql/001_first.sql"),
+    include_str!("sql/002_columns.sql"),
+    include_str!("sql/003_deletions.sql"),
+];
 
 /// Brings the database to the newest format.
 ///

@@ -12,6 +12,7 @@ use serde_json::Value;
 use crate::acts::{Recorder, moment};
 use crate::bulk::{Job, Outcome, nothing_done, refuse};
 use crate::chunk;
+use crate::edit::WHOLE;
 use crate::error::StoreError;
 use crate::row::Pk;
 use crate::session::Session;
@@ -188,6 +189,10 @@ impl Store {
         changes: &[ChangeHash],
     ) -> Result<Outcome, StoreError> {
         let stored = &job.stored;
+        if stored.deleted {
+            // What it would be is hidden, and the import is in its history as it was.
+            return Ok(Outcome::Unchanged);
+        }
         let Some(document) = job.document()? else { return Ok(Outcome::Unchanged) };
         let Some(before) = document.record_without(&self.schema, changes)? else {
             return Ok(Outcome::Refused(Obstacle {
@@ -207,7 +212,11 @@ impl Store {
             if conflict.values.iter().any(|value| changes.contains(&value.change))
                 && !fields.iter().any(|(pointer, _)| *pointer == conflict.pointer)
             {
-                let value = before.field(&self.schema, &conflict.pointer);
+                let value = match conflict.pointer.as_str() {
+                    // The import stood beside a deletion, which holds without it.
+                    WHOLE => Some(Value::Bool(true)),
+                    pointer => before.field(&self.schema, pointer),
+                };
                 fields.push((conflict.pointer, value));
             }
         }
@@ -259,7 +268,8 @@ fn stand_in_the_way(
     let mut select = db.prepare_cached(
         "SELECT p.id, p.edited, p.accepted, p.import IS i.id FROM imports i \
          JOIN profiles p ON p.pk BETWEEN i.first_pk AND i.last_pk \
-         WHERE i.id = ?1 AND (p.import IS i.id OR p.edited) AND (p.edited OR p.accepted)",
+         WHERE i.id = ?1 AND (p.import IS i.id OR p.edited) AND (p.edited OR p.accepted) \
+         AND p.deleted = 0",
     )?;
     let rows = select.query_map([import], |row| {
         Ok((row.get::<_, String>(0)?, row.get(1)?, row.get(2)?, row.get(3)?))
@@ -300,7 +310,8 @@ fn delete_created(db: &Writing<'_>, import: u64) -> Result<u64, StoreError> {
         .prepare_cached("SELECT first_pk, last_pk FROM imports WHERE id = ?1")?
         .query_row([import], |row| Ok((row.get(0)?, row.get(1)?)))?;
     let (Some(first), Some(last)) = range else { return Ok(0) };
-    let brought = "SELECT pk FROM profiles WHERE pk BETWEEN ?1 AND ?2 AND import = ?3";
+    let brought =
+        "SELECT pk FROM profiles WHERE pk BETWEEN ?1 AND ?2 AND import = ?3 AND deleted = 0";
     for table in ["outbox", "rejected", "pending_changes"] {
         let sql = format!("DELETE FROM {table} WHERE profile IN ({brought})");
         db.execute(&sql, params![first, last, import])?;
@@ -311,7 +322,7 @@ fn delete_created(db: &Writing<'_>, import: u64) -> Result<u64, StoreError> {
         |row| row.get(0),
     )?;
     let deleted = db.execute(
-        "DELETE FROM profiles WHERE pk BETWEEN ?1 AND ?2 AND import = ?3",
+        "DELETE FROM profiles WHERE pk BETWEEN ?1 AND ?2 AND import = ?3 AND deleted = 0",
         params![first, last, import],
     )?;
     db.count_profiles(-i64::try_from(deleted).unwrap_or(i64::MAX));

@@ -28,13 +28,15 @@ pub struct ProfileView {
     pub changed_at: i64,
     /// Code and reason of a refusal.
     pub rejected: Option<(String, String)>,
+    /// Whether it is deleted; only [`Store::profile_with_past`] answers such ones.
+    pub deleted: bool,
 }
 
 impl ProfileView {
     pub(crate) const COLUMNS: &str = "p.record, p.id, p.hash, p.rev, p.conflicts, p.changed_at, \
          EXISTS (SELECT 1 FROM outbox o WHERE o.profile = p.pk), \
          (SELECT code FROM rejected r WHERE r.profile = p.pk), \
-         (SELECT reason FROM rejected r WHERE r.profile = p.pk)";
+         (SELECT reason FROM rejected r WHERE r.profile = p.pk), p.deleted";
 
     pub(crate) fn from_row(row: &Row<'_>) -> rusqlite::Result<Self> {
         let pending: bool = row.get(6)?;
@@ -49,6 +51,7 @@ impl ProfileView {
             pending,
             changed_at: row.get(5)?,
             rejected: code.zip(reason),
+            deleted: row.get(9)?,
         })
     }
 }
@@ -70,8 +73,17 @@ impl Store {
     /// One profile.
     ///
     /// # Errors
-    /// [`StoreError::NotFound`] or a failure.
+    /// [`StoreError::NotFound`], also for a deleted one, or a failure.
     pub fn profile(&self, id: &str) -> Result<ProfileView, StoreError> {
+        let view = self.profile_with_past(id)?;
+        if view.deleted { Err(StoreError::NotFound(id.to_owned())) } else { Ok(view) }
+    }
+
+    /// One profile, also a deleted one, as it was.
+    ///
+    /// # Errors
+    /// [`StoreError::NotFound`] or a failure.
+    pub fn profile_with_past(&self, id: &str) -> Result<ProfileView, StoreError> {
         self.read(|db| {
             let sql = format!("SELECT {} FROM profiles p WHERE p.id = ?1", ProfileView::COLUMNS);
             db.prepare_cached(&sql)?
@@ -106,13 +118,13 @@ impl Store {
         })
     }
 
-    /// The changes of a profile, oldest first.
+    /// The changes of a profile, also of a deleted one, oldest first.
     ///
     /// # Errors
     /// [`StoreError::NotFound`] or a failure.
     pub fn history(&self, id: &str) -> Result<Vec<HistoryRow>, StoreError> {
         self.read(|db| {
-            let stored = StoredProfile::get(db, id)?;
+            let stored = StoredProfile::get_with_past(db, id)?;
             let document = stored.document(db, &self.schema)?;
             let entries = document.history(&self.schema)?;
             entries.into_iter().map(|entry| history_row(db, &stored, entry)).collect()

@@ -97,7 +97,7 @@ pub(crate) fn take_line(
             known(db, &stored, &incoming.changes, line.rev)?;
             Ok(false)
         }
-        Taken::Stored { genesis, record, document, conflicts, pending, replayed } => {
+        Taken::Stored { genesis, record, document, conflicts, deleted, pending, replayed } => {
             let row = Prepared::new(*record);
             let body = document.as_deref().map(Document::save);
             let written = Written {
@@ -106,6 +106,7 @@ pub(crate) fn take_line(
                 accepted: true,
                 document: body.as_deref(),
                 conflicts,
+                deleted,
                 rev: Some(line.rev),
                 changed_at: now,
                 import: stored.as_ref().and_then(|stored| stored.import),

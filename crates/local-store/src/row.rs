@@ -22,11 +22,12 @@ pub(crate) struct StoredProfile {
     pub(crate) rev: Option<u64>,
     pub(crate) import: Option<i64>,
     pub(crate) loose: bool,
+    pub(crate) deleted: bool,
     pub(crate) text: String,
 }
 
 const COLUMNS: &str = "pk, id, coalesce(genesis, hash), accepted, edited, conflicts, rev, import, \
-     loose, record";
+     loose, deleted, record";
 
 impl StoredProfile {
     fn from_row(row: &Row<'_>) -> rusqlite::Result<Self> {
@@ -40,16 +41,25 @@ impl StoredProfile {
             rev: row.get(6)?,
             import: row.get(7)?,
             loose: row.get(8)?,
-            text: row.get(9)?,
+            deleted: row.get(9)?,
+            text: row.get(10)?,
         })
     }
 
+    /// The row of a profile, also of a deleted one.
     pub(crate) fn find(db: &Transaction<'_>, id: &str) -> Result<Option<Self>, StoreError> {
         let sql = format!("SELECT {COLUMNS} FROM profiles WHERE id = ?1");
         Ok(db.prepare_cached(&sql)?.query_row([id], Self::from_row).optional()?)
     }
 
+    /// The row of a profile that is here and not deleted.
     pub(crate) fn get(db: &Transaction<'_>, id: &str) -> Result<Self, StoreError> {
+        let here = Self::find(db, id)?.filter(|stored| !stored.deleted);
+        here.ok_or_else(|| StoreError::NotFound(id.to_owned()))
+    }
+
+    /// As [`StoredProfile::get`], also of a deleted one.
+    pub(crate) fn get_with_past(db: &Transaction<'_>, id: &str) -> Result<Self, StoreError> {
         Self::find(db, id)?.ok_or_else(|| StoreError::NotFound(id.to_owned()))
     }
 
@@ -114,6 +124,7 @@ pub(crate) struct Written<'a> {
     /// The saved document, where there is one.
     pub(crate) document: Option<&'a [u8]>,
     pub(crate) conflicts: usize,
+    pub(crate) deleted: bool,
     pub(crate) rev: Option<u64>,
     pub(crate) changed_at: i64,
     pub(crate) import: Option<i64>,
@@ -126,13 +137,13 @@ impl Written<'_> {
     }
 }
 
-/// Inserts a row that is in no chunk.
+/// Inserts a row that is in no chunk; a deleted one is in no list.
 pub(crate) fn insert(db: &Writing<'_>, written: &Written<'_>) -> Result<Pk, StoreError> {
     let pk = db.take_pk();
     db.prepare_cached(
         "INSERT INTO profiles (pk, id, hash, genesis, accepted, edited, conflicts, rev, changed_at, \
-         import, loose, stamp, record) \
-         VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?7, ?8, ?9, ?10, 1, ?11, ?12)",
+         import, loose, stamp, record, deleted) \
+         VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?7, ?8, ?9, ?10, ?11, ?12, ?13, ?14)",
     )?
     .execute(params![
         pk,
@@ -145,27 +156,34 @@ pub(crate) fn insert(db: &Writing<'_>, written: &Written<'_>) -> Result<Pk, Stor
         written.rev,
         written.changed_at,
         written.import,
+        !written.deleted,
         db.stamp(),
         written.row.text,
+        written.deleted,
     ])?;
     if written.document.is_some() {
         write_document(db, pk, written.document)?;
     }
-    db.count_profiles(1);
-    db.count_loose(1);
+    db.count_profiles(i64::from(!written.deleted));
+    db.count_loose(i64::from(!written.deleted));
     Ok(pk)
 }
 
-/// Writes a row anew; it is in no chunk as it is now.
+/// Writes a row anew; it is in no chunk as it is now. A deleted one leaves the lists.
 pub(crate) fn update(
     db: &Writing<'_>,
     stored: &StoredProfile,
     written: &Written<'_>,
 ) -> Result<(), StoreError> {
-    db.count_loose(i64::from(!stored.loose));
+    db.count_loose(i64::from(!written.deleted) - i64::from(stored.loose));
+    db.count_profiles(i64::from(stored.deleted) - i64::from(written.deleted));
+    if written.deleted && !stored.deleted {
+        db.prepare_cached("INSERT INTO gone (pk) VALUES (?1)")?.execute([stored.pk])?;
+    }
     db.prepare_cached(
         "UPDATE profiles SET hash = ?2, genesis = ?3, accepted = ?4, edited = ?5, conflicts = ?6, \
-         rev = ?7, changed_at = ?8, import = ?9, record = ?10, loose = 1, stamp = ?11 WHERE pk = ?1",
+         rev = ?7, changed_at = ?8, import = ?9, record = ?10, loose = ?11, stamp = ?12, \
+         deleted = ?13 WHERE pk = ?1",
     )?
     .execute(params![
         stored.pk,
@@ -178,7 +196,9 @@ pub(crate) fn update(
         written.changed_at,
         written.import,
         written.row.text,
+        !written.deleted,
         db.stamp(),
+        written.deleted,
     ])?;
     if stored.edited || written.document.is_some() {
         write_document(db, stored.pk, written.document)?;

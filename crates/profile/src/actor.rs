@@ -71,6 +71,12 @@ impl Actor {
     pub(crate) fn id(self) -> ActorId {
         ActorId::from(&self.0[..])
     }
+
+    /// The actor of the deletion that this one replays in a profile with this genesis. An actor
+    /// numbers its changes in one line, and this deletion stands beside that line.
+    pub(crate) fn beside(self, genesis: ChangeHash) -> ActorId {
+        derived(PERSON, "kartei/deletion/1", &[&self.0, &genesis.bytes()])
+    }
 }
 
 pub(crate) fn scaffold(schema_name: &str) -> ActorId {

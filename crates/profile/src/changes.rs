@@ -5,6 +5,7 @@ use std::fmt;
 use automerge as am;
 
 use crate::actor::ActorClass;
+use crate::chunks;
 
 /// The hash of a change.
 #[derive(Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash)]
@@ -69,6 +70,9 @@ impl Change {
     /// # Errors
     /// [`ChangeError`] where the bytes are damaged or not exactly one change.
     pub fn from_bytes(bytes: &[u8]) -> Result<Self, ChangeError> {
+        if !chunks::are_known(bytes) {
+            return Err(ChangeError);
+        }
         am::Change::from_bytes(bytes.to_vec()).map(Self).map_err(|_| ChangeError)
     }
 

@@ -8,7 +8,8 @@
 //! wherever they are made. A later import is a change on the *import line* (the changes whose
 //! actors are derived), not on top of what people did since: so two replicas that import the same
 //! file make the same change whatever else they hold, and a field that both the file and a person
-//! changed becomes a conflict by itself. Documents are never kept live: load, change, save, drop.
+//! changed becomes a conflict by itself. Deleting is a change as well (see `deletion`). Documents are
+//! never kept live: load, change, save, drop.
 
 use std::collections::BTreeSet;
 
@@ -19,6 +20,8 @@ use serde_json::{Map, Value};
 
 use crate::actor::{self, Actor, ActorClass};
 use crate::changes::{Change, ChangeHash};
+use crate::chunks;
+use crate::deletion::Life;
 use crate::diff::{Extent, Op, diff};
 use crate::edit::Stamp;
 use crate::genesis;
@@ -115,6 +118,9 @@ impl Document {
     /// # Errors
     /// [`DocumentError::Load`] where the bytes are damaged.
     pub fn load(bytes: &[u8]) -> Result<Self, DocumentError> {
+        if !chunks::are_known(bytes) {
+            return Err(DocumentError::Load("it is no document of this program".to_owned()));
+        }
         Automerge::load(bytes).map(|am| Self { am }).map_err(|e| DocumentError::Load(e.to_string()))
     }
 
@@ -162,7 +168,7 @@ impl Document {
         Ok(Record::from_canonical(self.reader(schema, None).members()?))
     }
 
-    /// The record as it was after a change; `None` where that change is not here.
+    /// The record as it was after a change; `None` where that change is not here, or there was none.
     ///
     /// # Errors
     /// [`DocumentError::Malformed`] where the document is not of the schema.
@@ -175,7 +181,9 @@ impl Document {
             return Ok(None);
         }
         let heads = [am::ChangeHash::from(change)];
-        Ok(Some(Record::from_canonical(self.reader(schema, Some(&heads)).members()?)))
+        let members = self.reader(schema, Some(&heads)).members()?;
+        // A deletion that was replayed beside the genesis knows of no record.
+        Ok((!members.is_empty()).then(|| Record::from_canonical(members)))
     }
 
     /// The record as it was when only these changes, and scaffold and genesis, were here. All causes
@@ -221,20 +229,32 @@ impl Document {
         Ok(Some(Record::from_canonical(self.reader(schema, Some(&heads)).members()?)))
     }
 
-    /// The fields with several values that differ, by pointer.
+    /// The fields with several values that differ, by pointer; before them, with an empty pointer,
+    /// a deletion that somebody wrote beside. A deleted profile has no conflicts.
     ///
     /// # Errors
     /// [`DocumentError::Malformed`] where the document is not of the schema.
     pub fn conflicts(&self, schema: &RecordSchema) -> Result<Vec<Conflict>, DocumentError> {
-        Ok(self.reader(schema, None).conflicts()?)
+        let life = Life::of(&self.am)?;
+        if life == Life::Deleted {
+            return Ok(Vec::new());
+        }
+        let mut conflicts: Vec<Conflict> = life.conflict(&self.am)?.into_iter().collect();
+        conflicts.extend(self.reader(schema, None).conflicts()?);
+        Ok(conflicts)
     }
 
-    /// How many fields are in conflict.
+    /// How many [`Document::conflicts`] there are.
     ///
     /// # Errors
     /// [`DocumentError::Malformed`] where the document is not of the schema.
     pub fn conflict_count(&self, schema: &RecordSchema) -> Result<usize, DocumentError> {
-        Ok(self.reader(schema, None).contested()?.len())
+        let contested = || Ok(self.reader(schema, None).contested()?.len());
+        match Life::of(&self.am)? {
+            Life::Deleted => Ok(0),
+            Life::Offered { .. } => contested().map(|fields| fields + 1),
+            Life::Kept => contested(),
+        }
     }
 
     /// Every change of the profile, oldest first, with the fields that it changed.
@@ -295,6 +315,7 @@ impl Document {
         let trial = Self { am: trial };
         // Whoever wrote the changes, the result must be a record before it replaces one.
         trial.record(schema)?;
+        Life::of(&trial.am).map_err(DocumentError::from)?;
         self.am = trial.am;
         Ok(fresh)
     }
@@ -314,7 +335,7 @@ impl Document {
         self.import_ops(schema, file, &line, &diff(schema, &base, file.members(), Extent::Import))
     }
 
-    fn import_ops(
+    pub(crate) fn import_ops(
         &mut self,
         schema: &RecordSchema,
         file: &Record,
@@ -333,7 +354,7 @@ impl Document {
     }
 
     /// The heads of the import line: scaffold, genesis and imports without what people did.
-    fn import_line(&self) -> Vec<am::ChangeHash> {
+    pub(crate) fn import_line(&self) -> Vec<am::ChangeHash> {
         let derived: BTreeSet<am::ChangeHash> = self
             .am
             .get_changes_meta(&[])
@@ -405,52 +426,6 @@ impl Document {
             .get_change_by_hash(&hash)
             .ok_or_else(|| DocumentError::Operation("the change was not kept".to_owned()))?;
         Ok(Some(change.into()))
-    }
-
-    /// Moves this profile onto another genesis, the relay's, which `onto` holds with whatever else
-    /// the relay knows. The record that was imported here is replayed as an import that only adds,
-    /// and what people did here on top of it as one edit. Answers the changes to send.
-    ///
-    /// # Errors
-    /// [`DocumentError`] where one of the documents cannot be read.
-    pub fn rebase(
-        &self,
-        schema: &RecordSchema,
-        mut onto: Self,
-        actor: Actor,
-        stamp: &Stamp,
-    ) -> Result<(Self, Vec<Change>), DocumentError> {
-        let mut replayed = Vec::new();
-        let line = self.import_line();
-        let imported = Record::from_canonical(self.reader(schema, Some(&line)).members()?);
-        let edited = self.record(schema)?;
-
-        let root = [am::ChangeHash::from(onto.genesis_hash()?)];
-        let theirs = onto.reader(schema, Some(&root)).members()?;
-        let ops = diff(schema, &theirs, imported.members(), Extent::Overlay);
-        let mut base = root.to_vec();
-        if let ImportOutcome::Changed(change) = onto.import_ops(schema, &imported, &root, &ops)? {
-            base = vec![change.hash().into()];
-            replayed.push(*change);
-        }
-        let ops = diff(schema, imported.members(), edited.members(), Extent::Whole);
-        let edit = onto.commit_at(schema, &base, actor.id(), stamp.options(), &ops)?;
-        replayed.extend(edit);
-        Ok((onto, replayed))
-    }
-
-    /// The newest stamp that a person left here, to keep when edits are replayed.
-    #[must_use]
-    pub fn last_stamp(&self) -> Option<Stamp> {
-        self.am
-            .get_changes_meta(&[])
-            .iter()
-            .filter(|meta| ActorClass::of(&meta.actor) == ActorClass::Person)
-            .max_by_key(|meta| (meta.timestamp, meta.hash))
-            .map(|meta| Stamp {
-                at_seconds: meta.timestamp,
-                by: meta.message.as_ref().map(ToString::to_string),
-            })
     }
 
     pub(crate) fn reader<'a>(

@@ -5,6 +5,7 @@ use serde_json::{Map, Value};
 
 use crate::actor::Actor;
 use crate::changes::{Change, ChangeHash};
+use crate::deletion::{self, Life, WHOLE};
 use crate::diff::{Extent, Op, diff};
 use crate::document::{Document, DocumentError, op_for};
 use crate::field;
@@ -106,10 +107,13 @@ pub enum Steps<'a> {
     /// Edits, one after the other.
     Edits(&'a [Edit]),
     /// Fields that are given a value, as [`Record::field`] reads them, or taken away: what taking
-    /// back and restoring do.
+    /// back and restoring do. The empty pointer is the profile itself: `true` deletes it, `false`
+    /// brings it back.
     Fields(&'a [(String, Option<Value>)]),
     /// The whole record is to be so.
     Record(&'a Record),
+    /// The profile is deleted.
+    Delete,
 }
 
 /// What the first edit of a profile made.
@@ -129,13 +133,14 @@ impl Steps<'_> {
         let mut members = from.members().clone();
         match self {
             Self::Record(record) => return Ok((*record).clone()),
+            Self::Delete => return Ok(from.clone()),
             Self::Edits(edits) => {
                 for edit in *edits {
                     apply_to_record(schema, &mut members, edit)?;
                 }
             }
             Self::Fields(fields) => {
-                for (pointer, value) in *fields {
+                for (pointer, value) in fields.iter().filter(|(pointer, _)| pointer != WHOLE) {
                     field::put(schema, &mut members, pointer, value.as_ref())?;
                 }
             }
@@ -147,7 +152,7 @@ impl Steps<'_> {
     /// The fields that are given a value, by pointer.
     fn set(&self) -> Vec<&str> {
         match self {
-            Self::Record(_) => Vec::new(),
+            Self::Record(_) | Self::Delete => Vec::new(),
             Self::Edits(edits) => {
                 let set = edits.iter().filter(|edit| matches!(edit, Edit::Set { .. }));
                 set.map(Edit::pointer).collect()
@@ -156,6 +161,18 @@ impl Steps<'_> {
                 let set = fields.iter().filter(|(_, value)| value.is_some());
                 set.map(|(pointer, _)| pointer.as_str()).collect()
             }
+        }
+    }
+
+    /// Whether the profile is to be deleted, or not to be; nothing where it stays as it is.
+    fn deletes(&self) -> Option<bool> {
+        match self {
+            Self::Delete => Some(true),
+            Self::Fields(fields) => {
+                let whole = fields.iter().find(|(pointer, _)| pointer == WHOLE);
+                whole.map(|(_, value)| *value == Some(Value::Bool(true)))
+            }
+            Self::Edits(_) | Self::Record(_) => None,
         }
     }
 }
@@ -176,6 +193,7 @@ impl Document {
     ) -> Result<Option<Begun>, EditError> {
         let wanted = steps.wanted(schema, record)?;
         let mut ops = diff(schema, record.members(), wanted.members(), Extent::Whole);
+        ops.extend(steps.deletes().into_iter().flat_map(|d| Life::Kept.steps_to(d)));
         if ops.is_empty() {
             return Ok(None);
         }
@@ -234,6 +252,9 @@ impl Document {
                 ops.push(op);
             }
         }
+        if let Some(deleted) = steps.deletes() {
+            ops.extend(Life::of(&self.am).map_err(DocumentError::from)?.steps_to(deleted));
+        }
         self.commit_touched(schema, actor, stamp, ops)
     }
 
@@ -261,7 +282,7 @@ impl Document {
         Ok(self.commit_at(schema, &heads, actor.id(), stamp.options(), &ops)?)
     }
 
-    /// Decides a conflict for the value that `key` names.
+    /// Decides a conflict for the value that `key` names; with an empty pointer an offered deletion.
     ///
     /// # Errors
     /// [`EditError::NoConflict`] where the field has no conflict any more or none with this value.
@@ -274,6 +295,11 @@ impl Document {
         key: &str,
     ) -> Result<Option<Change>, EditError> {
         let no_conflict = || EditError::NoConflict { pointer: pointer.to_owned() };
+        if pointer == WHOLE {
+            let life = Life::of(&self.am).map_err(DocumentError::from)?;
+            let ops = life.decide(key).ok_or_else(no_conflict)?;
+            return self.commit_touched(schema, actor, stamp, ops);
+        }
         let contested = self.reader(schema, None).contested().map_err(DocumentError::from)?;
         let (_, candidates) =
             contested.into_iter().find(|(p, _)| p == pointer).ok_or_else(no_conflict)?;
@@ -299,8 +325,12 @@ impl Document {
     }
 }
 
-/// Adds the moment to members that keep the latest one.
+/// Adds the moment to members that keep the latest one. Deleting alone leaves the record as it is, so
+/// that taking it back does too.
 fn add_moment(schema: &RecordSchema, stamp: &Stamp, ops: &mut Vec<Op>) {
+    if ops.iter().all(deletion::is_set) {
+        return;
+    }
     let Ok(at) = Instant::from_unix_millis(stamp.at_seconds.saturating_mul(1000)) else { return };
     for latest in schema.members().iter().filter(|m| m.rule == MergeRule::Max) {
         let is_it = |op: &Op| matches!(op, Op::Register { member, .. } if *member == latest.name);

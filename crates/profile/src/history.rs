@@ -1,9 +1,11 @@
 //! Who changed what and when.
 
 use automerge as am;
+use automerge::ReadDoc;
 
 use crate::actor::ActorClass;
 use crate::changes::ChangeHash;
+use crate::deletion::{self, FLAG};
 use crate::field::{FieldChange, changes};
 use crate::read::{Malformed, Reader};
 use crate::schema::RecordSchema;
@@ -17,6 +19,10 @@ pub enum HistoryKind {
     Import,
     /// A person's edit.
     Edit,
+    /// A person deleted the profile, or decided that it stays deleted.
+    Deletion,
+    /// A person brought the profile back, or turned a deletion down; fields may have changed too.
+    Revival,
 }
 
 /// One change.
@@ -40,13 +46,17 @@ pub(crate) fn read(
     schema: &RecordSchema,
 ) -> Result<Vec<HistoryEntry>, Malformed> {
     let mut entries = Vec::new();
+    let was_deleted = doc.get(am::ROOT, FLAG).is_ok_and(|flag| flag.is_some());
     for meta in doc.get_changes_meta(&[]) {
         let class = ActorClass::of(&meta.actor);
-        let kind = match class {
-            ActorClass::Scaffold => continue,
-            ActorClass::Genesis => HistoryKind::Genesis,
-            ActorClass::Import => HistoryKind::Import,
-            ActorClass::Person => HistoryKind::Edit,
+        let flag = if was_deleted { deletion::set_by(doc, meta.hash)? } else { None };
+        let kind = match (class, flag) {
+            (ActorClass::Scaffold, _) => continue,
+            (ActorClass::Genesis, _) => HistoryKind::Genesis,
+            (ActorClass::Import, _) => HistoryKind::Import,
+            (ActorClass::Person, None) => HistoryKind::Edit,
+            (ActorClass::Person, Some(true)) => HistoryKind::Deletion,
+            (ActorClass::Person, Some(false)) => HistoryKind::Revival,
         };
         let fields = if kind == HistoryKind::Genesis {
             Vec::new()

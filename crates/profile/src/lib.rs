@@ -8,6 +8,8 @@
 mod actor;
 mod canonical;
 mod changes;
+mod chunks;
+mod deletion;
 mod diff;
 mod document;
 mod edit;
@@ -20,6 +22,7 @@ mod instant;
 pub mod json;
 mod pointer;
 mod read;
+mod rebase;
 mod record;
 mod schema;
 mod violation;

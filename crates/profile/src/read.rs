@@ -21,9 +21,10 @@ use crate::schema::{Member, MergeRule, RecordSchema};
 /// One of several concurrent values of a field.
 #[derive(Debug, Clone, PartialEq)]
 pub struct ConflictValue {
-    /// The value; `None` where this side removed the field.
+    /// The value; `None` where this side removed the field. Of the whole profile: whether this side
+    /// deleted it.
     pub value: Option<Value>,
-    /// Names the value when one is chosen: `counter@actor`.
+    /// Names the value when one is chosen: `counter@actor`; of the whole profile `kept` or `deleted`.
     pub key: String,
     /// The change that set it.
     pub change: ChangeHash,
@@ -40,7 +41,7 @@ pub struct ConflictValue {
 /// A field with several values that differ.
 #[derive(Debug, Clone, PartialEq)]
 pub struct Conflict {
-    /// JSON pointer of the field.
+    /// JSON pointer of the field; empty where the whole profile was deleted by one side.
     pub pointer: String,
     /// The value before the sides parted, where there was one.
     pub base: Option<Value>,

@@ -3,9 +3,11 @@
 
 #![expect(clippy::unwrap_used, reason = "a test stops at the first surprise")]
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 
-use kartei_profile::{Actor, Change, Document, Edit, ImportOutcome, Record, RecordSchema, Stamp};
+use kartei_profile::{
+    Actor, Change, ChangeHash, Document, Edit, ImportOutcome, Record, RecordSchema, Stamp,
+};
 use proptest::prelude::*;
 use serde_json::{Value, json};
 
@@ -17,6 +19,8 @@ enum Step {
     Import { replica: usize, file: Value },
     Send { from: usize, to: usize, reversed: bool },
     Resolve { replica: usize, which: usize },
+    Delete { replica: usize },
+    Revive { replica: usize },
 }
 
 fn attribute_value() -> impl Strategy<Value = Value> {
@@ -100,6 +104,8 @@ fn step() -> impl Strategy<Value = Step> {
         2 => (0..REPLICAS, 0..REPLICAS, any::<bool>())
             .prop_map(|(from, to, reversed)| Step::Send { from, to, reversed }),
         1 => (0..REPLICAS, 0..3_usize).prop_map(|(replica, which)| Step::Resolve { replica, which }),
+        1 => (0..REPLICAS).prop_map(|replica| Step::Delete { replica }),
+        1 => (0..REPLICAS).prop_map(|replica| Step::Revive { replica }),
     ]
 }
 
@@ -107,6 +113,8 @@ struct World {
     schema: RecordSchema,
     replicas: Vec<Document>,
     clock: i64,
+    /// The changes that deleted the profile, as the replicas made them.
+    deletions: Vec<ChangeHash>,
 }
 
 impl World {
@@ -151,7 +159,7 @@ impl World {
                 let conflicts = document.conflicts(&self.schema).unwrap();
                 let Some(conflict) = conflicts.get(which) else { return };
                 let chosen = conflict.values.last().unwrap().clone();
-                document
+                let change = document
                     .resolve(
                         &self.schema,
                         Self::actor(replica),
@@ -159,9 +167,32 @@ impl World {
                         &conflict.pointer,
                         &chosen.key,
                     )
+                    .unwrap()
                     .unwrap();
+                if chosen.key == "deleted" {
+                    self.deletions.push(change.hash());
+                    assert!(document.is_deleted());
+                }
                 let left = document.conflicts(&self.schema).unwrap();
                 assert!(left.iter().all(|c| c.pointer != conflict.pointer), "decided is decided");
+            }
+            Step::Delete { replica } => {
+                let stamp = self.stamp();
+                let document = &mut self.replicas[replica];
+                let before = document.record(&self.schema).unwrap();
+                let change = document.delete(&self.schema, Self::actor(replica), &stamp).unwrap();
+                assert!(document.is_deleted());
+                assert_eq!(document.conflict_count(&self.schema).unwrap(), 0);
+                assert_eq!(document.record(&self.schema).unwrap(), before, "the record stays");
+                self.deletions.extend(change.map(|change| change.hash()));
+            }
+            Step::Revive { replica } => {
+                let stamp = self.stamp();
+                let document = &mut self.replicas[replica];
+                document.revive(&self.schema, Self::actor(replica), &stamp).unwrap();
+                assert!(!document.is_deleted());
+                let conflicts = document.conflicts(&self.schema).unwrap();
+                assert!(conflicts.iter().all(|c| !c.pointer.is_empty()), "nothing is offered");
             }
         }
     }
@@ -191,6 +222,7 @@ impl World {
         let record = first.record(&self.schema).unwrap();
         for other in &self.replicas[1..] {
             assert_eq!(other.heads(), first.heads(), "the same changes");
+            assert_eq!(other.is_deleted(), first.is_deleted());
             assert_eq!(other.record(&self.schema).unwrap().text(), record.text());
             assert_eq!(other.record(&self.schema).unwrap().hash(), record.hash());
             assert_eq!(
@@ -198,12 +230,29 @@ impl World {
                 first.conflicts(&self.schema).unwrap()
             );
         }
+        assert_eq!(first.is_deleted(), self.everything_was_deleted(), "what nobody saw survives");
         let reloaded = Document::load(&first.save()).unwrap();
         assert_eq!(reloaded.record(&self.schema).unwrap(), record, "saved and loaded");
         assert_eq!(
             first.conflicts(&self.schema).unwrap().len(),
             first.conflict_count(&self.schema).unwrap()
         );
+    }
+}
+
+impl World {
+    /// Whether each change was made, or known, by somebody who deleted the profile.
+    fn everything_was_deleted(&self) -> bool {
+        let changes = self.replicas[0].changes();
+        let mut known: BTreeSet<ChangeHash> = BTreeSet::new();
+        let mut open = self.deletions.clone();
+        while let Some(hash) = open.pop() {
+            if known.insert(hash) {
+                let change = changes.iter().find(|change| change.hash() == hash);
+                open.extend(change.into_iter().flat_map(Change::deps));
+            }
+        }
+        !self.deletions.is_empty() && changes.iter().all(|change| known.contains(&change.hash()))
     }
 }
 
@@ -225,7 +274,7 @@ fn converge(genesis: &Value, steps: Vec<Step>, reversed: bool) {
         replicas.windows(2).all(|pair| pair[0].heads() == pair[1].heads()),
         "genesis built twice"
     );
-    let mut world = World { schema, replicas, clock: 0 };
+    let mut world = World { schema, replicas, clock: 0, deletions: Vec::new() };
     let mut facts = observations_of(&first);
     for step in steps {
         match &step {
@@ -262,7 +311,7 @@ proptest! {
         let schema = RecordSchema::user_profile_v1();
         let first = Record::accept(&schema, &genesis).unwrap().record;
         let replicas = (0..REPLICAS).map(|_| Document::genesis(&schema, &first).unwrap()).collect();
-        let mut world = World { schema, replicas, clock: 0 };
+        let mut world = World { schema, replicas, clock: 0, deletions: Vec::new() };
         for (replica, value) in values.iter().enumerate() {
             let edit = Edit::Set { pointer: format!("/attributes/own{replica}"), value: value.clone() };
             world.take(Step::Edit { replica, edit });
@@ -283,6 +332,7 @@ proptest! {
         theirs in record(),
         our_edits in prop::collection::vec(edit(), 0..4),
         their_edits in prop::collection::vec(edit(), 0..4),
+        deleted in any::<(bool, bool)>(),
     ) {
         let schema = RecordSchema::user_profile_v1();
         let accept = |value: &Value| Record::accept(&schema, value).unwrap().record;
@@ -295,6 +345,12 @@ proptest! {
         }
         for edit in &our_edits {
             moved.edit(&schema, World::actor(1), &stamp, std::slice::from_ref(edit)).unwrap();
+        }
+        if deleted.0 {
+            moved.delete(&schema, World::actor(1), &stamp).unwrap();
+        }
+        if deleted.1 {
+            kept.delete(&schema, World::actor(0), &stamp).unwrap();
         }
         let before = moved.record(&schema).unwrap();
         let (rebased, replayed) =
@@ -310,6 +366,14 @@ proptest! {
         let record = kept.record(&schema).unwrap();
         prop_assert_eq!(&record, &rebased.record(&schema).unwrap());
         prop_assert_eq!(kept.conflicts(&schema).unwrap(), rebased.conflicts(&schema).unwrap());
+        let is_offered =
+            kept.conflicts(&schema).unwrap().iter().any(|conflict| conflict.pointer.is_empty());
+        match deleted {
+            (true, true) => prop_assert!(kept.is_deleted()),
+            (true, false) => prop_assert!(is_offered, "ours did not know of theirs"),
+            (false, true) => prop_assert!(is_offered != kept.is_deleted()),
+            (false, false) => prop_assert!(!is_offered && !kept.is_deleted()),
+        }
         let mut facts = observations_of(&theirs);
         facts.extend(observations_of(&before));
         let held = observations_of(&record);

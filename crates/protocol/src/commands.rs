@@ -8,11 +8,11 @@ use schemars::{JsonSchema, SchemaGenerator};
 use serde_json::{Map, Value, json};
 
 use crate::desktop::{
-    About, ActDone, Acts, AddWatched, BackupStore, BulkEdit, CheckStore, Compacted, EditProfile,
-    Empty, ExportProfiles, ExportRun, HistoryPage, ImportFiles, ImportHistory, ImportId,
-    ImportReport, ImportRun, ListImports, ListProfiles, OpenedFiles, ProfileAt, ProfileDetail,
-    ProfileId, ProfilePage, ProfileVersion, ResolveConflict, RunId, SaveImportFile, SavedFile,
-    SignIn, StoreCheck, StoreInfo, SyncStatus, WatchedFolders, WatchedId,
+    About, ActDone, Acts, AddWatched, BackupStore, BulkEdit, CheckStore, Compacted, DeleteProfiles,
+    EditProfile, Empty, ExportProfiles, ExportRun, HistoryPage, ImportFiles, ImportHistory,
+    ImportId, ImportReport, ImportRun, ListImports, ListProfiles, OpenedFiles, ProfileAt,
+    ProfileDetail, ProfileId, ProfilePage, ProfileVersion, ResolveConflict, RunId, SaveImportFile,
+    SavedFile, SignIn, StoreCheck, StoreInfo, SyncStatus, WatchedFolders, WatchedId,
 };
 use crate::events::HostEvent;
 use crate::problem::{Problem, ProblemCode};
@@ -100,6 +100,8 @@ commands! {
     get_export(RunId) -> ExportRun;
     /// The same edits on many profiles, as one step.
     bulk_edit(BulkEdit) -> ActDone;
+    /// Deletes profiles, as one step. Their history stays, and the step can be taken back.
+    delete_profiles(DeleteProfiles) -> ActDone;
     /// The last steps, and what undo and redo would do.
     list_acts(Empty) -> Acts;
     /// Takes the last step back, also one of an earlier session.

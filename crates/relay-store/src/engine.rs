@@ -60,6 +60,15 @@ pub(crate) trait Engine: Debug + Send + Sync {
     /// Profiles by key, those that are there, in any order.
     fn by_key(&self, org: OrgId, keys: &[i64]) -> Result<Vec<Row>>;
 
+    /// Keeps that an import began; `false` where its key is taken.
+    fn begin_import(&self, org: OrgId, import: &ImportRow) -> Result<bool>;
+
+    /// Keeps what an import came to.
+    fn end_import(&self, org: OrgId, id: &str, now: i64, status: u16, answer: &str) -> Result<()>;
+
+    /// The newest import that is named so.
+    fn find_import(&self, org: OrgId, named: ImportName<'_>) -> Result<Option<ImportRow>>;
+
     /// The rows above `from` in the order of their revisions, as they are.
     fn rows_since(&self, org: OrgId, from: u64, limits: FeedLimits) -> Result<(Head, Vec<Row>)>;
 }
@@ -214,6 +223,44 @@ pub struct Row {
     pub deleted: bool,
     /// The record, canonical.
     pub record: String,
+}
+
+/// An import over HTTP.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct ImportRow {
+    /// Its id.
+    pub id: String,
+    /// Who imported.
+    pub by: String,
+    /// How records meet profiles that are there.
+    pub mode: String,
+    /// Whether nothing was to be written.
+    pub dry_run: bool,
+    /// The client's own name for the request.
+    pub key: Option<String>,
+    /// SHA-256 of the body as it came.
+    pub digest: [u8; 32],
+    /// Size of the body as it came.
+    pub bytes: u64,
+    /// Milliseconds since 1970.
+    pub started_at: i64,
+    /// Milliseconds since 1970; nothing while it runs, or where it was broken off.
+    pub finished_at: Option<i64>,
+    /// The status that it was answered with.
+    pub status: Option<u16>,
+    /// The body that it was answered with.
+    pub answer: Option<String>,
+}
+
+/// What an import is found by.
+#[derive(Debug, Clone, Copy)]
+pub enum ImportName<'a> {
+    /// Its id.
+    Id(&'a str),
+    /// The client's own name for it.
+    Key(&'a str),
+    /// What came in, finished and really written, in this mode.
+    Digest(&'a [u8; 32], &'a str),
 }
 
 /// Cuts rows off where they become too many bytes; at least one is kept.

@@ -11,6 +11,7 @@ mod access;
 mod engine;
 mod error;
 mod feed;
+mod imports;
 mod parallel;
 mod postgres;
 mod push;
@@ -20,9 +21,10 @@ mod sqlite;
 mod store;
 
 pub use access::{Access, OrgId, Organisation, Role};
-pub use engine::Row;
+pub use engine::{ImportName, ImportRow, Row};
 pub use error::RelayStoreError;
 pub use feed::FeedPage;
+pub use imports::{ImportLanded, ImportMode, ImportRecord};
 pub use postgres::Migrated;
 pub use push::Pushed;
 pub use rest::{

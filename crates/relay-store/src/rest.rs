@@ -294,7 +294,7 @@ impl RelayStore {
     }
 
     /// One change on top of what a profile is; `None` where it changes nothing.
-    fn step(
+    pub(crate) fn step(
         &self,
         author: &Author,
         id: &str,
@@ -322,7 +322,7 @@ impl RelayStore {
         self.write_of(author, id, held, &document, &change).map(Some)
     }
 
-    fn write_of(
+    pub(crate) fn write_of(
         &self,
         author: &Author,
         id: &str,

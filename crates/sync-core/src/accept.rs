@@ -54,8 +54,10 @@ pub struct Edited {
     pub record: Record,
     /// The changes that were not here.
     pub fresh: Vec<Change>,
-    /// Fields in conflict.
+    /// Fields in conflict, and a deletion that somebody wrote beside.
     pub conflicts: usize,
+    /// Whether the profile is deleted; the record is then what it was.
+    pub deleted: bool,
 }
 
 /// Judges an offer against what the relay holds: the genesis record's hash and a way to get the
@@ -125,5 +127,6 @@ fn extend(
     }
     let record = document.record(schema)?;
     let conflicts = document.conflict_count(schema)?;
-    Ok(Verdict::Extend(Edited { document, record, fresh, conflicts }))
+    let deleted = document.is_deleted();
+    Ok(Verdict::Extend(Edited { document, record, fresh, conflicts, deleted }))
 }

@@ -49,8 +49,10 @@ pub enum Taken {
         record: Box<Record>,
         /// The document; `None` in the tier `genesis`.
         document: Option<Box<Document>>,
-        /// Fields in conflict.
+        /// Fields in conflict, and a deletion that somebody wrote beside.
         conflicts: usize,
+        /// Whether the profile is deleted; the record is then what it was.
+        deleted: bool,
         /// What becomes of the local changes.
         pending: Pending,
         /// Changes that take the place of the local ones.
@@ -96,7 +98,7 @@ pub fn take(
         None => {
             let genesis = genesis_record(incoming)?;
             if incoming.changes.is_empty() {
-                return Ok(stored(incoming.genesis, genesis, None, 0));
+                return Ok(stored(incoming.genesis, genesis, None, 0, false));
             }
             let mut document = Document::genesis(schema, &genesis)?;
             document.apply(schema, &incoming.changes)?;
@@ -144,12 +146,14 @@ fn other_genesis(
     let (document, replayed) = mine.rebase(schema, theirs, actor, &stamp)?;
     let record = document.record(schema)?;
     let conflicts = document.conflict_count(schema)?;
+    let deleted = document.is_deleted();
     let untouched = replayed.is_empty() && incoming.changes.is_empty();
     Ok(Taken::Stored {
         genesis: incoming.genesis,
         record: Box::new(record),
         document: (!untouched).then(|| Box::new(document)),
         conflicts,
+        deleted,
         pending: Pending::Replace,
         replayed,
     })
@@ -168,7 +172,8 @@ fn read_back(
 ) -> Result<Taken, TakeError> {
     let record = document.record(schema)?;
     let conflicts = document.conflict_count(schema)?;
-    Ok(stored(genesis, record, Some(document), conflicts))
+    let deleted = document.is_deleted();
+    Ok(stored(genesis, record, Some(document), conflicts, deleted))
 }
 
 fn stored(
@@ -176,12 +181,14 @@ fn stored(
     record: Record,
     document: Option<Document>,
     conflicts: usize,
+    deleted: bool,
 ) -> Taken {
     Taken::Stored {
         genesis,
         record: Box::new(record),
         document: document.map(Box::new),
         conflicts,
+        deleted,
         pending: Pending::Keep,
         replayed: Vec::new(),
     }

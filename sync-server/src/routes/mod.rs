@@ -30,6 +30,10 @@ pub(crate) fn integrators() -> OpenApiRouter<Arc<Relay>> {
         .routes(routes!(profiles::history::history))
         .routes(routes!(profiles::merge::merge))
         .layer(DefaultBodyLimit::max(profiles::RECORD_BYTES_MAX))
+        // Streams, and counts by itself.
+        .routes(routes!(profiles::imports::import))
+        .routes(routes!(profiles::imports::get))
+        .routes(routes!(profiles::imports::file))
 }
 
 pub(crate) fn router(relay: Arc<Relay>) -> Router {

@@ -37,7 +37,7 @@ const NAMED_BY: &[(&str, &[&str])] = &[
     ("tauri", &["kartei-desktop"]),
     ("axum", &["kartei-relay", "kartei-dev-host"]),
     ("rusqlite", &["kartei-local-store", "kartei-relay-store"]),
-    ("reqwest", &["kartei-relay-client"]),
+    ("reqwest", &["kartei-relay-client", "kartei-blob-store"]),
 ];
 
 /// The first may not reach the second, not even by way of another crate.

@@ -28,6 +28,14 @@ pub struct BulkEdit {
     pub edits: Vec<Edit>,
 }
 
+/// Deletes profiles, as one step.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
+#[serde(deny_unknown_fields)]
+pub struct DeleteProfiles {
+    /// Which profiles.
+    pub selection: Selection,
+}
+
 /// What sort of step it was.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
 #[serde(rename_all = "snake_case")]
@@ -40,6 +48,8 @@ pub enum ActKind {
     Resolve,
     /// An earlier state was restored.
     Restore,
+    /// Profiles were deleted.
+    Delete,
     /// An import was undone.
     Import,
     /// A step was taken back, or done again.
@@ -61,7 +71,8 @@ pub struct Act {
     pub profiles: u64,
     /// The profile's id, where it was one.
     pub id: Option<String>,
-    /// The fields that it was about: JSON pointers, at most ten.
+    /// The fields that it was about: JSON pointers, at most ten; the empty one is the profile itself,
+    /// deleted or brought back.
     pub fields: Vec<String>,
     /// The step that this one took back.
     pub reverts: Option<u64>,
@@ -87,7 +98,8 @@ pub struct Obstacle {
     pub id: String,
     /// Why it stayed as it is, in English.
     pub reason: String,
-    /// A stable word for the reason: `edited_since`, `at_relay`, `imported_since`, `not_allowed`.
+    /// A stable word for the reason: `edited_since`, `deleted`, `at_relay`, `imported_since`,
+    /// `not_found`, `not_allowed`.
     pub code: String,
 }
 

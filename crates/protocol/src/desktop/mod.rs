@@ -132,7 +132,8 @@ pub struct ProfilePage {
 /// One of the values that a field in conflict has.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize, JsonSchema)]
 pub struct ConflictValue {
-    /// The value; `null` where the other side removed the field (see `removed`).
+    /// The value; `null` where the other side removed the field (see `removed`). Of the whole
+    /// profile: whether this side deleted it, `true` or `false`.
     pub value: Value,
     /// Whether this side removed the field rather than setting it to `null`.
     pub removed: bool,
@@ -151,7 +152,8 @@ pub struct ConflictValue {
 /// A field with several values that differ.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize, JsonSchema)]
 pub struct Conflict {
-    /// JSON pointer of the field.
+    /// JSON pointer of the field; empty where one side deleted the whole profile, beside which the
+    /// other wrote.
     pub pointer: String,
     /// The value before the sides parted, where there was one.
     pub base: Option<Value>,
@@ -181,6 +183,9 @@ pub struct ProfileDetail {
     pub rejected: Option<Problem>,
     /// When this store last changed the profile: RFC 3339, UTC.
     pub changed_at: String,
+    /// Whether the profile is deleted now, by the decision that this answers.
+    #[serde(default, skip_serializing_if = "std::ops::Not::not")]
+    pub deleted: bool,
 }
 
 /// One field's change within a history entry.
@@ -206,6 +211,10 @@ pub enum HistoryKind {
     Import,
     /// A person's edit.
     Edit,
+    /// A person deleted the profile.
+    Deletion,
+    /// A person brought the profile back, or decided that it stays.
+    Revival,
 }
 
 /// One change of a profile.

@@ -5,6 +5,7 @@
 
 mod access;
 mod connect;
+mod imports;
 mod migrate;
 mod profiles;
 
@@ -18,8 +19,8 @@ pub use migrate::Migrated;
 
 use crate::access::OrgId;
 use crate::engine::{
-    Asked, Committed, Engine, Fed, FeedLimits, FeedRow, FoundToken, Head, Held, NewToken, Result,
-    Row, Write,
+    Asked, Committed, Engine, Fed, FeedLimits, FeedRow, FoundToken, Head, Held, ImportName,
+    ImportRow, NewToken, Result, Row, Write,
 };
 use crate::error::RelayStoreError;
 
@@ -77,12 +78,30 @@ impl Postgres {
         org: OrgId,
         work: impl AsyncFnOnce(&Transaction<'_>) -> Result<T>,
     ) -> Result<T> {
+        self.transact(org, How::Snapshot, work)
+    }
+
+    /// Writes in one transaction.
+    fn write<T>(
+        &self,
+        org: OrgId,
+        work: impl AsyncFnOnce(&Transaction<'_>) -> Result<T>,
+    ) -> Result<T> {
+        self.transact(org, How::Write, work)
+    }
+
+    fn transact<T>(
+        &self,
+        org: OrgId,
+        how: How,
+        work: impl AsyncFnOnce(&Transaction<'_>) -> Result<T>,
+    ) -> Result<T> {
         self.run(async {
             let mut client = get(&self.pool).await?;
-            let db = self.begin(&mut client, org, How::Snapshot).await?;
-            let read = work(&db).await?;
+            let db = self.begin(&mut client, org, how).await?;
+            let done = work(&db).await?;
             db.commit().await?;
-            Ok(read)
+            Ok(done)
         })
     }
 
@@ -145,13 +164,7 @@ impl Engine for Postgres {
     }
 
     fn commit(&self, org: OrgId, writes: &[Write]) -> Result<Committed> {
-        self.run(async {
-            let mut client = get(&self.pool).await?;
-            let db = self.begin(&mut client, org, How::Write).await?;
-            let committed = profiles::commit(&db, org, writes).await?;
-            db.commit().await?;
-            Ok(committed)
-        })
+        self.write(org, async |db| profiles::commit(db, org, writes).await)
     }
 
     fn feed(&self, org: OrgId, from: u64, base: u64, limits: FeedLimits) -> Result<(Head, Fed)> {
@@ -164,6 +177,18 @@ impl Engine for Postgres {
 
     fn by_key(&self, org: OrgId, keys: &[i64]) -> Result<Vec<Row>> {
         self.read(org, async |db| profiles::by_key(db, org, keys).await)
+    }
+
+    fn begin_import(&self, org: OrgId, import: &ImportRow) -> Result<bool> {
+        self.write(org, async |db| imports::begin(db, org, import).await)
+    }
+
+    fn end_import(&self, org: OrgId, id: &str, now: i64, status: u16, answer: &str) -> Result<()> {
+        self.write(org, async |db| imports::end(db, org, id, now, status, answer).await)
+    }
+
+    fn find_import(&self, org: OrgId, named: ImportName<'_>) -> Result<Option<ImportRow>> {
+        self.read(org, async |db| imports::find(db, org, named).await)
     }
 
     fn rows_since(&self, org: OrgId, from: u64, limits: FeedLimits) -> Result<(Head, Vec<Row>)> {

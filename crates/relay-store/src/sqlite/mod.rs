@@ -1,6 +1,7 @@
 //! The embedded engine: one SQLite file in the relay's data folder.
 
 mod access;
+mod imports;
 mod profiles;
 
 use std::path::Path;
@@ -11,14 +12,17 @@ use rusqlite::{Connection, Transaction, TransactionBehavior};
 
 use crate::access::OrgId;
 use crate::engine::{
-    Asked, Committed, Engine, Fed, FeedLimits, FeedRow, FoundToken, Head, Held, NewToken, Result,
-    Row, Write,
+    Asked, Committed, Engine, Fed, FeedLimits, FeedRow, FoundToken, Head, Held, ImportName,
+    ImportRow, NewToken, Result, Row, Write,
 };
 use crate::error::RelayStoreError;
 
 const FILE: &str = "relay.sqlite";
-const STEPS: &[&str] =
-    &[include_str!("../sql/sqlite/001_first.sql"), include_str!("../sql/sqlite/002_moments.sql")];
+const STEPS: &[&str] = &[
+    include_str!("../sql/sqlite/001_first.sql"),
+    include_str!("../sql/sqlite/002_moments.sql"),
+    include_str!("../sql/sqlite/003_imports.sql"),
+];
 const PAGE_BYTES: u32 = 16 * 1024;
 
 /// Administrators run commands beside a serving relay; each transaction is short.
@@ -105,6 +109,18 @@ impl Engine for Sqlite {
 
     fn by_key(&self, org: OrgId, keys: &[i64]) -> Result<Vec<Row>> {
         self.read(|db| profiles::by_key(db, org, keys))
+    }
+
+    fn begin_import(&self, org: OrgId, import: &ImportRow) -> Result<bool> {
+        self.write(|db| imports::begin(db, org, import))
+    }
+
+    fn end_import(&self, org: OrgId, id: &str, now: i64, status: u16, answer: &str) -> Result<()> {
+        self.write(|db| imports::end(db, org, id, now, status, answer))
+    }
+
+    fn find_import(&self, org: OrgId, named: ImportName<'_>) -> Result<Option<ImportRow>> {
+        self.read(|db| imports::find(db, org, named))
     }
 
     fn rows_since(&self, org: OrgId, from: u64, limits: FeedLimits) -> Result<(Head, Vec<Row>)> {

@@ -21,6 +21,7 @@ beforeEach(async () => {
   host = new FakeHost({
     list_profiles: (request) => rows.page(request),
     bulk_edit: () => fakeDone({ changed: 26_370 }),
+    delete_profiles: () => fakeDone({ changed: 26_370 }),
     list_acts: () => ({ undo: null, redo: null, entries: [] }),
   });
   const ipc = new Ipc(host);
@@ -72,4 +73,16 @@ test('a value that is none of its type is refused at its field', async () => {
 test('tags that were seen are offered', () => {
   const offered = [...document.querySelectorAll('datalist option')];
   expect(offered.map((option) => option.getAttribute('value'))).toContain('vip');
+});
+
+test('deleting asks for nothing else, and says what its button does', async () => {
+  await choose('What to do', 'delete');
+  expect(screen.queryByLabelText('Tag')).toBeNull();
+  expect(screen.getByRole('button', { name: 'Delete 2,029 profiles' })).toBeTruthy();
+  await submit();
+  await expect.poll(() => onClose.mock.calls.length).toBe(1);
+  expect(host.requests('delete_profiles')).toEqual([
+    { selection: { ids: null, filter: 'tag:vip', search: '' } },
+  ]);
+  expect(host.requests('bulk_edit')).toEqual([]);
 });

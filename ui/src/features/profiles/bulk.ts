@@ -2,6 +2,7 @@ import { pointer } from '$lib/format/pointer';
 import { parseScalar, type ScalarKind } from '$lib/format/scalar';
 import type { Edit } from '$lib/ipc';
 
+/** An edit of all picked profiles. */
 export type BulkKind = 'add_tag' | 'remove_tag' | 'set' | 'unset' | 'notes' | 'no_notes';
 
 /** What a person filled in. */

@@ -41,6 +41,8 @@ const HISTORY: Record<HistoryEntry['kind'], () => string> = {
   genesis: m.history_genesis,
   import: m.history_import,
   edit: m.history_edit,
+  deletion: m.history_deletion,
+  revival: m.history_revival,
 };
 
 export function historyKind(entry: HistoryEntry): string {

@@ -12,7 +12,7 @@ import {
 
 /** What a note at the edge of the window tells. */
 export type Told =
-  | { kind: 'bulk' | 'import' | 'undone' | 'redone'; done: ActDone }
+  | { kind: 'bulk' | 'deleted' | 'import' | 'undone' | 'redone'; done: ActDone }
   | { kind: 'nothing'; what: 'undo' | 'redo' }
   | { kind: 'problem'; problem: Problem }
   | { kind: 'export'; run: ExportRun };
@@ -72,6 +72,14 @@ export class Steps {
   async bulk(selection: Selection, edits: Edit[]): Promise<boolean> {
     const done = await this.#run(async () =>
       this.#tell({ kind: 'bulk', done: await this.#ipc.call('bulk_edit', { selection, edits }) }),
+    );
+    await this.load();
+    return done;
+  }
+
+  async delete(selection: Selection): Promise<boolean> {
+    const done = await this.#run(async () =>
+      this.#tell({ kind: 'deleted', done: await this.#ipc.call('delete_profiles', { selection }) }),
     );
     await this.load();
     return done;

@@ -8,6 +8,7 @@ const KINDS: Record<ActKind, () => string> = {
   bulk: m.act_bulk,
   resolve: m.act_resolve,
   restore: m.act_restore,
+  delete: m.act_delete,
   import: m.act_import,
   undo: m.act_undo,
 };
@@ -23,9 +24,13 @@ export function actReach(act: Act): string {
   return m.act_profiles({ count: act.profiles, n: formatCount(act.profiles) });
 }
 
-/** The fields of a step as people call them, without repetitions. */
+/**
+ * The fields of a step as people call them, without repetitions. That the profile itself was deleted
+ * or brought back is said by the kind of step.
+ */
 export function actFields(act: Act): string {
-  return [...new Set(act.fields.map(fieldLabel))].join(', ');
+  const fields = act.fields.filter((pointer) => pointer !== '');
+  return [...new Set(fields.map(fieldLabel))].join(', ');
 }
 
 /** A step in one line: "Edited cdnow-00042 · city". */
@@ -37,6 +42,7 @@ export function actSentence(act: Act): string {
 
 const REASONS: Record<string, () => string> = {
   edited_since: m.obstacle_edited_since,
+  deleted: m.obstacle_deleted,
   at_relay: m.obstacle_at_relay,
   imported_since: m.obstacle_imported_since,
   not_allowed: m.obstacle_not_allowed,

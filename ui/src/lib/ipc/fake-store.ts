@@ -47,6 +47,7 @@ export function storeAnswers(rows: FakeRows, host: () => FakeHost): Answers {
   return {
     list_acts: () => ({ undo: acts[0]!, redo: null, entries: acts }),
     bulk_edit: () => fakeDone({ act: acts[0]!, changed: 1_201, refused: 3, obstacles: refused }),
+    delete_profiles: () => fakeDone({ act: fakeAct({ act: 10, kind: 'delete' }), changed: 3 }),
     undo: () => fakeDone({ changed: 1_204, act: acts[0]! }),
     redo: () => fakeDone({ changed: 1_204, act: acts[0]! }),
     list_imports: ({ before }) => ({ entries: before == null ? entries : [] }),

@@ -79,7 +79,7 @@ export type Edit =
 /**
  * What sort of step it was.
  */
-export type ActKind = 'edit' | 'bulk' | 'resolve' | 'restore' | 'import' | 'undo';
+export type ActKind = 'edit' | 'bulk' | 'resolve' | 'restore' | 'delete' | 'import' | 'undo';
 /**
  * A format of export.
  */
@@ -115,7 +115,7 @@ export type SortKey =
 /**
  * What sort of change a history entry is.
  */
-export type HistoryKind = 'genesis' | 'import' | 'edit';
+export type HistoryKind = 'genesis' | 'import' | 'edit' | 'deletion' | 'revival';
 /**
  * A file about an import.
  */
@@ -210,6 +210,10 @@ export interface Commands {
   compact_store: {
     request: Empty;
     response: Compacted;
+  };
+  delete_profiles: {
+    request: DeleteProfiles;
+    response: ActDone;
   };
   edit_profile: {
     request: EditProfile;
@@ -502,7 +506,8 @@ export interface Act {
    */
   by?: string | null;
   /**
-   * The fields that it was about: JSON pointers, at most ten.
+   * The fields that it was about: JSON pointers, at most ten; the empty one is the profile itself,
+   * deleted or brought back.
    */
   fields: string[];
   /**
@@ -528,7 +533,8 @@ export interface Act {
  */
 export interface Obstacle {
   /**
-   * A stable word for the reason: `edited_since`, `at_relay`, `imported_since`, `not_allowed`.
+   * A stable word for the reason: `edited_since`, `deleted`, `at_relay`, `imported_since`,
+   * `not_found`, `not_allowed`.
    */
   code: string;
   /**
@@ -849,6 +855,12 @@ export interface Compacted {
   before: number;
 }
 /**
+ * Deletes profiles, as one step.
+ */
+export interface DeleteProfiles {
+  selection: Selection;
+}
+/**
  * Edits of one profile, applied together.
  */
 export interface EditProfile {
@@ -873,6 +885,10 @@ export interface ProfileDetail {
    * Fields that wait for a decision.
    */
   conflicts: Conflict[];
+  /**
+   * Whether the profile is deleted now, by the decision that this answers.
+   */
+  deleted?: boolean;
   /**
    * SHA-256 of the canonical form, lower-case hex.
    */
@@ -910,7 +926,8 @@ export interface Conflict {
    */
   base?: unknown;
   /**
-   * JSON pointer of the field.
+   * JSON pointer of the field; empty where one side deleted the whole profile, beside which the
+   * other wrote.
    */
   pointer: string;
   /**
@@ -947,7 +964,8 @@ export interface ConflictValue {
    */
   removed: boolean;
   /**
-   * The value; `null` where the other side removed the field (see `removed`).
+   * The value; `null` where the other side removed the field (see `removed`). Of the whole
+   * profile: whether this side deleted it, `true` or `false`.
    */
   value: unknown;
 }

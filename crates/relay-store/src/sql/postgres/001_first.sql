@@ -56,6 +56,24 @@ CREATE TABLE kartei.changes (
 );
 CREATE INDEX changes_feed ON kartei.changes (profile, rev);
 
+-- Imports over HTTP: what came in, under which digest it is kept, and what was answered.
+CREATE TABLE kartei.imports (
+    id text PRIMARY KEY,
+    org bigint NOT NULL REFERENCES kartei.organisations (id),
+    by text NOT NULL,                     -- the token's name
+    mode text NOT NULL,
+    dry_run boolean NOT NULL,
+    key text,                             -- the client's own name for the request
+    digest bytea NOT NULL,                -- SHA-256 of the body as it came
+    bytes bigint NOT NULL,
+    started_at bigint NOT NULL,
+    finished_at bigint,
+    status integer,                       -- of the answer, once there is one
+    answer text,
+    UNIQUE (org, key)
+);
+CREATE INDEX imports_digest ON kartei.imports (org, digest);
+
 -- Every transaction says for which organisation it runs; one that does not sees nothing. After a
 -- COMMIT the setting reads as an empty text, hence `nullif`.
 CREATE FUNCTION kartei.org() RETURNS bigint LANGUAGE sql STABLE
@@ -76,6 +94,9 @@ CREATE POLICY own ON kartei.documents USING (org = kartei.org()) WITH CHECK (org
 ALTER TABLE kartei.changes ENABLE ROW LEVEL SECURITY;
 ALTER TABLE kartei.changes FORCE ROW LEVEL SECURITY;
 CREATE POLICY own ON kartei.changes USING (org = kartei.org()) WITH CHECK (org = kartei.org());
+ALTER TABLE kartei.imports ENABLE ROW LEVEL SECURITY;
+ALTER TABLE kartei.imports FORCE ROW LEVEL SECURITY;
+CREATE POLICY own ON kartei.imports USING (org = kartei.org()) WITH CHECK (org = kartei.org());
 
 -- Four questions have to be asked before an organisation is known. They are functions of the owner,
 -- who alone may look across; the relay's role can call them and sees their answers only.

@@ -1,0 +1,204 @@
+//! Deleting a profile: a flag in its document, outside the schema.
+//!
+//! Whoever deletes a profile sets the flag on top of everything they know, whoever takes that back
+//! clears it. So a profile *is* deleted when every head of its document is a change that set the
+//! flag: all else was known to somebody who deleted it. Where another change is a head, somebody
+//! wrote without knowing of the deletion, or on top of it: what they wrote survives, and the
+//! deletion is offered as a conflict of the whole profile, at the pointer [`WHOLE`], until somebody
+//! decides. The record is what it was: deleting and taking it back leave no moment in it.
+
+use std::collections::BTreeSet;
+
+use automerge as am;
+use automerge::{Automerge, ReadDoc, ScalarValue};
+use serde_json::Value;
+
+use crate::actor::{Actor, ActorClass};
+use crate::changes::Change;
+use crate::diff::Op;
+use crate::document::Document;
+use crate::edit::{EditError, Stamp, Steps};
+use crate::read::{Conflict, ConflictValue, Malformed};
+use crate::schema::RecordSchema;
+
+/// The flag's key at the root of a document. No member of a schema can be called so.
+pub(crate) const FLAG: &str = "~deleted";
+
+/// The JSON pointer of the whole profile: whether it is deleted, `true` or `false`.
+pub(crate) const WHOLE: &str = "";
+
+/// What names the sides of an offered deletion when one is chosen.
+const KEPT: &str = "kept";
+const DELETED: &str = "deleted";
+
+/// Whether a profile is deleted.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) enum Life {
+    /// It is not.
+    Kept,
+    /// Somebody deleted it, somebody else wrote beside that.
+    Offered { deletion: am::ChangeHash, beside: am::ChangeHash },
+    /// It is.
+    Deleted,
+}
+
+impl Life {
+    /// Reads the flag.
+    ///
+    /// # Errors
+    /// [`Malformed`] where it holds something else than `true` or `false`.
+    pub(crate) fn of(doc: &Automerge) -> Result<Self, Malformed> {
+        let deletions: BTreeSet<am::ChangeHash> = settings(doc, None)?
+            .into_iter()
+            .filter_map(|(hash, set)| set.then_some(hash))
+            .collect();
+        let Some(deletion) = latest(doc, deletions.iter().copied()) else { return Ok(Self::Kept) };
+        let beside = doc.get_heads().into_iter().filter(|head| !deletions.contains(head));
+        Ok(match latest(doc, beside) {
+            Some(beside) => Self::Offered { deletion, beside },
+            None => Self::Deleted,
+        })
+    }
+
+    /// The conflict of an offered deletion.
+    ///
+    /// # Errors
+    /// [`Malformed`] where the document lacks one of its own changes.
+    pub(crate) fn conflict(self, doc: &Automerge) -> Result<Option<Conflict>, Malformed> {
+        let Self::Offered { deletion, beside } = self else { return Ok(None) };
+        let values = vec![side(doc, beside, false)?, side(doc, deletion, true)?];
+        Ok(Some(Conflict { pointer: WHOLE.to_owned(), base: None, values }))
+    }
+
+    /// The steps that make it so; none where it is so, and nobody says otherwise.
+    pub(crate) fn steps_to(self, deleted: bool) -> Vec<Op> {
+        match (self, deleted) {
+            (Self::Kept, false) | (Self::Deleted, true) => Vec::new(),
+            (Self::Offered { .. }, true) => set_again(),
+            (Self::Kept, true) | (Self::Offered { .. } | Self::Deleted, false) => {
+                vec![set(deleted)]
+            }
+        }
+    }
+
+    /// The steps that decide an offered deletion for the side that `key` names.
+    pub(crate) fn decide(self, key: &str) -> Option<Vec<Op>> {
+        match (self, key) {
+            (Self::Offered { .. }, KEPT) => Some(self.steps_to(false)),
+            (Self::Offered { .. }, DELETED) => Some(self.steps_to(true)),
+            _ => None,
+        }
+    }
+}
+
+/// The steps that set the flag where it is set: Automerge drops a step that writes what is there.
+pub(crate) fn set_again() -> Vec<Op> {
+    vec![set(false), set(true)]
+}
+
+/// The step that sets or clears the flag.
+pub(crate) fn set(deleted: bool) -> Op {
+    Op::Register { member: FLAG.to_owned(), value: Some(Value::Bool(deleted)) }
+}
+
+/// Whether a step is one of [`set`].
+pub(crate) fn is_set(op: &Op) -> bool {
+    matches!(op, Op::Register { member, .. } if member == FLAG)
+}
+
+/// What a change did to the flag, where it did something.
+///
+/// # Errors
+/// [`Malformed`] where the flag holds something else than `true` or `false`.
+pub(crate) fn set_by(doc: &Automerge, change: am::ChangeHash) -> Result<Option<bool>, Malformed> {
+    let found = settings(doc, Some(change))?.into_iter().find(|(hash, _)| *hash == change);
+    Ok(found.map(|(_, set)| set))
+}
+
+/// The concurrent values of the flag, after a change or now, with the changes that wrote them.
+fn settings(
+    doc: &Automerge,
+    at: Option<am::ChangeHash>,
+) -> Result<Vec<(am::ChangeHash, bool)>, Malformed> {
+    let malformed = || Malformed(FLAG.to_owned());
+    let all = match at {
+        Some(change) => doc.get_all_at(am::ROOT, FLAG, &[change]),
+        None => doc.get_all(am::ROOT, FLAG),
+    };
+    let mut settings = Vec::new();
+    for (value, op) in all.map_err(|_| malformed())? {
+        let am::Value::Scalar(scalar) = value else { return Err(malformed()) };
+        let ScalarValue::Boolean(set) = *scalar else { return Err(malformed()) };
+        settings.push((doc.hash_for_opid(&op).ok_or_else(malformed)?, set));
+    }
+    Ok(settings)
+}
+
+/// The change that stands for several, the same on every replica: a person's before an import's,
+/// then the one that knew most.
+fn latest(
+    doc: &Automerge,
+    changes: impl Iterator<Item = am::ChangeHash>,
+) -> Option<am::ChangeHash> {
+    changes.max_by_key(|hash| {
+        let meta = doc.get_change_meta_by_hash(hash);
+        let rank = meta.map(|m| (ActorClass::of(&m.actor) == ActorClass::Person, m.max_op));
+        (rank, *hash)
+    })
+}
+
+fn side(
+    doc: &Automerge,
+    change: am::ChangeHash,
+    deletes: bool,
+) -> Result<ConflictValue, Malformed> {
+    let meta = doc.get_change_meta_by_hash(&change).ok_or_else(|| Malformed(FLAG.to_owned()))?;
+    let class = ActorClass::of(&meta.actor);
+    Ok(ConflictValue {
+        value: Some(Value::Bool(deletes)),
+        key: if deletes { DELETED } else { KEPT }.to_owned(),
+        change: change.into(),
+        actor: meta.actor.to_bytes().to_vec(),
+        class,
+        by: meta.message.as_ref().map(ToString::to_string),
+        at: (class == ActorClass::Person).then_some(meta.timestamp),
+    })
+}
+
+impl Document {
+    /// Whether the profile is deleted: whether everything in it was known to somebody who deleted
+    /// it. A deletion that somebody wrote beside is a conflict instead.
+    #[must_use]
+    pub fn is_deleted(&self) -> bool {
+        // What cannot be read was refused when it came.
+        Life::of(&self.am).is_ok_and(|life| life == Life::Deleted)
+    }
+
+    /// Deletes the profile, on top of everything that is here. Answers `None` where it is deleted.
+    ///
+    /// # Errors
+    /// [`EditError`]; nothing was changed then.
+    pub fn delete(
+        &mut self,
+        schema: &RecordSchema,
+        actor: Actor,
+        stamp: &Stamp,
+    ) -> Result<Option<Change>, EditError> {
+        self.step(schema, actor, stamp, Steps::Delete)
+    }
+
+    /// Brings a deleted profile back, or turns an offered deletion down. Answers `None` where there
+    /// is neither.
+    ///
+    /// # Errors
+    /// [`EditError`]; nothing was changed then.
+    pub fn revive(
+        &mut self,
+        schema: &RecordSchema,
+        actor: Actor,
+        stamp: &Stamp,
+    ) -> Result<Option<Change>, EditError> {
+        let back = [(WHOLE.to_owned(), Some(Value::Bool(false)))];
+        self.step(schema, actor, stamp, Steps::Fields(&back))
+    }
+}

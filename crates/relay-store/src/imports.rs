@@ -1,0 +1,184 @@
+//! Bringing in the records of a file.
+
+use kartei_profile::{Document, ImportOutcome, Record, RecordHash};
+
+use crate::access::OrgId;
+use crate::engine::{Asked, Held, ImportName, ImportRow, Want};
+use crate::error::RelayStoreError;
+use crate::push::{created, damaged};
+use crate::rest::{Author, WriteError};
+use crate::rounds::{Judged, ask};
+use crate::store::RelayStore;
+
+/// How records meet profiles that are there.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum ImportMode {
+    /// As a later import of the same profile: what people changed since the last one stays, and a
+    /// field that both changed becomes a conflict.
+    Upsert,
+    /// A profile that is there with another record is refused.
+    Create,
+    /// The record takes the place of what is there, as one change in its history.
+    Replace,
+}
+
+/// A record on its way in.
+#[derive(Debug, Clone)]
+pub struct ImportRecord {
+    /// Its id.
+    pub id: String,
+    /// Its hash.
+    pub hash: RecordHash,
+    /// Its canonical text.
+    pub text: String,
+}
+
+/// What became of a record.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum ImportLanded {
+    /// The profile was not there.
+    Created,
+    /// It changed; so many of its fields are in conflict that were not before.
+    Updated(u64),
+    /// It was so already.
+    Unchanged,
+    /// Refused: the profile is there.
+    Exists,
+}
+
+impl RelayStore {
+    /// Keeps that an import began; `false` where its key is taken.
+    ///
+    /// # Errors
+    /// [`RelayStoreError`].
+    pub fn begin_import(&self, org: OrgId, import: &ImportRow) -> Result<bool, RelayStoreError> {
+        self.engine.begin_import(org, import)
+    }
+
+    /// Keeps what an import was answered with.
+    ///
+    /// # Errors
+    /// [`RelayStoreError`].
+    pub fn end_import(
+        &self,
+        org: OrgId,
+        id: &str,
+        now: i64,
+        status: u16,
+        answer: &str,
+    ) -> Result<(), RelayStoreError> {
+        self.engine.end_import(org, id, now, status, answer)
+    }
+
+    /// The newest import that is named so.
+    ///
+    /// # Errors
+    /// [`RelayStoreError`].
+    pub fn find_import(
+        &self,
+        org: OrgId,
+        named: ImportName<'_>,
+    ) -> Result<Option<ImportRow>, RelayStoreError> {
+        self.engine.find_import(org, named)
+    }
+
+    /// What would become of records. Conflicts are not foreseen, nor that one stands twice.
+    ///
+    /// # Errors
+    /// [`RelayStoreError`].
+    pub fn look_at_records(
+        &self,
+        org: OrgId,
+        mode: ImportMode,
+        records: &[ImportRecord],
+    ) -> Result<Vec<ImportLanded>, RelayStoreError> {
+        let asked: Vec<Asked<'_>> = records.iter().map(|one| ask(&one.id, Want::Stub)).collect();
+        let held = self.engine.look(org, &asked)?;
+        let landed = records.iter().zip(held).map(|(record, held)| match held {
+            None => ImportLanded::Created,
+            Some(held) if held.hash == record.hash && !held.deleted => ImportLanded::Unchanged,
+            Some(_) if mode == ImportMode::Create => ImportLanded::Exists,
+            Some(_) => ImportLanded::Updated(0),
+        });
+        Ok(landed.collect())
+    }
+
+    /// Brings records in, in their order. Bringing them in again changes nothing.
+    ///
+    /// # Errors
+    /// [`RelayStoreError`]; some may have been brought in then.
+    pub fn import_records(
+        &self,
+        org: OrgId,
+        author: &Author,
+        mode: ImportMode,
+        records: &[ImportRecord],
+    ) -> Result<Vec<ImportLanded>, RelayStoreError> {
+        // Most of a file that comes again is known by its hashes alone.
+        let mut landed = self.look_at_records(org, mode, records)?;
+        let open: Vec<usize> = (0..records.len())
+            .filter(|at| !matches!(landed[*at], ImportLanded::Unchanged | ImportLanded::Exists))
+            .collect();
+        let wanted: Vec<&ImportRecord> = open.iter().map(|at| &records[*at]).collect();
+        let done = self.settle(
+            org,
+            &wanted,
+            |record| ask(&record.id, Want::Document),
+            |record, held| self.judge_record(author, mode, record, held),
+        )?;
+        for (at, (answer, _)) in open.into_iter().zip(done.answers) {
+            landed[at] = answer;
+        }
+        Ok(landed)
+    }
+
+    fn judge_record(
+        &self,
+        author: &Author,
+        mode: ImportMode,
+        incoming: &ImportRecord,
+        held: Option<&Held>,
+    ) -> Result<Judged<ImportLanded>, RelayStoreError> {
+        let id = &incoming.id;
+        let record = Record::from_stored(&incoming.text).map_err(|v| damaged(id, &v))?;
+        let Some(held) = held else {
+            let write = created(author.now, &record, None);
+            return Ok(Judged::Write(Box::new(write), ImportLanded::Created));
+        };
+        if held.hash == incoming.hash && !held.deleted {
+            return Ok(Judged::Answer(ImportLanded::Unchanged));
+        }
+        let write = match mode {
+            ImportMode::Create => return Ok(Judged::Answer(ImportLanded::Exists)),
+            ImportMode::Replace => self.step(author, id, held, |_| Ok(record.clone())),
+            ImportMode::Upsert => self.merge_record(author, held, &record),
+        };
+        match write {
+            Ok(None) => Ok(Judged::Answer(ImportLanded::Unchanged)),
+            Ok(Some(write)) => {
+                let fresh = write.conflicts.saturating_sub(held.conflicts);
+                Ok(Judged::Write(Box::new(write), ImportLanded::Updated(fresh)))
+            }
+            Err(WriteError::Store(error)) => Err(error),
+            Err(error) => Err(damaged(id, &error)),
+        }
+    }
+
+    /// A later import of the same profile: a change on its import line.
+    fn merge_record(
+        &self,
+        author: &Author,
+        held: &Held,
+        record: &Record,
+    ) -> Result<Option<crate::engine::Write>, WriteError> {
+        let id = record.id();
+        let wrong = |error: kartei_profile::DocumentError| damaged(id, &error);
+        let mut document: Document = self.document_of(Some(held)).map_err(wrong)?;
+        match document.import(&self.schema, record).map_err(wrong)? {
+            ImportOutcome::Unchanged => Ok(None),
+            ImportOutcome::Changed(change) => {
+                self.write_of(author, id, held, &document, &change).map(Some)
+            }
+        }
+    }
+}

@@ -1,0 +1,490 @@
+//! Files of records, and what became of them.
+
+use std::fmt::Write as _;
+use std::sync::Arc;
+
+use axum::body::Body;
+use axum::extract::rejection::{PathRejection, QueryRejection};
+use axum::extract::{Path, Query, State};
+use axum::http::{HeaderMap, HeaderName, HeaderValue, StatusCode, header};
+use axum::response::Response;
+use futures_util::StreamExt;
+use kartei_blob_store::{BlobError, BlobName, Stored};
+use kartei_ndjson::ReadError;
+use kartei_protocol::problem::ProblemCode;
+use kartei_relay_store::{Access, ImportMode, ImportName, ImportRow};
+use serde::Deserialize;
+use serde_json::{Value, json};
+use utoipa::{IntoParams, ToSchema};
+
+use super::write::may_write;
+use super::{author, media_type, unsupported};
+use crate::admin::now;
+use crate::auth::Caller;
+use crate::import::{self, Ended, ImportAnswer, ImportStatus, Request, Slot};
+use crate::openapi::Problem;
+use crate::problem::{ApiCode, Failure};
+use crate::serve::Relay;
+
+/// Bytes of one body at most, as it comes: what a disk and a working day can take.
+const BODY_BYTES_MAX: u64 = 20 * 1024 * 1024 * 1024;
+
+/// Seconds after which a client may ask again where too many imports run.
+const ASK_AGAIN_SECONDS: u64 = 5;
+
+const KEY_CHARS_MAX: usize = 255;
+
+const TYPES: &str = "application/x-ndjson, application/gzip, application/zstd";
+
+const IDEMPOTENCY_KEY: HeaderName = HeaderName::from_static("idempotency-key");
+const REPLAYED: HeaderName = HeaderName::from_static("idempotent-replayed");
+
+/// How records meet profiles that are there.
+#[derive(Debug, Clone, Copy, Default, Deserialize, ToSchema)]
+#[serde(rename_all = "snake_case")]
+enum Mode {
+    /// A later import: what people changed stays, and what both changed becomes a conflict.
+    #[default]
+    Upsert,
+    /// A profile that is there with another record is rejected.
+    Create,
+    /// The record takes the place of what is there.
+    Replace,
+}
+
+/// How to import.
+#[derive(Debug, Deserialize, IntoParams)]
+#[serde(deny_unknown_fields)]
+#[into_params(parameter_in = Query)]
+pub(crate) struct How {
+    /// How records meet profiles that are there.
+    #[serde(default)]
+    #[param(inline)]
+    mode: Mode,
+    /// Only tells what would happen.
+    #[serde(default)]
+    dry_run: bool,
+    /// Reading ends, and the answer is 422, beyond so many rejected lines.
+    max_errors: Option<u64>,
+}
+
+/// Import records
+///
+/// One record a line, plain or compressed with gzip or zstd, streamed. The status tells the truth:
+/// 200 every line was applied, 207 some were rejected, 422 none was, or more were rejected than
+/// `max_errors`. Sending the same again changes nothing: an `Idempotency-Key` answers as the first
+/// time, and every record is known by its hash.
+#[utoipa::path(
+    post,
+    path = "/profiles/import",
+    tag = "imports",
+    params(
+        How,
+        ("Idempotency-Key" = Option<String>, Header, description = "The client's own name for this request"),
+        ("Prefer" = Option<String>, Header, description = "`respond-async` to be answered at once"),
+    ),
+    request_body(content(
+        (String = "application/x-ndjson"),
+        (String = "application/gzip"),
+        (String = "application/zstd"),
+    )),
+    responses(
+        (status = 200, description = "Every line was applied", body = ImportAnswer),
+        (status = 202, description = "It runs; `Location` is where to ask", body = ImportAnswer),
+        (status = 207, description = "Some lines were rejected", body = ImportAnswer),
+        (status = 400, description = "The body cannot be read to its end; what came before stays", body = Problem),
+        (status = 401, description = "No token, or one that is not known", body = Problem),
+        (status = 403, description = "The token may not write", body = Problem),
+        (status = 409, description = "A request with this key runs", body = Problem),
+        (status = 413, description = "Beyond a limit of size, ratio or lines", body = Problem),
+        (status = 415, description = "Not NDJSON, gzip or zstd", body = Problem),
+        (status = 422, description = "No line was applied, too many were rejected, or the key was used for another body", body = ImportAnswer),
+        (status = 429, description = "Too many imports run", body = Problem),
+    ),
+    security(("token" = [])),
+)]
+pub(crate) async fn import(
+    State(relay): State<Arc<Relay>>,
+    Caller(access): Caller,
+    how: Result<Query<How>, QueryRejection>,
+    headers: HeaderMap,
+    body: Body,
+) -> Result<Response, Failure> {
+    may_write(&access)?;
+    let Query(how) = how?;
+    readable(&headers)?;
+    let key = key_of(&headers)?;
+    let id = new_id()?;
+    let slot = relay.imports().enter(access.org, &id).ok_or_else(too_many)?;
+    let stored = archive(&relay, &access, &headers, body).await?;
+    let mode = match how.mode {
+        Mode::Upsert => ImportMode::Upsert,
+        Mode::Create => ImportMode::Create,
+        Mode::Replace => ImportMode::Replace,
+    };
+    let row = ImportRow {
+        id,
+        by: access.name.clone(),
+        mode: mode_name(mode, how.max_errors),
+        dry_run: how.dry_run,
+        key,
+        digest: *stored.digest.as_bytes(),
+        bytes: stored.size_bytes,
+        started_at: now(),
+        finished_at: None,
+        status: None,
+        answer: None,
+    };
+    let (row, slot) = match begin(&relay, &access, row, slot).await? {
+        Begun::Replay(response) => return Ok(response),
+        Begun::Run(row, slot) => (row, slot),
+    };
+    let request = Request {
+        author: author(&access),
+        access,
+        mode,
+        dry_run: row.dry_run,
+        max_errors: how.max_errors,
+        id: row.id,
+        digest: stored.digest.to_string(),
+        bytes: stored.size_bytes,
+    };
+    if prefers_async(&headers) {
+        let place = format!("/profiles/imports/{}", request.id);
+        let said = json!({
+            "import_id": request.id, "status": ImportStatus::Running, "links": {"self": place},
+        });
+        tokio::spawn(async move {
+            if let Err(failure) = run(&relay, request, stored.name, slot).await {
+                tracing::error!(?failure, "Import was given up");
+            }
+        });
+        let mut response = respond(StatusCode::ACCEPTED, &said.to_string());
+        if let Ok(place) = HeaderValue::from_str(&place) {
+            response.headers_mut().insert(header::LOCATION, place);
+        }
+        return Ok(response);
+    }
+    // A client that goes away does not break off what it began.
+    let running = tokio::spawn(async move { run(&relay, request, stored.name, slot).await });
+    running.await.map_err(|e| Failure::internal(&e))?
+}
+
+/// What is known of how a request was made, for telling it from another one with the same key.
+fn mode_name(mode: ImportMode, max_errors: Option<u64>) -> String {
+    let word = match mode {
+        ImportMode::Upsert => "upsert",
+        ImportMode::Create => "create",
+        ImportMode::Replace => "replace",
+    };
+    max_errors.map_or_else(|| word.to_owned(), |max| format!("{word}, max_errors={max}"))
+}
+
+fn readable(headers: &HeaderMap) -> Result<(), Failure> {
+    let is_type = matches!(
+        media_type(headers).as_str(),
+        "application/x-ndjson"
+            | "application/ndjson"
+            | "application/jsonl"
+            | "application/gzip"
+            | "application/x-gzip"
+            | "application/zstd"
+    );
+    let encoding = headers.get(header::CONTENT_ENCODING).map(HeaderValue::as_bytes);
+    // Either way the first bytes say what it is.
+    if is_type && matches!(encoding, None | Some(b"gzip" | b"zstd" | b"identity")) {
+        return Ok(());
+    }
+    let encodings = HeaderValue::from_static("gzip, zstd, identity");
+    Err(unsupported(TYPES).header(header::ACCEPT_ENCODING, encodings))
+}
+
+fn key_of(headers: &HeaderMap) -> Result<Option<String>, Failure> {
+    let Some(value) = headers.get(IDEMPOTENCY_KEY) else { return Ok(None) };
+    let key = value.to_str().unwrap_or_default().trim_matches('"');
+    if key.is_empty() || key.len() > KEY_CHARS_MAX {
+        let detail = format!("`Idempotency-Key` has 1 to {KEY_CHARS_MAX} visible characters");
+        return Err(Failure::invalid(detail));
+    }
+    Ok(Some(key.to_owned()))
+}
+
+fn prefers_async(headers: &HeaderMap) -> bool {
+    headers
+        .get_all("prefer")
+        .iter()
+        .filter_map(|value| value.to_str().ok())
+        .any(|value| value.split(',').any(|one| one.trim().eq_ignore_ascii_case("respond-async")))
+}
+
+fn new_id() -> Result<String, Failure> {
+    let mut random = [0_u8; 12];
+    getrandom::fill(&mut random)
+        .map_err(|e| Failure::internal(&std::io::Error::other(e.to_string())))?;
+    Ok(random.iter().fold("imp-".to_owned(), |mut id, byte| {
+        let _ = write!(id, "{byte:02x}");
+        id
+    }))
+}
+
+fn too_many() -> Failure {
+    Failure::new(
+        StatusCode::TOO_MANY_REQUESTS,
+        ApiCode::TooManyImports,
+        "as many imports as this relay takes are running; ask again when one is done",
+    )
+    .header(header::RETRY_AFTER, HeaderValue::from(ASK_AGAIN_SECONDS))
+}
+
+/// Keeps the body as it comes, under its digest.
+async fn archive(
+    relay: &Relay,
+    access: &Access,
+    headers: &HeaderMap,
+    body: Body,
+) -> Result<Stored, Failure> {
+    let length = headers.get(header::CONTENT_LENGTH).and_then(|value| value.to_str().ok());
+    if length.and_then(|length| length.parse().ok()).is_some_and(|n: u64| n > BODY_BYTES_MAX) {
+        return Err(too_large());
+    }
+    let mut seen = 0_u64;
+    let pieces = body.into_data_stream().map(move |piece| {
+        let piece = piece.map_err(std::io::Error::other)?;
+        seen += piece.len() as u64;
+        if seen > BODY_BYTES_MAX {
+            return Err(std::io::Error::new(std::io::ErrorKind::FileTooLarge, "body"));
+        }
+        Ok(piece)
+    });
+    let prefix =
+        BlobName::new(format!("imports/{}", access.org)).map_err(|e| Failure::internal(&e))?;
+    match relay.blobs().put_content_addressed(&prefix, pieces).await {
+        Ok(stored) => Ok(stored),
+        Err(BlobError::Body { .. }) if length.is_none() => Err(too_large()),
+        Err(BlobError::Body { .. }) => {
+            Err(Failure::invalid("the body broke off; nothing of it was imported"))
+        }
+        Err(error) => Err(Failure::internal(&error)),
+    }
+}
+
+fn too_large() -> Failure {
+    let detail = format!("the body is larger than {BODY_BYTES_MAX} bytes, or broke off");
+    Failure::new(StatusCode::PAYLOAD_TOO_LARGE, ProblemCode::TooLarge, detail)
+}
+
+enum Begun {
+    Replay(Response),
+    Run(ImportRow, Slot),
+}
+
+/// Whether this very thing was asked for before.
+async fn begin(
+    relay: &Relay,
+    access: &Access,
+    row: ImportRow,
+    mut slot: Slot,
+) -> Result<Begun, Failure> {
+    let org = access.org;
+    if row.key.is_none() && !row.dry_run {
+        let (digest, mode) = (row.digest, row.mode.clone());
+        let known = relay
+            .store(move |store| {
+                let found = store.find_import(org, ImportName::Digest(&digest, &mode))?;
+                Ok::<_, kartei_relay_store::RelayStoreError>((found, store.head_rev(org)?))
+            })
+            .await?;
+        // The same bytes, and nobody wrote anything since: the answer would be the same.
+        if let (Some(earlier), head_rev) = known
+            && head_of(&earlier) == Some(head_rev)
+        {
+            return Ok(Begun::Replay(replay(&earlier)));
+        }
+    }
+    let begun = row.clone();
+    if relay.store(move |store| store.begin_import(org, &begun)).await? {
+        return Ok(Begun::Run(row, slot));
+    }
+    let key = row.key.clone().unwrap_or_default();
+    let earlier = relay.store(move |store| store.find_import(org, ImportName::Key(&key))).await?;
+    let Some(earlier) = earlier else {
+        return Err(Failure::internal(&std::io::Error::other("an import is taken and not there")));
+    };
+    let same = earlier.digest == row.digest && earlier.mode == row.mode;
+    if !same || earlier.dry_run != row.dry_run {
+        let detail = "this `Idempotency-Key` was used for another body or another mode";
+        return Err(Failure::new(StatusCode::UNPROCESSABLE_ENTITY, ApiCode::KeyReused, detail));
+    }
+    if earlier.answer.is_some() {
+        return Ok(Begun::Replay(replay(&earlier)));
+    }
+    if relay.imports().is_running(org, &earlier.id) {
+        let detail = format!("the import {} with this `Idempotency-Key` runs", earlier.id);
+        return Err(Failure::new(StatusCode::CONFLICT, ApiCode::StillRunning, detail));
+    }
+    // It was broken off with the relay that ran it: what it wrote is known by its hashes.
+    slot.rename(&earlier.id);
+    Ok(Begun::Run(ImportRow { id: earlier.id, ..row }, slot))
+}
+
+fn head_of(row: &ImportRow) -> Option<u64> {
+    let answer: Value = serde_json::from_str(row.answer.as_deref()?).ok()?;
+    answer.get("head_rev")?.as_u64()
+}
+
+fn respond(status: StatusCode, body: &str) -> Response {
+    let mut response = Response::new(Body::from(body.to_owned()));
+    *response.status_mut() = status;
+    let kind = HeaderValue::from_static("application/json");
+    response.headers_mut().insert(header::CONTENT_TYPE, kind);
+    response
+}
+
+fn replay(row: &ImportRow) -> Response {
+    let status = row.status.and_then(|status| StatusCode::from_u16(status).ok());
+    let body = row.answer.as_deref().unwrap_or_default();
+    let mut response = respond(status.unwrap_or(StatusCode::OK), body);
+    response.headers_mut().insert(REPLAYED, HeaderValue::from_static("true"));
+    response
+}
+
+async fn run(
+    relay: &Arc<Relay>,
+    request: Request,
+    archived: BlobName,
+    slot: Slot,
+) -> Result<Response, Failure> {
+    let (org, id, dry_run) = (request.access.org, request.id.clone(), request.dry_run);
+    let body = relay.blobs().get_stream(&archived, None).await;
+    let body = body.map_err(|e| Failure::internal(&e))?.bytes;
+    let worker = Arc::clone(relay);
+    let ended = tokio::task::spawn_blocking(move || {
+        worker.with(|store, blobs| import::run(store, blobs, &request, &org.to_string(), body))
+    })
+    .await
+    .map_err(|e| Failure::internal(&e))?
+    .map_err(|e| Failure::internal(&e))?;
+    drop(slot);
+    if !dry_run {
+        relay.announce(org, ended.answer.head_rev);
+    }
+    let status = status_of(&ended);
+    let said = serde_json::to_string(&ended.answer).map_err(|e| Failure::internal(&e))?;
+    let kept = said.clone();
+    relay.store(move |store| store.end_import(org, &id, now(), status.as_u16(), &kept)).await?;
+    match ended.broken_off {
+        None => Ok(respond(status, &said)),
+        Some(error) => {
+            let import: Value = serde_json::from_str(&said).unwrap_or_default();
+            Err(Failure::new(status, code_of(&error), error.to_string()).with("import", import))
+        }
+    }
+}
+
+fn status_of(ended: &Ended) -> StatusCode {
+    match (&ended.broken_off, ended.answer.status) {
+        (Some(error), _) => match code_of(error) {
+            ProblemCode::FileLimit => StatusCode::PAYLOAD_TOO_LARGE,
+            ProblemCode::NotNdjson => StatusCode::UNSUPPORTED_MEDIA_TYPE,
+            _ => StatusCode::BAD_REQUEST,
+        },
+        (None, ImportStatus::CompletedWithErrors) => StatusCode::MULTI_STATUS,
+        (None, ImportStatus::Rejected | ImportStatus::TooManyErrors) => {
+            StatusCode::UNPROCESSABLE_ENTITY
+        }
+        (None, _) => StatusCode::OK,
+    }
+}
+
+fn code_of(error: &ReadError) -> ProblemCode {
+    match error {
+        ReadError::TooLarge(_) | ReadError::Ratio(_) | ReadError::TooManyLines(_) => {
+            ProblemCode::FileLimit
+        }
+        ReadError::Damaged(_) => ProblemCode::DamagedArchive,
+        ReadError::Io(_) => ProblemCode::FileUnreadable,
+        _ => ProblemCode::NotNdjson,
+    }
+}
+
+/// An import
+#[utoipa::path(
+    get,
+    path = "/profiles/imports/{id}",
+    tag = "imports",
+    params(("id" = String, Path, description = "The import's id")),
+    responses(
+        (status = 200, description = "What it did, as far as it is known", body = ImportAnswer),
+        (status = 401, description = "No token, or one that is not known", body = Problem),
+        (status = 404, description = "No such import, here or for this token", body = Problem),
+    ),
+    security(("token" = [])),
+)]
+pub(crate) async fn get(
+    State(relay): State<Arc<Relay>>,
+    Caller(access): Caller,
+    id: Result<Path<String>, PathRejection>,
+) -> Result<Response, Failure> {
+    let Path(id) = id?;
+    let row = find(&relay, &access, &id).await?;
+    let running = json!({
+        "import_id": row.id, "status": ImportStatus::Running,
+        "links": {"self": format!("/profiles/imports/{}", row.id)},
+    });
+    Ok(respond(StatusCode::OK, &row.answer.unwrap_or_else(|| running.to_string())))
+}
+
+/// The rejected lines of an import
+///
+/// `errors.ndjson` says what is wrong with each; `rejected.ndjson.gz` has the lines themselves.
+#[utoipa::path(
+    get,
+    path = "/profiles/imports/{id}/{file}",
+    tag = "imports",
+    params(
+        ("id" = String, Path, description = "The import's id"),
+        ("file" = String, Path, description = "errors.ndjson or rejected.ndjson.gz"),
+    ),
+    responses(
+        (status = 200, description = "The file"),
+        (status = 401, description = "No token, or one that is not known", body = Problem),
+        (status = 403, description = "The token may not read rejected lines", body = Problem),
+        (status = 404, description = "No such import or file, here or for this token", body = Problem),
+    ),
+    security(("token" = [])),
+)]
+pub(crate) async fn file(
+    State(relay): State<Arc<Relay>>,
+    Caller(access): Caller,
+    path: Result<Path<(String, String)>, PathRejection>,
+) -> Result<Response, Failure> {
+    // Rejected lines are records that were meant to be written.
+    may_write(&access)?;
+    let Path((id, file)) = path?;
+    let kind = match file.as_str() {
+        "errors.ndjson" => HeaderValue::from_static("application/x-ndjson"),
+        "rejected.ndjson.gz" => HeaderValue::from_static("application/gzip"),
+        _ => return Err(Failure::not_found()),
+    };
+    let row = find(&relay, &access, &id).await?;
+    let name = import::report_name(&access.org.to_string(), &row.id, &file);
+    let name = name.ok_or_else(Failure::not_found)?;
+    let reading = match relay.blobs().get_stream(&name, None).await {
+        Ok(reading) => reading,
+        Err(error) if error.is_not_found() => return Err(Failure::not_found()),
+        Err(error) => return Err(Failure::internal(&error)),
+    };
+    let mut response = Response::new(Body::from_stream(reading.bytes));
+    response.headers_mut().insert(header::CONTENT_TYPE, kind);
+    let length = HeaderValue::from(reading.entry.size_bytes);
+    response.headers_mut().insert(header::CONTENT_LENGTH, length);
+    Ok(response)
+}
+
+async fn find(relay: &Relay, access: &Access, id: &str) -> Result<ImportRow, Failure> {
+    let (org, id) = (access.org, id.to_owned());
+    let row = relay.store(move |store| store.find_import(org, ImportName::Id(&id))).await?;
+    row.ok_or_else(|| {
+        Failure::new(StatusCode::NOT_FOUND, ProblemCode::NotFound, "there is no such import")
+    })
+}

@@ -1,0 +1,245 @@
+//! Looking at everything: while a run goes on at what claims to be complete, in the end at all.
+
+use std::collections::{BTreeMap, BTreeSet};
+
+use kartei_profile::{Change, Conflict};
+use kartei_relay_store::Row;
+use kartei_sync_core::Phase;
+use serde_json::{Value, json};
+
+use crate::broken::{Broken, Invariant, Result};
+use crate::ledger::Place;
+use crate::people::{mark, observation_ids, records};
+use crate::plan::Plan;
+use crate::world::World;
+
+/// Hashes of a profile's changes, the derived ones too.
+type Changes = BTreeSet<[u8; 32]>;
+
+/// What a relay holds of an organisation.
+struct Held {
+    rows: BTreeMap<String, Row>,
+    changes: BTreeMap<String, Changes>,
+}
+
+/// The conflicts of each profile, as a replica sees them.
+type Seen = BTreeMap<String, Vec<Conflict>>;
+
+impl World {
+    /// Whether nothing is under way and everybody is complete.
+    pub(crate) fn rests(&mut self) -> Result<bool> {
+        let idle = |r: &crate::replica::Replica| {
+            r.waiting.is_none() && r.engine.phase() == Phase::UpToDate
+        };
+        if !self.replicas.iter().all(idle) || self.queue.carries_messages() {
+            return Ok(false);
+        }
+        for at in 0..self.replicas.len() {
+            if self.unrest(at)?.is_some() {
+                return Ok(false);
+            }
+        }
+        Ok(true)
+    }
+
+    /// What keeps a replica from resting.
+    fn unrest(&mut self, at: usize) -> Result<Option<String>> {
+        let (database, organisation) = self.replicas[at].place();
+        let head = self.databases[database].organisations[organisation].head;
+        self.opened(at);
+        let replica = &mut self.replicas[at];
+        let phase = replica.engine.phase();
+        let store = replica.store()?;
+        let base = store.sync_settings()?.cursor.map_or(0, |cursor| cursor.base);
+        let sendable = store.has_sendable()?;
+        let rests = phase == Phase::UpToDate && base == head && !sendable;
+        Ok((!rests).then(|| {
+            format!("replica {at} is {phase:?} at {base} of {head}, has to send: {sendable}; ")
+        }))
+    }
+
+    pub(crate) fn restless(&mut self) -> Result<String> {
+        let mut all = String::new();
+        for at in 0..self.replicas.len() {
+            all.push_str(&self.unrest(at)?.unwrap_or_default());
+        }
+        Ok(all)
+    }
+
+    /// Compares a replica with its relay now and then, where it has everything and nothing to send.
+    pub(crate) fn look_in(&mut self, at: usize) -> Result<()> {
+        if !self.chance(self.plan.looked_at) || self.unrest(at)?.is_some() {
+            return Ok(());
+        }
+        let place = self.replicas[at].place();
+        let id = self.databases[place.0].organisations[place.1].id;
+        let relay = self.databases[place.0].handle(0);
+        let (_, mut rows) = relay.rows_since(id, 0, usize::MAX, usize::MAX)?;
+        rows.sort_by(|a, b| a.id.cmp(&b.id));
+        let store = self.replicas[at].store()?;
+        if store.totals()?.pending > 0 {
+            return Ok(());
+        }
+        let lines = records(store)?;
+        self.counts.compared += 1;
+        if lines.iter().ne(rows.iter().map(|row| &row.record)) {
+            let detail = format!("replica {at} says that it is complete and reads otherwise");
+            return Err(Broken::new(Invariant::Complete, detail));
+        }
+        Ok(())
+    }
+
+    /// Everything that does not hold at rest.
+    pub(crate) fn check(&mut self) -> Result<Vec<Broken>> {
+        let mut broken = Vec::new();
+        for database in 0..self.plan.databases {
+            for organisation in 0..Plan::ORGANISATIONS {
+                self.check_place((database, organisation), &mut broken)?;
+            }
+        }
+        Ok(broken)
+    }
+
+    fn check_place(&mut self, place: Place, broken: &mut Vec<Broken>) -> Result<()> {
+        let held = self.held(place)?;
+        self.counts.conflicts += held.rows.values().map(|row| row.conflicts).sum::<u64>();
+        self.check_kept(place, &held, broken)?;
+        let mut first: Option<Seen> = None;
+        for at in 0..self.replicas.len() {
+            if self.replicas[at].place() == place {
+                self.opened(at);
+                let seen = self.check_replica(at, &held, broken)?;
+                // Whoever lacks a profile was noticed by its records.
+                let first = first.get_or_insert_with(|| seen.clone());
+                for (id, conflicts) in &seen {
+                    if first.get(id).is_some_and(|others| others != conflicts) {
+                        let detail = format!("replica {at} sees others of `{id}` in {place:?}");
+                        broken.push(Broken::new(Invariant::Conflicts, detail));
+                    }
+                }
+            }
+        }
+        Ok(())
+    }
+
+    fn held(&self, (database, organisation): Place) -> Result<Held> {
+        let relays = &self.databases[database];
+        let id = relays.organisations[organisation].id;
+        let (_, rows) = relays.handle(0).rows_since(id, 0, usize::MAX, usize::MAX)?;
+        let feed = relays.handle(0).feed(id, None, usize::MAX, usize::MAX)?;
+        let mut changes = BTreeMap::new();
+        for line in feed.lines {
+            let hashes: Result<Changes> = line
+                .changes
+                .iter()
+                .map(|bytes| match Change::from_bytes(&bytes.0) {
+                    Ok(change) => Ok(change.hash().bytes()),
+                    Err(error) => Err(Broken::new(Invariant::History, error.to_string())),
+                })
+                .collect();
+            changes.insert(line.id, hashes?);
+        }
+        Ok(Held { rows: rows.into_iter().map(|row| (row.id.clone(), row)).collect(), changes })
+    }
+
+    /// What the relay must hold because somebody was told so.
+    fn check_kept(&self, place: Place, held: &Held, broken: &mut Vec<Broken>) -> Result<()> {
+        let mut miss = |invariant, detail| broken.push(Broken::new(invariant, detail));
+        let has = |id: &str, hash: &[u8; 32]| {
+            held.changes.get(id).is_some_and(|changes| changes.contains(hash))
+        };
+        for (id, change) in &self.databases[place.0].organisations[place.1].taken {
+            if !has(id, &change.bytes()) {
+                miss(Invariant::Edits, format!("the relay took {change} of `{id}` and lost it"));
+            }
+        }
+        for edit in self.ledger.edits.iter().filter(|e| e.place == place && !e.replayed) {
+            if !has(&edit.id, &edit.change.bytes()) {
+                let (id, at) = (&edit.id, edit.replica);
+                miss(Invariant::Edits, format!("an edit of `{id}` by replica {at} is lost"));
+            }
+        }
+        let mut parsed: BTreeMap<&str, Value> = BTreeMap::new();
+        for (id, row) in &held.rows {
+            parsed.insert(id, serde_json::from_str(&row.record)?);
+            if row.record.contains("place-")
+                && row.record.matches("place-").count() != row.record.matches(&mark(place)).count()
+            {
+                miss(Invariant::Apart, format!("`{id}` of {place:?} tells of another"));
+            }
+        }
+        let nothing = json!({});
+        for (_, id, observation) in self.ledger.observations().filter(|(p, _, _)| *p == place) {
+            let record = parsed.get(id).unwrap_or(&nothing);
+            let times = observation_ids(record).filter(|one| *one == observation).count();
+            if times != 1 {
+                let detail = format!("{observation} is in `{id}` of {place:?} {times} times");
+                miss(Invariant::Observations, detail);
+            }
+        }
+        for (_, id, who, value) in self.ledger.values().filter(|(p, ..)| *p == place) {
+            let record = parsed.get(id).unwrap_or(&nothing);
+            let found = &record["attributes"][format!("r{who}")];
+            if *found != json!(value) {
+                let detail = format!("`{id}` of {place:?}: {who} set {value}, it is {found}");
+                miss(Invariant::Edits, detail);
+            }
+        }
+        Ok(())
+    }
+
+    /// Compares a replica with its relay.
+    fn check_replica(&mut self, at: usize, held: &Held, broken: &mut Vec<Broken>) -> Result<Seen> {
+        let mut miss = |invariant, detail| broken.push(Broken::new(invariant, detail));
+        let sound = self.plan.replicas <= self.plan.open_max;
+        let store = self.replicas[at].store()?;
+        let totals = store.totals()?;
+        if totals.pending + totals.rejected > 0 {
+            miss(Invariant::Outbox, format!("replica {at} is at rest with {totals:?}"));
+        }
+        if sound {
+            let found = store.check(false)?.findings;
+            if !found.is_empty() {
+                miss(Invariant::Sound, format!("the folder of replica {at}: {found:?}"));
+            }
+        }
+        if totals.profiles != held.rows.len() as u64 {
+            let (mine, theirs) = (totals.profiles, held.rows.len());
+            miss(Invariant::Records, format!("replica {at} has {mine} profiles, not {theirs}"));
+        }
+        let mut all = Seen::new();
+        for (id, row) in &held.rows {
+            let Ok(view) = store.profile(id) else {
+                miss(Invariant::Records, format!("replica {at} has no `{id}`"));
+                continue;
+            };
+            if view.record != row.record || view.hash != *row.hash.bytes() {
+                miss(Invariant::Records, format!("replica {at} reads `{id}` otherwise"));
+            }
+            if view.rev != Some(row.rev) {
+                let detail =
+                    format!("replica {at} saw `{id}` at {:?}, it is {}", view.rev, row.rev);
+                miss(Invariant::Forward, detail);
+            }
+            let conflicts = store.conflicts(id)?;
+            if conflicts.len() as u64 != row.conflicts {
+                let (mine, theirs) = (conflicts.len(), row.conflicts);
+                let detail = format!("replica {at} sees {mine} in `{id}`, the relay {theirs}");
+                miss(Invariant::Conflicts, detail);
+            }
+            let history = store.history(id)?;
+            let changes: Changes =
+                history.iter().skip(1).map(|row| row.entry.change.bytes()).collect();
+            if held.changes.get(id) != Some(&changes) {
+                let theirs = held.changes.get(id).map_or(0, BTreeSet::len);
+                let detail = format!(
+                    "replica {at} has {} changes of `{id}`, the relay {theirs}",
+                    changes.len()
+                );
+                miss(Invariant::History, detail);
+            }
+            all.insert(id.clone(), conflicts);
+        }
+        Ok(all)
+    }
+}
