@@ -5,6 +5,7 @@ mod auth;
 mod body;
 mod conditions;
 mod import;
+mod lists;
 mod openapi;
 mod problem;
 mod routes;

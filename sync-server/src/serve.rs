@@ -7,6 +7,7 @@ use std::time::Duration;
 
 use anyhow::{Context, Result};
 use kartei_blob_store::BlobStore;
+use kartei_live_list::Lists;
 use kartei_profile::RecordSchema;
 use kartei_relay_store::{OrgId, RelayStore};
 use tokio::net::TcpListener;
@@ -14,6 +15,7 @@ use tokio::sync::watch;
 use tokio::time::MissedTickBehavior;
 
 use crate::import::Running;
+use crate::lists;
 use crate::problem::Failure;
 use crate::routes;
 use crate::storage::Storage;
@@ -28,6 +30,7 @@ pub(crate) struct Relay {
     store: Arc<RelayStore>,
     blobs: BlobStore,
     imports: Arc<Running>,
+    lists: Lists<OrgId>,
     heads: Mutex<HashMap<OrgId, watch::Sender<u64>>>,
     stopping: watch::Receiver<bool>,
 }
@@ -51,6 +54,11 @@ impl Relay {
     /// Where large bytes are.
     pub(crate) fn blobs(&self) -> &BlobStore {
         &self.blobs
+    }
+
+    /// The lists of organisations that somebody asked for.
+    pub(crate) fn lists(&self) -> &Lists<OrgId> {
+        &self.lists
     }
 
     /// The imports that this relay runs.
@@ -135,6 +143,7 @@ async fn serve(listen: SocketAddr, store: RelayStore, blobs: BlobStore) -> Resul
         store: Arc::new(store),
         blobs,
         imports: Arc::default(),
+        lists: lists::lists(),
         heads: Mutex::default(),
         stopping,
     });

@@ -200,8 +200,26 @@ pub(crate) struct ListedProfile {
     pub(crate) conflicts: u64,
     /// Milliseconds since 1970.
     pub(crate) changed_at: i64,
-    #[schema(value_type = crate::openapi::UserProfile)]
-    pub(crate) record: Box<RawValue>,
+    /// Whether it was deleted; it has no record then.
+    #[serde(skip_serializing_if = "std::ops::Not::not")]
+    pub(crate) deleted: bool,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    #[schema(value_type = Option<crate::openapi::UserProfile>)]
+    pub(crate) record: Option<Box<RawValue>>,
+}
+
+/// A page of a list.
+#[derive(Debug, Serialize, ToSchema)]
+pub(crate) struct ProfileList {
+    /// In the order that was asked for.
+    pub(crate) profiles: Vec<ListedProfile>,
+    /// How many there are on all pages.
+    pub(crate) total: u64,
+    /// The `cursor` of the next page; absent on the last one.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub(crate) next: Option<String>,
+    /// The organisation's revision that the list tells of.
+    pub(crate) revision: u64,
 }
 
 /// A stored record as it is written into an answer. What is stored is canonical JSON.
@@ -217,7 +235,8 @@ impl From<Row> for ListedProfile {
             etag: tag(row.hash),
             conflicts: row.conflicts,
             changed_at: row.changed_at,
-            record: raw(row.record),
+            deleted: row.deleted,
+            record: (!row.deleted).then(|| raw(row.record)),
         }
     }
 }

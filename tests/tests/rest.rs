@@ -183,6 +183,34 @@ fn a_merge_keeps_what_both_sides_did() -> Result<()> {
 }
 
 #[test]
+fn a_deletion_is_one_more_change() -> Result<()> {
+    let service = service()?;
+    let first = service.put(&person("p-1", &json!({"n": 1})), NEW)?.expect(201)?;
+    let delete =
+        |condition: (&str, &str)| service.http.send("DELETE", "/profiles/p-1", &[condition], &[]);
+    delete(("x-nothing", "1"))?.expect(428)?;
+    service.patch("p-1", "*", &json!({"attributes": {"n": 2}}))?.expect(200)?;
+    let stale = delete(("if-match", &tag(&first)))?.expect(412)?;
+    let current = stale.json()["current"]["etag"].as_str().unwrap_or_default().to_owned();
+    let gone = delete(("if-match", &current))?.expect(204)?;
+    assert_eq!(gone.header("kartei-revision"), Some("3"));
+    delete(("if-match", "*"))?.expect(404)?;
+    service.http.get("/profiles/p-1")?.expect(404)?;
+    let changes = service.http.get("/profiles/changes?since_rev=2")?.json();
+    assert_eq!(changes["profiles"][0]["deleted"], true, "integrators hear of it: {changes}");
+    assert!(changes["profiles"][0].get("record").is_none());
+    let history = service.http.get("/profiles/p-1/history")?.expect(200)?.json();
+    assert_eq!(history["changes"][2]["kind"], "deletion", "{history}");
+    // Created again, it keeps its history.
+    let back = service.put(&person("p-1", &json!({"n": 9})), NEW)?.expect(201)?;
+    assert_eq!(back.header("kartei-revision"), Some("4"));
+    assert_eq!(service.http.get("/profiles/p-1")?.expect(200)?.json()["attributes"]["n"], 9);
+    let history = service.http.get("/profiles/p-1/history")?.expect(200)?.json();
+    assert_eq!(history["changes"].as_array().map(Vec::len), Some(4), "{history}");
+    Ok(())
+}
+
+#[test]
 fn changes_are_followed_without_a_gap() -> Result<()> {
     let service = service()?;
     for n in 1..=5 {
@@ -231,6 +259,53 @@ fn changes_are_followed_without_a_gap() -> Result<()> {
     drop(events);
     let mut events = service.http.events("/profiles/changes", &[accept, ("last-event-id", "6")])?;
     assert_eq!(events.next_event()?.id, "7", "goes on where it was cut off");
+    Ok(())
+}
+
+#[test]
+fn lists_are_filtered_sorted_and_paged() -> Result<()> {
+    let service = service()?;
+    let lines: String = (0..300)
+        .map(|n| {
+            let city = ["Bern", "Ulm", "Chur"][n % 3];
+            person(&format!("p-{n:03}"), &json!({"n": n, "city": city})).to_string() + "\n"
+        })
+        .collect();
+    let kind = ("content-type", "application/x-ndjson");
+    service.http.send("POST", "/profiles/import", &[kind], lines.as_bytes())?.expect(200)?;
+    let (mut cursor, mut seen) = (String::new(), Vec::new());
+    loop {
+        let path = format!("/profiles?filter=city:Bern&sort=-attributes.n&limit=30{cursor}");
+        let page = service.http.get(&path)?.expect(200)?.json();
+        assert_eq!((&page["total"], &page["revision"]), (&json!(100), &json!(300)));
+        for profile in page["profiles"].as_array().into_iter().flatten() {
+            seen.push(profile["record"]["attributes"]["n"].as_u64().unwrap_or_default());
+        }
+        match page["next"].as_str() {
+            Some(next) => cursor = format!("&cursor={next}"),
+            None => break,
+        }
+    }
+    assert_eq!(seen, (0..100).map(|n| 297 - 3 * n).collect::<Vec<_>>());
+
+    // What is written is in the next answer, and what is deleted is not.
+    service.patch("p-001", "*", &json!({"attributes": {"city": "Bern"}}))?.expect(200)?;
+    service.http.send("DELETE", "/profiles/p-000", &[("if-match", "*")], &[])?.expect(204)?;
+    let total = |filter: &str| -> Result<Value> {
+        Ok(service.http.get(&format!("/profiles?filter={filter}"))?.expect(200)?.json()["total"]
+            .clone())
+    };
+    assert_eq!(total("city:Bern")?, 100);
+    assert_eq!(total("id:p-00*")?, 9);
+    assert_eq!(total("n%3E%3D297%20city:Chur")?, 1);
+    assert_eq!(total("status:conflict")?, 0);
+
+    let wrong = service.http.get("/profiles?filter=n%3E%3D")?.expect(400)?.json();
+    assert_eq!(wrong["code"], "invalid_filter");
+    assert!(wrong["range"].is_array() && wrong["detail"].is_string(), "{wrong}");
+    service.http.get("/profiles?sort=colour")?.expect(400)?;
+    service.http.get("/profiles?cursor=nonsense")?.expect(400)?;
+    service.http.get("/profiles?page=2")?.expect(400)?;
     Ok(())
 }
 
@@ -298,7 +373,7 @@ fn the_interface_describes_itself() -> Result<()> {
     assert!(description["openapi"].as_str().is_some_and(|version| version.starts_with("3.1")));
     let paths = description["paths"].as_object().cloned().unwrap_or_default();
     for (path, methods) in [
-        ("/profiles/{id}", &["get", "put", "patch"][..]),
+        ("/profiles/{id}", &["get", "put", "patch", "delete"][..]),
         ("/profiles/{id}/merge", &["post"]),
         ("/profiles/{id}/history", &["get"]),
         ("/profiles/changes", &["get"]),

@@ -21,6 +21,7 @@ const PACKAGES: &[&str] = &[
     "dbus",
     "dbus-x11",
     "imagemagick",
+    "postgresql",
     "chromium",
     "fonts-noto-core",
 ];

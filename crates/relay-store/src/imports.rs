@@ -97,7 +97,7 @@ impl RelayStore {
         let landed = records.iter().zip(held).map(|(record, held)| match held {
             None => ImportLanded::Created,
             Some(held) if held.hash == record.hash && !held.deleted => ImportLanded::Unchanged,
-            Some(_) if mode == ImportMode::Create => ImportLanded::Exists,
+            Some(held) if mode == ImportMode::Create && !held.deleted => ImportLanded::Exists,
             Some(_) => ImportLanded::Updated(0),
         });
         Ok(landed.collect())
@@ -149,8 +149,13 @@ impl RelayStore {
             return Ok(Judged::Answer(ImportLanded::Unchanged));
         }
         let write = match mode {
-            ImportMode::Create => return Ok(Judged::Answer(ImportLanded::Exists)),
-            ImportMode::Replace => self.step(author, id, held, |_| Ok(record.clone())),
+            ImportMode::Create if !held.deleted => {
+                return Ok(Judged::Answer(ImportLanded::Exists));
+            }
+            // What was deleted and is created again keeps its history.
+            ImportMode::Create | ImportMode::Replace => {
+                self.step(author, id, held, |_| Ok(record.clone()))
+            }
             ImportMode::Upsert => self.merge_record(author, held, &record),
         };
         match write {

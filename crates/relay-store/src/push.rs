@@ -179,6 +179,7 @@ fn with(edited: &Edited, write: Write) -> Write {
         record: edited.record.text().to_owned(),
         hash: edited.record.hash(),
         conflicts: edited.conflicts as u64,
+        deleted: edited.deleted,
         document: Some(edited.document.save()),
         changes: edited.fresh.iter().map(|c| (c.hash().bytes(), c.bytes().to_vec())).collect(),
         ..write

@@ -244,26 +244,30 @@ impl RelayStore {
         new: Option<&Record>,
         change: Alter<'_>,
     ) -> Result<Outcome, WriteError> {
-        let judge = |_: &String, held: Option<&Held>| {
-            let held = held.filter(|held| !held.deleted);
+        let judge = |_: &String, whole: Option<&Held>| {
+            let held = whole.filter(|held| !held.deleted);
             if !precondition.holds(held) {
                 return Ok(Judged::Answer(Ok(Outcome::Stale(held.and_then(profile_of)))));
             }
-            let Some(held) = held else {
-                return Ok(match new {
-                    Some(record) => {
-                        let write = created(author.now, record, None);
-                        let profile = profile_written(&write);
-                        Judged::Write(Box::new(write), Ok(Outcome::Created(profile)))
-                    }
-                    None => Judged::Answer(Err(WriteError::NotFound)),
-                });
+            // A deleted profile that is created again keeps its history.
+            let Some(held) = whole.filter(|one| !one.deleted || new.is_some()) else {
+                let Some(record) = new else {
+                    return Ok(Judged::Answer(Err(WriteError::NotFound)));
+                };
+                let write = created(author.now, record, None);
+                let profile = profile_written(&write);
+                return Ok(Judged::Write(Box::new(write), Ok(Outcome::Created(profile))));
             };
             let done = self.step(author, id, held, change);
             Ok(match done {
                 Ok(Some(write)) => {
                     let profile = profile_written(&write);
-                    Judged::Write(Box::new(write), Ok(Outcome::Updated(profile)))
+                    let outcome = if held.deleted {
+                        Outcome::Created(profile)
+                    } else {
+                        Outcome::Updated(profile)
+                    };
+                    Judged::Write(Box::new(write), Ok(outcome))
                 }
                 Ok(None) => match profile_of(held) {
                     Some(profile) => Judged::Answer(Ok(Outcome::Unchanged(profile))),
@@ -281,6 +285,46 @@ impl RelayStore {
             profile.rev = rev;
         }
         Ok(outcome)
+    }
+
+    /// Deletes a profile where `precondition` holds, as one change of its history: what others write
+    /// without knowing of it survives, and the deletion is offered as a conflict then. Answers the
+    /// revision of the deletion, or the profile where the precondition does not hold.
+    ///
+    /// # Errors
+    /// [`WriteError`]; nothing was written then.
+    pub fn delete(
+        &self,
+        org: OrgId,
+        author: &Author,
+        id: &str,
+        precondition: &Precondition,
+    ) -> Result<Result<u64, Profile>, WriteError> {
+        let judge = |_: &String, held: Option<&Held>| {
+            let Some(held) = held.filter(|held| !held.deleted) else {
+                return Ok(Judged::Answer(Err(WriteError::NotFound)));
+            };
+            if !precondition.holds(Some(held)) {
+                return Ok(Judged::Answer(Ok(profile_of(held))));
+            }
+            let mut document = self.document_of(Some(held)).map_err(|e| damaged(id, &e))?;
+            let change = match document.delete(&self.schema, new_actor()?, &author.stamp()) {
+                Ok(Some(change)) => change,
+                Ok(None) => return Ok(Judged::Answer(Err(WriteError::NotFound))),
+                Err(error) => return Ok(Judged::Answer(Err(error.into()))),
+            };
+            match self.write_of(author, id, held, &document, &change) {
+                Ok(write) => Ok(Judged::Write(Box::new(write), Ok(None))),
+                Err(WriteError::Store(error)) => Err(error),
+                Err(error) => Ok(Judged::Answer(Err(error))),
+            }
+        };
+        let (answer, rev) = self.settle_one(org, id, judge)?;
+        match (answer?, rev) {
+            (None, Some(rev)) => Ok(Ok(rev)),
+            (Some(current), _) => Ok(Err(current)),
+            (None, None) => Err(WriteError::NotFound),
+        }
     }
 
     fn settle_one<A: Send>(
@@ -305,10 +349,19 @@ impl RelayStore {
         let text = held.record.as_deref().unwrap_or_default();
         let record = Record::from_stored(text).map_err(|v| damaged(id, &v))?;
         let wanted = change(&record)?;
-        if wanted.hash() == record.hash() {
+        if wanted.hash() == record.hash() && !held.deleted {
             return Ok(None);
         }
         let (actor, stamp) = (new_actor()?, author.stamp());
+        if held.deleted {
+            // Back, and as it is wanted, in one change.
+            let mut fields = vec![(String::new(), Some(serde_json::Value::Bool(false)))];
+            let differing = record.changes_to(schema, &wanted).into_iter();
+            fields.extend(differing.map(|field| (field.pointer, field.after)));
+            let mut document = self.document_of(Some(held)).map_err(|e| damaged(id, &e))?;
+            let change = document.step(schema, actor, &stamp, Steps::Fields(&fields))?;
+            return change.map(|c| self.write_of(author, id, held, &document, &c)).transpose();
+        }
         let Some(body) = &held.document else {
             let begun = Document::begin(schema, &record, actor, &stamp, Steps::Record(&wanted))?;
             return Ok(begun.map(|begun| {
@@ -499,7 +552,7 @@ fn written(
         record: record.text().to_owned(),
         hash: record.hash(),
         conflicts,
-        deleted: false,
+        deleted: document.is_deleted(),
         document: Some(document.save()),
         changes: vec![(change.hash().bytes(), change.bytes().to_vec())],
         changed_at: author.now,

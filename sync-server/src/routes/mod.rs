@@ -24,8 +24,14 @@ use crate::serve::Relay;
 pub(crate) fn integrators() -> OpenApiRouter<Arc<Relay>> {
     openapi::router()
         .routes(routes!(profiles::read::schema))
+        .routes(routes!(profiles::list::list))
         .routes(routes!(profiles::changes::changes))
-        .routes(routes!(profiles::read::get, profiles::write::put, profiles::write::patch))
+        .routes(routes!(
+            profiles::read::get,
+            profiles::write::put,
+            profiles::write::patch,
+            profiles::write::delete
+        ))
         .routes(routes!(profiles::read::document))
         .routes(routes!(profiles::history::history))
         .routes(routes!(profiles::merge::merge))

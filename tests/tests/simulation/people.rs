@@ -217,7 +217,7 @@ impl World {
             3 => edits.push(Edit::Unset { pointer: key("shared") }),
             4 => edits.push(Edit::Set {
                 pointer: "/consent".into(),
-                value: json!({"analytics": count % 2 == 0, "recorded_at": AT}),
+                value: json!({"analytics": count.is_multiple_of(2), "recorded_at": AT}),
             }),
             _ => {}
         }

@@ -104,7 +104,7 @@ impl Plan {
             databases: 1,
             handles: 3,
             profiles: 8,
-            acts: (replicas as u64).min(300),
+            acts: (replicas as u64).min(120),
             pause_ms: 60_000,
             delay_ms: 3_000,
             page: 50,

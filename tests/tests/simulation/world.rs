@@ -233,8 +233,7 @@ impl World {
         let replica = &mut self.replicas[at];
         replica.waiting = Some(Waiting { request: number, batch });
         let handle = pick(self.dice.roll(self.plan.handles as u64));
-        let request =
-            Request { replica: at, run: self.replicas[at].run, number, handle, asks };
+        let request = Request { replica: at, run: self.replicas[at].run, number, handle, asks };
         self.queue.after(TIMEOUT_MS, Happening::Timeout { replica: at, request: number });
         if !self.cut.contains(&(at, handle)) {
             let request = Rc::new(request);

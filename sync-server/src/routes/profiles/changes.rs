@@ -52,7 +52,7 @@ pub(crate) struct Since {
 
 /// Profiles that changed
 ///
-/// In the order of their revisions, each once, as it is now. A client that goes on from `next_rev`
+/// In the order of their revisions, each once, as it is now; a deleted one with `deleted`. A client that goes on from `next_rev`
 /// never misses one, whatever is written meanwhile. `Accept: application/x-ndjson` answers a line a
 /// profile and `next_rev` in the header `Kartei-Revision`; `Accept: text/event-stream` an endless
 /// stream of events with the revision as their id, which goes on after `Last-Event-ID`.
@@ -118,7 +118,7 @@ async fn read(
     from: u64,
     limit: usize,
 ) -> Result<(u64, Vec<Row>, bool), Failure> {
-    let (head_rev, mut rows) =
+    let (head_rev, rows) =
         relay.store(move |store| store.rows_since(org, from, limit, BYTES_MAX)).await?;
     if from > head_rev {
         let detail = format!("the organisation has no revision {from} yet");
@@ -126,7 +126,6 @@ async fn read(
     }
     // A row carries the revision of its last change, so the last row of a snapshot has the head's.
     let more = rows.last().is_some_and(|row| row.rev < head_rev);
-    rows.retain(|row| !row.deleted);
     Ok((head_rev, rows, more))
 }
 
@@ -181,7 +180,7 @@ impl Follower {
             if let Some(last) = rows.last() {
                 self.at = last.rev;
             }
-            self.waiting.extend(rows.into_iter().filter(|row| !row.deleted));
+            self.waiting.extend(rows);
             if self.waiting.is_empty() {
                 tokio::select! {
                     changed = self.heads.changed() => changed.ok()?,

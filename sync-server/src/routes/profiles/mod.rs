@@ -3,6 +3,7 @@
 pub(crate) mod changes;
 pub(crate) mod history;
 pub(crate) mod imports;
+pub(crate) mod list;
 pub(crate) mod merge;
 pub(crate) mod read;
 pub(crate) mod write;

@@ -2,7 +2,7 @@
 
 use std::sync::Arc;
 
-use axum::body::Bytes;
+use axum::body::{Body, Bytes};
 use axum::extract::rejection::{BytesRejection, PathRejection};
 use axum::extract::{Path, State};
 use axum::http::{HeaderMap, HeaderValue, StatusCode, header};
@@ -14,7 +14,7 @@ use serde_json::Value;
 use super::{RECORD_BYTES_MAX, answer, author, media_type, record_of, same_id, unsupported};
 use crate::auth::Caller;
 use crate::body::read_text;
-use crate::conditions::{failed, precondition};
+use crate::conditions::{REVISION, failed, precondition};
 use crate::openapi::{Problem, UserProfile};
 use crate::problem::Failure;
 use crate::serve::Relay;
@@ -127,6 +127,48 @@ pub(crate) async fn patch(
         return Err(Failure::not_found());
     }
     done(&relay, &access, &id, outcome)
+}
+
+/// Delete a profile
+///
+/// As one change of its history, which others can take back. Who writes to it without knowing of the
+/// deletion keeps what they wrote, and is asked.
+#[utoipa::path(
+    delete,
+    path = "/profiles/{id}",
+    tag = "profiles",
+    params(
+        ("id" = String, Path, description = "The record's id"),
+        ("If-Match" = String, Header, description = "The tag that was seen, or *"),
+    ),
+    responses(
+        (status = 204, description = "Deleted"),
+        (status = 400, description = "Headers that contradict each other", body = Problem),
+        (status = 401, description = "No token, or one that is not known", body = Problem),
+        (status = 403, description = "The token may not write", body = Problem),
+        (status = 404, description = "No such profile, here or for this token", body = Problem),
+        (status = 412, description = "Not what was seen; `current` is what it is", body = Problem),
+        (status = 428, description = "No precondition", body = Problem),
+    ),
+    security(("token" = [])),
+)]
+pub(crate) async fn delete(
+    State(relay): State<Arc<Relay>>,
+    Caller(access): Caller,
+    id: Result<Path<String>, PathRejection>,
+    headers: HeaderMap,
+) -> Result<Response, Failure> {
+    may_write(&access)?;
+    let Path(id) = id?;
+    let when = precondition(&headers)?;
+    let author = author(&access);
+    let done = relay.store(move |store| store.delete(access.org, &author, &id, &when)).await?;
+    let rev = done.map_err(|current| failed(Some(&current)))?;
+    relay.announce(access.org, rev);
+    let mut response = Response::new(Body::empty());
+    *response.status_mut() = StatusCode::NO_CONTENT;
+    response.headers_mut().insert(REVISION, HeaderValue::from(rev));
+    Ok(response)
 }
 
 pub(super) fn may_write(access: &Access) -> Result<(), Failure> {

@@ -1,0 +1,198 @@
+//! Courses of events that were found once, step by step: no chance and no faults.
+
+use kartei_local_store::{BlockBuilder, ImportStart, PushBatch, Session, Store, StoreOptions};
+use kartei_profile::{Actor, Edit};
+use kartei_relay_store::{OrgId, Pushed, RelayStore};
+use kartei_sync_core::{Effect, Engine, Event};
+use serde_json::json;
+use tempfile::TempDir;
+
+use crate::people::records;
+
+/// Rows of a page and items of a push: fewer than any case has profiles.
+const PAGE: usize = 2;
+
+/// More steps than any exchange here takes.
+const STEPS_MAX: usize = 200;
+
+struct Desk {
+    store: Store,
+    session: Session,
+    engine: Engine,
+    effect: Option<Effect>,
+    _folder: TempDir,
+}
+
+/// Some replicas of one organisation and its relay.
+struct Office {
+    relay: RelayStore,
+    org: OrgId,
+    desks: Vec<Desk>,
+    _folder: TempDir,
+}
+
+impl Office {
+    fn new(desks: u8) -> Self {
+        let folder = TempDir::new().unwrap();
+        let relay = RelayStore::open(folder.path()).unwrap();
+        let org = relay.create_organisation("org", 0).unwrap().id;
+        let desks = (0..desks).map(|number| {
+            let folder = TempDir::new().unwrap();
+            let store = Store::open(folder.path(), StoreOptions::default()).unwrap();
+            let session = Session { actor: Actor::from_random([number; 12]), author: None };
+            Desk { store, session, engine: Engine::new(), effect: None, _folder: folder }
+        });
+        Self { relay, org, desks: desks.collect(), _folder: folder }
+    }
+
+    fn import(&self, at: usize, id: &str) {
+        let record = json!({"schema": "user_profile.v1", "id": id}).to_string();
+        let store = &self.desks[at].store;
+        let mut builder = BlockBuilder::default();
+        builder.add(store.schema(), record.as_bytes()).unwrap();
+        let start = ImportStart { file: "file".to_owned(), ..ImportStart::default() };
+        store.begin_import(&start).unwrap().write(&[builder.finish(None)]).unwrap();
+    }
+
+    fn set(&self, at: usize, id: &str, value: &str) {
+        let edit = [Edit::Set { pointer: format!("/attributes/{value}"), value: json!(value) }];
+        let desk = &self.desks[at];
+        assert!(desk.store.edit(&desk.session, 0, id, &edit).unwrap(), "{id} has no {value} yet");
+    }
+
+    fn has(&self, at: usize, id: &str, value: &str) -> bool {
+        let record = self.desks[at].store.record(id).unwrap();
+        record.members().get("attributes").and_then(|a| a.get(value)) == Some(&json!(value))
+    }
+
+    fn tell(&mut self, at: usize, event: Event) {
+        let desk = &mut self.desks[at];
+        desk.effect = match desk.engine.handle(0, 0, event) {
+            Some(Effect::WakeAt(_)) => None,
+            other => other,
+        };
+    }
+
+    fn push(&self, batch: &PushBatch) -> Pushed {
+        self.relay.push(self.org, 0, &batch.items).unwrap()
+    }
+
+    /// One pull or push.
+    fn exchange(&mut self, at: usize) {
+        let desk = &self.desks[at];
+        let event = if desk.effect == Some(Effect::Pull) {
+            let cursor = desk.store.sync_settings().unwrap().cursor;
+            let page = self.relay.feed(self.org, cursor.as_ref(), PAGE, usize::MAX).unwrap();
+            let done = desk.store.apply_pull(&desk.session, 0, &page.lines, &page.cursor).unwrap();
+            Event::Pulled { more: page.more, to_send: done.to_send }
+        } else {
+            let batch = desk.store.next_push(PAGE).unwrap();
+            let said = self.push(&batch);
+            let settle = desk.store.settle(&desk.session, 0, &batch, &said.answers, &said.end);
+            let done = settle.unwrap();
+            Event::Pushed { to_send: done.to_send, progress: true, complete: done.complete }
+        };
+        self.tell(at, event);
+    }
+
+    /// Everything that there is to exchange, now.
+    fn sync(&mut self, at: usize) {
+        if self.desks[at].effect.is_none() {
+            self.tell(at, Event::SyncNow);
+        }
+        for _ in 0..STEPS_MAX {
+            if self.desks[at].effect.is_none() {
+                return;
+            }
+            self.exchange(at);
+        }
+        panic!("the exchange does not come to an end");
+    }
+
+    fn records(&self, at: usize) -> Vec<String> {
+        records(&self.desks[at].store).unwrap()
+    }
+}
+
+/// A profile that moves up in the feed while a replica pages owes it every change since the page
+/// that the replica was last complete at, not only those above its position.
+#[test]
+fn a_profile_that_moves_while_a_replica_pages_loses_no_change() {
+    let mut office = Office::new(2);
+    let ids = ["p0", "p1", "p2", "p3", "p4"];
+    for id in ids {
+        office.import(0, id);
+    }
+    office.sync(0);
+    office.sync(1);
+    for id in ids {
+        office.set(0, id, "first");
+        office.sync(0);
+    }
+    // Desk 1 takes one page of two profiles; then the next one in line moves to the end of the
+    // feed, and the page that replaces it goes past the revision of its first change.
+    office.tell(1, Event::SyncNow);
+    office.exchange(1);
+    office.set(0, "p2", "second");
+    office.sync(0);
+    office.sync(1);
+    assert!(office.has(1, "p2", "first"), "the change from before it moved came too");
+    assert_eq!(office.records(0), office.records(1));
+}
+
+/// A data folder that was copied while a program ran numbers two different changes alike. That
+/// profile is set aside with the reason; everything else goes on, and nothing of it is lost.
+#[test]
+fn a_copied_data_folder_stops_one_profile_and_no_other() {
+    let mut office = Office::new(3);
+    office.desks[1].session.actor = office.desks[0].session.actor;
+    office.import(0, "p0");
+    office.import(0, "p1");
+    for at in [0, 1, 2] {
+        office.sync(at);
+    }
+    office.set(0, "p0", "original");
+    office.set(1, "p0", "copy");
+    office.set(1, "p1", "fine");
+    for at in [0, 1, 0, 1, 2] {
+        office.sync(at);
+    }
+    assert!(office.has(0, "p1", "fine"), "the other profile went through");
+    assert!(office.has(2, "p0", "original"));
+    assert!(office.has(1, "p0", "copy"), "what was typed there is still there");
+    let copy = office.desks[1].store.profile("p0").unwrap();
+    assert!(copy.rejected.is_some(), "and says that it is set aside");
+    assert_eq!(office.desks[0].store.totals().unwrap().rejected, 0);
+}
+
+/// Two programs on one data folder send the same change. The answer to the later one comes when
+/// the change is settled and another profile was edited: that edit must not be taken for sent.
+#[test]
+fn a_late_answer_settles_nothing_but_what_was_sent() {
+    let mut office = Office::new(2);
+    office.import(0, "p0");
+    office.import(0, "p1");
+    office.sync(0);
+    office.set(0, "p0", "first");
+    let desk = &office.desks[0];
+    let (window, command) =
+        (desk.store.next_push(PAGE).unwrap(), desk.store.next_push(PAGE).unwrap());
+    let settle = |batch: &PushBatch, said: &Pushed| {
+        desk.store.settle(&desk.session, 0, batch, &said.answers, &said.end).unwrap()
+    };
+    settle(&window, &office.push(&window));
+    office.set(0, "p1", "second");
+    settle(&command, &office.push(&command));
+    let left: Vec<(String, usize)> = desk
+        .store
+        .next_push(PAGE)
+        .unwrap()
+        .items
+        .iter()
+        .map(|item| (item.id.clone(), item.changes.len()))
+        .collect();
+    assert_eq!(left, [("p1".to_owned(), 1)], "the edit still waits to be sent, whole");
+    office.sync(0);
+    office.sync(1);
+    assert!(office.has(1, "p1", "second"), "and the other desk has it");
+}
