@@ -72,7 +72,7 @@ fn nothing_is_deleted_for_want_of_an_argument() -> Result<()> {
     let desk = desk()?;
     desk.anna.run_plain(&["delete"])?.expect_code(2)?;
     desk.anna.run(&["delete", "nobody"])?.expect_code(3)?;
-    desk.anna.run(&["delete", "--filter", "n>>"])?.expect_code(2)?;
+    desk.anna.run(&["delete", "--filter", "("])?.expect_code(2)?;
     desk.settle(10)
 }
 

@@ -31,8 +31,9 @@ pub(crate) fn done(output: &Output, done: &ActDone) -> Result<Done, Problem> {
 
 /// As [`done`], of a deletion.
 pub(crate) fn deleted(output: &Output, done: &ActDone) -> Result<Done, Problem> {
+    let back = if done.changed > 0 { "; `kartei undo` takes it back" } else { "" };
     let counts = format!(
-        "{} deleted, {} stayed as they were; `kartei undo` takes it back",
+        "{} deleted, {} stayed as they were{back}",
         number(done.changed),
         number(done.refused)
     );

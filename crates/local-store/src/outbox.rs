@@ -24,7 +24,9 @@ pub struct PushBatch {
 struct Sent {
     pk: Pk,
     genesis: [u8; 32],
-    changes: Vec<i64>,
+    /// Hashes of the changes. Their rows' numbers would not do: SQLite gives a number again once the
+    /// last row is gone, and another program may have settled the same push meanwhile.
+    changes: Vec<[u8; 32]>,
 }
 
 /// What answers to a push did.
@@ -87,12 +89,12 @@ impl Store {
     fn push_item(&self, db: &Transaction<'_>, pk: Pk) -> Result<(PushItem, Sent), StoreError> {
         let stored = StoredProfile::get_by_pk(db, pk)?;
         let mut statement = db.prepare_cached(
-            "SELECT seq, body FROM pending_changes WHERE profile = ?1 ORDER BY seq",
+            "SELECT hash, body FROM pending_changes WHERE profile = ?1 ORDER BY seq",
         )?;
         let rows = statement
-            .query_map([pk], |row| Ok((row.get::<_, i64>(0)?, Bytes(row.get(1)?))))?
+            .query_map([pk], |row| Ok((row.get::<_, [u8; 32]>(0)?, Bytes(row.get(1)?))))?
             .collect::<Result<Vec<_>, _>>()?;
-        let (seqs, mut changes): (Vec<i64>, Vec<Bytes>) = rows.into_iter().unzip();
+        let (hashes, mut changes): (Vec<[u8; 32]>, Vec<Bytes>) = rows.into_iter().unzip();
         let mut record = None;
         if !stored.accepted {
             let text = if stored.edited {
@@ -111,7 +113,7 @@ impl Store {
             record = Some(raw);
         }
         let item = PushItem { id: stored.id, genesis: stored.genesis.to_string(), record, changes };
-        Ok((item, Sent { pk, genesis: *stored.genesis.bytes(), changes: seqs }))
+        Ok((item, Sent { pk, genesis: *stored.genesis.bytes(), changes: hashes }))
     }
 
     /// Applies the relay's answers to `batch`, all in one transaction with the cursor.
@@ -203,8 +205,9 @@ fn accept(db: &Transaction<'_>, sent: &Sent, rev: u64) -> Result<(), StoreError>
         "UPDATE profiles SET accepted = 1, rev = max(coalesce(rev, 0), ?2) WHERE pk = ?1",
     )?
     .execute(params![sent.pk, rev])?;
-    for seq in &sent.changes {
-        db.prepare_cached("DELETE FROM pending_changes WHERE seq = ?1")?.execute([seq])?;
+    for hash in &sent.changes {
+        db.prepare_cached("DELETE FROM pending_changes WHERE profile = ?1 AND hash = ?2")?
+            .execute(params![sent.pk, hash])?;
     }
     db.prepare_cached("DELETE FROM rejected WHERE profile = ?1")?.execute([sent.pk])?;
     db.prepare_cached(

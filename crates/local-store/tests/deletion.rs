@@ -18,7 +18,7 @@ const NOW: i64 = 1_770_000_000_000;
 
 /// A replica with its folder and its person.
 struct Replica {
-    _folder: TempDir,
+    folder: TempDir,
     store: Store,
     session: Session,
 }
@@ -28,7 +28,7 @@ fn replica(name: &str, count: usize) -> Replica {
     let store = open(folder.path());
     let byte = name.as_bytes()[0];
     let session = Session { actor: Actor::from_random([byte; 12]), author: Some(name.to_owned()) };
-    let replica = Replica { _folder: folder, store, session };
+    let replica = Replica { folder: folder, store, session };
     replica.import((0..count).map(|n| person(n, n)));
     replica
 }
@@ -323,7 +323,7 @@ fn undoing_the_import_that_stood_beside_a_deletion_leaves_the_deletion() {
 fn a_wrong_mark_of_deletion_is_found_and_mended() {
     let anna = replica("Anna", 60);
     anna.delete("p0007");
-    let path = anna._folder.path().join("kartei.sqlite");
+    let path = anna.folder.path().join("kartei.sqlite");
     let database = rusqlite::Connection::open(path).unwrap();
     database.execute("UPDATE profiles SET deleted = 1 - deleted WHERE pk IN (8, 9)", []).unwrap();
     let check = anna.store.check(false).unwrap();

@@ -80,6 +80,7 @@ impl World {
         let id = self.databases[place.0].organisations[place.1].id;
         let relay = self.databases[place.0].handle(0);
         let (_, mut rows) = relay.rows_since(id, 0, usize::MAX, usize::MAX)?;
+        rows.retain(|row| !row.deleted);
         rows.sort_by(|a, b| a.id.cmp(&b.id));
         let store = self.replicas[at].store()?;
         if store.totals()?.pending > 0 {
@@ -208,19 +209,20 @@ impl World {
                 miss(Invariant::Sound, format!("the folder of replica {at}: {found:?}"));
             }
         }
-        if totals.profiles != held.rows.len() as u64 {
-            let (mine, theirs) = (totals.profiles, held.rows.len());
+        let live = held.rows.values().filter(|row| !row.deleted).count();
+        if totals.profiles != live as u64 {
+            let (mine, theirs) = (totals.profiles, live);
             miss(Invariant::Records, format!("replica {at} has {mine} profiles, not {theirs}"));
         }
         // In a crowd some are looked at closely, and everybody for what they read.
         let closely = sound || at.is_multiple_of(CLOSELY_EVERY);
         let mut all = Seen::new();
         for (id, row) in &held.rows {
-            let Ok(view) = store.profile(id) else {
+            let Ok(view) = store.profile_with_past(id) else {
                 miss(Invariant::Records, format!("replica {at} has no `{id}`"));
                 continue;
             };
-            if view.record != row.record || view.hash != *row.hash.bytes() {
+            if view.deleted != row.deleted || view.record != row.record || view.hash != *row.hash.bytes() {
                 miss(Invariant::Records, format!("replica {at} reads `{id}` otherwise"));
             }
             if view.rev != Some(row.rev) {

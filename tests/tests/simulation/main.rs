@@ -8,8 +8,9 @@
 //! Then the faults end, everybody comes to rest, and [`check`] looks whether what must hold does
 //! ([`broken::Invariant`]). It looks during the run, too, where that can be told at once.
 //!
-//! `KARTEI_SEEDS` is how many seeds are run (10,000 by night), `KARTEI_SEED` repeats one of them,
-//! and `KARTEI_REPLICAS` is how many take part in the large run (1,000 by night).
+//! `KARTEI_SEEDS` is how many seeds are run (10,000 by night), `KARTEI_SEED` repeats one of them and
+//! prints what happens in it, and `KARTEI_REPLICAS` is how many take part in the large run (1,000 by
+//! night, a matter of minutes).
 
 #![expect(clippy::unwrap_used, reason = "a test stops at the first surprise")]
 
@@ -44,7 +45,8 @@ fn replicas_and_relays_agree_whatever_breaks() {
 fn a_crowd_of_replicas_agrees() {
     let replicas = runs::number("KARTEI_REPLICAS").and_then(|n| usize::try_from(n).ok());
     let replicas = replicas.unwrap_or(REPLICAS);
-    runs::one("a_crowd_of_replicas_agrees", Plan::large(1, replicas));
+    let seed = runs::number("KARTEI_SEED").unwrap_or(1);
+    runs::one("a_crowd_of_replicas_agrees", Plan::large(seed, replicas));
 }
 
 #[test]

@@ -92,6 +92,7 @@ impl World {
             16 => self.resolve(at)?,
             17 => self.undo(at, false)?,
             18 => self.undo(at, true)?,
+            19 if self.dice.roll(2) == 0 => self.delete(at, &id)?,
             _ => self.restore(at)?,
         };
         self.counts.acknowledged += u64::from(done);
@@ -294,6 +295,10 @@ impl World {
             let done = if again { store.redo(session, now) } else { store.undo(session, now) };
             Ok(done?.changed > 0)
         })
+    }
+
+    fn delete(&mut self, at: usize, id: &str) -> Result<bool> {
+        self.take_step(at, |store, session, now| store.delete(session, now, id))
     }
 
     fn resolve(&mut self, at: usize) -> Result<bool> {

@@ -91,8 +91,10 @@ pub(crate) fn many(test: &str, seeds: u64, plan: impl Fn(u64) -> Plan + Sync) {
 /// How to repeat it, and what does not hold.
 fn report(test: &str, seed: u64, found: &[Broken]) -> String {
     let what: Vec<String> = found.iter().take(3).map(ToString::to_string).collect();
+    let crowd = number("KARTEI_REPLICAS").map(|replicas| format!("KARTEI_REPLICAS={replicas} "));
+    let crowd = crowd.unwrap_or_default();
     format!(
-        "KARTEI_SEED={seed} cargo nextest run -p kartei-tests \
+        "{crowd}KARTEI_SEED={seed} cargo nextest run -p kartei-tests \
          -E 'binary(simulation) and test({test})' --no-capture\n  {}",
         what.join("\n  ")
     )
