@@ -365,6 +365,47 @@ fn what_is_wrong_with_a_body_is_said_without_its_contents() -> Result<()> {
     Ok(())
 }
 
+/// The relay's documents are Automerge's: its own JavaScript loads, edits and saves them.
+#[test]
+fn documents_are_handed_out_edited_in_javascript_and_taken_back() -> Result<()> {
+    let service = service()?;
+    let mut record = person("p-1", &json!({"city": "Bern", "n": 1.5, "x": null, "yes": true}));
+    record["tags"] = json!(["a"]);
+    record["notes"] = json!("Grüße 👋");
+    record["observations"] = json!([{"signal": "s", "value": 2, "at": "2026-01-01T00:00:00Z"}]);
+    service.put(&record, NEW)?.expect(201)?;
+    let given = service.http.get("/profiles/p-1/document")?.expect(200)?;
+    let (from, to) = (service._stage.path("given"), service._stage.path("edited"));
+    std::fs::write(&from, &given.body)?;
+    let output = std::process::Command::new("node")
+        .arg(kartei_test_support::repository("tests/js/interop.mjs"))
+        .args([&from, &to])
+        .args(["--city", "Ulm", "--tag", "js", "--append", " von JS"])
+        .output()?;
+    anyhow::ensure!(
+        output.status.success(),
+        "interop.mjs: {}\n(its packages: `cargo xtask test --only packages`)",
+        String::from_utf8_lossy(&output.stderr)
+    );
+    // Meanwhile somebody changed something else.
+    service.patch("p-1", "*", &json!({"attributes": {"n": 7}}))?.expect(200)?;
+    let binary = [("content-type", "application/octet-stream")];
+    let take = |path: &str, body: &[u8]| service.http.send("POST", path, &binary, body);
+    let edited = std::fs::read(&to)?;
+    let taken = take("/profiles/p-1/document", &edited)?.expect(200)?.json();
+    assert_eq!(taken["attributes"], json!({"city": "Ulm", "n": 7, "x": null, "yes": true}));
+    assert_eq!(taken["tags"], json!(["a", "js"]));
+    assert_eq!(taken["notes"], "Grüße 👋 von JS");
+    assert_eq!(taken["observations"].as_array().map(Vec::len), Some(1));
+    let again = take("/profiles/p-1/document", &edited)?.expect(200)?;
+    assert_eq!(again.header("kartei-revision"), Some("3"), "once is enough");
+    take("/profiles/p-1/document", b"no document")?.expect(409)?;
+    service.put(&person("p-2", &json!({})), NEW)?.expect(201)?;
+    take("/profiles/p-2/document", &edited)?.expect(409)?;
+    take("/profiles/nobody/document", &edited)?.expect(409)?;
+    Ok(())
+}
+
 #[test]
 fn the_interface_describes_itself() -> Result<()> {
     let service = service()?;

@@ -28,7 +28,7 @@ fn replica(name: &str, count: usize) -> Replica {
     let store = open(folder.path());
     let byte = name.as_bytes()[0];
     let session = Session { actor: Actor::from_random([byte; 12]), author: Some(name.to_owned()) };
-    let replica = Replica { folder: folder, store, session };
+    let replica = Replica { folder, store, session };
     replica.import((0..count).map(|n| person(n, n)));
     replica
 }

@@ -65,6 +65,8 @@ mod tests {
         assert!(!are_known(b"\x85\x6f\x4a\x83"));
         assert!(!are_known(&[&MAGIC[..], &[0, 0, 0, 0, 1], &[0xff; 20]].concat()));
         // Found by fuzzing: a bundle behind a change made Automerge panic.
-        assert!(Document::load(include_bytes!("../../../tests/fuzz/corpus/document/bundle")).is_err());
+        assert!(
+            Document::load(include_bytes!("../../../tests/fuzz/corpus/document/bundle")).is_err()
+        );
     }
 }

@@ -6,6 +6,8 @@ use kartei_profile::{
     RecordHash, Stamp, Steps, Violation,
 };
 
+use kartei_protocol::sync::{Bytes, PushAnswer, PushItem};
+
 use crate::access::OrgId;
 use crate::engine::{FeedRow, Held, Want, Write};
 use crate::error::RelayStoreError;
@@ -204,6 +206,41 @@ impl RelayStore {
         let Some(held) = held.filter(|held| !held.deleted) else { return Ok(None) };
         let document = self.document_of(Some(&held)).map_err(|e| damaged(id, &e))?;
         Ok(Some(document.save()))
+    }
+
+    /// Takes back a document that a program with Automerge changed: the changes in it that are not
+    /// here are merged as those of a replica are.
+    ///
+    /// # Errors
+    /// [`WriteError::Patch`] where it is no document of this profile, or a failure.
+    pub fn take_document(
+        &self,
+        org: OrgId,
+        now: i64,
+        id: &str,
+        bytes: &[u8],
+    ) -> Result<Profile, WriteError> {
+        let foreign = |reason: String| WriteError::Patch(reason);
+        let document = Document::load(bytes).map_err(|e| foreign(e.to_string()))?;
+        let genesis = document.genesis_record(&self.schema).map_err(|e| foreign(e.to_string()))?;
+        if genesis.id() != id {
+            return Err(foreign("it is the document of another profile".to_owned()));
+        }
+        if self.profile(org, id)?.is_none() {
+            return Err(WriteError::NotFound);
+        }
+        let changes = document.changes();
+        let item = PushItem {
+            id: id.to_owned(),
+            genesis: genesis.hash().to_string(),
+            record: None,
+            changes: changes.iter().map(|change| Bytes(change.bytes().to_vec())).collect(),
+        };
+        match self.push(org, now, &[item])?.answers.pop() {
+            Some(PushAnswer::Accepted { .. }) => self.profile(org, id)?.ok_or(WriteError::NotFound),
+            Some(PushAnswer::Rejected { reason, .. }) => Err(foreign(reason)),
+            _ => Err(foreign("it began with another record than the profile here".to_owned())),
+        }
     }
 
     /// Writes a record where `precondition` holds: a new profile, or the whole of one.

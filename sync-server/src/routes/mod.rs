@@ -32,7 +32,7 @@ pub(crate) fn integrators() -> OpenApiRouter<Arc<Relay>> {
             profiles::write::patch,
             profiles::write::delete
         ))
-        .routes(routes!(profiles::read::document))
+        .routes(routes!(profiles::read::document, profiles::write::take_document))
         .routes(routes!(profiles::history::history))
         .routes(routes!(profiles::merge::merge))
         .layer(DefaultBodyLimit::max(profiles::RECORD_BYTES_MAX))

@@ -12,7 +12,7 @@ use crate::world::{Counts, World};
 const THREADS: usize = 2;
 
 /// After how many seeds a long run says where it is.
-const PROGRESS: u64 = 1_000;
+const PROGRESS: u64 = 250;
 
 /// A number in the environment.
 pub(crate) fn number(name: &str) -> Option<u64> {

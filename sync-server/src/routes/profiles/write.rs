@@ -12,6 +12,7 @@ use kartei_relay_store::{Access, Outcome, WriteError};
 use serde_json::Value;
 
 use super::{RECORD_BYTES_MAX, answer, author, media_type, record_of, same_id, unsupported};
+use crate::admin::now;
 use crate::auth::Caller;
 use crate::body::read_text;
 use crate::conditions::{REVISION, failed, precondition};
@@ -169,6 +170,40 @@ pub(crate) async fn delete(
     *response.status_mut() = StatusCode::NO_CONTENT;
     response.headers_mut().insert(REVISION, HeaderValue::from(rev));
     Ok(response)
+}
+
+/// Hand a document back
+///
+/// What a program with Automerge changed in the document that it was given; merged as the changes of
+/// a replica are.
+#[utoipa::path(
+    post,
+    path = "/profiles/{id}/document",
+    tag = "profiles",
+    params(("id" = String, Path, description = "The record's id")),
+    request_body(content = Vec<u8>, content_type = "application/octet-stream"),
+    responses(
+        (status = 200, description = "The record as it is now", body = UserProfile),
+        (status = 401, description = "No token, or one that is not known", body = Problem),
+        (status = 403, description = "The token may not write", body = Problem),
+        (status = 404, description = "No such profile, here or for this token", body = Problem),
+        (status = 409, description = "Not a document of this profile", body = Problem),
+        (status = 413, description = "More than 4 MiB", body = Problem),
+    ),
+    security(("token" = [])),
+)]
+pub(crate) async fn take_document(
+    State(relay): State<Arc<Relay>>,
+    Caller(access): Caller,
+    id: Result<Path<String>, PathRejection>,
+    body: Result<Bytes, BytesRejection>,
+) -> Result<Response, Failure> {
+    may_write(&access)?;
+    let (Path(id), body) = (id?, body?);
+    let profile =
+        relay.store(move |store| store.take_document(access.org, now(), &id, &body)).await?;
+    relay.announce(access.org, profile.rev);
+    Ok(answer(StatusCode::OK, &profile))
 }
 
 pub(super) fn may_write(access: &Access) -> Result<(), Failure> {
