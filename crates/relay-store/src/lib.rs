@@ -13,6 +13,7 @@ mod error;
 mod feed;
 mod imports;
 mod parallel;
+mod past;
 mod postgres;
 mod push;
 mod rest;

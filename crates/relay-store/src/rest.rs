@@ -2,14 +2,14 @@
 //! merging three ways.
 
 use kartei_profile::{
-    Actor, Change, ChangeHash, Conflict, Document, EditError, FieldChange, HistoryEntry, Record,
-    RecordHash, Stamp, Steps, Violation,
+    Actor, Change, Conflict, Document, EditError, FieldChange, HistoryEntry, Record, RecordHash,
+    Stamp, Steps, Violation,
 };
 
 use kartei_protocol::sync::{Bytes, PushAnswer, PushItem};
 
 use crate::access::OrgId;
-use crate::engine::{FeedRow, Held, Want, Write};
+use crate::engine::{Held, Want, Write};
 use crate::error::RelayStoreError;
 use crate::push::{created, damaged};
 use crate::rounds::{Judged, ask};
@@ -475,71 +475,6 @@ impl RelayStore {
             &conflicts,
         );
         Ok(Merged { profile, fields, conflicts })
-    }
-
-    fn past(&self, org: OrgId, id: &str) -> Result<Option<Past>, RelayStoreError> {
-        let Some(row) = self.engine.whole(org, id)? else { return Ok(None) };
-        let genesis = Record::from_stored(&row.genesis_record).map_err(|v| damaged(id, &v))?;
-        let mut document =
-            Document::genesis(&self.schema, &genesis).map_err(|e| damaged(id, &e))?;
-        let changes = row
-            .changes
-            .iter()
-            .map(|stored| Ok((stored.rev, Change::from_bytes(&stored.body)?)))
-            .collect::<Result<Vec<(u64, Change)>, kartei_profile::ChangeError>>()
-            .map_err(|e| damaged(id, &e))?;
-        let plain: Vec<Change> = changes.iter().map(|(_, change)| change.clone()).collect();
-        document.apply(&self.schema, &plain).map_err(|e| damaged(id, &e))?;
-        Ok(Some(Past { row, document, changes }))
-    }
-}
-
-/// A profile with all its states.
-struct Past {
-    row: FeedRow,
-    document: Document,
-    /// Changes with their revisions, in the order in which they came.
-    changes: Vec<(u64, Change)>,
-}
-
-impl Past {
-    fn until(&self, rev: u64) -> Vec<ChangeHash> {
-        self.changes.iter().filter(|(at, _)| *at <= rev).map(|(_, c)| c.hash()).collect()
-    }
-
-    /// The record when the organisation was at `rev`, and the revision that it had then.
-    fn record_at(&self, store: &RelayStore, rev: u64) -> Result<(Record, u64), RelayStoreError> {
-        let changes = self.until(rev);
-        let newest = self.changes.iter().map(|(at, _)| *at).filter(|at| *at <= rev).max();
-        let record = self
-            .document
-            .record_of(&store.schema, &changes)
-            .map_err(|e| damaged(&self.row.id, &e))?;
-        Ok((record, newest.unwrap_or(self.row.genesis_rev)))
-    }
-
-    /// The newest state with this hash, and the changes that it consists of.
-    fn state(
-        &self,
-        store: &RelayStore,
-        hash: RecordHash,
-    ) -> Result<Option<(Record, Vec<ChangeHash>)>, RelayStoreError> {
-        let mut revs: Vec<u64> = self.changes.iter().map(|(rev, _)| *rev).collect();
-        revs.push(self.row.genesis_rev);
-        revs.sort_unstable();
-        revs.dedup();
-        for rev in revs.into_iter().rev() {
-            let (record, _) = self.record_at(store, rev)?;
-            if record.hash() == hash {
-                return Ok(Some((record, self.until(rev))));
-            }
-        }
-        if self.row.genesis == hash {
-            let genesis = Record::from_stored(&self.row.genesis_record)
-                .map_err(|v| damaged(&self.row.id, &v))?;
-            return Ok(Some((genesis, Vec::new())));
-        }
-        Ok(None)
     }
 }
 
