@@ -12,7 +12,7 @@ use kartei_protocol::problem::ProblemCode;
 use serde::Serialize;
 use serde::de::DeserializeOwned;
 
-use crate::problem::{ApiCode, Failure};
+use crate::problem::Failure;
 
 /// Reads one value a line, at most `items_max` of them out of at most `bytes_max` bytes.
 pub(crate) fn read_lines<T: DeserializeOwned>(
@@ -58,7 +58,8 @@ fn inflate(headers: &HeaderMap, body: &[u8], bytes_max: usize) -> Result<Vec<u8>
             let detail = "the body is not encoded in gzip";
             return Err(Failure::new(
                 StatusCode::UNSUPPORTED_MEDIA_TYPE,
-                ApiCode::UnsupportedMediaType,
+                // Replicas read this too, and know the shared codes only.
+                ProblemCode::InvalidRequest,
                 detail,
             )
             .header(header::ACCEPT_ENCODING, HeaderValue::from_static("gzip")));
