@@ -138,6 +138,19 @@ fn sending_it_again_changes_nothing() -> Result<()> {
 }
 
 #[test]
+fn of_a_profile_that_stands_twice_the_last_line_counts() -> Result<()> {
+    let service = service()?;
+    let line = |n: u64| person("p", &json!({ "n": n }));
+    service.import("", &[], line(1).as_bytes())?.expect(200)?;
+    // The last line is what was there before the file.
+    let body = line(2) + &line(1);
+    let twice = service.import("?mode=replace", &[], body.as_bytes())?.expect(200)?;
+    assert_eq!(counts(&twice), [2, 0, 2, 0, 0]);
+    assert_eq!(service.http.get("/profiles/p")?.json()["attributes"]["n"], 1);
+    Ok(())
+}
+
+#[test]
 fn a_later_file_meets_what_people_did() -> Result<()> {
     let service = service()?;
     let file = |city: &str, plan: &str| person("p", &json!({"city": city, "plan": plan}));

@@ -1,5 +1,7 @@
 //! Bringing in the records of a file.
 
+use std::collections::HashMap;
+
 use kartei_profile::{Document, ImportOutcome, Record, RecordHash};
 
 use crate::access::OrgId;
@@ -116,9 +118,16 @@ impl RelayStore {
     ) -> Result<Vec<ImportLanded>, RelayStoreError> {
         // Most of a file that comes again is known by its hashes alone.
         let mut landed = self.look_at_records(org, mode, records)?;
-        let open: Vec<usize> = (0..records.len())
-            .filter(|at| !matches!(landed[*at], ImportLanded::Unchanged | ImportLanded::Exists))
-            .collect();
+        // Of a profile that stands twice, each line is judged after the one before it.
+        let mut times: HashMap<&str, u32> = HashMap::new();
+        for record in records {
+            *times.entry(&record.id).or_default() += 1;
+        }
+        let is_known = |at: &usize| {
+            times[records[*at].id.as_str()] == 1
+                && matches!(landed[*at], ImportLanded::Unchanged | ImportLanded::Exists)
+        };
+        let open: Vec<usize> = (0..records.len()).filter(|at| !is_known(at)).collect();
         let wanted: Vec<&ImportRecord> = open.iter().map(|at| &records[*at]).collect();
         let done = self.settle(
             org,

@@ -22,7 +22,7 @@ use std::sync::{Arc, Mutex, PoisonError};
 use kartei_relay_store::{Access, Author, ImportMode};
 
 pub(crate) use report::{ImportAnswer, ImportStatus};
-pub(crate) use run::{Ended, report_name, run};
+pub(crate) use run::{Ended, mode_name, report_name, run};
 
 /// Imports that one relay runs for all organisations at once: each uses all cores while it checks.
 const RUNNING_MAX: usize = 4;

@@ -125,7 +125,7 @@ pub(crate) async fn import(
     let row = ImportRow {
         id,
         by: access.name.clone(),
-        mode: mode_name(mode, how.max_errors),
+        mode: made_how(mode, how.max_errors),
         dry_run: how.dry_run,
         key,
         digest: *stored.digest.as_bytes(),
@@ -171,12 +171,8 @@ pub(crate) async fn import(
 }
 
 /// What is known of how a request was made, for telling it from another one with the same key.
-fn mode_name(mode: ImportMode, max_errors: Option<u64>) -> String {
-    let word = match mode {
-        ImportMode::Upsert => "upsert",
-        ImportMode::Create => "create",
-        ImportMode::Replace => "replace",
-    };
+fn made_how(mode: ImportMode, max_errors: Option<u64>) -> String {
+    let word = import::mode_name(mode);
     max_errors.map_or_else(|| word.to_owned(), |max| format!("{word}, max_errors={max}"))
 }
 
