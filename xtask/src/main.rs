@@ -7,6 +7,7 @@ mod bench;
 mod codegen;
 mod demo;
 mod exec;
+mod night;
 mod node;
 mod processes;
 mod s3_servers;
@@ -25,6 +26,7 @@ const HELP: &str = "usage: cargo xtask COMMAND
 
   demo               real data through import, sync, a conflict and back, then the window
   test [--only NAME] everything CI runs; NAME is one step (`--only list` names them)
+  night [--only NAME] the proofs that CI runs small, run large: some hours
   ui                 install the UI's packages where the lock changed, and build ui/dist
   codegen            schemas/commands.schema.json and the UI's types, from crates/protocol
   tidy               the rules of the tree: dependencies, sizes, forbidden words
@@ -54,6 +56,8 @@ fn run(arguments: &[String]) -> Result<()> {
         ["demo"] => demo::run(&workspace),
         ["test"] => test::run(&workspace, None),
         ["test", "--only", name] => test::run(&workspace, Some(name)),
+        ["night"] => night::run(&workspace, None),
+        ["night", "--only", name] => night::run(&workspace, Some(name)),
         ["ui"] => ui::build(&workspace),
         ["codegen"] => codegen::write(&workspace),
         ["tidy"] => tidy::check(&workspace),
