@@ -7,6 +7,7 @@ mod conditions;
 mod import;
 mod lists;
 mod openapi;
+mod presence;
 mod problem;
 mod routes;
 mod serve;

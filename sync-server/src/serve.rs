@@ -3,7 +3,7 @@
 use std::collections::HashMap;
 use std::net::SocketAddr;
 use std::sync::{Arc, Mutex, PoisonError};
-use std::time::Duration;
+use std::time::{Duration, Instant};
 
 use anyhow::{Context, Result};
 use kartei_blob_store::BlobStore;
@@ -16,6 +16,7 @@ use tokio::time::MissedTickBehavior;
 
 use crate::import::Running;
 use crate::lists;
+use crate::presence::{self, Audiences};
 use crate::problem::Failure;
 use crate::routes;
 use crate::storage::Storage;
@@ -32,6 +33,7 @@ pub(crate) struct Relay {
     imports: Arc<Running>,
     lists: Lists<OrgId>,
     heads: Mutex<HashMap<OrgId, watch::Sender<u64>>>,
+    audiences: Audiences,
     stopping: watch::Receiver<bool>,
 }
 
@@ -66,6 +68,11 @@ impl Relay {
         &self.imports
     }
 
+    /// Those who are told of open profiles.
+    pub(crate) fn audiences(&self) -> &Audiences {
+        &self.audiences
+    }
+
     /// The schema of records.
     pub(crate) fn schema(&self) -> &RecordSchema {
         self.store.schema()
@@ -96,11 +103,13 @@ impl Relay {
         let mut stopping = self.stopping();
         let mut ticks = tokio::time::interval(WATCH_EVERY);
         ticks.set_missed_tick_behavior(MissedTickBehavior::Delay);
+        let mut expired_at = Instant::now();
         loop {
             tokio::select! {
                 _ = ticks.tick() => {}
                 _ = stopping.wait_for(|stopping| *stopping) => return,
             }
+            presence::expire(self, &mut expired_at).await;
             let followed: Vec<OrgId> = {
                 let mut heads = self.heads.lock().unwrap_or_else(PoisonError::into_inner);
                 heads.retain(|_, sender| sender.receiver_count() > 0);
@@ -110,10 +119,11 @@ impl Relay {
                 continue;
             }
             // A failure is in the log; the next look may succeed, and replicas poll besides.
-            if let Ok(heads) = self.store(move |store| store.heads(&followed)).await {
-                for (org, head_rev) in heads {
-                    self.announce(org, head_rev);
+            if let Ok(notices) = self.store(move |store| store.notices(&followed)).await {
+                for notice in &notices {
+                    self.announce(notice.org, notice.head_rev);
                 }
+                presence::bring_up(self, &notices).await;
             }
         }
     }
@@ -145,6 +155,7 @@ async fn serve(listen: SocketAddr, store: RelayStore, blobs: BlobStore) -> Resul
         imports: Arc::default(),
         lists: lists::lists(),
         heads: Mutex::default(),
+        audiences: Audiences::default(),
         stopping,
     });
     let watcher = tokio::spawn({
@@ -156,7 +167,7 @@ async fn serve(listen: SocketAddr, store: RelayStore, blobs: BlobStore) -> Resul
     let address = listener.local_addr().context("read the listening address")?;
     println!("kartei-relay listening on http://{address}");
     tracing::info!(%address, "Relay is ready");
-    axum::serve(listener, routes::router(relay))
+    axum::serve(listener, routes::router(Arc::clone(&relay)))
         .with_graceful_shutdown(async move {
             stop_signal().await;
             tracing::info!("Relay stops");
@@ -164,6 +175,7 @@ async fn serve(listen: SocketAddr, store: RelayStore, blobs: BlobStore) -> Resul
         })
         .await
         .context("serve")?;
+    relay.audiences.all_left().await;
     watcher.await.context("watch for changes")
 }
 

@@ -11,9 +11,10 @@ use kartei_protocol::commands::Commands;
 use kartei_protocol::desktop::{
     About, ActDone, Acts, AddWatched, BackupStore, BulkEdit, CheckStore, Compacted, DeleteProfiles,
     EditProfile, Empty, ExportProfiles, ExportRun, HistoryPage, ImportFiles, ImportHistory,
-    ImportId, ImportReport, ImportRun, ListImports, ListProfiles, OpenedFiles, ProfileAt,
-    ProfileDetail, ProfileId, ProfilePage, ProfileVersion, ResolveConflict, RunId, SaveImportFile,
-    SavedFile, SignIn, StoreCheck, StoreInfo, SyncStatus, WatchedFolders, WatchedId,
+    ImportId, ImportReport, ImportRun, ListImports, ListProfiles, OpenProfile, OpenedFiles,
+    Presence, ProfileAt, ProfileDetail, ProfileId, ProfilePage, ProfileVersion, ResolveConflict,
+    RunId, SaveImportFile, SavedFile, SignIn, StoreCheck, StoreInfo, SyncStatus, WatchedFolders,
+    WatchedId,
 };
 use kartei_protocol::events::HostEvent;
 use kartei_protocol::problem::{Problem, ProblemCode};
@@ -113,6 +114,11 @@ impl App {
     /// Files hover over the window, or have left it.
     pub fn files_hover(&self, active: bool, paths: Vec<String>) {
         self.shared.hub.emit(&HostEvent::FilesHover { active, paths });
+    }
+
+    /// The window is gone: it shows no profile any more.
+    pub fn window_closed(&self) {
+        self.shared.desk.open(None);
     }
 
     /// Syncs from now on, and after every sign-in.
@@ -340,6 +346,11 @@ impl Commands for App {
     fn take_opened_files(&self, _: Empty) -> Result<OpenedFiles, Problem> {
         let mut opened = self.opened.lock().unwrap_or_else(PoisonError::into_inner);
         Ok(OpenedFiles { paths: std::mem::take(&mut opened) })
+    }
+
+    fn open_profile(&self, request: OpenProfile) -> Result<Presence, Problem> {
+        self.shared.desk.open(request.id);
+        Ok(self.shared.desk.presence())
     }
 
     fn sign_in(&self, request: SignIn) -> Result<SyncStatus, Problem> {

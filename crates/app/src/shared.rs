@@ -6,6 +6,7 @@ use kartei_local_store::Store;
 use kartei_sync_core::Phase;
 
 use crate::hub::Hub;
+use crate::sync::Desk;
 
 /// What is known of a running sync.
 #[derive(Debug, Default)]
@@ -21,12 +22,14 @@ pub(crate) struct SyncView {
 pub(crate) struct Shared {
     pub(crate) store: Arc<Store>,
     pub(crate) hub: Arc<Hub>,
+    /// Which profile is open here, and which ones elsewhere.
+    pub(crate) desk: Desk,
     view: Mutex<SyncView>,
 }
 
 impl Shared {
     pub(crate) fn new(store: Arc<Store>, hub: Arc<Hub>) -> Self {
-        Self { store, hub, view: Mutex::default() }
+        Self { store, hub, desk: Desk::default(), view: Mutex::default() }
     }
 
     pub(crate) fn view(&self) -> MutexGuard<'_, SyncView> {

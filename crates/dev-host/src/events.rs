@@ -2,6 +2,7 @@
 
 use std::convert::Infallible;
 use std::sync::Arc;
+use std::sync::atomic::{AtomicUsize, Ordering};
 
 use axum::extract::State;
 use axum::response::sse::{Event, KeepAlive, Sse};
@@ -20,13 +21,16 @@ const WAITING_MAX: usize = 4096;
 
 /// Hands each event to every open stream, as JSON.
 #[derive(Clone)]
-pub(crate) struct Events(broadcast::Sender<Arc<str>>);
+pub(crate) struct Events {
+    sender: broadcast::Sender<Arc<str>>,
+    windows: Arc<AtomicUsize>,
+}
 
 impl Events {
     /// Follows the host from now on.
     pub(crate) fn subscribe(app: &App) -> Self {
         let (sender, _) = broadcast::channel(WAITING_MAX);
-        let events = Self(sender.clone());
+        let events = Self { sender: sender.clone(), windows: Arc::default() };
         app.subscribe(move |event: &HostEvent| match serde_json::to_string(event) {
             // Without an open stream nobody needs the event: a page asks for the state at first.
             Ok(text) => drop(sender.send(text.into())),
@@ -36,16 +40,43 @@ impl Events {
     }
 }
 
+/// An open page. With the last one, nothing is shown any more.
+struct Window {
+    app: Arc<App>,
+    windows: Arc<AtomicUsize>,
+}
+
+impl Window {
+    fn open(app: Arc<App>, windows: Arc<AtomicUsize>) -> Self {
+        windows.fetch_add(1, Ordering::Relaxed);
+        Self { app, windows }
+    }
+}
+
+impl Drop for Window {
+    fn drop(&mut self) {
+        if self.windows.fetch_sub(1, Ordering::Relaxed) == 1 {
+            self.app.window_closed();
+        }
+    }
+}
+
 /// `GET /ipc-events`. A browser that fell too far behind is cut off; it reconnects and asks anew.
 pub(crate) async fn stream(
     State(shared): State<Shared>,
 ) -> Sse<impl Stream<Item = Result<Event, Infallible>>> {
-    let events = BroadcastStream::new(shared.events.0.subscribe());
+    let events = BroadcastStream::new(shared.events.sender.subscribe());
     let until_lagging = events
         .take_while(|event| !matches!(event, Err(BroadcastStreamRecvError::Lagged(_))))
         .filter_map(Result::ok)
         .map(|text| Ok(Event::default().data(&*text)));
     // A first byte at once: the browser calls the stream open only then.
     let opened = once(Ok(Event::default().comment("open")));
-    Sse::new(opened.chain(until_lagging)).keep_alive(KeepAlive::default())
+    let window = Window::open(shared.app, shared.events.windows);
+    // The window lives as long as its stream.
+    let told = opened.chain(until_lagging).map(move |event| {
+        let _ = &window;
+        event
+    });
+    Sse::new(told).keep_alive(KeepAlive::default())
 }

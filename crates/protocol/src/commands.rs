@@ -10,9 +10,10 @@ use serde_json::{Map, Value, json};
 use crate::desktop::{
     About, ActDone, Acts, AddWatched, BackupStore, BulkEdit, CheckStore, Compacted, DeleteProfiles,
     EditProfile, Empty, ExportProfiles, ExportRun, HistoryPage, ImportFiles, ImportHistory,
-    ImportId, ImportReport, ImportRun, ListImports, ListProfiles, OpenedFiles, ProfileAt,
-    ProfileDetail, ProfileId, ProfilePage, ProfileVersion, ResolveConflict, RunId, SaveImportFile,
-    SavedFile, SignIn, StoreCheck, StoreInfo, SyncStatus, WatchedFolders, WatchedId,
+    ImportId, ImportReport, ImportRun, ListImports, ListProfiles, OpenProfile, OpenedFiles,
+    Presence, ProfileAt, ProfileDetail, ProfileId, ProfilePage, ProfileVersion, ResolveConflict,
+    RunId, SaveImportFile, SavedFile, SignIn, StoreCheck, StoreInfo, SyncStatus, WatchedFolders,
+    WatchedId,
 };
 use crate::events::HostEvent;
 use crate::problem::{Problem, ProblemCode};
@@ -122,6 +123,8 @@ commands! {
     compact_store(Empty) -> Compacted;
     /// Files that the program was opened with and that nobody has taken yet.
     take_opened_files(Empty) -> OpenedFiles;
+    /// Says which profile the window shows, or that it shows none, and answers what others have open.
+    open_profile(OpenProfile) -> Presence;
     /// Connects this data folder to a relay and starts to sync.
     sign_in(SignIn) -> SyncStatus;
     /// Forgets the relay's token. Profiles and pending changes stay.

@@ -3,7 +3,7 @@
 use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 
-use crate::desktop::{ExportRun, ImportRun, SyncStatus, WatchedFolder};
+use crate::desktop::{ExportRun, ImportRun, Presence, SyncStatus, WatchedFolder};
 
 /// An event of the host. Progress comes at most ten times a second for each import.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize, JsonSchema)]
@@ -28,6 +28,11 @@ pub enum HostEvent {
     Sync {
         /// The state as it is now.
         status: SyncStatus,
+    },
+    /// Somebody else opened or closed a profile.
+    Presence {
+        /// What others have open now.
+        presence: Presence,
     },
     /// Profiles in the store changed: pages that were fetched may be stale.
     ProfilesChanged {

@@ -3,7 +3,9 @@
 //! `POST /sync/v1/push` takes one [`PushItem`] a line and answers one [`PushAnswer`] a line in the
 //! same order and closes with `PushAnswer::End`. `GET /sync/v1/pull` answers [`PullLine`]s in the order of
 //! revisions, closed by one [`PullLine::End`]; a stream without that line was cut off, and what
-//! came before it may be kept. `GET /sync/v1/events` is an SSE stream of [`HeadNotice`]s.
+//! came before it may be kept. `GET /sync/v1/events` is an SSE stream of [`HeadNotice`]s
+//! (event `head`) and, for a stream with a session, of [`PresenceNotice`]s (event `presence`). Clients
+//! pass over events that they do not know.
 
 use base64::Engine;
 use base64::engine::general_purpose::STANDARD_NO_PAD;
@@ -220,6 +222,53 @@ pub struct WhoAmI {
 pub struct HeadNotice {
     /// The newest revision.
     pub head_rev: u64,
+}
+
+/// The body of `POST /sync/v1/presence`, sent when another profile is opened or none is open any more,
+/// and every [`PRESENCE_EVERY_SECS`] while one is. Ends with the event stream of the same session.
+#[derive(Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct PresenceReport {
+    /// Names the event stream (`GET /sync/v1/events?session=…`): 16 to 64 letters and digits.
+    pub session: String,
+    /// The profile that is open; none where the window shows none.
+    pub profile: Option<String>,
+}
+
+impl std::fmt::Debug for PresenceReport {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        // Who looks at what must never reach a log.
+        f.debug_struct("PresenceReport").finish_non_exhaustive()
+    }
+}
+
+/// Seconds between two reports of a profile that stays open: the relay forgets a session that it has
+/// not heard of for more than twice as long.
+pub const PRESENCE_EVERY_SECS: u64 = 15;
+
+/// The event `presence` of a stream with a session: who else has which profile open. Sessions of the
+/// stream's own token are left out.
+#[derive(Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct PresenceNotice {
+    /// Whether these are all open profiles, rather than those where something changed.
+    pub full: bool,
+    /// Profiles with who has them open now, in the order of their ids.
+    pub profiles: Vec<OpenAt>,
+}
+
+/// Who has a profile open.
+#[derive(Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct OpenAt {
+    /// The profile's id.
+    pub id: String,
+    /// Names, each once, in order; empty where nobody has it open any more.
+    pub people: Vec<String>,
+}
+
+impl std::fmt::Debug for PresenceNotice {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        // Who looks at what must never reach a log.
+        f.debug_struct("PresenceNotice").field("full", &self.full).finish_non_exhaustive()
+    }
 }
 
 /// An error answer of the relay (RFC 9457, `application/problem+json`).

@@ -1,37 +1,52 @@
 //! The relay's event stream (server-sent events, as the HTML standard describes them).
 
-use kartei_protocol::sync::HeadNotice;
+use kartei_protocol::sync::{HeadNotice, PresenceNotice};
 use reqwest::Response;
 
 use crate::error::RelayError;
 
-/// A field of an event is some tens of bytes; a stream without line ends is none.
-const LINE_BYTES_MAX: usize = 16 * 1024;
+/// Bytes of one line at most: a relay tells of a thousand open profiles at once, each with its id and
+/// a name, which is under half of this. A stream without line ends is none.
+const LINE_BYTES_MAX: usize = 1024 * 1024;
 
-/// Notices of the relay's newest revision.
-#[derive(Debug)]
-pub struct HeadNotices {
-    response: Response,
-    buffer: Vec<u8>,
+/// What the relay tells without being asked.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub enum Notice {
+    /// The newest revision.
+    Head(HeadNotice),
+    /// Who else has which profile open.
+    Presence(PresenceNotice),
 }
 
-impl HeadNotices {
+/// Notices of the relay, as they come.
+#[derive(Debug)]
+pub struct Notices {
+    response: Response,
+    buffer: Vec<u8>,
+    /// How much of the buffer was looked through for a line end.
+    looked: usize,
+    event: Event,
+}
+
+impl Notices {
     pub(crate) fn new(response: Response) -> Self {
-        Self { response, buffer: Vec::new() }
+        Self { response, buffer: Vec::new(), looked: 0, event: Event::default() }
     }
 
     /// Waits for the next notice; `None` when the relay ends the stream.
     ///
     /// # Errors
     /// [`RelayError`] when the connection breaks.
-    pub async fn next(&mut self) -> Result<Option<HeadNotice>, RelayError> {
+    pub async fn next(&mut self) -> Result<Option<Notice>, RelayError> {
         loop {
-            while let Some(end) = self.buffer.iter().position(|byte| *byte == b'\n') {
-                let line: Vec<u8> = self.buffer.drain(..=end).collect();
-                if let Some(notice) = parse(&line) {
+            while let Some(at) = self.buffer[self.looked..].iter().position(|byte| *byte == b'\n') {
+                let line: Vec<u8> = self.buffer.drain(..=self.looked + at).collect();
+                self.looked = 0;
+                if let Some(notice) = self.event.take(&line) {
                     return Ok(Some(notice));
                 }
             }
+            self.looked = self.buffer.len();
             if self.buffer.len() > LINE_BYTES_MAX {
                 return Err(RelayError::Incompatible("events: a line without end".to_owned()));
             }
@@ -44,21 +59,64 @@ impl HeadNotices {
     }
 }
 
-/// Notices are one `data` line each; comments and other fields are passed over.
-fn parse(line: &[u8]) -> Option<HeadNotice> {
-    let data = line.strip_prefix(b"data:")?;
-    serde_json::from_slice(data).ok()
+/// The event that is being read: its name, and its data, which the relay writes as one line.
+#[derive(Debug, Default)]
+struct Event {
+    name: Vec<u8>,
+    data: Vec<u8>,
+}
+
+impl Event {
+    /// Takes a line; answers the notice that an empty line ends. Comments and other fields, events of
+    /// other names, and data that is not understood are passed over: later relays may tell more.
+    fn take(&mut self, line: &[u8]) -> Option<Notice> {
+        let line = line.trim_ascii_end();
+        if let Some(name) = line.strip_prefix(b"event:") {
+            self.name = name.trim_ascii().to_vec();
+        } else if let Some(data) = line.strip_prefix(b"data:") {
+            self.data = data.to_vec();
+        } else if line.is_empty() {
+            let event = std::mem::take(self);
+            return match event.name.as_slice() {
+                b"head" => serde_json::from_slice(&event.data).ok().map(Notice::Head),
+                b"presence" => serde_json::from_slice(&event.data).ok().map(Notice::Presence),
+                _ => None,
+            };
+        }
+        None
+    }
 }
 
 #[cfg(test)]
 mod tests {
+    use kartei_protocol::sync::OpenAt;
+
     use super::*;
 
+    fn read(text: &str) -> Vec<Notice> {
+        let mut event = Event::default();
+        text.split_inclusive('\n').filter_map(|line| event.take(line.as_bytes())).collect()
+    }
+
     #[test]
-    fn only_data_lines_are_notices() {
-        assert_eq!(parse(b"data: {\"head_rev\":7}\n"), Some(HeadNotice { head_rev: 7 }));
-        assert_eq!(parse(b": keep-alive\n"), None);
-        assert_eq!(parse(b"event: head\r\n"), None);
-        assert_eq!(parse(b"\n"), None);
+    fn events_are_told_by_their_names() {
+        let open = OpenAt { id: "p".to_owned(), people: vec!["Ben".to_owned()] };
+        assert_eq!(
+            read(
+                "event: head\r\nid: 7\r\ndata: {\"head_rev\":7}\r\n\r\n: keep-alive\n\n\
+                 event:presence\ndata:{\"full\":true,\"profiles\":[{\"id\":\"p\",\"people\":[\"Ben\"]}]}\n\n"
+            ),
+            [
+                Notice::Head(HeadNotice { head_rev: 7 }),
+                Notice::Presence(PresenceNotice { full: true, profiles: vec![open] })
+            ]
+        );
+    }
+
+    #[test]
+    fn what_is_not_known_is_passed_over() {
+        assert_eq!(read("event: later\ndata: {\"head_rev\":7}\n\n"), []);
+        assert_eq!(read("event: head\ndata: nonsense\n\n"), []);
+        assert_eq!(read("event: head\ndata: {\"head_rev\":7}\n"), [], "not ended yet");
     }
 }

@@ -9,12 +9,14 @@ mod wire;
 
 use std::time::Duration;
 
-use kartei_protocol::sync::{Cursor, ProfileLine, PullLine, PushAnswer, PushEnd, PushItem, WhoAmI};
+use kartei_protocol::sync::{
+    Cursor, PresenceReport, ProfileLine, PullLine, PushAnswer, PushEnd, PushItem, WhoAmI,
+};
 use reqwest::header::{CONTENT_ENCODING, CONTENT_TYPE};
 use reqwest::{Client, RequestBuilder, Response, Url};
 
 pub use error::RelayError;
-pub use events::HeadNotices;
+pub use events::{Notice, Notices};
 
 /// A relay that does not even accept a connection in this time is away.
 const CONNECT_TIMEOUT: Duration = Duration::from_secs(10);
@@ -165,12 +167,31 @@ impl RelayClient {
         Ok(Page { lines, cursor, head_rev, more })
     }
 
-    /// Follows the relay's newest revision until the connection ends.
+    /// Follows the relay's newest revision until the connection ends; with a `session`, which profiles
+    /// others have open too.
     ///
     /// # Errors
     /// [`RelayError`].
-    pub async fn events(&self) -> Result<HeadNotices, RelayError> {
-        let response = self.send(self.http.get(self.url("sync/v1/events")?)).await?;
-        Ok(HeadNotices::new(response))
+    pub async fn events(&self, session: Option<&str>) -> Result<Notices, RelayError> {
+        let mut url = self.url("sync/v1/events")?;
+        if let Some(session) = session {
+            url.query_pairs_mut().append_pair("session", session);
+        }
+        Ok(Notices::new(self.send(self.http.get(url)).await?))
+    }
+
+    /// Tells the relay what is open here.
+    ///
+    /// # Errors
+    /// [`RelayError`]; a relay of an earlier version refuses with status 404.
+    pub async fn report_presence(&self, report: &PresenceReport) -> Result<(), RelayError> {
+        let body = serde_json::to_vec(report)
+            .map_err(|e| RelayError::Incompatible(format!("presence: {e}")))?;
+        let request = self
+            .http
+            .post(self.url("sync/v1/presence")?)
+            .header(CONTENT_TYPE, "application/json")
+            .body(body);
+        self.send(request).await.map(drop)
     }
 }

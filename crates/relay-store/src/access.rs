@@ -71,6 +71,8 @@ pub struct Access {
     pub organisation: String,
     /// Identity of its history.
     pub epoch: String,
+    /// The token's number.
+    pub token: i64,
     /// The token's name.
     pub name: String,
     /// What it may do.

@@ -18,6 +18,7 @@ use kartei_profile::RecordHash;
 
 use crate::access::{Access, OrgId, Role};
 use crate::error::RelayStoreError;
+use crate::presence::{Seat, Seats};
 
 pub(crate) type Result<T> = std::result::Result<T, RelayStoreError>;
 
@@ -41,8 +42,20 @@ pub(crate) trait Engine: Debug + Send + Sync {
     /// Where the organisation's history stands.
     fn head(&self, org: OrgId) -> Result<Head>;
 
-    /// The newest revisions of some organisations, in any order.
-    fn heads(&self, orgs: &[OrgId]) -> Result<Vec<(OrgId, u64)>>;
+    /// What connected replicas may have to be told, of some organisations, in any order.
+    fn notices(&self, orgs: &[OrgId]) -> Result<Vec<Notice>>;
+
+    /// Holds a seat until a moment; what others see changes only where it is another one.
+    fn sit(&self, org: OrgId, seat: &Seat, now: i64, until: i64) -> Result<()>;
+
+    /// Ends what a session holds.
+    fn leave(&self, org: OrgId, token: i64, session: &str, now: i64) -> Result<()>;
+
+    /// The seats that are held, and their counter, of one snapshot.
+    fn seats(&self, org: OrgId, now: i64) -> Result<Seats>;
+
+    /// Takes away what nobody holds any more.
+    fn expire_seats(&self, org: OrgId, now: i64) -> Result<()>;
 
     /// What is known of profiles, one answer for each question, all of one snapshot.
     fn look(&self, org: OrgId, asked: &[Asked<'_>]) -> Result<Vec<Option<Held>>>;
@@ -95,6 +108,17 @@ pub(crate) struct FoundToken {
 pub(crate) struct Head {
     pub(crate) epoch: String,
     pub(crate) rev: u64,
+}
+
+/// What connected replicas of an organisation may have to be told.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct Notice {
+    /// The organisation.
+    pub org: OrgId,
+    /// Its newest revision.
+    pub head_rev: u64,
+    /// The counter of its open profiles.
+    pub presence: u64,
 }
 
 /// How much is wanted of a profile.

@@ -71,14 +71,6 @@ impl RelayStore {
         Ok(self.engine.head(org)?.rev)
     }
 
-    /// The newest revisions of some organisations, in any order; unknown ones are left out.
-    ///
-    /// # Errors
-    /// [`RelayStoreError`].
-    pub fn heads(&self, orgs: &[OrgId]) -> Result<Vec<(OrgId, u64)>, RelayStoreError> {
-        self.engine.heads(orgs)
-    }
-
     /// Profiles as they are, in the order of their revisions, above `from`; and the newest revision
     /// of the same snapshot.
     ///

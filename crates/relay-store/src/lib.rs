@@ -15,6 +15,7 @@ mod imports;
 mod parallel;
 mod past;
 mod postgres;
+mod presence;
 mod push;
 mod rest;
 mod rounds;
@@ -22,11 +23,12 @@ mod sqlite;
 mod store;
 
 pub use access::{Access, OrgId, Organisation, Role};
-pub use engine::{ImportName, ImportRow, Row};
+pub use engine::{ImportName, ImportRow, Notice, Row};
 pub use error::RelayStoreError;
 pub use feed::FeedPage;
 pub use imports::{ImportLanded, ImportMode, ImportRecord};
 pub use postgres::Migrated;
+pub use presence::{SEAT_TTL_MS, Seat, Seats};
 pub use push::Pushed;
 pub use rest::{
     Alter, Author, FieldOutcome, Merged, Outcome, PastChange, Precondition, Profile, WriteError,

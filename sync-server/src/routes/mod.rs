@@ -1,6 +1,8 @@
 //! Routes, one module a resource.
 
+mod events;
 mod health;
+mod presence;
 mod profiles;
 mod sync;
 
@@ -52,7 +54,8 @@ pub(crate) fn router(relay: Arc<Relay>) -> Router {
         .route("/sync/v1/whoami", get(sync::whoami))
         .route("/sync/v1/push", post(sync::push).layer(DefaultBodyLimit::max(PUSH_BYTES_MAX)))
         .route("/sync/v1/pull", get(sync::pull))
-        .route("/sync/v1/events", get(sync::events))
+        .route("/sync/v1/events", get(events::events))
+        .route("/sync/v1/presence", post(presence::report))
         .fallback(async || {
             Failure::new(StatusCode::NOT_FOUND, ProblemCode::NotFound, "there is no such route")
         })

@@ -1,21 +1,15 @@
 //! Sync with replicas: see `kartei_protocol::sync` for the rows.
 
-use std::convert::Infallible;
 use std::sync::Arc;
-use std::time::Duration;
 
 use axum::Json;
 use axum::body::Bytes;
 use axum::extract::{Query, State};
 use axum::http::{HeaderMap, StatusCode};
 use axum::response::Response;
-use axum::response::sse::{Event, KeepAlive, Sse};
-use futures_util::Stream;
-use futures_util::stream;
 use kartei_protocol::problem::ProblemCode;
 use kartei_protocol::sync::{
-    Cursor, HeadNotice, PULL_ROWS_MAX, PUSH_BYTES_MAX, PUSH_ITEMS_MAX, PullLine, PushAnswer,
-    PushItem, WhoAmI,
+    Cursor, PULL_ROWS_MAX, PUSH_BYTES_MAX, PUSH_ITEMS_MAX, PullLine, PushAnswer, PushItem, WhoAmI,
 };
 use serde::Deserialize;
 
@@ -28,9 +22,6 @@ use crate::serve::Relay;
 /// Bytes of records and changes in one answer before compression: what a replica applies in one
 /// transaction, within some hundred milliseconds.
 const PULL_BYTES_MAX: usize = 8 * 1024 * 1024;
-
-/// A silent connection is cut by proxies after a minute or so.
-const KEEP_ALIVE: Duration = Duration::from_secs(15);
 
 pub(crate) async fn whoami(Caller(access): Caller) -> Json<WhoAmI> {
     Json(WhoAmI {
@@ -103,29 +94,4 @@ pub(crate) async fn pull(
         lines.into_response()
     });
     answer.await.map_err(|e| Failure::internal(&e))?
-}
-
-pub(crate) async fn events(
-    State(relay): State<Arc<Relay>>,
-    Caller(access): Caller,
-) -> Result<Sse<impl Stream<Item = Result<Event, Infallible>>>, Failure> {
-    let head_rev = relay.store(move |store| store.head_rev(access.org)).await?;
-    let mut heads = relay.follow(access.org, head_rev);
-    // The first notice goes out at once: what happened before this connection is told too.
-    heads.mark_changed();
-    let stopping = relay.stopping();
-    let notices = stream::unfold((heads, stopping), |(mut heads, mut stopping)| async {
-        tokio::select! {
-            changed = heads.changed() => changed.ok()?,
-            _ = stopping.wait_for(|stopping| *stopping) => return None,
-        }
-        let notice = HeadNotice { head_rev: *heads.borrow_and_update() };
-        let event = Event::default()
-            .event("head")
-            .id(notice.head_rev.to_string())
-            .json_data(notice)
-            .unwrap_or_default();
-        Some((Ok(event), (heads, stopping)))
-    });
-    Ok(Sse::new(notices).keep_alive(KeepAlive::new().interval(KEEP_ALIVE)))
 }

@@ -13,7 +13,7 @@ use tokio::time::Instant;
 
 use crate::shared::Shared;
 use crate::sync::exchange::Exchange;
-use crate::sync::{emit_status, engine_now, random};
+use crate::sync::{emit_status, engine_now, presence, random};
 
 /// Pause before the event stream is opened again. The engine's own poll covers the gap.
 const EVENTS_RETRY: Duration = Duration::from_secs(3);
@@ -90,12 +90,12 @@ impl Background {
 }
 
 async fn run(
-    shared: &Shared,
+    shared: &Arc<Shared>,
     exchange: &Exchange,
     mut messages: UnboundedReceiver<Message>,
     wake: UnboundedSender<Message>,
 ) {
-    let listener = tokio::spawn(listen(exchange.client.clone(), wake));
+    let listener = tokio::spawn(listen(Arc::clone(shared), exchange.client.clone(), wake));
     let mut engine = Engine::new();
     let mut effect = engine.handle(engine_now(), random(), Event::SyncNow);
     let mut wake_at: Option<u64> = None;
@@ -160,6 +160,7 @@ async fn run(
         }
     }
     listener.abort();
+    shared.desk.cut_off(&shared.hub);
 }
 
 /// Takes messages while a step runs; ends when a stop is asked for.
@@ -199,14 +200,17 @@ fn show(shared: &Shared, phase: Phase) {
     }
 }
 
-async fn listen(client: RelayClient, wake: UnboundedSender<Message>) {
+async fn listen(shared: Arc<Shared>, client: RelayClient, wake: UnboundedSender<Message>) {
     loop {
-        if let Ok(mut notices) = client.events().await {
-            while let Ok(Some(notice)) = notices.next().await {
-                if wake.send(Message::Head(notice.head_rev)).is_err() {
-                    return;
-                }
+        // A name of its own for each connection: the relay ends what the one before had open.
+        let session = presence::session_name();
+        if let Ok(notices) = client.events(session.as_deref()).await {
+            let tell = |head_rev| wake.send(Message::Head(head_rev)).is_ok();
+            tokio::select! {
+                () = presence::hear(&shared, notices, tell) => {}
+                () = presence::report(&shared, &client, session) => {}
             }
+            shared.desk.cut_off(&shared.hub);
             if wake.send(Message::StreamLost).is_err() {
                 return;
             }

@@ -2,9 +2,11 @@
 
 mod background;
 mod exchange;
+mod presence;
 mod status;
 
 pub(crate) use background::Background;
+pub(crate) use presence::Desk;
 pub(crate) use status::{emit_status, status};
 
 use std::sync::Arc;

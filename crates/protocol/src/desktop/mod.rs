@@ -3,6 +3,7 @@
 mod acts;
 mod exports;
 mod imports;
+mod presence;
 mod upkeep;
 
 use schemars::JsonSchema;
@@ -12,6 +13,7 @@ use serde_json::Value;
 pub use acts::*;
 pub use exports::*;
 pub use imports::*;
+pub use presence::*;
 pub use upkeep::*;
 
 use crate::problem::Problem;

@@ -49,6 +49,7 @@ impl Postgres {
         Ok(row.map(|row| FoundToken {
             id: row.get(0),
             access: Access {
+                token: row.get(0),
                 org: OrgId(row.get(1)),
                 organisation: row.get(2),
                 epoch: row.get(3),
@@ -67,16 +68,5 @@ impl Postgres {
         db.execute(&mark, &[&token, &now]).await?;
         db.commit().await?;
         Ok(())
-    }
-
-    pub(super) async fn heads_of(&self, orgs: &[OrgId]) -> Result<Vec<(OrgId, u64)>> {
-        let client = get(&self.pool).await?;
-        let ids: Vec<i64> = orgs.iter().map(|org| org.0).collect();
-        let select = client.prepare_cached("SELECT org, head_rev FROM kartei.heads_of($1)").await?;
-        let rows = client.query(&select, &[&ids]).await?;
-        Ok(rows
-            .iter()
-            .map(|row| (OrgId(row.get(0)), row.get::<_, i64>(1).unsigned_abs()))
-            .collect())
     }
 }

@@ -17,8 +17,10 @@ struct Step {
     compatible_from: i32,
 }
 
-const STEPS: &[Step] =
-    &[Step { sql: include_str!("../sql/postgres/001_first.sql"), compatible_from: 1 }];
+const STEPS: &[Step] = &[
+    Step { sql: include_str!("../sql/postgres/001_first.sql"), compatible_from: 1 },
+    Step { sql: include_str!("../sql/postgres/002_presence.sql"), compatible_from: 1 },
+];
 
 /// Only one program migrates a database at a time. The number means nothing.
 const LOCK: i64 = 0x6b61_7274_6569;

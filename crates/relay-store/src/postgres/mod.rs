@@ -7,6 +7,7 @@ mod access;
 mod connect;
 mod imports;
 mod migrate;
+mod presence;
 mod profiles;
 
 use std::future::Future;
@@ -20,9 +21,10 @@ pub use migrate::Migrated;
 use crate::access::OrgId;
 use crate::engine::{
     Asked, Committed, Engine, Fed, FeedLimits, FeedRow, FoundToken, Head, Held, ImportName,
-    ImportRow, NewToken, Result, Row, Write,
+    ImportRow, NewToken, Notice, Result, Row, Write,
 };
 use crate::error::RelayStoreError;
+use crate::presence::{Seat, Seats};
 
 /// Threads that drive the connections. They only shovel bytes.
 const RUNTIME_THREADS: usize = 2;
@@ -155,8 +157,24 @@ impl Engine for Postgres {
         self.read(org, async |db| profiles::head(db, org, false).await)
     }
 
-    fn heads(&self, orgs: &[OrgId]) -> Result<Vec<(OrgId, u64)>> {
-        self.run(self.heads_of(orgs))
+    fn notices(&self, orgs: &[OrgId]) -> Result<Vec<Notice>> {
+        self.run(self.notices_of(orgs))
+    }
+
+    fn sit(&self, org: OrgId, seat: &Seat, now: i64, until: i64) -> Result<()> {
+        self.write(org, async |db| presence::sit(db, org, seat, now, until).await)
+    }
+
+    fn leave(&self, org: OrgId, token: i64, session: &str, now: i64) -> Result<()> {
+        self.write(org, async |db| presence::leave(db, org, token, session, now).await)
+    }
+
+    fn seats(&self, org: OrgId, now: i64) -> Result<Seats> {
+        self.read(org, async |db| presence::seats(db, org, now).await)
+    }
+
+    fn expire_seats(&self, org: OrgId, now: i64) -> Result<()> {
+        self.write(org, async |db| presence::expire(db, org, now).await)
     }
 
     fn look(&self, org: OrgId, asked: &[Asked<'_>]) -> Result<Vec<Option<Held>>> {

@@ -54,6 +54,7 @@ impl Sqlite {
                         org: OrgId(row.get(1)?),
                         organisation: row.get(2)?,
                         epoch: row.get(3)?,
+                        token: row.get(0)?,
                         name: row.get(4)?,
                         role: role.parse().unwrap_or(Role::Viewer),
                     };

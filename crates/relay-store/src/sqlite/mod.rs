@@ -2,6 +2,7 @@
 
 mod access;
 mod imports;
+mod presence;
 mod profiles;
 
 use std::path::Path;
@@ -13,9 +14,10 @@ use rusqlite::{Connection, Transaction, TransactionBehavior};
 use crate::access::OrgId;
 use crate::engine::{
     Asked, Committed, Engine, Fed, FeedLimits, FeedRow, FoundToken, Head, Held, ImportName,
-    ImportRow, NewToken, Result, Row, Write,
+    ImportRow, NewToken, Notice, Result, Row, Write,
 };
 use crate::error::RelayStoreError;
+use crate::presence::{Seat, Seats};
 
 const FILE: &str = "relay.sqlite";
 const STEPS: &[&str] = &[
@@ -32,6 +34,7 @@ const BUSY_TIMEOUT: Duration = Duration::from_secs(10);
 pub(crate) struct Sqlite {
     writer: Mutex<Connection>,
     reader: Mutex<Connection>,
+    presence: presence::Presence,
 }
 
 impl Sqlite {
@@ -44,7 +47,11 @@ impl Sqlite {
         let mut writer = connect(&path).map_err(|e| open_error(e.to_string()))?;
         migrate(&mut writer)?;
         let reader = connect(&path).map_err(|e| open_error(e.to_string()))?;
-        Ok(Self { writer: Mutex::new(writer), reader: Mutex::new(reader) })
+        Ok(Self {
+            writer: Mutex::new(writer),
+            reader: Mutex::new(reader),
+            presence: presence::Presence::default(),
+        })
     }
 
     fn write<T>(&self, work: impl FnOnce(&Transaction<'_>) -> Result<T>) -> Result<T> {
@@ -87,8 +94,33 @@ impl Engine for Sqlite {
         self.read(|db| profiles::head(db, org))
     }
 
-    fn heads(&self, orgs: &[OrgId]) -> Result<Vec<(OrgId, u64)>> {
-        self.read(|db| orgs.iter().map(|org| Ok((*org, profiles::head(db, *org)?.rev))).collect())
+    fn notices(&self, orgs: &[OrgId]) -> Result<Vec<Notice>> {
+        self.read(|db| {
+            let notice = |org: &OrgId| {
+                let head_rev = profiles::head(db, *org)?.rev;
+                Ok(Notice { org: *org, head_rev, presence: self.presence.version(*org) })
+            };
+            orgs.iter().map(notice).collect()
+        })
+    }
+
+    fn sit(&self, org: OrgId, seat: &Seat, now: i64, until: i64) -> Result<()> {
+        self.presence.sit(org, seat, now, until);
+        Ok(())
+    }
+
+    fn leave(&self, org: OrgId, token: i64, session: &str, now: i64) -> Result<()> {
+        self.presence.leave(org, token, session, now);
+        Ok(())
+    }
+
+    fn seats(&self, org: OrgId, now: i64) -> Result<Seats> {
+        Ok(self.presence.seats(org, now))
+    }
+
+    fn expire_seats(&self, org: OrgId, now: i64) -> Result<()> {
+        self.presence.expire(org, now);
+        Ok(())
     }
 
     fn look(&self, org: OrgId, asked: &[Asked<'_>]) -> Result<Vec<Option<Held>>> {

@@ -4,6 +4,7 @@
 mod access;
 mod feed;
 mod postgres;
+mod presence;
 mod push;
 mod rest;
 mod stage;
@@ -35,6 +36,9 @@ const CASES: &[Case] = &[
     ("every_state_can_be_read_by_revision", rest::every_state_can_be_read_by_revision),
     ("a_merge_keeps_what_both_sides_did", rest::a_merge_keeps_what_both_sides_did),
     ("a_merge_from_an_unknown_state_is_refused", rest::a_merge_from_an_unknown_state_is_refused),
+    ("a_seat_is_seen_until_it_is_left", presence::a_seat_is_seen_until_it_is_left),
+    ("a_seat_nobody_holds_expires", presence::a_seat_nobody_holds_expires),
+    ("one_token_has_few_seats", presence::one_token_has_few_seats),
     ("many_writers_lose_nothing", writers::many_writers_lose_nothing),
     ("a_reader_beside_writers_misses_no_row", writers::a_reader_beside_writers_misses_no_row),
 ];

@@ -113,7 +113,8 @@ pub(crate) fn organisations_see_nothing_of_each_other(stage: &Stage<'_>) {
     let keys: Vec<i64> = rows.iter().map(|row| row.key).collect();
     assert_eq!(keys.len(), 2);
     assert!(stage.store.by_key(stage.org, &keys).unwrap().is_empty(), "another one's keys");
-    let mut heads = stage.store.heads(&[stage.org, stage.other]).unwrap();
-    heads.sort();
+    let notices = stage.store.notices(&[stage.org, stage.other]).unwrap();
+    let mut heads: Vec<_> = notices.iter().map(|notice| (notice.org, notice.head_rev)).collect();
+    heads.sort_unstable();
     assert_eq!(heads, [(stage.org, 1), (stage.other, 2)]);
 }

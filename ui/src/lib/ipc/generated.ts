@@ -148,6 +148,10 @@ export type HostEvent =
       status: SyncStatus;
     }
   | {
+      kind: 'presence';
+      presence: Presence;
+    }
+  | {
       /**
        * Grows with every change of the store in this session.
        */
@@ -258,6 +262,10 @@ export interface Commands {
   list_watched: {
     request: Empty;
     response: WatchedFolders;
+  };
+  open_profile: {
+    request: OpenProfile;
+    response: Presence;
   };
   profile_at: {
     request: ProfileAt;
@@ -1190,6 +1198,37 @@ export interface ProfileRow {
    * The record's tags, sorted.
    */
   tags: string[];
+}
+/**
+ * Says which profile the window shows.
+ */
+export interface OpenProfile {
+  /**
+   * The record's `id`; none where no profile is shown.
+   */
+  id?: string | null;
+}
+/**
+ * What others have open now, as far as the relay tells; empty without a connection to it.
+ */
+export interface Presence {
+  /**
+   * Profiles that somebody else has open, in the order of their ids.
+   */
+  profiles: OpenElsewhere[];
+}
+/**
+ * A profile that somebody else has open.
+ */
+export interface OpenElsewhere {
+  /**
+   * The record's `id`.
+   */
+  id: string;
+  /**
+   * Names of the people, each once, in order; at least one.
+   */
+  people: string[];
 }
 /**
  * Names a state of a profile: the one after a change.
