@@ -107,6 +107,35 @@ impl BlockBuilder {
         Ok(accepted.warning)
     }
 
+    /// Adds a line that must be the record `id` with this hash, where the fast reader follows it.
+    /// Answers whether it did; nothing was added otherwise.
+    pub(crate) fn add_known(
+        &mut self,
+        schema: &RecordSchema,
+        line: &[u8],
+        id: &str,
+        hash: RecordHash,
+    ) -> bool {
+        let start = self.texts.len();
+        let Some(record) = self.reader.read(schema, line, &mut self.texts) else { return false };
+        if record.id() != id || record.hash() != hash {
+            self.texts.truncate(start);
+            return false;
+        }
+        let id_start = self.ids.len();
+        self.ids.push_str(id);
+        self.chunk.begin(id);
+        record.tell(schema, &mut Indexed(&mut self.chunk));
+        self.chunk.end();
+        self.rows.push(Row { id: id_start..self.ids.len(), text: start..self.texts.len(), hash });
+        true
+    }
+
+    /// Whether what was added is as much as a block of an import.
+    pub(crate) fn is_full(&self) -> bool {
+        self.texts.len() >= BLOCK_BYTES
+    }
+
     /// The block of what was added since the last one. The next one is made in the memory of `used`,
     /// a block that was written: what one thread allocates and another one frees piles up.
     ///

@@ -7,11 +7,11 @@ use kartei_sync_core::{Incoming, Local, Pending, TakeError, Taken, take};
 use rusqlite::Transaction;
 use serde_json::value::RawValue;
 
-use crate::chunk;
 use crate::error::StoreError;
 use crate::outbox;
+use crate::received::LineReader;
 use crate::row::{self, Prepared, StoredProfile, Written};
-use crate::session::{self, Session};
+use crate::session::Session;
 use crate::store::Store;
 use crate::writing::Writing;
 
@@ -22,6 +22,36 @@ pub struct PulledPage {
     pub changed: u64,
     /// Whether the outbox holds something that the relay has not refused.
     pub to_send: bool,
+}
+
+/// What the relay sent of one profile.
+#[derive(Debug)]
+pub(crate) struct Sent<'a> {
+    pub(crate) id: &'a str,
+    pub(crate) rev: u64,
+    pub(crate) genesis: RecordHash,
+    pub(crate) record: Option<&'a str>,
+    pub(crate) changes: Vec<Change>,
+}
+
+fn refusal(id: &str, reason: &dyn std::fmt::Display) -> StoreError {
+    StoreError::Damaged(format!("answer of the relay for `{id}`: {reason}"))
+}
+
+impl<'a> Sent<'a> {
+    /// Reads a line.
+    pub(crate) fn of(line: &'a ProfileLine) -> Result<Self, StoreError> {
+        let genesis = RecordHash::from_hex(&line.genesis)
+            .ok_or_else(|| refusal(&line.id, &"no genesis hash"))?;
+        let changes = line
+            .changes
+            .iter()
+            .map(|bytes| Change::from_bytes(&bytes.0))
+            .collect::<Result<Vec<_>, _>>()
+            .map_err(|e| refusal(&line.id, &e))?;
+        let record = line.record.as_deref().map(RawValue::get);
+        Ok(Self { id: &line.id, rev: line.rev, genesis, record, changes })
+    }
 }
 
 impl Store {
@@ -36,17 +66,9 @@ impl Store {
         lines: &[ProfileLine],
         cursor: &Cursor,
     ) -> Result<PulledPage, StoreError> {
-        let stamp = session.stamp(now);
-        self.write_repeatable(|db| {
-            let mut page = PulledPage::default();
-            for line in lines {
-                page.changed += u64::from(take_line(self, db, session, &stamp, now, line)?);
-            }
-            session::put_cursor(db, cursor)?;
-            chunk::pack_if_many(db)?;
-            page.to_send = outbox::has_sendable(db)?;
-            Ok(page)
-        })
+        let mut reader = LineReader::new(self.schema());
+        lines.iter().for_each(|line| reader.add(line));
+        self.apply_received(session, now, &reader.finish(), cursor)
     }
 }
 
@@ -59,17 +81,26 @@ pub(crate) fn take_line(
     now: i64,
     line: &ProfileLine,
 ) -> Result<bool, StoreError> {
-    let refuse = |reason: &str| {
-        StoreError::Damaged(format!("answer of the relay for `{}`: {reason}", line.id))
-    };
-    let genesis = RecordHash::from_hex(&line.genesis).ok_or_else(|| refuse("no genesis hash"))?;
-    let changes = line
-        .changes
-        .iter()
-        .map(|bytes| Change::from_bytes(&bytes.0))
-        .collect::<Result<Vec<_>, _>>()
-        .map_err(|e| refuse(&e.to_string()))?;
-    let stored = StoredProfile::find(db, &line.id)?;
+    take_sent(store, db, session, stamp, now, Sent::of(line)?)
+}
+
+/// As [`take_line`].
+pub(crate) fn take_sent(
+    store: &Store,
+    db: &Writing<'_>,
+    session: &Session,
+    stamp: &Stamp,
+    now: i64,
+    sent: Sent<'_>,
+) -> Result<bool, StoreError> {
+    let stored = StoredProfile::find(db, sent.id)?;
+    if let Some(stored) = stored.as_ref().filter(|s| s.genesis == sent.genesis)
+        && sent.changes.is_empty()
+    {
+        // Nothing is on top of the beginning that both have: known without reading the record.
+        known(db, stored, &[], sent.rev)?;
+        return Ok(false);
+    }
     let local = match &stored {
         Some(stored) => Some(Local {
             genesis: stored.genesis,
@@ -78,7 +109,8 @@ pub(crate) fn take_line(
         }),
         None => None,
     };
-    let incoming = Incoming { genesis, record: line.record.as_deref().map(RawValue::get), changes };
+    let Sent { id, rev, genesis, record, changes } = sent;
+    let incoming = Incoming { genesis, record, changes };
     let taken = match (take(&store.schema, local, &incoming, session.actor, stamp), &stored) {
         (Ok(taken), _) => taken,
         (Err(TakeError::Document(error)), _) => return Err(error.into()),
@@ -89,12 +121,12 @@ pub(crate) fn take_line(
             outbox::set_aside(db, stored.pk, code, &error.to_string(), now)?;
             return Ok(true);
         }
-        (Err(error), _) => return Err(refuse(&error.to_string())),
+        (Err(error), _) => return Err(refusal(id, &error)),
     };
     match taken {
         Taken::Known => {
             let Some(stored) = stored else { return Ok(false) };
-            known(db, &stored, &incoming.changes, line.rev)?;
+            known(db, &stored, &incoming.changes, rev)?;
             Ok(false)
         }
         Taken::Stored { genesis, record, document, conflicts, deleted, pending, replayed } => {
@@ -107,7 +139,7 @@ pub(crate) fn take_line(
                 document: body.as_deref(),
                 conflicts,
                 deleted,
-                rev: Some(line.rev),
+                rev: Some(rev),
                 changed_at: now,
                 import: stored.as_ref().and_then(|stored| stored.import),
             };

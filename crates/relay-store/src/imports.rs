@@ -7,7 +7,7 @@ use kartei_profile::{Document, ImportOutcome, Record, RecordHash};
 use crate::access::OrgId;
 use crate::engine::{Asked, Held, ImportName, ImportRow, Want};
 use crate::error::RelayStoreError;
-use crate::push::{created, damaged};
+use crate::push::{damaged, untouched};
 use crate::rest::{Author, WriteError};
 use crate::rounds::{Judged, ask};
 use crate::store::RelayStore;
@@ -149,11 +149,11 @@ impl RelayStore {
         held: Option<&Held>,
     ) -> Result<Judged<ImportLanded>, RelayStoreError> {
         let id = &incoming.id;
-        let record = Record::from_stored(&incoming.text).map_err(|v| damaged(id, &v))?;
         let Some(held) = held else {
-            let write = created(author.now, &record, None);
+            let write = untouched(author.now, id, incoming.hash, incoming.text.clone());
             return Ok(Judged::Write(Box::new(write), ImportLanded::Created));
         };
+        let record = Record::from_stored(&incoming.text).map_err(|v| damaged(id, &v))?;
         if held.hash == incoming.hash && !held.deleted {
             return Ok(Judged::Answer(ImportLanded::Unchanged));
         }

@@ -90,6 +90,10 @@ impl RelayStore {
         let verdict = accept(&self.schema, held.map(|held| held.genesis), load, &offer)
             .map_err(|e| damaged(&item.id, &e))?;
         Ok(match (verdict, held) {
+            (Verdict::CreateUntouched { text }, _) => {
+                let write = untouched(now, &item.id, genesis, text);
+                Judged::Write(Box::new(write), Said::Accepted)
+            }
             (Verdict::Create { genesis, edited }, _) => {
                 Judged::Write(Box::new(created(now, &genesis, edited)), Said::Accepted)
             }
@@ -134,20 +138,25 @@ pub(crate) fn damaged(id: &str, error: &dyn std::fmt::Display) -> RelayStoreErro
     RelayStoreError::Damaged { id: id.to_owned(), reason: error.to_string() }
 }
 
-pub(crate) fn created(now: i64, genesis: &Record, edited: Option<Edited>) -> Write {
-    let begun = Write {
-        id: genesis.id().to_owned(),
+/// A new profile that nobody has edited.
+pub(crate) fn untouched(now: i64, id: &str, hash: RecordHash, text: String) -> Write {
+    Write {
+        id: id.to_owned(),
         expected: None,
-        genesis: genesis.hash(),
+        genesis: hash,
         genesis_record: None,
-        record: genesis.text().to_owned(),
-        hash: genesis.hash(),
+        record: text,
+        hash,
         conflicts: 0,
         deleted: false,
         document: None,
         changes: Vec::new(),
         changed_at: now,
-    };
+    }
+}
+
+pub(crate) fn created(now: i64, genesis: &Record, edited: Option<Edited>) -> Write {
+    let begun = untouched(now, genesis.id(), genesis.hash(), genesis.text().to_owned());
     match edited {
         None => begun,
         Some(edited) => {
