@@ -9,6 +9,7 @@ mod demo;
 mod exec;
 mod night;
 mod node;
+mod package;
 mod processes;
 mod s3_servers;
 mod setup;
@@ -27,6 +28,7 @@ const HELP: &str = "usage: cargo xtask COMMAND
   demo               real data through import, sync, a conflict and back, then the window
   test [--only NAME] everything CI runs; NAME is one step (`--only list` names them)
   night [--only NAME] the proofs that CI runs small, run large: some hours
+  package            the desktop as a Debian package, in target/package/
   ui                 install the UI's packages where the lock changed, and build ui/dist
   codegen            schemas/commands.schema.json and the UI's types, from crates/protocol
   tidy               the rules of the tree: dependencies, sizes, forbidden words
@@ -58,6 +60,7 @@ fn run(arguments: &[String]) -> Result<()> {
         ["test", "--only", name] => test::run(&workspace, Some(name)),
         ["night"] => night::run(&workspace, None),
         ["night", "--only", name] => night::run(&workspace, Some(name)),
+        ["package"] => package::run(&workspace),
         ["ui"] => ui::build(&workspace),
         ["codegen"] => codegen::write(&workspace),
         ["tidy"] => tidy::check(&workspace),

@@ -7,8 +7,10 @@ import { join } from 'node:path';
 import { createInterface } from 'node:readline';
 import { promisify } from 'node:util';
 
-/** The path of a built program, such as `kartei`. */
+/** The path of a program, such as `kartei`: the installed one where there is one, else as built. */
 export function program(name) {
+  const installed = process.env.KARTEI_INSTALLED;
+  if (installed !== undefined && existsSync(join(installed, name))) return join(installed, name);
   const folder = process.env.KARTEI_PROGRAMS;
   if (folder === undefined) throw new Error('run this through `cargo xtask test --only …`');
   const path = join(folder, process.platform === 'win32' ? `${name}.exe` : name);

@@ -1,10 +1,12 @@
 //! The steps, in the order in which they are run.
 
+use std::process::Command;
+
 use anyhow::{Result, bail};
 
 use super::summary::Summaries;
 use crate::workspace::Workspace;
-use crate::{codegen, exec, node, setup, tidy, ui};
+use crate::{codegen, exec, node, package, setup, tidy, ui};
 
 /// One step.
 pub(crate) struct Step {
@@ -50,7 +52,7 @@ pub(crate) const STEPS: &[Step] = &[
     step("js", "Schema and documents in JavaScript", javascript),
     step("rust", "Tests in Rust, the kill test among them", rust),
     step("browser", "Journey through a browser", browser),
-    step("desktop", "Journey through the desktop's window", desktop),
+    step("desktop", "Journey through the installed desktop's window", desktop),
 ];
 
 fn machine(workspace: &Workspace, _: &mut Summaries) -> Result<()> {
@@ -130,7 +132,11 @@ fn browser(workspace: &Workspace, summaries: &mut Summaries) -> Result<()> {
 }
 
 fn desktop(workspace: &Workspace, summaries: &mut Summaries) -> Result<()> {
-    node_tests(workspace, summaries, "desktop journey", &["desktop.journey.mjs"])
+    let installed = package::install_for_tests(workspace)?;
+    let mut node = node_command(workspace, &["desktop.journey.mjs"]);
+    // What people install is what is tried.
+    node.env("KARTEI_INSTALLED", installed);
+    run_node(&mut node, summaries, "desktop journey")
 }
 
 fn node_tests(
@@ -139,12 +145,20 @@ fn node_tests(
     name: &str,
     files: &[&str],
 ) -> Result<()> {
+    run_node(&mut node_command(workspace, files), summaries, name)
+}
+
+fn node_command(workspace: &Workspace, files: &[&str]) -> Command {
     let mut node = workspace.command("node");
     node.current_dir(workspace.path("tests/js"));
     node.args(["--test", "--test-reporter=spec", "--test-timeout=240000"]).args(files);
     node.env("KARTEI_PROGRAMS", workspace.target.join("debug"));
     node.env("KARTEI_PICTURES", workspace.target.join("journey"));
-    let (passed, output) = exec::show_and_keep(&mut node)?;
+    node
+}
+
+fn run_node(node: &mut Command, summaries: &mut Summaries, name: &str) -> Result<()> {
+    let (passed, output) = exec::show_and_keep(node)?;
     summaries.keep_node(&format!("{name} (node --test)"), &output);
     said(passed, name)
 }
