@@ -19,11 +19,12 @@ use kartei_profile::RecordHash;
 use crate::access::{Access, OrgId, Role};
 use crate::error::RelayStoreError;
 use crate::presence::{Seat, Seats};
+use crate::segments::Segments;
 
 pub(crate) type Result<T> = std::result::Result<T, RelayStoreError>;
 
 /// A database of the relay. Every method is one transaction and blocks.
-pub(crate) trait Engine: Debug + Send + Sync {
+pub(crate) trait Engine: Debug + Send + Sync + Segments {
     /// Creates an organisation; `None` where the name is taken.
     fn create_organisation(&self, name: &str, epoch: &str, now: i64) -> Result<Option<OrgId>>;
 

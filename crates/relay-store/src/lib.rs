@@ -19,6 +19,7 @@ mod presence;
 mod push;
 mod rest;
 mod rounds;
+mod segments;
 mod sqlite;
 mod store;
 
@@ -33,4 +34,5 @@ pub use push::Pushed;
 pub use rest::{
     Alter, Author, FieldOutcome, Merged, Outcome, PastChange, Precondition, Profile, WriteError,
 };
+pub use segments::{Chain, Segment, segment_folder};
 pub use store::RelayStore;

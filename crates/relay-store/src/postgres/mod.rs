@@ -9,6 +9,7 @@ mod imports;
 mod migrate;
 mod presence;
 mod profiles;
+mod segments;
 
 use std::future::Future;
 

@@ -4,6 +4,7 @@ mod access;
 mod imports;
 mod presence;
 mod profiles;
+mod segments;
 
 use std::path::Path;
 use std::sync::{Mutex, PoisonError};
@@ -24,6 +25,7 @@ const STEPS: &[&str] = &[
     include_str!("../sql/sqlite/001_first.sql"),
     include_str!("../sql/sqlite/002_moments.sql"),
     include_str!("../sql/sqlite/003_imports.sql"),
+    include_str!("../sql/sqlite/004_segments.sql"),
 ];
 const PAGE_BYTES: u32 = 16 * 1024;
 

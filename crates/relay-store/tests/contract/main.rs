@@ -7,6 +7,7 @@ mod postgres;
 mod presence;
 mod push;
 mod rest;
+mod segments;
 mod stage;
 mod writers;
 
@@ -39,6 +40,16 @@ const CASES: &[Case] = &[
     ("a_seat_is_seen_until_it_is_left", presence::a_seat_is_seen_until_it_is_left),
     ("a_seat_nobody_holds_expires", presence::a_seat_nobody_holds_expires),
     ("one_token_has_few_seats", presence::one_token_has_few_seats),
+    ("of_two_that_build_at_once_one_wins", segments::of_two_that_build_at_once_one_wins),
+    ("a_dropped_chain_takes_nothing_more", segments::a_dropped_chain_takes_nothing_more),
+    (
+        "a_worn_chain_is_renewed_and_the_old_one_stays_a_while",
+        segments::a_worn_chain_is_renewed_and_the_old_one_stays_a_while,
+    ),
+    (
+        "a_profile_that_moves_while_segments_are_made_is_not_missed",
+        segments::a_profile_that_moves_while_segments_are_made_is_not_missed,
+    ),
     ("many_writers_lose_nothing", writers::many_writers_lose_nothing),
     ("a_reader_beside_writers_misses_no_row", writers::a_reader_beside_writers_misses_no_row),
 ];
