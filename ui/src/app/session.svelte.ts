@@ -1,6 +1,7 @@
 import { Imports } from '$features/imports/imports.svelte';
 import { Past } from '$features/imports/past.svelte';
 import { OpenProfile } from '$features/profiles/open-profile.svelte';
+import { Elsewhere } from '$features/profiles/presence.svelte';
 import { ProfileList } from '$features/profiles/profile-list.svelte';
 import { Steps } from '$features/steps/steps.svelte';
 import { DataFolder } from '$features/store/store.svelte';
@@ -11,6 +12,7 @@ import type { HostEvent, Ipc } from '$lib/ipc';
 /** One window's controllers, and the one place that hands them what the host tells. */
 export class Session {
   readonly list: ProfileList;
+  readonly elsewhere: Elsewhere;
   readonly imports: Imports;
   readonly sync: Sync;
   readonly steps: Steps;
@@ -23,6 +25,7 @@ export class Session {
   constructor(ipc: Ipc) {
     this.#ipc = ipc;
     this.list = new ProfileList(ipc);
+    this.elsewhere = new Elsewhere(ipc);
     this.imports = new Imports(ipc);
     this.sync = new Sync(ipc);
     this.steps = new Steps(ipc);
@@ -47,6 +50,7 @@ export class Session {
     if (this.profile?.id === id) return;
     this.profile = id === null ? null : new OpenProfile(this.#ipc, id);
     void this.profile?.load();
+    void this.elsewhere.show(id);
   }
 
   #take(event: HostEvent, onImport: () => void): void {
@@ -62,6 +66,9 @@ export class Session {
         break;
       case 'sync':
         this.sync.take(event.status);
+        break;
+      case 'presence':
+        this.elsewhere.take(event.presence);
         break;
       case 'profiles_changed':
         this.list.refresh();
@@ -86,6 +93,7 @@ export class Session {
   #catchUp(): void {
     this.list.refresh();
     void this.profile?.refresh();
+    void this.elsewhere.show(this.profile?.id ?? null);
     void this.sync.load();
     void this.imports.catchUp();
     void this.steps.catchUp();

@@ -127,7 +127,7 @@ fn javascript(workspace: &Workspace, summaries: &mut Summaries) -> Result<()> {
 }
 
 fn browser(workspace: &Workspace, summaries: &mut Summaries) -> Result<()> {
-    let journeys = ["browser.journey.mjs", "store.journey.mjs"];
+    let journeys = ["browser.journey.mjs", "store.journey.mjs", "people.journey.mjs"];
     node_tests(workspace, summaries, "browser journey", &journeys)
 }
 

@@ -50,6 +50,7 @@ beforeEach(async () => {
   const nothing = () => undefined;
   render(Inspector, {
     profile,
+    people: [],
     tab: 'overview',
     onTab: nothing,
     onPrevious: nothing,

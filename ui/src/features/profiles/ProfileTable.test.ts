@@ -1,22 +1,27 @@
-import { fireEvent, render, screen } from '@testing-library/svelte';
+import { fireEvent, render, screen, within } from '@testing-library/svelte';
+import { tick } from 'svelte';
 import { beforeEach, expect, test, vi } from 'vitest';
 import { Ipc } from '$lib/ipc';
 import { FakeHost } from '$lib/ipc/fake';
 import { FakeRows } from '$lib/ipc/fake-rows';
 import ProfileTable from './ProfileTable.svelte';
+import { Elsewhere } from './presence.svelte';
 import { ProfileList } from './profile-list.svelte';
 
 const opened = vi.fn();
 const moved = vi.fn();
 const picked = vi.fn();
 let list: ProfileList;
+let elsewhere: Elsewhere;
 
 beforeEach(async () => {
   const rows = new FakeRows(1_000_000);
   list = new ProfileList(new Ipc(new FakeHost({ list_profiles: (request) => rows.page(request) })));
+  elsewhere = new Elsewhere(new Ipc(new FakeHost()));
   await list.apply();
   render(ProfileTable, {
     list,
+    elsewhere,
     selected: 'cdnow-00002',
     onOpen: opened,
     onMove: moved,
@@ -89,4 +94,14 @@ test('picked rows say so, and the box above says all, some or none', async () =>
   await expect.poll(() => above().getAttribute('aria-checked')).toBe('true');
   await fireEvent.click(above());
   expect(list.picked.count).toBe(0);
+});
+
+test('a row says who else has its profile open, as long as they have', async () => {
+  const row = () => screen.getByRole('row', { name: /cdnow-00003/ });
+  elsewhere.take({ profiles: [{ id: 'cdnow-00003', people: ['Ada', 'Ben'] }] });
+  await tick();
+  expect(within(row()).getByRole('img', { name: 'Also viewing: Ada and Ben' })).toBeTruthy();
+  elsewhere.take({ profiles: [] });
+  await tick();
+  expect(within(row()).queryByRole('img', { name: /Also viewing/ })).toBeNull();
 });

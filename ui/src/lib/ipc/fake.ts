@@ -6,6 +6,7 @@ import type {
   HostEvent,
   ImportEntry,
   ImportRun,
+  Presence,
   Problem,
   ProfileDetail,
   SyncStatus,
@@ -166,6 +167,12 @@ export function fakeRun(change: Partial<ImportRun> = {}): ImportRun {
   };
 }
 
+const fakePresence = (): Presence['profiles'] => [
+  { id: 'cdnow-00002', people: ['Ben Okafor'] },
+  { id: 'cdnow-00004', people: ['Ada', 'Ben Okafor', 'Cleo Perrin', 'Dana Ito', 'Eli'] },
+  { id: 'cdnow-00007', people: ['Ada', 'Cleo Perrin'] },
+];
+
 const minutesAgo = (minutes: number) => new Date(Date.now() - minutes * 60_000).toISOString();
 
 const STATES: Record<string, Partial<SyncStatus>> = {
@@ -186,7 +193,7 @@ const STATES: Record<string, Partial<SyncStatus>> = {
   },
 };
 
-/** A host for looking at: `?rows=26370&sync=offline&import=running|done&broken`. */
+/** A host for looking at: `?rows=26370&sync=offline&import=running|done&broken&alone`. */
 export function fakeFromAddress(search: string): FakeHost {
   const options = new URLSearchParams(search);
   const rows = new FakeRows(Number(options.get('rows') ?? '26370'));
@@ -210,6 +217,7 @@ export function fakeFromAddress(search: string): FakeHost {
       return detail;
     },
     resolve_conflict: ({ id, pointer, key }) => rows.resolve(id, pointer, key),
+    open_profile: () => ({ profiles: options.has('alone') ? [] : fakePresence() }),
     take_opened_files: () => ({ paths: [] }),
     sync_status: () => status,
     sync_now: () => status,

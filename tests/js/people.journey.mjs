@@ -1,0 +1,134 @@
+// Two people at two desks with one relay: each sees what the other has open, as long as it is open,
+// as long as the window is, and as long as there is a connection.
+import assert from 'node:assert/strict';
+import { writeFileSync } from 'node:fs';
+import { join } from 'node:path';
+import { fileURLToPath } from 'node:url';
+import { after, before, test } from 'node:test';
+import { movesOn, openPage } from './lib/browser.mjs';
+import { kartei, program, startReady, startRelay, temporaryFolder } from './lib/processes.mjs';
+
+const ui = fileURLToPath(new URL('../../ui/dist', import.meta.url));
+const folder = temporaryFolder();
+const file = join(folder.path, 'people.ndjson');
+
+let relay;
+/** Anna and Ben: each a data folder, a host and a page. */
+let anna;
+let ben;
+
+async function deskOf(name) {
+  const data = join(folder.path, name);
+  await kartei(data, 'login', relay.url, '--token', await relay.token('analyst', name));
+  if (name === 'Anna Keller') await kartei(data, 'import', file);
+  await kartei(data, 'sync');
+  const serve = ['--data', data, '--ui', ui, '--listen', '127.0.0.1:0'];
+  const host = await startReady(program('kartei-dev-host'), serve, 'kartei-dev-host listening on ');
+  const { browser, page, faults } = await openPage(host.rest);
+  await page.getByText('Up to date').waitFor();
+  const desk = { host, browser, page, faults, ...movesOn(page) };
+  desk.open = async (id) => {
+    await desk.row(id).click();
+    await desk.inspector(id).waitFor();
+  };
+  desk.inspector = (id) => page.getByRole('article', { name: `Profile ${id}` });
+  desk.marks = (id) => desk.inspector(id).getByRole('button', { name: /^Also viewing:/ });
+  desk.mark = (id) => desk.row(id).getByRole('img', { name: /^Also viewing:/ });
+  return desk;
+}
+
+const gone = (locator) => locator.waitFor({ state: 'detached' });
+
+before(async () => {
+  const ids = ['anna-keller', ...Array.from({ length: 20 }, (_, n) => `cdnow-${1001 + n}`)];
+  const line = (id, n) => JSON.stringify({ schema: 'user_profile.v1', id, attributes: { orders: n } });
+  writeFileSync(file, ids.map(line).join('\n'));
+  relay = await startRelay(join(folder.path, 'relay'));
+  anna = await deskOf('Anna Keller');
+  ben = await deskOf('Ben');
+});
+
+after(async () => {
+  for (const desk of [anna, ben]) {
+    await desk?.browser.close();
+    await desk?.host.stop();
+  }
+  await relay?.stop();
+  folder.remove();
+});
+
+test('who opens a profile is shown to the other, in the list and in the profile', async () => {
+  await ben.open('anna-keller');
+  await anna.mark('anna-keller').waitFor();
+  await anna.picture('presence-list');
+  await anna.open('anna-keller');
+  await anna.marks('anna-keller').getByText('B', { exact: true }).waitFor();
+  await ben.marks('anna-keller').getByText('AK', { exact: true }).waitFor();
+  assert.equal(await ben.marks('anna-keller').count(), 1, 'and never oneself');
+});
+
+test('the name is told to whoever tabs there, and Escape takes it away alone', async () => {
+  const marks = anna.marks('anna-keller');
+  const names = anna.page.getByRole('tooltip', { name: 'Also viewing: Ben' });
+  await marks.focus();
+  // Focus by keyboard shows it; `focus()` after a key counts as such.
+  await anna.page.keyboard.press('Shift+Tab');
+  await anna.page.keyboard.press('Tab');
+  await names.waitFor();
+  await anna.picture('presence');
+  await anna.page.keyboard.press('Escape');
+  await names.waitFor({ state: 'hidden' });
+  assert.ok(await anna.inspector('anna-keller').isVisible(), 'the profile stays open');
+  await anna.page.emulateMedia({ colorScheme: 'dark' });
+  await anna.page.getByRole('button', { name: 'DE Deutsch' }).click();
+  await anna.page.getByRole('button', { name: 'Auch geöffnet bei Ben' }).hover();
+  await anna.picture('presence-de-dark');
+  await anna.page.getByRole('button', { name: 'EN English' }).click();
+  await anna.page.emulateMedia({ colorScheme: 'light' });
+});
+
+test('going on to another profile moves the mark along', async () => {
+  await ben.page.keyboard.press(']');
+  await gone(anna.marks('anna-keller'));
+  await gone(anna.mark('anna-keller'));
+  await anna.page.getByRole('grid').getByRole('img', { name: 'Also viewing: Ben' }).waitFor();
+});
+
+test('closing the pane, and leaving for another page, end it', async () => {
+  await ben.open('anna-keller');
+  await anna.marks('anna-keller').waitFor();
+  await ben.inspector('anna-keller').getByRole('button', { name: 'Close profile' }).click();
+  await gone(anna.marks('anna-keller'));
+  await ben.open('anna-keller');
+  await anna.marks('anna-keller').waitFor();
+  await ben.goTo('Imports');
+  await gone(anna.marks('anna-keller'));
+});
+
+test('closing the window ends it, and opening it again brings it back', async () => {
+  await ben.goTo('Profiles');
+  await ben.open('anna-keller');
+  await anna.marks('anna-keller').waitFor();
+  const address = ben.page.url();
+  await ben.page.goto('about:blank');
+  await gone(anna.marks('anna-keller'));
+  await ben.page.goto(address);
+  await anna.marks('anna-keller').waitFor();
+});
+
+test('a program that ends without a word is gone at once', async () => {
+  await ben.host.stop();
+  await gone(anna.marks('anna-keller'));
+});
+
+test('without the relay nobody is shown', async () => {
+  await ben.browser.close();
+  ben = await deskOf('Ben');
+  await ben.open('anna-keller');
+  await anna.marks('anna-keller').waitFor();
+  await relay.stop();
+  await gone(anna.marks('anna-keller'));
+  await gone(anna.mark('anna-keller'));
+});
+
+test('the pages logged no fault on the whole way', () => assert.deepEqual(anna.faults, []));
