@@ -21,7 +21,7 @@ pub(crate) fn tag(hash: RecordHash) -> String {
 }
 
 /// The tags of a header, without quotes; `None` where there is no such header.
-fn tags(headers: &HeaderMap, name: &HeaderName) -> Result<Option<Vec<String>>, Failure> {
+pub(crate) fn tags(headers: &HeaderMap, name: &HeaderName) -> Result<Option<Vec<String>>, Failure> {
     if !headers.contains_key(name) {
         return Ok(None);
     }

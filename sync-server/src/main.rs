@@ -4,6 +4,8 @@ mod admin;
 mod auth;
 mod body;
 mod conditions;
+mod export;
+mod gate;
 mod import;
 mod lists;
 mod openapi;

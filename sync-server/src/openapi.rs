@@ -71,6 +71,7 @@ impl Modify for Tokens {
     tags(
         (name = "profiles", description = "Records, their states and their changes"),
         (name = "imports", description = "Files of records"),
+        (name = "limits", description = "What the relay takes"),
     ),
 )]
 struct Interface;

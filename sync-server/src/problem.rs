@@ -27,6 +27,8 @@ pub(crate) enum ApiCode {
     UnknownRevision,
     /// As many imports as the relay takes are running.
     TooManyImports,
+    /// As many exports as the relay takes are running.
+    TooManyExports,
     /// An `Idempotency-Key` came again with another request.
     KeyReused,
     /// The request with this `Idempotency-Key` is not answered yet.

@@ -14,6 +14,8 @@ use tokio::net::TcpListener;
 use tokio::sync::watch;
 use tokio::time::MissedTickBehavior;
 
+use crate::export::EXPORTS;
+use crate::gate::Gate;
 use crate::import::Running;
 use crate::lists;
 use crate::presence::{self, Audiences};
@@ -31,6 +33,7 @@ pub(crate) struct Relay {
     store: Arc<RelayStore>,
     blobs: BlobStore,
     imports: Arc<Running>,
+    exports: Arc<Gate>,
     lists: Lists<OrgId>,
     heads: Mutex<HashMap<OrgId, watch::Sender<u64>>>,
     audiences: Audiences,
@@ -71,6 +74,11 @@ impl Relay {
     /// Those who are told of open profiles.
     pub(crate) fn audiences(&self) -> &Audiences {
         &self.audiences
+    }
+
+    /// Places for exports.
+    pub(crate) fn exports(&self) -> &Arc<Gate> {
+        &self.exports
     }
 
     /// The schema of records.
@@ -153,6 +161,7 @@ async fn serve(listen: SocketAddr, store: RelayStore, blobs: BlobStore) -> Resul
         store: Arc::new(store),
         blobs,
         imports: Arc::default(),
+        exports: Arc::new(Gate::new(EXPORTS)),
         lists: lists::lists(),
         heads: Mutex::default(),
         audiences: Audiences::default(),

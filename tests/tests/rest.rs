@@ -418,6 +418,8 @@ fn the_interface_describes_itself() -> Result<()> {
         ("/profiles/{id}/merge", &["post"]),
         ("/profiles/{id}/history", &["get"]),
         ("/profiles/changes", &["get"]),
+        ("/profiles/export", &["get"]),
+        ("/profiles/validate", &["post"]),
     ] {
         for method in methods {
             let operation = &paths[path][*method];

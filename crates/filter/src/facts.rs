@@ -111,9 +111,9 @@ impl RecordFacts {
     }
 
     /// Says what no record says of itself: its status, and when it was last changed, in milliseconds
-    /// since 1970.
-    pub fn stand(&mut self, status: Status, changed_at: i64) {
-        self.status = Some(status);
+    /// since 1970. No condition on the status holds where there is none.
+    pub fn stand(&mut self, status: impl Into<Option<Status>>, changed_at: i64) {
+        self.status = status.into();
         self.changed_at = changed_at;
     }
 

@@ -20,6 +20,7 @@ use crate::access::{Access, OrgId, Role};
 use crate::error::RelayStoreError;
 use crate::presence::{Seat, Seats};
 use crate::segments::Segments;
+use crate::snapshot::Rows;
 
 pub(crate) type Result<T> = std::result::Result<T, RelayStoreError>;
 
@@ -82,6 +83,9 @@ pub(crate) trait Engine: Debug + Send + Sync + Segments {
 
     /// The newest import that is named so.
     fn find_import(&self, org: OrgId, named: ImportName<'_>) -> Result<Option<ImportRow>>;
+
+    /// All profiles as of one revision, to be read for as long as that takes.
+    fn snapshot(&self, org: OrgId) -> Result<(Head, Box<dyn Rows>)>;
 
     /// The rows above `from` in the order of their revisions, as they are.
     fn rows_since(&self, org: OrgId, from: u64, limits: FeedLimits) -> Result<(Head, Vec<Row>)>;

@@ -20,6 +20,7 @@ mod push;
 mod rest;
 mod rounds;
 mod segments;
+mod snapshot;
 mod sqlite;
 mod store;
 
@@ -35,4 +36,5 @@ pub use rest::{
     Alter, Author, FieldOutcome, Merged, Outcome, PastChange, Precondition, Profile, WriteError,
 };
 pub use segments::{Chain, Segment, segment_folder};
+pub use snapshot::Snapshot;
 pub use store::RelayStore;

@@ -100,6 +100,21 @@ impl Http {
         self.send("GET", path, &[], &[])
     }
 
+    /// Sends a request and leaves the body of the answer to the caller, to be read slowly or not at
+    /// all. Dropping the answer closes the connection.
+    ///
+    /// # Errors
+    /// As [`Http::send`].
+    pub fn open(&self, path: &str) -> Result<Opened> {
+        let response = self.begin("GET", path, &[], &[])?;
+        let status = response.status().as_u16();
+        let headers = response.headers().iter().map(|(name, value)| {
+            (name.as_str().to_owned(), String::from_utf8_lossy(value.as_bytes()).into_owned())
+        });
+        let headers = headers.collect();
+        Ok(Opened { status, headers, body: Box::new(response.into_body().into_reader()) })
+    }
+
     /// Opens an event stream.
     ///
     /// # Errors
@@ -141,6 +156,30 @@ impl Reply {
             bail!("expected {status}, got {}: {}", self.status, self.text());
         }
         Ok(self)
+    }
+}
+
+/// An answer whose body was not read yet.
+pub struct Opened {
+    /// The status.
+    pub status: u16,
+    /// Headers, names in lower case.
+    pub headers: Vec<(String, String)>,
+    /// The body as it comes.
+    pub body: Box<dyn Read + Send>,
+}
+
+impl Opened {
+    /// A header.
+    #[must_use]
+    pub fn header(&self, name: &str) -> Option<&str> {
+        self.headers.iter().find(|(known, _)| known == name).map(|(_, value)| value.as_str())
+    }
+}
+
+impl std::fmt::Debug for Opened {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        f.debug_struct("Opened").field("status", &self.status).finish_non_exhaustive()
     }
 }
 

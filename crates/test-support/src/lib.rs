@@ -19,7 +19,7 @@ mod wait;
 pub use answer::Answer;
 pub use client::Client;
 pub use dice::Dice;
-pub use http::{Events, Http, Reply, ServerEvent};
+pub use http::{Events, Http, Opened, Reply, ServerEvent};
 pub use postgres::{Database, Postgres};
 pub use programs::{program, repository};
 pub use records::{gzipped, lines_of, write_lines};

@@ -12,23 +12,29 @@
 //! Three things make a repeated request harmless: the client's key, the digest of what came in while
 //! nothing was written since, and the hash of every record.
 
+mod check;
 mod pieces;
 mod report;
 mod run;
+mod validate;
 
 use std::collections::HashSet;
 use std::sync::{Arc, Mutex, PoisonError};
 
 use kartei_relay_store::{Access, Author, ImportMode};
 
+use crate::gate::Limit;
+use crate::problem::ApiCode;
+
 pub(crate) use report::{ImportAnswer, ImportStatus};
 pub(crate) use run::{Ended, mode_name, report_name, run};
+pub(crate) use validate::{
+    VALIDATE_BYTES_MAX, VALIDATE_LINES_MAX, ValidationAnswer, validate_lines, validate_record,
+};
 
-/// Imports that one relay runs for all organisations at once: each uses all cores while it checks.
-const RUNNING_MAX: usize = 4;
-
-/// Imports of one organisation at once.
-const RUNNING_OF_ONE_MAX: usize = 2;
+/// Imports at once: each uses all cores while it checks.
+pub(crate) const IMPORTS: Limit =
+    Limit { name: "imports", of_one: 2, of_all: 4, code: ApiCode::TooManyImports };
 
 /// What is asked for.
 #[derive(Debug, Clone)]
@@ -67,7 +73,7 @@ impl Running {
     ) -> Option<Slot> {
         let mut ids = self.ids.lock().unwrap_or_else(PoisonError::into_inner);
         let of_one = ids.iter().filter(|(of, _)| *of == org).count();
-        if ids.len() >= RUNNING_MAX || of_one >= RUNNING_OF_ONE_MAX {
+        if ids.len() >= IMPORTS.of_all || of_one >= IMPORTS.of_one {
             return None;
         }
         ids.insert((org, id.to_owned()));

@@ -11,7 +11,7 @@ use utoipa::ToSchema;
 use super::Request;
 
 /// Problems in the answer itself. All of them are in `errors.ndjson`.
-const INLINE_MAX: usize = 100;
+pub(super) const INLINE_MAX: usize = 100;
 
 /// How an import ended.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, ToSchema)]
@@ -51,6 +51,21 @@ pub(crate) struct ImportProblem {
     message: String,
     /// What to do.
     mend: &'static str,
+}
+
+impl ImportProblem {
+    pub(super) fn new(line: u64, byte_offset: Option<u64>, violation: Violation) -> Self {
+        let mend = violation.mend();
+        Self {
+            line,
+            byte_offset,
+            id: violation.id,
+            pointer: violation.pointer,
+            keyword: violation.rule,
+            message: violation.reason,
+            mend,
+        }
+    }
 }
 
 /// What came in.
@@ -148,16 +163,7 @@ impl Report {
         text: Option<&[u8]>,
     ) -> io::Result<()> {
         self.rejected += 1;
-        let mend = violation.mend();
-        let problem = ImportProblem {
-            line,
-            byte_offset,
-            id: violation.id,
-            pointer: violation.pointer,
-            keyword: violation.rule,
-            message: violation.reason,
-            mend,
-        };
+        let problem = ImportProblem::new(line, byte_offset, violation);
         serde_json::to_writer(&mut self.errors, &problem)?;
         self.errors.write_all(b"\n")?;
         if let Some(text) = text {

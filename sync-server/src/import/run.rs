@@ -5,12 +5,13 @@ use std::time::Instant;
 
 use futures_util::stream::BoxStream;
 use kartei_blob_store::{BlobError, BlobName, BlobStore};
-use kartei_ndjson::{Batch, Block, Flow, LINE_BYTES_MAX, Limits, ReadError, Source, read_blocks};
-use kartei_profile::{FastReader, Record, RecordSchema, Violation};
+use kartei_ndjson::{Batch, Flow, Limits, ReadError, Source, read_blocks};
+use kartei_profile::{RecordSchema, Violation};
 use kartei_relay_store::{ImportLanded, ImportMode, ImportRecord, RelayStore, RelayStoreError};
 use tokio::runtime::Handle;
 
 use super::Request;
+use super::check::{Checked, Checker, Line};
 use super::pieces::{Pieces, feed};
 use super::report::{ImportAnswer, ImportStatus, Report};
 
@@ -49,22 +50,6 @@ pub(crate) fn mode_name(mode: ImportMode) -> &'static str {
 /// Where the report of an import is kept.
 pub(crate) fn report_name(org: &str, id: &str, file: &str) -> Option<BlobName> {
     BlobName::new(format!("reports/{org}/{id}/{file}")).ok()
-}
-
-/// One line on its way from a worker.
-enum Line {
-    Record(ImportRecord),
-    Wrong(Violation, Option<Vec<u8>>),
-}
-
-/// What a worker made of a block.
-struct Checked {
-    /// Number, and where it begins in the text of the block.
-    lines: Vec<(u64, usize, Line)>,
-    read: u64,
-    blank: u64,
-    /// Bytes of the block's text; `None` where a line was left out of it.
-    bytes: Option<u64>,
 }
 
 /// Runs an import to its end. Blocks: not for the event loop, but called within its runtime.
@@ -187,64 +172,5 @@ impl Work<'_> {
             }
         }
         Ok(())
-    }
-}
-
-/// Checks lines; one for each worker.
-#[derive(Default)]
-struct Checker {
-    reader: FastReader,
-    text: Vec<u8>,
-}
-
-impl Checker {
-    fn check(&mut self, schema: &RecordSchema, block: &Block) -> Checked {
-        let mut checked = Checked {
-            lines: Vec::with_capacity(block.ends.len()),
-            read: 0,
-            blank: 0,
-            bytes: Some(block.text.len() as u64),
-        };
-        let mut start = 0;
-        for ((number, line), end) in block.lines().zip(&block.ends) {
-            checked.read += 1;
-            let begins = start;
-            start = end.unwrap_or(start);
-            let Some(line) = line else {
-                let reason = format!("the line is longer than {LINE_BYTES_MAX} bytes");
-                let violation = Violation::new("", "line_length", reason);
-                checked.lines.push((number, begins, Line::Wrong(violation, None)));
-                checked.bytes = None;
-                continue;
-            };
-            if line.iter().all(|byte| matches!(byte, b' ' | b'\t' | b'\r')) {
-                checked.blank += 1;
-                continue;
-            }
-            checked.lines.push((number, begins, self.line(schema, line)));
-        }
-        checked
-    }
-
-    fn line(&mut self, schema: &RecordSchema, line: &[u8]) -> Line {
-        self.text.clear();
-        if let Some(record) = self.reader.read(schema, line, &mut self.text) {
-            let (id, hash) = (record.id().to_owned(), record.hash());
-            if let Ok(text) = String::from_utf8(self.text.clone()) {
-                return Line::Record(ImportRecord { id, hash, text });
-            }
-        }
-        match Record::parse(schema, line) {
-            Ok(accepted) => {
-                let record = accepted.record;
-                let (id, hash) = (record.id().to_owned(), record.hash());
-                Line::Record(ImportRecord { id, hash, text: record.text().to_owned() })
-            }
-            Err(mut violation) => {
-                // A shortened value may still be personal.
-                violation.found = None;
-                Line::Wrong(violation, Some(line.to_vec()))
-            }
-        }
     }
 }

@@ -2,6 +2,7 @@
 
 mod events;
 mod health;
+mod limits;
 mod presence;
 mod profiles;
 mod sync;
@@ -18,6 +19,7 @@ use tower_http::trace::TraceLayer;
 use utoipa_axum::router::OpenApiRouter;
 use utoipa_axum::routes;
 
+use crate::import::VALIDATE_BYTES_MAX;
 use crate::openapi;
 use crate::problem::Failure;
 use crate::serve::Relay;
@@ -25,6 +27,7 @@ use crate::serve::Relay;
 /// The interface for integrators, which describes itself.
 pub(crate) fn integrators() -> OpenApiRouter<Arc<Relay>> {
     openapi::router()
+        .routes(routes!(limits::limits))
         .routes(routes!(profiles::read::schema))
         .routes(routes!(profiles::list::list))
         .routes(routes!(profiles::changes::changes))
@@ -38,6 +41,12 @@ pub(crate) fn integrators() -> OpenApiRouter<Arc<Relay>> {
         .routes(routes!(profiles::history::history))
         .routes(routes!(profiles::merge::merge))
         .layer(DefaultBodyLimit::max(profiles::RECORD_BYTES_MAX))
+        .routes(routes!(profiles::export::export))
+        .merge(
+            OpenApiRouter::new()
+                .routes(routes!(profiles::validate::validate))
+                .layer(DefaultBodyLimit::max(VALIDATE_BYTES_MAX)),
+        )
         // Streams, and counts by itself.
         .routes(routes!(profiles::imports::import))
         .routes(routes!(profiles::imports::get))

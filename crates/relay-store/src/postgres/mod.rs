@@ -10,6 +10,7 @@ mod migrate;
 mod presence;
 mod profiles;
 mod segments;
+mod snapshot;
 
 use std::future::Future;
 
@@ -26,6 +27,7 @@ use crate::engine::{
 };
 use crate::error::RelayStoreError;
 use crate::presence::{Seat, Seats};
+use crate::snapshot::Rows;
 
 /// Threads that drive the connections. They only shovel bytes.
 const RUNTIME_THREADS: usize = 2;
@@ -208,6 +210,11 @@ impl Engine for Postgres {
 
     fn find_import(&self, org: OrgId, named: ImportName<'_>) -> Result<Option<ImportRow>> {
         self.read(org, async |db| imports::find(db, org, named).await)
+    }
+
+    fn snapshot(&self, org: OrgId) -> Result<(Head, Box<dyn Rows>)> {
+        let (head, rows) = self.run(self.begin_snapshot(org))?;
+        Ok((head, Box::new(rows)))
     }
 
     fn rows_since(&self, org: OrgId, from: u64, limits: FeedLimits) -> Result<(Head, Vec<Row>)> {

@@ -47,7 +47,11 @@ pub(super) async fn head(db: &Transaction<'_>, org: OrgId, lock: bool) -> Result
     };
     let select = db.prepare_cached(sql).await?;
     let row = db.query_one(&select, &[&org.0]).await?;
-    Ok(Head { epoch: row.get(0), rev: unsigned(&row, 1) })
+    Ok(epoch_and_head(&row))
+}
+
+pub(super) fn epoch_and_head(row: &SqlRow) -> Head {
+    Head { epoch: row.get(0), rev: unsigned(row, 1) }
 }
 
 pub(super) async fn look(
@@ -363,10 +367,10 @@ pub(super) async fn whole(db: &Transaction<'_>, org: OrgId, id: &str) -> Result<
     Ok(Some(row))
 }
 
-const ROW: &str =
+pub(super) const ROW: &str =
     "SELECT pk, id, rev, hash, conflicts, changed_at, deleted, record FROM kartei.profiles";
 
-fn as_row(row: &SqlRow) -> Result<Row> {
+pub(super) fn as_row(row: &SqlRow) -> Result<Row> {
     Ok(Row {
         key: row.get(0),
         id: row.get(1),

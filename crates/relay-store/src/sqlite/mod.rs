@@ -5,8 +5,9 @@ mod imports;
 mod presence;
 mod profiles;
 mod segments;
+mod snapshot;
 
-use std::path::Path;
+use std::path::{Path, PathBuf};
 use std::sync::{Mutex, PoisonError};
 use std::time::Duration;
 
@@ -19,6 +20,7 @@ use crate::engine::{
 };
 use crate::error::RelayStoreError;
 use crate::presence::{Seat, Seats};
+use crate::snapshot::Rows;
 
 const FILE: &str = "relay.sqlite";
 const STEPS: &[&str] = &[
@@ -37,6 +39,7 @@ pub(crate) struct Sqlite {
     writer: Mutex<Connection>,
     reader: Mutex<Connection>,
     presence: presence::Presence,
+    path: PathBuf,
 }
 
 impl Sqlite {
@@ -53,6 +56,7 @@ impl Sqlite {
             writer: Mutex::new(writer),
             reader: Mutex::new(reader),
             presence: presence::Presence::default(),
+            path,
         })
     }
 
@@ -155,6 +159,11 @@ impl Engine for Sqlite {
 
     fn find_import(&self, org: OrgId, named: ImportName<'_>) -> Result<Option<ImportRow>> {
         self.read(|db| imports::find(db, org, named))
+    }
+
+    fn snapshot(&self, org: OrgId) -> Result<(Head, Box<dyn Rows>)> {
+        let rows = snapshot::SqliteRows::begin(connect(&self.path)?, org)?;
+        Ok((profiles::head(rows.db(), org)?, Box::new(rows)))
     }
 
     fn rows_since(&self, org: OrgId, from: u64, limits: FeedLimits) -> Result<(Head, Vec<Row>)> {

@@ -1,7 +1,7 @@
 //! Profiles, their order and their changes on SQLite.
 
 use kartei_profile::RecordHash;
-use rusqlite::{OptionalExtension, Row as SqlRow, Transaction, params};
+use rusqlite::{Connection, OptionalExtension, Row as SqlRow, Transaction, params};
 
 use crate::access::OrgId;
 use crate::engine::{
@@ -9,7 +9,7 @@ use crate::engine::{
     Write,
 };
 
-pub(super) fn head(db: &Transaction<'_>, org: OrgId) -> Result<Head> {
+pub(super) fn head(db: &Connection, org: OrgId) -> Result<Head> {
     let found = db
         .prepare_cached("SELECT epoch, head_rev FROM organisations WHERE id = ?1")?
         .query_row([org.0], |row| Ok(Head { epoch: row.get(0)?, rev: row.get(1)? }))?;
@@ -182,9 +182,10 @@ pub(super) fn whole(db: &Transaction<'_>, org: OrgId, id: &str) -> Result<Option
     found.next()?.map(|row| feed_row(db, row, 0)).transpose()
 }
 
-const ROW: &str = "SELECT pk, id, rev, hash, conflicts, changed_at, deleted, record FROM profiles";
+pub(super) const ROW: &str =
+    "SELECT pk, id, rev, hash, conflicts, changed_at, deleted, record FROM profiles";
 
-fn as_row(row: &SqlRow<'_>) -> rusqlite::Result<Row> {
+pub(super) fn as_row(row: &SqlRow<'_>) -> rusqlite::Result<Row> {
     Ok(Row {
         key: row.get(0)?,
         id: row.get(1)?,

@@ -21,16 +21,13 @@ use super::write::may_write;
 use super::{author, media_type, unsupported};
 use crate::admin::now;
 use crate::auth::Caller;
-use crate::import::{self, Ended, ImportAnswer, ImportStatus, Request, Slot};
+use crate::import::{self, Ended, IMPORTS, ImportAnswer, ImportStatus, Request, Slot};
 use crate::openapi::Problem;
 use crate::problem::{ApiCode, Failure};
 use crate::serve::Relay;
 
 /// Bytes of one body at most, as it comes: what a disk and a working day can take.
-const BODY_BYTES_MAX: u64 = 20 * 1024 * 1024 * 1024;
-
-/// Seconds after which a client may ask again where too many imports run.
-const ASK_AGAIN_SECONDS: u64 = 5;
+pub(crate) const BODY_BYTES_MAX: u64 = 20 * 1024 * 1024 * 1024;
 
 const KEY_CHARS_MAX: usize = 255;
 
@@ -99,7 +96,7 @@ pub(crate) struct How {
         (status = 413, description = "Beyond a limit of size, ratio or lines", body = Problem),
         (status = 415, description = "Not NDJSON, gzip or zstd", body = Problem),
         (status = 422, description = "No line was applied, too many were rejected, or the key was used for another body", body = ImportAnswer),
-        (status = 429, description = "Too many imports run", body = Problem),
+        (status = 429, description = "Too many imports run; `Retry-After` says when to ask again", body = Problem),
     ),
     security(("token" = [])),
 )]
@@ -115,7 +112,7 @@ pub(crate) async fn import(
     readable(&headers)?;
     let key = key_of(&headers)?;
     let id = new_id()?;
-    let slot = relay.imports().enter(access.org, &id).ok_or_else(too_many)?;
+    let slot = relay.imports().enter(access.org, &id).ok_or_else(|| IMPORTS.reached())?;
     let stored = archive(&relay, &access, &headers, body).await?;
     let mode = match how.mode {
         Mode::Upsert => ImportMode::Upsert,
@@ -176,7 +173,7 @@ fn made_how(mode: ImportMode, max_errors: Option<u64>) -> String {
     max_errors.map_or_else(|| word.to_owned(), |max| format!("{word}, max_errors={max}"))
 }
 
-fn readable(headers: &HeaderMap) -> Result<(), Failure> {
+pub(super) fn readable(headers: &HeaderMap) -> Result<(), Failure> {
     let is_type = matches!(
         media_type(headers).as_str(),
         "application/x-ndjson"
@@ -221,15 +218,6 @@ fn new_id() -> Result<String, Failure> {
         let _ = write!(id, "{byte:02x}");
         id
     }))
-}
-
-fn too_many() -> Failure {
-    Failure::new(
-        StatusCode::TOO_MANY_REQUESTS,
-        ApiCode::TooManyImports,
-        "as many imports as this relay takes are running; ask again when one is done",
-    )
-    .header(header::RETRY_AFTER, HeaderValue::from(ASK_AGAIN_SECONDS))
 }
 
 /// Keeps the body as it comes, under its digest.
@@ -372,24 +360,42 @@ async fn run(
         None => Ok(respond(status, &said)),
         Some(error) => {
             let import: Value = serde_json::from_str(&said).unwrap_or_default();
-            Err(Failure::new(status, code_of(&error), error.to_string()).with("import", import))
+            Err(problem_of(&error).with("import", import))
         }
     }
 }
 
 fn status_of(ended: &Ended) -> StatusCode {
     match (&ended.broken_off, ended.answer.status) {
-        (Some(error), _) => match code_of(error) {
-            ProblemCode::FileLimit => StatusCode::PAYLOAD_TOO_LARGE,
-            ProblemCode::NotNdjson => StatusCode::UNSUPPORTED_MEDIA_TYPE,
-            _ => StatusCode::BAD_REQUEST,
-        },
+        (Some(error), _) => status_of_error(error),
         (None, ImportStatus::CompletedWithErrors) => StatusCode::MULTI_STATUS,
         (None, ImportStatus::Rejected | ImportStatus::TooManyErrors) => {
             StatusCode::UNPROCESSABLE_ENTITY
         }
         (None, _) => StatusCode::OK,
     }
+}
+
+/// The status of lines of which none was left unread.
+pub(super) fn status_of_lines(taken: u64, rejected: u64) -> StatusCode {
+    match (taken, rejected) {
+        (_, 0) => StatusCode::OK,
+        (0, _) => StatusCode::UNPROCESSABLE_ENTITY,
+        _ => StatusCode::MULTI_STATUS,
+    }
+}
+
+fn status_of_error(error: &ReadError) -> StatusCode {
+    match code_of(error) {
+        ProblemCode::FileLimit => StatusCode::PAYLOAD_TOO_LARGE,
+        ProblemCode::NotNdjson => StatusCode::UNSUPPORTED_MEDIA_TYPE,
+        _ => StatusCode::BAD_REQUEST,
+    }
+}
+
+/// A body that could not be read to its end.
+pub(super) fn problem_of(error: &ReadError) -> Failure {
+    Failure::new(status_of_error(error), code_of(error), error.to_string())
 }
 
 fn code_of(error: &ReadError) -> ProblemCode {

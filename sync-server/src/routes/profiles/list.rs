@@ -6,6 +6,7 @@ use axum::Json;
 use axum::extract::rejection::QueryRejection;
 use axum::extract::{Query, State};
 use axum::http::StatusCode;
+use kartei_filter::Expr;
 use kartei_live_list::{Order, OrderKey};
 use kartei_protocol::problem::ProblemCode;
 use serde::Deserialize;
@@ -21,7 +22,7 @@ use crate::wire::ProfileList;
 
 /// Profiles of a page, unless another number is asked for, and at most.
 const ROWS: usize = 100;
-const ROWS_MAX: usize = 1_000;
+pub(crate) const ROWS_MAX: usize = 1_000;
 
 /// Which profiles, in which order.
 #[derive(Debug, Deserialize, IntoParams)]
@@ -62,14 +63,8 @@ pub(crate) async fn list(
     asked: Result<Query<Asked>, QueryRejection>,
 ) -> Result<Json<ProfileList>, Failure> {
     let Query(asked) = asked?;
-    let filter =
-        asked.filter.as_deref().map(kartei_filter::parse).transpose().map_err(|wrong| {
-            Failure::new(StatusCode::BAD_REQUEST, ProblemCode::InvalidFilter, wrong.message.clone())
-                .with("range", json!([wrong.range.start, wrong.range.end]))
-                .with("suggestion", json!(wrong.suggestion))
-        })?;
     let question = Question {
-        filter,
+        filter: filter_of(asked.filter.as_deref())?,
         order: order_of(asked.sort.as_deref().unwrap_or("id"))?,
         after: asked.cursor,
         limit: asked.limit.unwrap_or(ROWS).clamp(1, ROWS_MAX),
@@ -83,6 +78,15 @@ pub(crate) async fn list(
         next: listed.next,
         revision: listed.rev,
     }))
+}
+
+/// A filter as it is asked for; 400 with the place of a mistake.
+pub(super) fn filter_of(text: Option<&str>) -> Result<Option<Expr>, Failure> {
+    text.map(kartei_filter::parse).transpose().map_err(|wrong| {
+        Failure::new(StatusCode::BAD_REQUEST, ProblemCode::InvalidFilter, wrong.message.clone())
+            .with("range", json!([wrong.range.start, wrong.range.end]))
+            .with("suggestion", json!(wrong.suggestion))
+    })
 }
 
 fn order_of(text: &str) -> Result<Order, Failure> {

@@ -1,11 +1,13 @@
 //! Profiles for integrators: programs that know HTTP and JSON, and no Automerge.
 
 pub(crate) mod changes;
+pub(crate) mod export;
 pub(crate) mod history;
 pub(crate) mod imports;
 pub(crate) mod list;
 pub(crate) mod merge;
 pub(crate) mod read;
+pub(crate) mod validate;
 pub(crate) mod write;
 
 use std::time::{Duration, UNIX_EPOCH};
