@@ -12,6 +12,7 @@ mod openapi;
 mod presence;
 mod problem;
 mod routes;
+mod segments;
 mod serve;
 mod storage;
 mod wire;

@@ -21,6 +21,7 @@ use crate::lists;
 use crate::presence::{self, Audiences};
 use crate::problem::Failure;
 use crate::routes;
+use crate::segments::{self, Segments};
 use crate::storage::Storage;
 
 /// How soon an edit that came through another relay is told: a small part of what people notice.
@@ -37,6 +38,7 @@ pub(crate) struct Relay {
     lists: Lists<OrgId>,
     heads: Mutex<HashMap<OrgId, watch::Sender<u64>>>,
     audiences: Audiences,
+    segments: Segments,
     stopping: watch::Receiver<bool>,
 }
 
@@ -81,13 +83,24 @@ impl Relay {
         &self.exports
     }
 
+    /// What fresh replicas begin with.
+    pub(crate) fn segments(&self) -> &Segments {
+        &self.segments
+    }
+
     /// The schema of records.
     pub(crate) fn schema(&self) -> &RecordSchema {
         self.store.schema()
     }
 
-    /// Tells connected replicas that the newest revision is this.
+    /// A write here made this the newest revision.
     pub(crate) fn announce(&self, org: OrgId, head_rev: u64) {
+        self.segments.note(org, head_rev);
+        self.tell(org, head_rev);
+    }
+
+    /// Tells connected replicas that the newest revision is this.
+    fn tell(&self, org: OrgId, head_rev: u64) {
         let heads = self.heads.lock().unwrap_or_else(PoisonError::into_inner);
         if let Some(sender) = heads.get(&org) {
             sender.send_if_modified(|head| {
@@ -129,7 +142,7 @@ impl Relay {
             // A failure is in the log; the next look may succeed, and replicas poll besides.
             if let Ok(notices) = self.store(move |store| store.notices(&followed)).await {
                 for notice in &notices {
-                    self.announce(notice.org, notice.head_rev);
+                    self.tell(notice.org, notice.head_rev);
                 }
                 presence::bring_up(self, &notices).await;
             }
@@ -157,6 +170,7 @@ async fn serve(listen: SocketAddr, store: RelayStore, blobs: BlobStore) -> Resul
     let checked = blobs.check().await?;
     tracing::info!(place = blobs.place(), checked.honours_create, "Bytes can be kept");
     let (stop, stopping) = watch::channel(false);
+    let (segments, due) = Segments::new();
     let relay = Arc::new(Relay {
         store: Arc::new(store),
         blobs,
@@ -165,11 +179,16 @@ async fn serve(listen: SocketAddr, store: RelayStore, blobs: BlobStore) -> Resul
         lists: lists::lists(),
         heads: Mutex::default(),
         audiences: Audiences::default(),
+        segments,
         stopping,
     });
     let watcher = tokio::spawn({
         let relay = Arc::clone(&relay);
         async move { relay.watch().await }
+    });
+    let builder = tokio::spawn({
+        let relay = Arc::clone(&relay);
+        async move { segments::build(&relay, due).await }
     });
     let listener =
         TcpListener::bind(listen).await.with_context(|| format!("listen on {listen}"))?;
@@ -185,6 +204,7 @@ async fn serve(listen: SocketAddr, store: RelayStore, blobs: BlobStore) -> Resul
         .await
         .context("serve")?;
     relay.audiences.all_left().await;
+    builder.await.context("make segments")?;
     watcher.await.context("watch for changes")
 }
 

@@ -1,5 +1,6 @@
 //! Routes, one module a resource.
 
+mod bootstrap;
 mod events;
 mod health;
 mod limits;
@@ -63,6 +64,8 @@ pub(crate) fn router(relay: Arc<Relay>) -> Router {
         .route("/sync/v1/whoami", get(sync::whoami))
         .route("/sync/v1/push", post(sync::push).layer(DefaultBodyLimit::max(PUSH_BYTES_MAX)))
         .route("/sync/v1/pull", get(sync::pull))
+        .route("/sync/v1/bootstrap", get(bootstrap::manifest))
+        .route("/sync/v1/bootstrap/segments/{digest}", get(bootstrap::segment))
         .route("/sync/v1/events", get(events::events))
         .route("/sync/v1/presence", post(presence::report))
         .fallback(async || {
