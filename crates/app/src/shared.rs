@@ -15,6 +15,8 @@ pub(crate) struct SyncView {
     pub(crate) phase: Option<Phase>,
     /// Profiles exchanged since the cycle began.
     pub(crate) exchanged: u64,
+    /// At most so many profiles remain to be got, by what the relay said last.
+    pub(crate) remaining: u64,
 }
 
 /// The store, the listeners, and what is known of a running sync.

@@ -172,7 +172,11 @@ pub(crate) fn status(status: &SyncStatus) -> String {
         SyncState::Local => "local only: sign in with `kartei login URL --token …`".to_owned(),
         SyncState::Waiting => format!("waiting for `kartei sync` with {relay}"),
         SyncState::Syncing => {
-            format!("syncing with {relay}, {} exchanged", number(status.exchanged))
+            let left = match status.remaining {
+                0 => String::new(),
+                left => format!(", about {} to come", number(left)),
+            };
+            format!("syncing with {relay}, {} exchanged{left}", number(status.exchanged))
         }
         SyncState::UpToDate => {
             format!("up to date with {relay} as of {}", status.synced_at.as_deref().unwrap_or("–"))

@@ -1,8 +1,9 @@
-//! HTTP client of the relay: who am I, push, pull, events.
+//! HTTP client of the relay: who am I, segments, push, pull, events.
 //!
 //! [`RelayClient`] turns answers into rows and failures into [`RelayError`], which says whether
 //! trying again can help. It must not know where rows come from or go to.
 
+mod bootstrap;
 mod error;
 mod events;
 mod wire;
@@ -15,6 +16,7 @@ use kartei_protocol::sync::{
 use reqwest::header::{CONTENT_ENCODING, CONTENT_TYPE};
 use reqwest::{Client, RequestBuilder, Response, Url};
 
+pub use bootstrap::{SegmentError, read_segment};
 pub use error::RelayError;
 pub use events::{Notice, Notices};
 

@@ -156,7 +156,8 @@ async fn run(
             if let Err(problem) = exchange.note_phase(engine.phase()) {
                 tracing::error!(%problem, "End of sync could not be noted");
             }
-            shared.view().exchanged = 0;
+            let mut view = shared.view();
+            (view.exchanged, view.remaining) = (0, 0);
         }
     }
     listener.abort();

@@ -1,6 +1,7 @@
 //! One pull or push: the network on one side, the store on the other.
 
 use std::sync::Arc;
+use std::sync::atomic::{AtomicBool, Ordering};
 
 use kartei_local_store::{Session, StoreError};
 use kartei_protocol::problem::Problem;
@@ -11,6 +12,7 @@ use kartei_sync_core::{Event, Failure, Phase};
 use crate::clock;
 use crate::problem;
 use crate::shared::Shared;
+use crate::sync::bootstrap::is_beginning;
 use crate::sync::emit_status;
 
 /// What the engine and the person are told of a failure.
@@ -39,9 +41,11 @@ impl From<StoreError> for Failed {
 /// The relay of this data folder, and the store.
 #[derive(Debug)]
 pub(crate) struct Exchange {
-    shared: Arc<Shared>,
-    session: Session,
+    pub(crate) shared: Arc<Shared>,
+    pub(crate) session: Session,
     pub(crate) client: RelayClient,
+    /// Segments were applied as far as they can be: the feed has the rest.
+    feed_alone: AtomicBool,
 }
 
 impl Exchange {
@@ -50,25 +54,38 @@ impl Exchange {
         let settings = shared.store.sync_settings().map_err(|e| problem::of_store(&e))?;
         let (Some(relay), Some(token)) = (settings.relay, settings.token) else { return Ok(None) };
         let client = RelayClient::new(&relay, &token).map_err(|e| problem::of_relay(&e))?;
-        Ok(Some(Self { shared, session, client }))
+        Ok(Some(Self { shared, session, client, feed_alone: AtomicBool::new(false) }))
     }
 
     /// Gets a page of the feed and applies it together with the cursor.
     pub(crate) async fn pull(&self) -> Result<Event, Failed> {
         let store = &self.shared.store;
         let cursor = store.sync_settings()?.cursor;
+        if is_beginning(cursor.as_ref()) && !self.feed_alone.swap(true, Ordering::Relaxed) {
+            if let Err(failed) = self.bootstrap().await {
+                // The next try goes on where this one ended.
+                self.feed_alone.store(false, Ordering::Relaxed);
+                return Err(failed);
+            }
+            return Ok(Event::Pulled { more: true, to_send: true });
+        }
         let page = match self.client.pull(cursor.as_ref()).await {
             Ok(page) => page,
             Err(RelayError::OtherHistory) if cursor.is_some() => {
                 // The relay was restored or set up anew: begin at its start, offer all that is here.
                 store.start_over()?;
+                self.feed_alone.store(false, Ordering::Relaxed);
                 return Ok(Event::Pulled { more: true, to_send: true });
             }
             Err(error) => return Err(error.into()),
         };
         let now = clock::now();
         let pulled = store.apply_pull(&self.session, now, &page.lines, &page.cursor)?;
-        self.shared.view().exchanged += page.lines.len() as u64;
+        {
+            let mut view = self.shared.view();
+            view.exchanged += page.lines.len() as u64;
+            view.remaining = page.head_rev.saturating_sub(page.cursor.rev);
+        }
         if pulled.changed > 0 {
             self.shared.hub.profiles_changed();
         }

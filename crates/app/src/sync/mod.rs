@@ -1,6 +1,7 @@
 //! Syncing: once for the command line, all the time for a window.
 
 mod background;
+mod bootstrap;
 mod exchange;
 mod presence;
 mod status;

@@ -20,9 +20,9 @@ pub(crate) fn emit_status(shared: &Shared) {
 pub(crate) fn status(shared: &Shared) -> Result<SyncStatus, Problem> {
     let settings = shared.store.sync_settings().map_err(|e| problem::of_store(&e))?;
     let totals = shared.store.totals().map_err(|e| problem::of_store(&e))?;
-    let (phase, exchanged) = {
+    let (phase, exchanged, remaining) = {
         let view = shared.view();
-        (view.phase, view.exchanged)
+        (view.phase, view.exchanged, view.remaining)
     };
     let problem: Option<Problem> =
         settings.problem.as_deref().and_then(|text| serde_json::from_str(text).ok());
@@ -49,6 +49,7 @@ pub(crate) fn status(shared: &Shared) -> Result<SyncStatus, Problem> {
         synced_at: settings.synced_at.map(clock::text),
         offline_since: settings.offline_since.map(clock::text),
         exchanged: if state == SyncState::Syncing { exchanged } else { 0 },
+        remaining: if state == SyncState::Syncing { remaining } else { 0 },
         problem,
     })
 }

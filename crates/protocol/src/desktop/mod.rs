@@ -366,6 +366,9 @@ pub struct SyncStatus {
     pub offline_since: Option<String>,
     /// Profiles exchanged in the running session so far.
     pub exchanged: u64,
+    /// At most so many profiles remain to be got from the relay, as far as it is known; a profile
+    /// that changed several times since counts as often.
+    pub remaining: u64,
     /// What keeps sync from going on.
     pub problem: Option<Problem>,
 }

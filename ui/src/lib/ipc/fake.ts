@@ -82,6 +82,7 @@ export function fakeStatus(change: Partial<SyncStatus> = {}): SyncStatus {
     synced_at: null,
     offline_since: null,
     exchanged: 0,
+    remaining: 0,
     problem: null,
     ...change,
   };

@@ -1412,6 +1412,11 @@ export interface SyncStatus {
    */
   relay?: string | null;
   /**
+   * At most so many profiles remain to be got from the relay, as far as it is known; a profile
+   * that changed several times since counts as often.
+   */
+  remaining: number;
+  /**
    * The relay's revision up to which this replica has everything.
    */
   rev?: number | null;
