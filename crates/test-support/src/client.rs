@@ -1,13 +1,16 @@
 //! `kartei` with a data folder of its own.
 
 use std::ffi::OsStr;
+use std::io::Read;
 use std::path::{Path, PathBuf};
-use std::process::{Child, Command, Stdio};
+use std::process::{Child, Command, Output, Stdio};
+use std::thread::{self, JoinHandle};
+use std::time::Duration;
 
 use anyhow::{Context, Result};
 use serde_json::Value;
 
-use crate::{Answer, program};
+use crate::{Answer, pass, program};
 
 /// One replica.
 #[derive(Debug, Clone)]
@@ -51,6 +54,45 @@ impl Client {
         let mut command = self.command(arguments);
         command.arg("--json").stdout(Stdio::null()).stderr(Stdio::null());
         command.spawn().context("cannot start kartei")
+    }
+
+    /// Starts a command with `--json` and lets it run; what it logs goes to the end of a file.
+    ///
+    /// # Errors
+    /// Where it cannot be started.
+    pub fn start_logging<S: AsRef<OsStr>>(&self, arguments: &[S], log: &Path) -> Result<Child> {
+        let log = std::fs::OpenOptions::new().create(true).append(true).open(log)?;
+        let mut command = self.command(arguments);
+        command.arg("--json").env("RUST_LOG", "warn").stdout(Stdio::null()).stderr(log);
+        command.spawn().context("cannot start kartei")
+    }
+
+    /// Runs a command with `--json` and kills it after a moment; nothing where it was killed.
+    ///
+    /// # Errors
+    /// Where it cannot be started.
+    pub fn run_or_kill<S: AsRef<OsStr>>(
+        &self,
+        arguments: &[S],
+        after: Duration,
+    ) -> Result<Option<Answer>> {
+        let mut command = self.command(arguments);
+        command.arg("--json").stdout(Stdio::piped()).stderr(Stdio::piped());
+        let words = words(&command);
+        let mut child = command.spawn().with_context(|| format!("cannot start `{words}`"))?;
+        // An answer longer than a pipe holds would keep the program from ending by itself.
+        let output = child.stdout.take().map(drained);
+        let errors = child.stderr.take().map(drained);
+        pass(after);
+        // It may have ended; then it has an exit code.
+        child.kill()?;
+        let status = child.wait()?;
+        let read = |reader: Option<JoinHandle<Vec<u8>>>| {
+            reader.and_then(|reader| reader.join().ok()).unwrap_or_default()
+        };
+        let output = Output { status, stdout: read(output), stderr: read(errors) };
+        let killed = cfg!(windows) || status.code().is_none();
+        Ok((!killed).then(|| Answer::new(words, output)))
     }
 
     /// Imports files, every line of which must be accepted; answers the reports.
@@ -121,9 +163,22 @@ impl Client {
     }
 
     fn finish(&self, command: &mut Command) -> Result<Answer> {
-        let words = command.get_args().map(|word| word.to_string_lossy().into_owned());
-        let words = format!("kartei {}", words.collect::<Vec<_>>().join(" "));
+        let words = words(command);
         let output = command.output().with_context(|| format!("cannot start `{words}`"))?;
         Ok(Answer::new(words, output))
     }
+}
+
+fn words(command: &Command) -> String {
+    let words = command.get_args().map(|word| word.to_string_lossy().into_owned());
+    format!("kartei {}", words.collect::<Vec<_>>().join(" "))
+}
+
+fn drained(mut from: impl Read + Send + 'static) -> JoinHandle<Vec<u8>> {
+    thread::spawn(move || {
+        let mut all = Vec::new();
+        // A killed program's pipe just ends.
+        let _ = from.read_to_end(&mut all);
+        all
+    })
 }

@@ -32,8 +32,14 @@ impl Http {
     /// Speaks to `base` (`http://127.0.0.1:1234`), with a token where there is one.
     #[must_use]
     pub fn new(base: &str, token: Option<&str>) -> Self {
+        Self::patient(base, token, WITHIN)
+    }
+
+    /// The same, with what a whole answer may take, and how long an event stream is followed.
+    #[must_use]
+    pub fn patient(base: &str, token: Option<&str>, within: Duration) -> Self {
         let config = ureq::Agent::config_builder()
-            .timeout_global(Some(WITHIN))
+            .timeout_global(Some(within))
             .http_status_as_error(false)
             .max_redirects(0)
             .build();

@@ -11,6 +11,7 @@ mod dice;
 mod http;
 mod postgres;
 mod programs;
+mod proxy;
 mod records;
 mod relay;
 mod s3;
@@ -22,6 +23,7 @@ pub use dice::Dice;
 pub use http::{Events, Http, Opened, Reply, ServerEvent};
 pub use postgres::{Database, Postgres};
 pub use programs::{program, repository};
+pub use proxy::{FaultProxy, Tally, Weather};
 pub use records::{gzipped, lines_of, write_lines};
 pub use relay::{Relay, RelayHome};
 pub use s3::{S3Kind, S3Server, free_port, http_get};
@@ -50,6 +52,12 @@ impl Stage {
     #[must_use]
     pub fn path(&self, name: &str) -> std::path::PathBuf {
         self.folder.path().join(name)
+    }
+
+    /// Keeps the folder for somebody to look at, and answers where it is.
+    pub fn keep(&mut self) -> &std::path::Path {
+        self.folder.disable_cleanup(true);
+        self.folder.path()
     }
 
     /// A client with a data folder of its own, which does not exist before its first command.

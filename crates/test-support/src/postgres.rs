@@ -121,6 +121,12 @@ impl Postgres {
         Ok(String::from_utf8_lossy(&done.stdout).trim().to_owned())
     }
 
+    /// Keeps the folder, with data and log, for somebody to look at, and answers where it is.
+    pub fn keep(&mut self) -> &Path {
+        self.folder.disable_cleanup(true);
+        self.folder.path()
+    }
+
     /// Ends the cluster as a crash would, and starts it on the same port.
     ///
     /// # Errors

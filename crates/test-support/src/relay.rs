@@ -1,5 +1,6 @@
 //! `kartei-relay`: its folder, its tokens, its process.
 
+use std::fs::OpenOptions;
 use std::io::{BufRead, BufReader};
 use std::path::PathBuf;
 use std::process::{Child, Command, Stdio};
@@ -26,6 +27,7 @@ pub struct RelayHome {
     data: PathBuf,
     database_url: Option<String>,
     organisation: String,
+    log: Option<PathBuf>,
 }
 
 impl RelayHome {
@@ -35,6 +37,7 @@ impl RelayHome {
             data,
             database_url: None,
             organisation: organisation.to_owned(),
+            log: None,
         };
         home.admin(&["org", "create", organisation])?.expect_code(0)?;
         Ok(home)
@@ -51,6 +54,7 @@ impl RelayHome {
             data,
             database_url: Some(database.relay_url.clone()),
             organisation: organisation.to_owned(),
+            log: None,
         };
         let output = Command::new(&home.program)
             .args(["migrate", "--relay-role", &database.relay_role])
@@ -67,6 +71,12 @@ impl RelayHome {
     #[must_use]
     pub fn through(&self, database_url: String) -> Self {
         Self { database_url: Some(database_url), ..self.clone() }
+    }
+
+    /// The same, with what the relay logs at the end of a file.
+    #[must_use]
+    pub fn logging_to(self, log: PathBuf) -> Self {
+        Self { log: Some(log), ..self }
     }
 
     /// The program with what tells it where its data is.
@@ -114,9 +124,25 @@ impl RelayHome {
     /// # Errors
     /// Where it does not listen in time.
     pub fn start_on(&self, port: u16) -> Result<Relay> {
-        let mut child = self
-            .command()
-            .args(["serve", "--listen", &format!("127.0.0.1:{port}")])
+        let mut relay = self.begin_on(port)?;
+        match relay.ready.recv_timeout(READY_WITHIN) {
+            Ok(url) => relay.url = url,
+            Err(_) => bail!("kartei-relay did not say `{READY}…` within {READY_WITHIN:?}"),
+        }
+        Ok(relay)
+    }
+
+    /// Starts the relay on a port without waiting for it: its database may be away.
+    ///
+    /// # Errors
+    /// Where it cannot be started.
+    pub fn begin_on(&self, port: u16) -> Result<Relay> {
+        let mut command = self.command();
+        command.args(["serve", "--listen", &format!("127.0.0.1:{port}")]);
+        if let Some(log) = &self.log {
+            command.stderr(OpenOptions::new().create(true).append(true).open(log)?);
+        }
+        let mut child = command
             .stdin(Stdio::null())
             .stdout(Stdio::piped())
             .spawn()
@@ -131,12 +157,7 @@ impl RelayHome {
                 }
             }
         });
-        let mut relay = Relay { child, url: String::new() };
-        match ready.recv_timeout(READY_WITHIN) {
-            Ok(url) => relay.url = url,
-            Err(_) => bail!("kartei-relay did not say `{READY}…` within {READY_WITHIN:?}"),
-        }
-        Ok(relay)
+        Ok(Relay { child, url: String::new(), ready })
     }
 }
 
@@ -145,6 +166,7 @@ impl RelayHome {
 pub struct Relay {
     child: Child,
     url: String,
+    ready: mpsc::Receiver<String>,
 }
 
 impl Relay {
@@ -161,6 +183,22 @@ impl Relay {
     pub fn port(&self) -> Result<u16> {
         let port = self.url.rsplit(':').next().and_then(|port| port.parse().ok());
         port.with_context(|| format!("{} has no port", self.url))
+    }
+
+    /// Whether it has said that it listens.
+    pub fn is_ready(&mut self) -> bool {
+        if let Ok(url) = self.ready.try_recv() {
+            self.url = url;
+        }
+        !self.url.is_empty()
+    }
+
+    /// Whether it has ended by itself.
+    ///
+    /// # Errors
+    /// Where the system cannot tell.
+    pub fn has_ended(&mut self) -> Result<bool> {
+        Ok(self.child.try_wait()?.is_some())
     }
 
     /// Kills the relay at once and waits until it is gone.
