@@ -10,6 +10,9 @@ use kartei_test_support::{Dice, FaultProxy, Postgres, Relay, RelayHome, Weather,
 /// The longest time between two faults.
 const BETWEEN: Duration = Duration::from_millis(700);
 
+/// How long connections to the database are swallowed at most: some requests begin meanwhile.
+const SWALLOWS: Duration = Duration::from_millis(300);
+
 /// How long a relay may take to serve, when its database is there.
 const SERVES_WITHIN: Duration = Duration::from_secs(60);
 
@@ -70,11 +73,14 @@ enum Fault {
     CutBehind,
     /// One of those before the relays reaches none.
     Outage,
+    /// What a relay says to the database while this lasts is lost, as where a cable is pulled: neither
+    /// side ever hears of those connections again.
+    SwallowBehind,
     Calm,
 }
 
 /// Each is drawn once before any is drawn again, so that all of them come.
-const DECK: [Fault; 12] = [
+const DECK: [Fault; 13] = [
     Fault::KillRelay,
     Fault::KillRelay,
     Fault::KillBothRelays,
@@ -85,6 +91,7 @@ const DECK: [Fault; 12] = [
     Fault::CutBefore,
     Fault::CutBehind,
     Fault::Outage,
+    Fault::SwallowBehind,
     Fault::Calm,
     Fault::Calm,
 ];
@@ -128,8 +135,8 @@ impl Faults {
         *self.counts.entry(format!("{fault:?}")).or_default() += 1;
         pass(self.dice.moment(BETWEEN));
         for station in &mut self.stations {
-            // A relay that was killed stays away for one, two or more faults.
-            if self.dice.roll(2) == 0 && station.look_after()? {
+            // A relay that was killed may stay away for some faults.
+            if self.dice.roll(3) > 0 && station.look_after()? {
                 *self.counts.entry("relay started".to_owned()).or_default() += 1;
             }
         }
@@ -171,6 +178,13 @@ impl Faults {
                 let proxy = &self.before[at];
                 proxy.set_weather(Weather { refuse: 1_000, ..Weather::CALM });
                 proxy.cut_all();
+            }
+            Fault::SwallowBehind => {
+                let at = self.pick(self.behind.len());
+                let swallowing = Weather { swallow: 1_000, ..Weather::CALM };
+                self.behind[at].set_weather(swallowing);
+                pass(self.dice.moment(SWALLOWS));
+                self.behind[at].set_weather(Weather::CALM);
             }
             Fault::Calm => self.calm(),
         }
