@@ -1,7 +1,9 @@
 //! Several relays on one Postgres behave as one.
 
+use std::time::Duration;
+
 use anyhow::{Context, Result};
-use kartei_test_support::{Http, Postgres, Stage, write_lines};
+use kartei_test_support::{FaultProxy, Http, Postgres, Reply, Stage, Weather, until, write_lines};
 use serde_json::{Value, json};
 
 fn people(count: usize) -> Vec<Value> {
@@ -79,6 +81,57 @@ fn what_one_relay_takes_the_other_tells() -> Result<()> {
     anna.edit("p-1", &["--set", "attributes.city=Bern"])?;
     anna.sync()?;
     assert_eq!(head()?, 11);
+    Ok(())
+}
+
+/// How long the database waits for the words of a relay that it takes to be there, and then some.
+const FREED_WITHIN: Duration = Duration::from_secs(40);
+
+#[test]
+fn a_relay_that_vanishes_in_the_middle_of_a_write_holds_nobody_up() -> Result<()> {
+    let cluster = Postgres::start(false)?;
+    let database = cluster.database("held")?;
+    let stage = Stage::new()?;
+    let home = stage.relay_home_on(&database)?;
+    let proxy = FaultProxy::start(&[([127, 0, 0, 1], cluster.port()).into()], 0)?;
+    let port = format!(":{}/", cluster.port());
+    let through = database.relay_url.replace(&port, &format!(":{}/", proxy.address().port()));
+    let (mut first, second) = (home.through(through).start()?, home.start()?);
+    let token = home.token("analyst", "Anna")?;
+
+    // The first relay is held in the middle of a write, and then nothing reaches it any more.
+    let held = "BEGIN; LOCK TABLE kartei.profiles IN SHARE MODE; SELECT pg_sleep(600)";
+    let put = |relay: &str, id: &str| -> Result<Reply> {
+        let record = json!({"schema": "user_profile.v1", "id": id}).to_string();
+        let headers = [("content-type", "application/json"), ("if-none-match", "*")];
+        let http = Http::patient(relay, Some(&token), FREED_WITHIN);
+        http.send("PUT", &format!("/profiles/{id}"), &headers, record.as_bytes())
+    };
+    let count = |what: &str| -> Result<bool> {
+        let sql = format!("SELECT count(*) > 0 FROM pg_stat_activity WHERE {what}");
+        Ok(cluster.sql("held", &sql)? == "t")
+    };
+    std::thread::scope(|scope| -> Result<()> {
+        scope.spawn(|| cluster.sql("held", held));
+        until(FREED_WITHIN, "the table is locked", || count("wait_event = 'PgSleep'"))?;
+        let url = first.url().to_owned();
+        scope.spawn(move || put(&url, "p-1"));
+        until(FREED_WITHIN, "the relay waits in its write", || {
+            count("usename = 'held_relay' AND wait_event_type = 'Lock'")
+        })?;
+        proxy.set_weather(Weather { swallow: 1_000, ..Weather::CALM });
+        let cancel = "SELECT pg_cancel_backend(pid) FROM pg_stat_activity \
+                      WHERE wait_event = 'PgSleep'";
+        cluster.sql("held", cancel)?;
+        until(FREED_WITHIN, "its transaction waits for it", || {
+            count("usename = 'held_relay' AND state = 'idle in transaction'")
+        })?;
+        put(second.url(), "p-2")?.expect(201)?;
+        first.kill()
+    })?;
+    let known = Http::new(second.url(), Some(&token)).get("/profiles/changes")?.json();
+    assert_eq!(known["profiles"][0]["id"], "p-2", "{known}");
+    assert_eq!(known["head_rev"], 1, "what vanished was not half done: {known}");
     Ok(())
 }
 

@@ -121,6 +121,12 @@ impl Postgres {
         Ok(String::from_utf8_lossy(&done.stdout).trim().to_owned())
     }
 
+    /// The cluster's folder, in which the server may write too.
+    #[must_use]
+    pub fn folder(&self) -> &Path {
+        self.folder.path()
+    }
+
     /// Keeps the folder, with data and log, for somebody to look at, and answers where it is.
     pub fn keep(&mut self) -> &Path {
         self.folder.disable_cleanup(true);

@@ -10,7 +10,7 @@ use std::time::Duration;
 use anyhow::{Context, Result};
 use socket2::SockRef;
 
-use crate::Dice;
+use crate::{Dice, pass};
 
 /// Bytes that are carried at once. Faults are decided for each such piece, and cut within it.
 const PIECE_BYTES: usize = 8 * 1024;
@@ -269,7 +269,7 @@ impl Shared {
             };
             match self.judge(link, length) {
                 Verdict::Carry { after } => {
-                    thread::sleep(after);
+                    pass(after);
                     if to.write_all(&piece[..length]).is_err() {
                         link.close(false);
                         return;

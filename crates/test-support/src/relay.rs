@@ -185,6 +185,12 @@ impl Relay {
         port.with_context(|| format!("{} has no port", self.url))
     }
 
+    /// Its process id.
+    #[must_use]
+    pub fn process(&self) -> u32 {
+        self.child.id()
+    }
+
     /// Whether it has said that it listens.
     pub fn is_ready(&mut self) -> bool {
         if let Ok(url) = self.ready.try_recv() {

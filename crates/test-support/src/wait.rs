@@ -41,7 +41,8 @@ pub fn until_some<T>(
     }
 }
 
-/// Lets a moment pass, after which a test kills something. Not for waiting: use [`until`].
+/// Lets a moment pass, after which a test kills something, or which a fault takes. Not for waiting: use
+/// [`until`].
 pub fn pass(moment: Duration) {
     thread::sleep(moment);
 }

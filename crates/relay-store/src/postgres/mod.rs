@@ -6,6 +6,7 @@
 mod access;
 mod connect;
 mod imports;
+mod lease;
 mod migrate;
 mod presence;
 mod profiles;
@@ -17,6 +18,8 @@ use std::future::Future;
 use deadpool_postgres::{Object, Pool, Transaction};
 use tokio::runtime::Runtime;
 use tokio_postgres::IsolationLevel;
+
+use self::lease::Lease;
 
 pub use migrate::Migrated;
 
@@ -111,7 +114,7 @@ impl Postgres {
     }
 
     fn run<T>(&self, work: impl Future<Output = Result<T>>) -> Result<T> {
-        self.runtime.block_on(work)
+        self.runtime.block_on(lease::answered(work))
     }
 
     /// A transaction for one organisation, beyond which it sees nothing.
@@ -129,8 +132,24 @@ impl Postgres {
             }
         };
         let transaction = builder.start().await?;
-        let set = transaction.prepare_cached("SELECT set_config('kartei.org', $1, true)").await?;
-        transaction.query_one(&set, &[&org.0.to_string()]).await?;
+        // For this transaction alone: connections may be shared by a pooler.
+        let org = org.0.to_string();
+        match how {
+            How::Write => {
+                let set = transaction
+                    .prepare_cached(
+                        "SELECT set_config('kartei.org', $1, true), \
+                         set_config('idle_in_transaction_session_timeout', $2, true)",
+                    )
+                    .await?;
+                transaction.query_one(&set, &[&org, &lease::IDLE_WITHIN]).await?;
+            }
+            How::Snapshot => {
+                let set =
+                    transaction.prepare_cached("SELECT set_config('kartei.org', $1, true)").await?;
+                transaction.query_one(&set, &[&org]).await?;
+            }
+        }
         Ok(transaction)
     }
 }
@@ -229,6 +248,6 @@ enum How {
     Snapshot,
 }
 
-async fn get(pool: &Pool) -> Result<Object> {
-    pool.get().await.map_err(|error| RelayStoreError::Connect(connect::said(&error)))
+async fn get(pool: &Pool) -> Result<Lease> {
+    Lease::take(pool).await
 }
