@@ -8,7 +8,7 @@
 use std::ops::{Deref, DerefMut};
 use std::time::{Duration, Instant};
 
-use deadpool_postgres::{Object, Pool};
+use deadpool_postgres::{ClientWrapper, Object, Pool};
 use tokio::time::timeout;
 
 use super::connect;
@@ -39,6 +39,11 @@ impl Lease {
         let client = pool.get().await;
         let client = client.map_err(|error| RelayStoreError::Connect(connect::said(&error)))?;
         Ok(Self { client: Some(client), since: Instant::now() })
+    }
+
+    /// Takes the connection out of the pool, for whoever keeps it.
+    pub(super) fn own(mut self) -> ClientWrapper {
+        Object::take(self.client.take().expect("it is there until the lease ends"))
     }
 }
 

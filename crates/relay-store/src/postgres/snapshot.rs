@@ -5,7 +5,7 @@
 
 use std::pin::Pin;
 
-use deadpool_postgres::{ClientWrapper, Object};
+use deadpool_postgres::ClientWrapper;
 use futures_util::StreamExt;
 use futures_util::stream::Fuse;
 use tokio::runtime::Handle;
@@ -35,7 +35,7 @@ impl std::fmt::Debug for PostgresRows {
 impl Postgres {
     pub(super) async fn begin_snapshot(&self, org: OrgId) -> Result<(Head, PostgresRows)> {
         // Taken out of the pool: who waits for a slow client must not wait with one of its places.
-        let client = Object::take(get(&self.pool).await?);
+        let client = get(&self.pool).await?.own();
         // Sorting would read everything before the first row; the index has the order already.
         client
             .batch_execute(
