@@ -4,7 +4,7 @@ use std::fs::OpenOptions;
 use std::io::{BufRead, BufReader};
 use std::path::PathBuf;
 use std::process::{Child, Command, Stdio};
-use std::sync::mpsc;
+use std::sync::{Mutex, PoisonError, mpsc};
 use std::thread;
 use std::time::Duration;
 
@@ -125,7 +125,7 @@ impl RelayHome {
     /// Where it does not listen in time.
     pub fn start_on(&self, port: u16) -> Result<Relay> {
         let mut relay = self.begin_on(port)?;
-        match relay.ready.recv_timeout(READY_WITHIN) {
+        match relay.ready().recv_timeout(READY_WITHIN) {
             Ok(url) => relay.url = url,
             Err(_) => bail!("kartei-relay did not say `{READY}…` within {READY_WITHIN:?}"),
         }
@@ -157,7 +157,7 @@ impl RelayHome {
                 }
             }
         });
-        Ok(Relay { child, url: String::new(), ready })
+        Ok(Relay { child, url: String::new(), ready: Mutex::new(ready) })
     }
 }
 
@@ -166,7 +166,8 @@ impl RelayHome {
 pub struct Relay {
     child: Child,
     url: String,
-    ready: mpsc::Receiver<String>,
+    /// Says its address when it listens; locked only so that tests can share the relay.
+    ready: Mutex<mpsc::Receiver<String>>,
 }
 
 impl Relay {
@@ -191,9 +192,13 @@ impl Relay {
         self.child.id()
     }
 
+    fn ready(&mut self) -> &mut mpsc::Receiver<String> {
+        self.ready.get_mut().unwrap_or_else(PoisonError::into_inner)
+    }
+
     /// Whether it has said that it listens.
     pub fn is_ready(&mut self) -> bool {
-        if let Ok(url) = self.ready.try_recv() {
+        if let Ok(url) = self.ready().try_recv() {
             self.url = url;
         }
         !self.url.is_empty()
