@@ -168,7 +168,7 @@ impl Document {
         Ok(Record::from_canonical(self.reader(schema, None).members()?))
     }
 
-    /// The record as it was after a change; `None` where that change is not here, or there was none.
+    /// The record as it was after a change; `None` where that change is not here.
     ///
     /// # Errors
     /// [`DocumentError::Malformed`] where the document is not of the schema.
@@ -182,8 +182,12 @@ impl Document {
         }
         let heads = [am::ChangeHash::from(change)];
         let members = self.reader(schema, Some(&heads)).members()?;
-        // A deletion that was replayed beside the genesis knows of no record.
-        Ok((!members.is_empty()).then(|| Record::from_canonical(members)))
+        if members.is_empty() {
+            // A deletion that was replayed beside the genesis knows of no record: what it hid is the
+            // record that the profile began with.
+            return self.record_of(schema, &[change]).map(Some);
+        }
+        Ok(Some(Record::from_canonical(members)))
     }
 
     /// The record as it was when only these changes, and scaffold and genesis, were here. All causes
