@@ -211,9 +211,48 @@ fn a_damaged_segment_is_refused_and_named_and_got_round() -> Result<()> {
     // Whole again, the chain serves a newcomer.
     let dora = office.newcomer("dora", proxy.url())?;
     proxy.asked();
-    dora.sync()?;
+    let watching = Running(dora.start(&["sync", "--watch"])?);
+    until(DEADLINE, "the watching newcomer has everything", || {
+        let status = dora.status()?;
+        Ok(status["state"] == "up_to_date" && status["profiles"] == 2 * SEGMENT)
+    })?;
+    drop(watching);
     assert_eq!(proxy.asked(), sorted(&segments));
     assert_same(&office.anna, &dora)
+}
+
+#[test]
+fn a_worn_chain_is_made_anew_and_edited_profiles_are_whole_in_it() -> Result<()> {
+    let office = Office::with(SEGMENT)?;
+    let before = office.segments(1)?;
+    // A later file says something else of a good third of them, and has new ones.
+    const LATER: usize = SEGMENT * 35 / 100;
+    let mut later = people(SEGMENT + SEGMENT - LATER);
+    later.drain(LATER..SEGMENT);
+    for (n, person) in later.iter_mut().take(LATER).enumerate() {
+        person["attributes"]["n"] = json!(n + 1);
+    }
+    let file = office.stage.path("later.ndjson");
+    write_lines(&file, &later)?;
+    office.anna.import(&[&file])?;
+    office.anna.sync()?;
+    let manifest = until_some(DEADLINE, "the chain is made anew", || {
+        let manifest = office.manifest()?;
+        let is_new = manifest["generation"] == 2 && manifest["segments"][0]["lines"] == SEGMENT;
+        Ok(is_new.then_some(manifest))
+    })?;
+    // All that were there before, the changed ones last, as they are now.
+    let cursor = manifest["segments"][0]["cursor"].as_str().context("a cursor")?;
+    let rev = (SEGMENT + LATER).to_string();
+    assert_eq!(cursor.split('.').skip(1).take(2).collect::<Vec<_>>(), ["0", &rev]);
+    // Whoever was fetching the old one still can.
+    office.http.get(&format!("/sync/v1/bootstrap/segments/{}", before[0]))?.expect(200)?;
+    let ben = office.newcomer("ben", office.relay.url())?;
+    assert_same(&office.anna, &ben)?;
+    ben.edit("p-1", &["--set", "attributes.city=Ulm"])?;
+    assert_same(&ben, &office.anna)?;
+    assert_eq!(office.anna.show("p-1")?["record"]["attributes"], json!({"city": "Ulm", "n": 2}));
+    Ok(())
 }
 
 #[test]
