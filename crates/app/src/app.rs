@@ -10,11 +10,11 @@ use kartei_profile::Actor;
 use kartei_protocol::commands::Commands;
 use kartei_protocol::desktop::{
     About, ActDone, Acts, AddWatched, BackupStore, BulkEdit, CheckStore, Compacted, DeleteProfiles,
-    EditProfile, Empty, ExportProfiles, ExportRun, HistoryPage, ImportFiles, ImportHistory,
-    ImportId, ImportReport, ImportRun, ListImports, ListProfiles, OpenProfile, OpenedFiles,
-    Presence, ProfileAt, ProfileDetail, ProfileId, ProfilePage, ProfileVersion, ResolveConflict,
-    RunId, SaveImportFile, SavedFile, SignIn, StoreCheck, StoreInfo, SyncStatus, WatchedFolders,
-    WatchedId,
+    DeletedProfiles, EditProfile, Empty, ExportProfiles, ExportRun, HistoryPage, ImportFiles,
+    ImportHistory, ImportId, ImportReport, ImportRun, ListImports, ListPart, ListProfiles,
+    OpenProfile, OpenedFiles, Presence, ProfileAt, ProfileDetail, ProfileId, ProfilePage,
+    ProfileVersion, RejectedProfiles, ResolveConflict, RunId, SaveImportFile, SavedFile, SendAgain,
+    SignIn, StoreCheck, StoreInfo, SyncStatus, WatchedFolders, WatchedId,
 };
 use kartei_protocol::events::HostEvent;
 use kartei_protocol::problem::{Problem, ProblemCode};
@@ -305,6 +305,18 @@ impl Commands for App {
 
     fn delete_profiles(&self, request: DeleteProfiles) -> Result<ActDone, Problem> {
         self.delete_many(&request)
+    }
+
+    fn list_deleted(&self, request: ListPart) -> Result<DeletedProfiles, Problem> {
+        self.deleted_profiles(&request)
+    }
+
+    fn list_rejected(&self, request: ListPart) -> Result<RejectedProfiles, Problem> {
+        self.rejected_profiles(&request)
+    }
+
+    fn send_again(&self, request: SendAgain) -> Result<SyncStatus, Problem> {
+        self.retry(&request)
     }
 
     fn list_acts(&self, _: Empty) -> Result<Acts, Problem> {

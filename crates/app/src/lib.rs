@@ -6,6 +6,7 @@
 
 mod acts;
 mod app;
+mod aside;
 mod clock;
 mod export;
 mod files;

@@ -3,9 +3,9 @@
 use kartei_local_store::{HistoryRow, ProfileView, Store, StoreError};
 use kartei_profile::{ActorClass, Conflict, FieldChange, HistoryKind};
 use kartei_protocol::desktop;
-use kartei_protocol::problem::{Problem, ProblemCode};
 use serde_json::Value;
 
+use crate::aside::refusal;
 use crate::clock;
 
 pub(crate) fn row(view: &ProfileView) -> desktop::ProfileRow {
@@ -46,11 +46,10 @@ pub(crate) fn detail(
         status: view.status,
         pending: view.pending,
         conflicts: conflicts?,
-        rejected: view.rejected.as_ref().map(|(code, reason)| {
-            let code = serde_json::from_value(Value::String(code.clone()))
-                .unwrap_or(ProblemCode::Internal);
-            Problem::new(code, reason.clone()).about(view.id.clone())
-        }),
+        rejected: view
+            .rejected
+            .clone()
+            .map(|(code, reason)| refusal(code, reason).about(view.id.clone())),
         changed_at: clock::text(view.changed_at),
         deleted: view.deleted,
     })

@@ -6,6 +6,7 @@
 //! crate must not know the network, progress bars or windows.
 
 mod acts;
+mod aside;
 mod block;
 mod bulk;
 mod catalog;
@@ -29,6 +30,7 @@ mod store;
 mod upkeep;
 mod writing;
 
+pub use aside::{DeletedRow, RejectedRow};
 pub use block::{BlockBuilder, PreparedBlock};
 pub use bulk::BULK_PROFILES_MAX;
 pub use error::StoreError;

@@ -9,6 +9,7 @@ const STEPS: &[&str] = &[
     include_str!("sql/001_first.sql"),
     include_str!("sql/002_columns.sql"),
     include_str!("sql/003_deletions.sql"),
+    include_str!("sql/004_deleted_list.sql"),
 ];
 
 /// Brings the database to the newest format.

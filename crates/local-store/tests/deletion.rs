@@ -334,3 +334,29 @@ fn a_wrong_mark_of_deletion_is_found_and_mended() {
     assert!(mended.findings.iter().all(|finding| finding.repaired), "{mended:?}");
     anna.has(59);
 }
+
+#[test]
+fn deleted_profiles_have_a_list_of_their_own() {
+    let ada = replica("Ada", 5);
+    for (n, id) in ["p0003", "p0001", "p0004"].into_iter().enumerate() {
+        let now = NOW + i64::try_from(n).unwrap();
+        assert!(ada.store.delete(&ada.session, now, id).unwrap());
+    }
+    let ids = |offset, limit| {
+        let (rows, total) = ada.store.deleted(offset, limit).unwrap();
+        assert_eq!(total, 3);
+        rows.into_iter().map(|row| row.id).collect::<Vec<_>>()
+    };
+    assert_eq!(ids(0, 2), ["p0004", "p0001"], "the last one first");
+    assert_eq!(ids(2, 2), ["p0003"]);
+    let (rows, _) = ada.store.deleted(0, 1).unwrap();
+    assert_eq!((rows[0].changed_at, rows[0].pending), (NOW + 2, true));
+    assert!(rows[0].record.contains("p0004"), "as it was");
+
+    // The way back: the state after the deletion is what the profile was.
+    let last = ada.store.history("p0001").unwrap().pop().unwrap().entry.change;
+    assert!(ada.store.restore(&ada.session, NOW + 9, "p0001", last).unwrap());
+    assert!(ada.store.profile("p0001").is_ok());
+    let (rows, total) = ada.store.deleted(0, 9).unwrap();
+    assert_eq!((rows.len(), total), (2, 2));
+}

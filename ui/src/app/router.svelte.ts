@@ -4,12 +4,15 @@ export type Route =
   | { view: 'profiles'; id: string | null; filter: string | null }
   | { view: 'imports' }
   | { view: 'sync' }
-  | { view: 'store' };
+  | { view: 'store' }
+  | { view: 'deleted' };
 
 export function parseRoute(hash: string): Route {
   const [path = '', query = ''] = hash.replace(/^#\/?/, '').split('?', 2);
   const [view, id] = path.split('/');
-  if (view === 'imports' || view === 'sync' || view === 'store') return { view };
+  if (view === 'imports' || view === 'sync' || view === 'store' || view === 'deleted') {
+    return { view };
+  }
   return {
     view: 'profiles',
     id: id ? decoded(id) : null,

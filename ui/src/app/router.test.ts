@@ -12,6 +12,7 @@ test.each<[string, Route]>([
   ['#/imports', { view: 'imports' }],
   ['#/sync', { view: 'sync' }],
   ['#/store', { view: 'store' }],
+  ['#/deleted', { view: 'deleted' }],
 ])('%s names a view and is written again the same', (hash, route) => {
   expect(parseRoute(hash)).toEqual(route);
   expect(routeHref(route)).toBe(hash);

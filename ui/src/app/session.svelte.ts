@@ -1,3 +1,4 @@
+import { Deleted } from '$features/deleted/deleted.svelte';
 import { Imports } from '$features/imports/imports.svelte';
 import { Past } from '$features/imports/past.svelte';
 import { OpenProfile } from '$features/profiles/open-profile.svelte';
@@ -5,6 +6,7 @@ import { Elsewhere } from '$features/profiles/presence.svelte';
 import { ProfileList } from '$features/profiles/profile-list.svelte';
 import { Steps } from '$features/steps/steps.svelte';
 import { DataFolder } from '$features/store/store.svelte';
+import { Rejected } from '$features/sync/rejected.svelte';
 import { Sync } from '$features/sync/sync.svelte';
 import { fileName } from '$lib/format';
 import type { HostEvent, Ipc } from '$lib/ipc';
@@ -15,6 +17,8 @@ export class Session {
   readonly elsewhere: Elsewhere;
   readonly imports: Imports;
   readonly sync: Sync;
+  readonly rejected: Rejected;
+  readonly deleted: Deleted;
   readonly steps: Steps;
   readonly past: Past;
   readonly store: DataFolder;
@@ -28,6 +32,8 @@ export class Session {
     this.elsewhere = new Elsewhere(ipc);
     this.imports = new Imports(ipc);
     this.sync = new Sync(ipc);
+    this.rejected = new Rejected(ipc);
+    this.deleted = new Deleted(ipc);
     this.steps = new Steps(ipc);
     this.past = new Past(ipc);
     this.store = new DataFolder(ipc);
@@ -72,6 +78,7 @@ export class Session {
         break;
       case 'profiles_changed':
         this.list.refresh();
+        this.deleted.refresh();
         this.steps.storeChanged();
         void this.profile?.refresh();
         break;
@@ -92,6 +99,7 @@ export class Session {
   /** Events may have been lost: asks for what they would have told. */
   #catchUp(): void {
     this.list.refresh();
+    this.deleted.refresh();
     void this.profile?.refresh();
     void this.elsewhere.show(this.profile?.id ?? null);
     void this.sync.load();

@@ -1,6 +1,7 @@
 //! Requests and responses of the desktop's commands.
 
 mod acts;
+mod aside;
 mod exports;
 mod imports;
 mod presence;
@@ -11,6 +12,7 @@ use serde::{Deserialize, Serialize};
 use serde_json::Value;
 
 pub use acts::*;
+pub use aside::*;
 pub use exports::*;
 pub use imports::*;
 pub use presence::*;

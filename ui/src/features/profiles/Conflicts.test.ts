@@ -33,7 +33,10 @@ beforeEach(async () => {
 });
 
 test('a deletion that somebody wrote beside is told in words, and decided by its own button', async () => {
-  const conflict = screen.getByRole('group', { name: 'Conflict in Delete the profile?' });
+  const conflict = screen.getByRole('group', { name: 'Delete the profile?' });
+  expect(
+    screen.getByRole('heading', { name: 'Deleted and changed at the same time' }),
+  ).toBeTruthy();
   const sides = within(conflict).getAllByRole('listitem');
   expect(sides[0]?.textContent).toContain('Changed, and kept');
   expect(sides[0]?.textContent).toContain('Ben');

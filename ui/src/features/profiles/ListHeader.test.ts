@@ -17,7 +17,14 @@ beforeEach(async () => {
   list = new ProfileList(new Ipc(host));
   await list.apply();
   const children = createRawSnippet(() => ({ render: () => '<span>import</span>' }));
-  render(ListHeader, { list, isEmpty: false, onBulk, onExport: vi.fn(), children });
+  render(ListHeader, {
+    list,
+    isEmpty: false,
+    onBulk,
+    onDelete: vi.fn(),
+    onExport: vi.fn(),
+    children,
+  });
 });
 
 test('while rows are picked the header says how many and offers what can be done', async () => {

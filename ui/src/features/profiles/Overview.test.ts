@@ -55,6 +55,7 @@ beforeEach(async () => {
     onTab: nothing,
     onPrevious: nothing,
     onNext: nothing,
+    onDelete: nothing,
     onClose: nothing,
   });
 });

@@ -21,7 +21,7 @@ beforeEach(() => {
 });
 
 test('a step offers its undo, the undo its redo, and refused ones their reasons', async () => {
-  render(Told, { steps });
+  render(Told, { steps, deletedHref: '#/deleted' });
   await steps.bulk({ ids: ['a'], filter: '', search: '' }, []);
   await screen.findByText('5 profiles changed');
   await screen.findByText('1 profile stayed as it was');
@@ -34,7 +34,7 @@ test('a step offers its undo, the undo its redo, and refused ones their reasons'
 });
 
 test('an undone import can only be imported again', async () => {
-  render(Told, { steps });
+  render(Told, { steps, deletedHref: '#/deleted' });
   steps.tellImport(fakeDone({ changed: 5 }));
   await screen.findByText('Import undone, 5 profiles');
   expect(screen.queryByRole('button', { name: /Undo|Redo/ })).toBeNull();
@@ -52,7 +52,7 @@ test('an export shows how far it is, can be cancelled, and ends with its path', 
     failure: null,
   };
   host.answer('cancel_export', () => ({ ...run, state: 'cancelled' }));
-  render(Told, { steps });
+  render(Told, { steps, deletedHref: '#/deleted' });
   steps.take(run);
   const bar = await screen.findByRole('progressbar', { name: 'Progress of profiles.parquet' });
   expect(bar.getAttribute('aria-valuenow')).toBe('25');

@@ -92,7 +92,7 @@ export class FakeRows {
       rev: 18_204 - index,
       status,
       pending: status === 'pending',
-      conflicts: status === 'conflict' ? CONFLICTS : [],
+      conflicts: status === 'conflict' ? (index === 44 ? DELETION : CONFLICTS) : [],
       rejected:
         status === 'rejected'
           ? { code: 'too_large', message: `notes of \`${id}\` are larger than 65,536 characters` }
@@ -232,6 +232,32 @@ export class FakeRows {
     };
   }
 }
+
+const DELETION: ProfileDetail['conflicts'] = [
+  {
+    pointer: '',
+    values: [
+      {
+        value: false,
+        removed: false,
+        key: 'kept',
+        by: 'anna@example.org',
+        at: at(0, 12),
+        imported: false,
+        mine: true,
+      },
+      {
+        value: true,
+        removed: false,
+        key: 'deleted',
+        by: 'jonas@example.org',
+        at: at(0, 31),
+        imported: false,
+        mine: false,
+      },
+    ],
+  },
+];
 
 const CONFLICTS: ProfileDetail['conflicts'] = [
   {

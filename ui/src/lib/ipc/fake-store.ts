@@ -1,6 +1,14 @@
-import { fakeAct, fakeDone, fakeEntry, fakeProblem, type Answers, type FakeHost } from './fake';
+import {
+  fakeAct,
+  fakeDone,
+  fakeEntry,
+  fakeProblem,
+  fakeStatus,
+  type Answers,
+  type FakeHost,
+} from './fake';
 import type { FakeRows } from './fake-rows';
-import type { ExportRun, ImportReport } from './generated';
+import type { DeletedProfile, ExportRun, ImportReport, RejectedProfile } from './generated';
 
 const DOWNLOADS = '/anna/Downloads';
 
@@ -44,10 +52,45 @@ export function storeAnswers(rows: FakeRows, host: () => FakeHost): Answers {
     bytes: null,
     failure: null,
   };
+  const gone: DeletedProfile[] = Array.from({ length: 12 }, (_, n) => ({
+    id: `cdnow-${String(20_000 + n * 37).padStart(5, '0')}`,
+    display_name: rows.row(n).display_name ?? null,
+    deleted_at: new Date(Date.UTC(2026, 10, 20, 13, 3) - n * 7_000_000).toISOString(),
+    pending: n < 2,
+  }));
+  let aside: RejectedProfile[] = [
+    {
+      id: 'cdnow-00012',
+      display_name: 'Anna Keller',
+      problem: fakeProblem('too_large', 'notes of `cdnow-00012` are larger than 65,536 characters'),
+      at: '2026-11-20T13:03:00Z',
+      deleted: false,
+    },
+    {
+      id: 'cdnow-00109',
+      display_name: null,
+      problem: fakeProblem('invalid_record', '`/attributes` has more than 256 keys'),
+      at: '2026-11-20T12:41:00Z',
+      deleted: true,
+    },
+  ];
   return {
     list_acts: () => ({ undo: acts[0]!, redo: null, entries: acts }),
     bulk_edit: () => fakeDone({ act: acts[0]!, changed: 1_201, refused: 3, obstacles: refused }),
-    delete_profiles: () => fakeDone({ act: fakeAct({ act: 10, kind: 'delete' }), changed: 3 }),
+    delete_profiles: ({ selection }) => {
+      const ids = selection.ids ?? [];
+      const id = ids.length === 1 ? ids[0]! : null;
+      return fakeDone({
+        act: fakeAct({ act: 10, kind: 'delete', id, fields: [''] }),
+        changed: ids.length || 3,
+      });
+    },
+    list_deleted: () => ({ rows: gone, total: gone.length }),
+    list_rejected: () => ({ rows: aside, total: aside.length }),
+    send_again: ({ id }) => {
+      aside = id == null ? [] : aside.filter((one) => one.id !== id);
+      return fakeStatus({ rejected: aside.length });
+    },
     undo: () => fakeDone({ changed: 1_204, act: acts[0]! }),
     redo: () => fakeDone({ changed: 1_204, act: acts[0]! }),
     list_imports: ({ before }) => ({ entries: before == null ? entries : [] }),

@@ -251,6 +251,10 @@ export interface Commands {
     request: Empty;
     response: Acts;
   };
+  list_deleted: {
+    request: ListPart;
+    response: DeletedProfiles;
+  };
   list_imports: {
     request: ListImports;
     response: ImportHistory;
@@ -258,6 +262,10 @@ export interface Commands {
   list_profiles: {
     request: ListProfiles;
     response: ProfilePage;
+  };
+  list_rejected: {
+    request: ListPart;
+    response: RejectedProfiles;
   };
   list_watched: {
     request: Empty;
@@ -294,6 +302,10 @@ export interface Commands {
   save_import_file: {
     request: SaveImportFile;
     response: SavedFile;
+  };
+  send_again: {
+    request: SendAgain;
+    response: SyncStatus;
   };
   sign_in: {
     request: SignIn;
@@ -1041,6 +1053,53 @@ export interface Acts {
   undo?: Act | null;
 }
 /**
+ * Asks for a part of a list whose order is its own, the last one first.
+ */
+export interface ListPart {
+  /**
+   * How many at most; at most 1,000.
+   */
+  limit?: number;
+  /**
+   * How many to pass over.
+   */
+  offset?: number;
+}
+/**
+ * Deleted profiles.
+ */
+export interface DeletedProfiles {
+  /**
+   * The last one first.
+   */
+  rows: DeletedProfile[];
+  /**
+   * How many there are in all.
+   */
+  total: number;
+}
+/**
+ * A deleted profile.
+ */
+export interface DeletedProfile {
+  /**
+   * When this store learnt of the deletion: RFC 3339, UTC.
+   */
+  deleted_at: string;
+  /**
+   * The record's `display_name`.
+   */
+  display_name?: string | null;
+  /**
+   * The record's `id`.
+   */
+  id: string;
+  /**
+   * Whether the relay does not know of it yet.
+   */
+  pending: boolean;
+}
+/**
  * Asks for imports of the past.
  */
 export interface ListImports {
@@ -1198,6 +1257,41 @@ export interface ProfileRow {
    * The record's tags, sorted.
    */
   tags: string[];
+}
+/**
+ * Profiles of which the relay refused something.
+ */
+export interface RejectedProfiles {
+  /**
+   * The last one first.
+   */
+  rows: RejectedProfile[];
+  /**
+   * How many there are in all.
+   */
+  total: number;
+}
+/**
+ * A profile of which the relay refused something. It is kept here as it is.
+ */
+export interface RejectedProfile {
+  /**
+   * When: RFC 3339, UTC.
+   */
+  at: string;
+  /**
+   * Whether the profile is deleted here: it is the deletion that was refused.
+   */
+  deleted: boolean;
+  /**
+   * The record's `display_name`.
+   */
+  display_name?: string | null;
+  /**
+   * The record's `id`.
+   */
+  id: string;
+  problem: Problem;
 }
 /**
  * Says which profile the window shows.
@@ -1359,17 +1453,13 @@ export interface SaveImportFile {
   to?: string | null;
 }
 /**
- * Connects to a relay.
+ * Names a refused profile, or all.
  */
-export interface SignIn {
+export interface SendAgain {
   /**
-   * The device's token.
+   * The record's `id`; none for all.
    */
-  token: string;
-  /**
-   * Base address, `http://` or `https://`.
-   */
-  url: string;
+  id?: string | null;
 }
 /**
  * What the status bar shows.
@@ -1425,6 +1515,19 @@ export interface SyncStatus {
    * Last moment at which nothing was left to exchange: RFC 3339, UTC.
    */
   synced_at?: string | null;
+}
+/**
+ * Connects to a relay.
+ */
+export interface SignIn {
+  /**
+   * The device's token.
+   */
+  token: string;
+  /**
+   * Base address, `http://` or `https://`.
+   */
+  url: string;
 }
 /**
  * How large the data folder is.
