@@ -29,6 +29,8 @@ pub(crate) enum ApiCode {
     TooManyImports,
     /// As many exports as the relay takes are running.
     TooManyExports,
+    /// An import that is to be cancelled has ended.
+    ImportEnded,
     /// An `Idempotency-Key` came again with another request.
     KeyReused,
     /// The request with this `Idempotency-Key` is not answered yet.

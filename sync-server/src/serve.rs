@@ -16,7 +16,7 @@ use tokio::time::MissedTickBehavior;
 
 use crate::export::EXPORTS;
 use crate::gate::Gate;
-use crate::import::Running;
+use crate::import::{Running, take_up};
 use crate::lists;
 use crate::presence::{self, Audiences};
 use crate::problem::Failure;
@@ -174,7 +174,7 @@ async fn serve(listen: SocketAddr, store: RelayStore, blobs: BlobStore) -> Resul
     let relay = Arc::new(Relay {
         store: Arc::new(store),
         blobs,
-        imports: Arc::default(),
+        imports: Arc::new(Running::new(runner()?)),
         exports: Arc::new(Gate::new(EXPORTS)),
         lists: lists::lists(),
         heads: Mutex::default(),
@@ -190,6 +190,7 @@ async fn serve(listen: SocketAddr, store: RelayStore, blobs: BlobStore) -> Resul
         let relay = Arc::clone(&relay);
         async move { segments::build(&relay, due).await }
     });
+    let heir = tokio::spawn(take_up(Arc::clone(&relay)));
     let listener =
         TcpListener::bind(listen).await.with_context(|| format!("listen on {listen}"))?;
     let address = listener.local_addr().context("read the listening address")?;
@@ -205,7 +206,15 @@ async fn serve(listen: SocketAddr, store: RelayStore, blobs: BlobStore) -> Resul
         .context("serve")?;
     relay.audiences.all_left().await;
     builder.await.context("make segments")?;
+    heir.await.context("take imports up")?;
     watcher.await.context("watch for changes")
+}
+
+/// A name that no other run of a relay has.
+fn runner() -> Result<String> {
+    let mut random = [0_u8; 12];
+    getrandom::fill(&mut random).context("ask the system for random bytes")?;
+    Ok(random.iter().fold(String::new(), |name, byte| format!("{name}{byte:02x}")))
 }
 
 #[cfg(unix)]

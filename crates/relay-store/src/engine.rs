@@ -18,6 +18,7 @@ use kartei_profile::RecordHash;
 
 use crate::access::{Access, OrgId, Role};
 use crate::error::RelayStoreError;
+use crate::leases::{Kept, Lease, Note};
 use crate::presence::{Seat, Seats};
 use crate::segments::Segments;
 use crate::snapshot::Rows;
@@ -75,11 +76,33 @@ pub(crate) trait Engine: Debug + Send + Sync + Segments {
     /// Profiles by key, those that are there, in any order.
     fn by_key(&self, org: OrgId, keys: &[i64]) -> Result<Vec<Row>>;
 
-    /// Keeps that an import began; `false` where its key is taken.
-    fn begin_import(&self, org: OrgId, import: &ImportRow) -> Result<bool>;
+    /// As [`Engine::commit`], together with how far an import is. Nothing is written where the lease
+    /// is no longer its own.
+    fn commit_noted(&self, org: OrgId, writes: &[Write], note: &Note<'_>) -> Result<Committed>;
 
-    /// Keeps what an import came to.
-    fn end_import(&self, org: OrgId, id: &str, now: i64, status: u16, answer: &str) -> Result<()>;
+    /// Keeps that an import began; `false` where its key is taken.
+    fn begin_import(&self, org: OrgId, import: &ImportRow, lease: &Lease) -> Result<bool>;
+
+    /// Keeps what an import came to; `false` where the lease is not its own.
+    fn end_import(&self, org: OrgId, id: &str, lease: &Lease, end: ImportEnd<'_>) -> Result<bool>;
+
+    /// Imports that have not ended and whose lease is over.
+    fn abandoned_imports(&self) -> Result<Vec<(OrgId, String)>>;
+
+    /// Takes an import that has not ended and whose lease is over.
+    fn claim_import(&self, org: OrgId, id: &str, lease: &Lease) -> Result<Option<ImportRow>>;
+
+    /// Renews a lease, with the progress where there is one.
+    fn renew_import(
+        &self,
+        org: OrgId,
+        id: &str,
+        lease: &Lease,
+        progress: Option<&str>,
+    ) -> Result<Kept>;
+
+    /// Keeps that an import that has not ended is to end.
+    fn cancel_import(&self, org: OrgId, id: &str, now: i64) -> Result<()>;
 
     /// The newest import that is named so.
     fn find_import(&self, org: OrgId, named: ImportName<'_>) -> Result<Option<ImportRow>>;
@@ -279,6 +302,23 @@ pub struct ImportRow {
     pub status: Option<u16>,
     /// The body that it was answered with.
     pub answer: Option<String>,
+    /// How far it is, in the words of who runs it.
+    pub progress: Option<String>,
+    /// When somebody asked for its end.
+    pub cancelled_at: Option<i64>,
+    /// How often it was taken up since it last came further.
+    pub attempts: u32,
+}
+
+/// How an import ended.
+#[derive(Debug, Clone, Copy)]
+pub struct ImportEnd<'a> {
+    /// Milliseconds since 1970.
+    pub now: i64,
+    /// The status that it is answered with.
+    pub status: u16,
+    /// The body that it is answered with.
+    pub answer: &'a str,
 }
 
 /// What an import is found by.

@@ -40,6 +40,12 @@ pub enum RelayStoreError {
         /// The step's number.
         format: i32,
     },
+    /// Another relay has the import, or it ended; nothing was written.
+    #[error("the import `{0}` is no longer run here")]
+    ImportLost(String),
+    /// Somebody cancelled the import; nothing more was written.
+    #[error("the import `{0}` was cancelled")]
+    ImportCancelled(String),
     /// Other writers were quicker, again and again.
     #[error("other writers changed the same profiles again and again; nothing more was written")]
     Overtaken,

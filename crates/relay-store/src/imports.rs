@@ -5,8 +5,9 @@ use std::collections::HashMap;
 use kartei_profile::{Document, ImportOutcome, Record, RecordHash};
 
 use crate::access::OrgId;
-use crate::engine::{Asked, Held, ImportName, ImportRow, Want};
+use crate::engine::{Asked, Held, ImportEnd, ImportName, ImportRow, Want};
 use crate::error::RelayStoreError;
+use crate::leases::{Lease, Note};
 use crate::push::{damaged, untouched};
 use crate::rest::{Author, WriteError};
 use crate::rounds::{Judged, ask};
@@ -48,16 +49,38 @@ pub enum ImportLanded {
     Exists,
 }
 
+/// What is kept of an import with each of its commits.
+#[derive(Clone, Copy)]
+pub struct Noting<'a> {
+    /// Its id.
+    pub import: &'a str,
+    /// The hold on it.
+    pub lease: &'a Lease,
+    /// How far it is, from what became of each record; nothing for one that is still to be done.
+    pub progress: &'a dyn Fn(&[Option<ImportLanded>]) -> String,
+}
+
+impl std::fmt::Debug for Noting<'_> {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        f.debug_struct("Noting").field("import", &self.import).finish_non_exhaustive()
+    }
+}
+
 impl RelayStore {
     /// Keeps that an import began; `false` where its key is taken.
     ///
     /// # Errors
     /// [`RelayStoreError`].
-    pub fn begin_import(&self, org: OrgId, import: &ImportRow) -> Result<bool, RelayStoreError> {
-        self.engine.begin_import(org, import)
+    pub fn begin_import(
+        &self,
+        org: OrgId,
+        import: &ImportRow,
+        lease: &Lease,
+    ) -> Result<bool, RelayStoreError> {
+        self.engine.begin_import(org, import, lease)
     }
 
-    /// Keeps what an import was answered with.
+    /// Keeps what an import was answered with; `false` where another relay has it.
     ///
     /// # Errors
     /// [`RelayStoreError`].
@@ -65,11 +88,10 @@ impl RelayStore {
         &self,
         org: OrgId,
         id: &str,
-        now: i64,
-        status: u16,
-        answer: &str,
-    ) -> Result<(), RelayStoreError> {
-        self.engine.end_import(org, id, now, status, answer)
+        lease: &Lease,
+        end: ImportEnd<'_>,
+    ) -> Result<bool, RelayStoreError> {
+        self.engine.end_import(org, id, lease, end)
     }
 
     /// The newest import that is named so.
@@ -108,13 +130,16 @@ impl RelayStore {
     /// Brings records in, in their order. Bringing them in again changes nothing.
     ///
     /// # Errors
-    /// [`RelayStoreError`]; some may have been brought in then.
+    /// [`RelayStoreError`]; some may have been brought in then, and `noting` was kept with them.
+    /// [`RelayStoreError::ImportLost`] and [`RelayStoreError::ImportCancelled`] where the import is
+    /// no longer to be written here.
     pub fn import_records(
         &self,
         org: OrgId,
         author: &Author,
         mode: ImportMode,
         records: &[ImportRecord],
+        noting: &Noting<'_>,
     ) -> Result<Vec<ImportLanded>, RelayStoreError> {
         // Most of a file that comes again is known by its hashes alone.
         let mut landed = self.look_at_records(org, mode, records)?;
@@ -129,11 +154,23 @@ impl RelayStore {
         };
         let open: Vec<usize> = (0..records.len()).filter(|at| !is_known(at)).collect();
         let wanted: Vec<&ImportRecord> = open.iter().map(|at| &records[*at]).collect();
-        let done = self.settle(
+        let done = self.settle_in(
             org,
             &wanted,
             |record| ask(&record.id, Want::Document),
             |record, held| self.judge_record(author, mode, record, held),
+            |writes, answered| {
+                let progress = |revs: &[Option<u64>]| {
+                    let mut all: Vec<Option<ImportLanded>> =
+                        landed.iter().copied().map(Some).collect();
+                    for (at, answer) in open.iter().zip(answered.with(revs)) {
+                        all[*at] = answer.copied();
+                    }
+                    (noting.progress)(&all)
+                };
+                let Noting { import, lease, .. } = *noting;
+                self.engine.commit_noted(org, writes, &Note { import, lease, progress: &progress })
+            },
         )?;
         for (at, (answer, _)) in open.into_iter().zip(done.answers) {
             landed[at] = answer;

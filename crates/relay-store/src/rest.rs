@@ -447,28 +447,29 @@ impl RelayStore {
                 return Ok(Judged::Answer(Err(WriteError::NotFound)));
             };
             let mut document = self.document_of(Some(held)).map_err(|e| damaged(id, &e))?;
+            // What others made of it is the very state that this is judged against.
+            let text = held.record.as_deref().unwrap_or_default();
+            let theirs = Record::from_stored(text).map_err(|v| damaged(id, &v))?;
             let (actor, stamp) = (new_actor()?, author.stamp());
             let done = document.step_at(&self.schema, actor, &stamp, &base_changes, local);
             Ok(match done {
                 Err(error) => Judged::Answer(Err(error.into())),
-                Ok(None) => Judged::Answer(Ok((profile_of(held), document))),
+                Ok(None) => Judged::Answer(Ok((profile_of(held), document, theirs))),
                 Ok(Some(change)) => match self.write_of(author, id, held, &document, &change) {
                     Ok(write) => {
                         let profile = Some(profile_written(&write));
-                        Judged::Write(Box::new(write), Ok((profile, document)))
+                        Judged::Write(Box::new(write), Ok((profile, document, theirs)))
                     }
                     Err(WriteError::Store(error)) => return Err(error),
                     Err(error) => Judged::Answer(Err(error)),
                 },
             })
         };
-        let before = self.profile(org, id)?.ok_or(WriteError::NotFound)?;
         let (answer, rev) = self.settle_one(org, id, judge)?;
-        let (profile, document) = answer?;
+        let (profile, document, theirs) = answer?;
         let mut profile = profile.ok_or(WriteError::NotFound)?;
         profile.rev = rev.unwrap_or(profile.rev);
         let conflicts = document.conflicts(&self.schema).map_err(|e| damaged(id, &e))?;
-        let theirs = Record::from_stored(&before.record).map_err(|v| damaged(id, &v))?;
         let fields = outcomes(
             &base_record.changes_to(&self.schema, local),
             &base_record.changes_to(&self.schema, &theirs),

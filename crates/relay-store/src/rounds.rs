@@ -5,7 +5,7 @@ use std::collections::HashSet;
 use kartei_protocol::sync::PushEnd;
 
 use crate::access::OrgId;
-use crate::engine::{Asked, Held, Want, Write};
+use crate::engine::{Asked, Committed, Held, Want, Write};
 use crate::error::RelayStoreError;
 use crate::parallel;
 use crate::store::RelayStore;
@@ -30,6 +30,28 @@ pub(crate) struct Done<A> {
     pub(crate) end: PushEnd,
 }
 
+/// What items come to, while they are committed.
+pub(crate) trait Answered<A> {
+    /// The answer of each item that is settled when the writes have these revisions.
+    fn with(&self, revs: &[Option<u64>]) -> Vec<Option<&A>>;
+}
+
+struct Round<'a, A> {
+    answers: &'a [Option<(A, Option<u64>)>],
+    waiting: &'a [(usize, A)],
+}
+
+impl<A> Answered<A> for Round<'_, A> {
+    fn with(&self, revs: &[Option<u64>]) -> Vec<Option<&A>> {
+        let mut all: Vec<Option<&A>> =
+            self.answers.iter().map(|one| one.as_ref().map(|(answer, _)| answer)).collect();
+        for ((at, answer), rev) in self.waiting.iter().zip(revs) {
+            all[*at] = rev.is_some().then_some(answer);
+        }
+        all
+    }
+}
+
 impl RelayStore {
     /// Judges items on this side of the database, without a lock and on all cores, and writes what
     /// comes of them. The same profile twice: the second is judged after the first was written.
@@ -39,6 +61,20 @@ impl RelayStore {
         items: &[I],
         ask: impl Fn(&I) -> Asked<'_>,
         judge: impl Fn(&I, Option<&Held>) -> Result<Judged<A>, RelayStoreError> + Sync,
+    ) -> Result<Done<A>, RelayStoreError> {
+        self.settle_in(org, items, ask, judge, |writes, _: &dyn Answered<A>| {
+            self.engine.commit(org, writes)
+        })
+    }
+
+    /// The same with another way to commit, which is told what each item comes to with it.
+    pub(crate) fn settle_in<I: Sync, A: Send>(
+        &self,
+        org: OrgId,
+        items: &[I],
+        ask: impl Fn(&I) -> Asked<'_>,
+        judge: impl Fn(&I, Option<&Held>) -> Result<Judged<A>, RelayStoreError> + Sync,
+        commit: impl Fn(&[Write], &dyn Answered<A>) -> Result<Committed, RelayStoreError>,
     ) -> Result<Done<A>, RelayStoreError> {
         let mut answers: Vec<Option<(A, Option<u64>)>> = items.iter().map(|_| None).collect();
         let mut pending: Vec<usize> = (0..items.len()).collect();
@@ -68,7 +104,7 @@ impl RelayStore {
             if writes.is_empty() {
                 continue;
             }
-            let done = self.engine.commit(org, &writes)?;
+            let done = commit(&writes, &Round { answers: &answers, waiting: &waiting })?;
             let mut overtaken = Vec::new();
             for ((at, answer), rev) in waiting.into_iter().zip(done.revs) {
                 match rev {

@@ -9,11 +9,14 @@
 //!                                                ▼
 //!                               counts, first problems, two report blobs
 //! ```
-//! Three things make a repeated request harmless: the client's key, the digest of what came in while
+//! What was begun is ended, by this relay or by another one ([`carry`]). Three things make a repeated
+//! request harmless: the client's key, the digest of what came in while
 //! nothing was written since, and the hash of every record.
 
+mod carry;
 mod check;
 mod pieces;
+mod progress;
 mod report;
 mod run;
 mod validate;
@@ -21,13 +24,14 @@ mod validate;
 use std::collections::HashSet;
 use std::sync::{Arc, Mutex, PoisonError};
 
-use kartei_relay_store::{Access, Author, ImportMode};
+use kartei_relay_store::{Author, ImportMode, ImportRow, Lease, OrgId};
 
 use crate::gate::Limit;
 use crate::problem::ApiCode;
 
+pub(crate) use carry::{Carried, carry, lease, spawn, state_of, take_up};
 pub(crate) use report::{ImportAnswer, ImportStatus};
-pub(crate) use run::{Ended, mode_name, report_name, run};
+pub(crate) use run::{Ended, code_of, mode_name, report_name, status_of_error};
 pub(crate) use validate::{
     VALIDATE_BYTES_MAX, VALIDATE_LINES_MAX, ValidationAnswer, validate_lines, validate_record,
 };
@@ -36,41 +40,47 @@ pub(crate) use validate::{
 pub(crate) const IMPORTS: Limit =
     Limit { name: "imports", of_one: 2, of_all: 4, code: ApiCode::TooManyImports };
 
-/// What is asked for.
+/// What is to be done.
 #[derive(Debug, Clone)]
 pub(crate) struct Request {
-    pub(crate) access: Access,
+    pub(crate) org: OrgId,
     pub(crate) author: Author,
     pub(crate) mode: ImportMode,
-    pub(crate) dry_run: bool,
     /// Reading ends beyond so many rejected lines.
     pub(crate) max_errors: Option<u64>,
-    pub(crate) id: String,
-    pub(crate) digest: String,
-    pub(crate) bytes: u64,
+    pub(crate) lease: Lease,
+    pub(crate) row: ImportRow,
 }
 
 /// The imports that this relay runs now.
-#[derive(Debug, Default)]
+#[derive(Debug)]
 pub(crate) struct Running {
-    ids: Mutex<HashSet<(kartei_relay_store::OrgId, String)>>,
+    /// Names this run of the relay in leases.
+    runner: String,
+    ids: Mutex<HashSet<(OrgId, String)>>,
 }
 
 /// One of them. It is over when this is dropped.
 #[derive(Debug)]
 pub(crate) struct Slot {
     running: Arc<Running>,
-    org: kartei_relay_store::OrgId,
+    org: OrgId,
     id: String,
 }
 
 impl Running {
+    /// None yet, for a run of the relay with this name.
+    pub(crate) fn new(runner: String) -> Self {
+        Self { runner, ids: Mutex::default() }
+    }
+
+    /// The name of this run of the relay.
+    pub(crate) fn runner(&self) -> &str {
+        &self.runner
+    }
+
     /// A place for an import; `None` where there are enough already.
-    pub(crate) fn enter(
-        self: &Arc<Self>,
-        org: kartei_relay_store::OrgId,
-        id: &str,
-    ) -> Option<Slot> {
+    pub(crate) fn enter(self: &Arc<Self>, org: OrgId, id: &str) -> Option<Slot> {
         let mut ids = self.ids.lock().unwrap_or_else(PoisonError::into_inner);
         let of_one = ids.iter().filter(|(of, _)| *of == org).count();
         if ids.len() >= IMPORTS.of_all || of_one >= IMPORTS.of_one {
@@ -78,12 +88,6 @@ impl Running {
         }
         ids.insert((org, id.to_owned()));
         Some(Slot { running: Arc::clone(self), org, id: id.to_owned() })
-    }
-
-    /// Whether an import runs here.
-    pub(crate) fn is_running(&self, org: kartei_relay_store::OrgId, id: &str) -> bool {
-        let ids = self.ids.lock().unwrap_or_else(PoisonError::into_inner);
-        ids.contains(&(org, id.to_owned()))
     }
 }
 

@@ -4,11 +4,14 @@ use std::io::{self, BufWriter, Seek, SeekFrom, Write};
 
 use flate2::Compression;
 use flate2::write::GzEncoder;
+use kartei_blob_store::Digest;
 use kartei_profile::Violation;
+use kartei_relay_store::ImportRow;
 use serde::Serialize;
 use utoipa::ToSchema;
 
-use super::Request;
+use super::progress::Progress;
+use super::run::{mode_name, read_mode};
 
 /// Problems in the answer itself. All of them are in `errors.ndjson`.
 pub(super) const INLINE_MAX: usize = 100;
@@ -17,8 +20,7 @@ pub(super) const INLINE_MAX: usize = 100;
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, ToSchema)]
 #[serde(rename_all = "snake_case")]
 pub(crate) enum ImportStatus {
-    /// It is not answered yet, or was broken off with the relay that ran it; asking for it again with
-    /// the same key goes on.
+    /// It has not ended. Where its relay died, another one goes on after some seconds.
     Running,
     /// Every line was applied.
     Completed,
@@ -28,8 +30,11 @@ pub(crate) enum ImportStatus {
     Rejected,
     /// More lines were rejected than `max_errors`; what came before stays.
     TooManyErrors,
-    /// The body could not be read to its end; what came before stays.
+    /// The body could not be read to its end, or relays broke off again and again; what came before
+    /// stays.
     BrokenOff,
+    /// Somebody cancelled it; what came before stays.
+    Cancelled,
 }
 
 /// One rejected line. Never holds the record's contents.
@@ -108,9 +113,12 @@ pub(crate) struct ImportAnswer {
     conflicts: u64,
     pub(crate) rejected: u64,
     blank: u64,
-    /// The organisation's newest revision afterwards.
-    pub(crate) head_rev: u64,
-    duration_ms: u64,
+    /// The organisation's newest revision afterwards; absent before.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub(crate) head_rev: Option<u64>,
+    /// Of the run that ended it; absent before.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    duration_ms: Option<u64>,
     /// The first rejected lines.
     errors: Vec<ImportProblem>,
     /// Whether there are more than these.
@@ -118,14 +126,43 @@ pub(crate) struct ImportAnswer {
     links: ImportLinks,
 }
 
+impl ImportAnswer {
+    /// As far as `progress` tells.
+    pub(super) fn new(row: &ImportRow, status: ImportStatus, progress: &Progress) -> Self {
+        Self {
+            import_id: row.id.clone(),
+            status,
+            mode: mode_name(read_mode(&row.mode).0),
+            dry_run: row.dry_run,
+            payload: Payload { sha256: Digest::from(row.digest).to_string(), bytes: row.bytes },
+            lines: progress.lines,
+            created: progress.created,
+            updated: progress.updated,
+            unchanged: progress.unchanged,
+            conflicts: progress.conflicts,
+            rejected: progress.rejected,
+            blank: progress.blank,
+            head_rev: None,
+            duration_ms: None,
+            errors: Vec::new(),
+            errors_truncated: progress.rejected > 0,
+            links: ImportLinks {
+                this: format!("/profiles/imports/{}", row.id),
+                errors: None,
+                rejected: None,
+            },
+        }
+    }
+
+    pub(super) fn is_dry_run(&self) -> bool {
+        self.dry_run
+    }
+}
+
 /// Counts and collects while an import runs.
 pub(super) struct Report {
     pub(super) lines: u64,
     pub(super) blank: u64,
-    pub(super) created: u64,
-    pub(super) updated: u64,
-    pub(super) unchanged: u64,
-    pub(super) conflicts: u64,
     pub(super) rejected: u64,
     inline: Vec<ImportProblem>,
     errors: BufWriter<std::fs::File>,
@@ -143,10 +180,6 @@ impl Report {
         Ok(Self {
             lines: 0,
             blank: 0,
-            created: 0,
-            updated: 0,
-            unchanged: 0,
-            conflicts: 0,
             rejected: 0,
             inline: Vec::new(),
             errors: BufWriter::new(tempfile::tempfile()?),
@@ -179,37 +212,24 @@ impl Report {
     /// The answer, and the files where lines were rejected.
     pub(super) fn finish(
         self,
-        request: &Request,
+        row: &ImportRow,
         status: ImportStatus,
-        head_rev: u64,
-        duration_ms: u64,
+        progress: &Progress,
+        (head_rev, duration_ms): (u64, u64),
     ) -> io::Result<(ImportAnswer, Option<ReportFiles>)> {
-        let this = format!("/profiles/imports/{}", request.id);
         let has_files = self.rejected > 0;
-        let link = |name: &str| has_files.then(|| format!("{this}/{name}"));
-        let answer = ImportAnswer {
-            import_id: request.id.clone(),
-            status,
-            mode: super::run::mode_name(request.mode),
-            dry_run: request.dry_run,
-            payload: Payload { sha256: request.digest.clone(), bytes: request.bytes },
-            lines: self.lines,
-            created: self.created,
-            updated: self.updated,
-            unchanged: self.unchanged,
-            conflicts: self.conflicts,
-            rejected: self.rejected,
-            blank: self.blank,
-            head_rev,
-            duration_ms,
-            errors_truncated: self.rejected > self.inline.len() as u64,
-            errors: self.inline,
-            links: ImportLinks {
-                errors: link("errors.ndjson"),
-                rejected: link("rejected.ndjson.gz"),
-                this,
-            },
-        };
+        let mut answer = ImportAnswer::new(row, status, progress);
+        answer.lines = self.lines;
+        answer.blank = self.blank;
+        answer.rejected = self.rejected;
+        answer.head_rev = Some(head_rev);
+        answer.duration_ms = Some(duration_ms);
+        answer.errors_truncated = self.rejected > self.inline.len() as u64;
+        answer.errors = self.inline;
+        let link = |name: &str| has_files.then(|| format!("{}/{name}", answer.links.this));
+        let (errors, rejected) = (link("errors.ndjson"), link("rejected.ndjson.gz"));
+        answer.links.errors = errors;
+        answer.links.rejected = rejected;
         if !has_files {
             return Ok((answer, None));
         }

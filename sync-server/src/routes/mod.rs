@@ -50,7 +50,7 @@ pub(crate) fn integrators() -> OpenApiRouter<Arc<Relay>> {
         )
         // Streams, and counts by itself.
         .routes(routes!(profiles::imports::import))
-        .routes(routes!(profiles::imports::get))
+        .routes(routes!(profiles::imports::get, profiles::imports::cancel))
         .routes(routes!(profiles::imports::file))
 }
 

@@ -3,15 +3,24 @@
 use deadpool_postgres::Transaction;
 use tokio_postgres::Row;
 
+use super::{Postgres, get};
 use crate::access::OrgId;
-use crate::engine::{ImportName, ImportRow, Result};
+use crate::engine::{ImportEnd, ImportName, ImportRow, Result};
 use crate::error::RelayStoreError;
+use crate::leases::{Kept, Lease};
 
-pub(super) async fn begin(db: &Transaction<'_>, org: OrgId, import: &ImportRow) -> Result<bool> {
+pub(super) async fn begin(
+    db: &Transaction<'_>,
+    org: OrgId,
+    import: &ImportRow,
+    lease: &Lease,
+) -> Result<bool> {
     let inserted = db
         .execute(
-            "INSERT INTO kartei.imports (id, org, by, mode, dry_run, key, digest, bytes, started_at) \
-             VALUES ($1, $2, $3, $4, $5, $6, $7, $8, $9) ON CONFLICT (org, key) DO NOTHING",
+            "INSERT INTO kartei.imports (id, org, by, mode, dry_run, key, digest, bytes, started_at, \
+             runner, lease_until) \
+             VALUES ($1, $2, $3, $4, $5, $6, $7, $8, $9, $10, kartei.clock() + $11) \
+             ON CONFLICT (org, key) DO NOTHING",
             &[
                 &import.id,
                 &org.0,
@@ -22,6 +31,8 @@ pub(super) async fn begin(db: &Transaction<'_>, org: OrgId, import: &ImportRow) 
                 &import.digest.as_slice(),
                 &i64::try_from(import.bytes).unwrap_or(i64::MAX),
                 &import.started_at,
+                &lease.runner,
+                &lease.millis,
             ],
         )
         .await?;
@@ -32,14 +43,80 @@ pub(super) async fn end(
     db: &Transaction<'_>,
     org: OrgId,
     id: &str,
-    now: i64,
-    status: u16,
-    answer: &str,
-) -> Result<()> {
+    lease: &Lease,
+    end: ImportEnd<'_>,
+) -> Result<bool> {
+    let ended = db
+        .execute(
+            "UPDATE kartei.imports SET finished_at = $4, status = $5, answer = $6, progress = NULL \
+             WHERE org = $1 AND id = $2 AND runner = $3 AND finished_at IS NULL",
+            &[&org.0, &id, &lease.runner, &end.now, &i32::from(end.status), &end.answer],
+        )
+        .await?;
+    Ok(ended > 0)
+}
+
+impl Postgres {
+    /// Of all organisations, hence a function of the owner.
+    pub(super) async fn imports_abandoned(&self) -> Result<Vec<(OrgId, String)>> {
+        let client = get(&self.pool).await?;
+        let select =
+            client.prepare_cached("SELECT org, id FROM kartei.abandoned_imports()").await?;
+        let rows = client.query(&select, &[]).await?;
+        Ok(rows.iter().map(|row| (OrgId(row.get(0)), row.get(1))).collect())
+    }
+}
+
+pub(super) async fn claim(
+    db: &Transaction<'_>,
+    org: OrgId,
+    id: &str,
+    lease: &Lease,
+) -> Result<Option<ImportRow>> {
+    let claimed = db
+        .execute(
+            "UPDATE kartei.imports SET runner = $3, lease_until = kartei.clock() + $4, \
+             attempts = attempts + 1 WHERE org = $1 AND id = $2 AND finished_at IS NULL \
+             AND (lease_until IS NULL OR lease_until < kartei.clock())",
+            &[&org.0, &id, &lease.runner, &lease.millis],
+        )
+        .await?;
+    if claimed == 0 {
+        return Ok(None);
+    }
+    find(db, org, ImportName::Id(id)).await
+}
+
+pub(super) async fn renew(
+    db: &Transaction<'_>,
+    org: OrgId,
+    id: &str,
+    lease: &Lease,
+    progress: Option<&str>,
+) -> Result<Kept> {
+    let update = db
+        .prepare_cached(
+            "UPDATE kartei.imports SET lease_until = kartei.clock() + $4, \
+             progress = coalesce($5, progress), \
+             attempts = CASE WHEN $5 IS NULL THEN attempts ELSE 0 END \
+             WHERE org = $1 AND id = $2 AND runner = $3 AND finished_at IS NULL \
+             RETURNING cancelled_at IS NOT NULL",
+        )
+        .await?;
+    let row =
+        db.query_opt(&update, &[&org.0, &id, &lease.runner, &lease.millis, &progress]).await?;
+    Ok(match row.map(|row| row.get(0)) {
+        None => Kept::Lost,
+        Some(true) => Kept::Cancelled,
+        Some(false) => Kept::Ours,
+    })
+}
+
+pub(super) async fn cancel(db: &Transaction<'_>, org: OrgId, id: &str, now: i64) -> Result<()> {
     db.execute(
-        "UPDATE kartei.imports SET finished_at = $3, status = $4, answer = $5 \
-         WHERE org = $1 AND id = $2",
-        &[&org.0, &id, &now, &i32::from(status), &answer],
+        "UPDATE kartei.imports SET cancelled_at = coalesce(cancelled_at, $3) \
+         WHERE org = $1 AND id = $2 AND finished_at IS NULL",
+        &[&org.0, &id, &now],
     )
     .await?;
     Ok(())
@@ -51,7 +128,7 @@ pub(super) async fn find(
     named: ImportName<'_>,
 ) -> Result<Option<ImportRow>> {
     const SELECT: &str = "SELECT id, by, mode, dry_run, key, digest, bytes, started_at, finished_at, \
-                          status, answer FROM kartei.imports WHERE org = $1 AND";
+                          status, answer, progress, cancelled_at, attempts FROM kartei.imports WHERE org = $1 AND";
     let row = match named {
         ImportName::Id(id) => db.query_opt(&format!("{SELECT} id = $2"), &[&org.0, &id]).await?,
         ImportName::Key(key) => {
@@ -90,5 +167,8 @@ fn read(row: &Row) -> Result<ImportRow> {
         finished_at: row.get(8),
         status: status.and_then(|status| u16::try_from(status).ok()),
         answer: row.get(10),
+        progress: row.get(11),
+        cancelled_at: row.get(12),
+        attempts: row.get::<_, i32>(13).unsigned_abs(),
     })
 }

@@ -25,10 +25,11 @@ pub use migrate::Migrated;
 
 use crate::access::OrgId;
 use crate::engine::{
-    Asked, Committed, Engine, Fed, FeedLimits, FeedRow, FoundToken, Head, Held, ImportName,
-    ImportRow, NewToken, Notice, Result, Row, Write,
+    Asked, Committed, Engine, Fed, FeedLimits, FeedRow, FoundToken, Head, Held, ImportEnd,
+    ImportName, ImportRow, NewToken, Notice, Result, Row, Write,
 };
 use crate::error::RelayStoreError;
+use crate::leases::{Kept, Lease, Note};
 use crate::presence::{Seat, Seats};
 use crate::snapshot::Rows;
 
@@ -219,12 +220,44 @@ impl Engine for Postgres {
         self.read(org, async |db| profiles::by_key(db, org, keys).await)
     }
 
-    fn begin_import(&self, org: OrgId, import: &ImportRow) -> Result<bool> {
-        self.write(org, async |db| imports::begin(db, org, import).await)
+    fn commit_noted(&self, org: OrgId, writes: &[Write], note: &Note<'_>) -> Result<Committed> {
+        self.write(org, async |db| {
+            let done = profiles::commit(db, org, writes).await?;
+            let progress = (note.progress)(&done.revs);
+            let kept = imports::renew(db, org, note.import, note.lease, Some(&progress)).await?;
+            note.check(kept)?;
+            Ok(done)
+        })
     }
 
-    fn end_import(&self, org: OrgId, id: &str, now: i64, status: u16, answer: &str) -> Result<()> {
-        self.write(org, async |db| imports::end(db, org, id, now, status, answer).await)
+    fn begin_import(&self, org: OrgId, import: &ImportRow, lease: &Lease) -> Result<bool> {
+        self.write(org, async |db| imports::begin(db, org, import, lease).await)
+    }
+
+    fn end_import(&self, org: OrgId, id: &str, lease: &Lease, end: ImportEnd<'_>) -> Result<bool> {
+        self.write(org, async |db| imports::end(db, org, id, lease, end).await)
+    }
+
+    fn abandoned_imports(&self) -> Result<Vec<(OrgId, String)>> {
+        self.run(self.imports_abandoned())
+    }
+
+    fn claim_import(&self, org: OrgId, id: &str, lease: &Lease) -> Result<Option<ImportRow>> {
+        self.write(org, async |db| imports::claim(db, org, id, lease).await)
+    }
+
+    fn renew_import(
+        &self,
+        org: OrgId,
+        id: &str,
+        lease: &Lease,
+        progress: Option<&str>,
+    ) -> Result<Kept> {
+        self.write(org, async |db| imports::renew(db, org, id, lease, progress).await)
+    }
+
+    fn cancel_import(&self, org: OrgId, id: &str, now: i64) -> Result<()> {
+        self.write(org, async |db| imports::cancel(db, org, id, now).await)
     }
 
     fn find_import(&self, org: OrgId, named: ImportName<'_>) -> Result<Option<ImportRow>> {

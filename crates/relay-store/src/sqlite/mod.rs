@@ -15,10 +15,11 @@ use rusqlite::{Connection, Transaction, TransactionBehavior};
 
 use crate::access::OrgId;
 use crate::engine::{
-    Asked, Committed, Engine, Fed, FeedLimits, FeedRow, FoundToken, Head, Held, ImportName,
-    ImportRow, NewToken, Notice, Result, Row, Write,
+    Asked, Committed, Engine, Fed, FeedLimits, FeedRow, FoundToken, Head, Held, ImportEnd,
+    ImportName, ImportRow, NewToken, Notice, Result, Row, Write,
 };
 use crate::error::RelayStoreError;
+use crate::leases::{Kept, Lease, Note};
 use crate::presence::{Seat, Seats};
 use crate::snapshot::Rows;
 
@@ -28,6 +29,7 @@ const STEPS: &[&str] = &[
     include_str!("../sql/sqlite/002_moments.sql"),
     include_str!("../sql/sqlite/003_imports.sql"),
     include_str!("../sql/sqlite/004_segments.sql"),
+    include_str!("../sql/sqlite/005_import_leases.sql"),
 ];
 const PAGE_BYTES: u32 = 16 * 1024;
 
@@ -149,12 +151,43 @@ impl Engine for Sqlite {
         self.read(|db| profiles::by_key(db, org, keys))
     }
 
-    fn begin_import(&self, org: OrgId, import: &ImportRow) -> Result<bool> {
-        self.write(|db| imports::begin(db, org, import))
+    fn commit_noted(&self, org: OrgId, writes: &[Write], note: &Note<'_>) -> Result<Committed> {
+        self.write(|db| {
+            let done = profiles::commit(db, org, writes)?;
+            let progress = (note.progress)(&done.revs);
+            note.check(imports::renew(db, org, note.import, note.lease, Some(&progress))?)?;
+            Ok(done)
+        })
     }
 
-    fn end_import(&self, org: OrgId, id: &str, now: i64, status: u16, answer: &str) -> Result<()> {
-        self.write(|db| imports::end(db, org, id, now, status, answer))
+    fn begin_import(&self, org: OrgId, import: &ImportRow, lease: &Lease) -> Result<bool> {
+        self.write(|db| imports::begin(db, org, import, lease))
+    }
+
+    fn end_import(&self, org: OrgId, id: &str, lease: &Lease, end: ImportEnd<'_>) -> Result<bool> {
+        self.write(|db| imports::end(db, org, id, lease, end))
+    }
+
+    fn abandoned_imports(&self) -> Result<Vec<(OrgId, String)>> {
+        self.read(imports::abandoned)
+    }
+
+    fn claim_import(&self, org: OrgId, id: &str, lease: &Lease) -> Result<Option<ImportRow>> {
+        self.write(|db| imports::claim(db, org, id, lease))
+    }
+
+    fn renew_import(
+        &self,
+        org: OrgId,
+        id: &str,
+        lease: &Lease,
+        progress: Option<&str>,
+    ) -> Result<Kept> {
+        self.write(|db| imports::renew(db, org, id, lease, progress))
+    }
+
+    fn cancel_import(&self, org: OrgId, id: &str, now: i64) -> Result<()> {
+        self.write(|db| imports::cancel(db, org, id, now))
     }
 
     fn find_import(&self, org: OrgId, named: ImportName<'_>) -> Result<Option<ImportRow>> {

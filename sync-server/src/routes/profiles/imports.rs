@@ -14,14 +14,16 @@ use kartei_ndjson::ReadError;
 use kartei_protocol::problem::ProblemCode;
 use kartei_relay_store::{Access, ImportMode, ImportName, ImportRow};
 use serde::Deserialize;
-use serde_json::{Value, json};
+use serde_json::Value;
 use utoipa::{IntoParams, ToSchema};
 
 use super::write::may_write;
-use super::{author, media_type, unsupported};
+use super::{media_type, unsupported};
 use crate::admin::now;
 use crate::auth::Caller;
-use crate::import::{self, Ended, IMPORTS, ImportAnswer, ImportStatus, Request, Slot};
+use crate::import::{
+    self, Carried, IMPORTS, ImportAnswer, Slot, carry, code_of, lease, state_of, status_of_error,
+};
 use crate::openapi::Problem;
 use crate::problem::{ApiCode, Failure};
 use crate::serve::Relay;
@@ -131,40 +133,36 @@ pub(crate) async fn import(
         finished_at: None,
         status: None,
         answer: None,
+        progress: None,
+        cancelled_at: None,
+        attempts: 0,
     };
     let (row, slot) = match begin(&relay, &access, row, slot).await? {
         Begun::Replay(response) => return Ok(response),
         Begun::Run(row, slot) => (row, slot),
     };
-    let request = Request {
-        author: author(&access),
-        access,
-        mode,
-        dry_run: row.dry_run,
-        max_errors: how.max_errors,
-        id: row.id,
-        digest: stored.digest.to_string(),
-        bytes: stored.size_bytes,
-    };
+    let org = access.org;
     if prefers_async(&headers) {
-        let place = format!("/profiles/imports/{}", request.id);
-        let said = json!({
-            "import_id": request.id, "status": ImportStatus::Running, "links": {"self": place},
-        });
-        tokio::spawn(async move {
-            if let Err(failure) = run(&relay, request, stored.name, slot).await {
-                tracing::error!(?failure, "Import was given up");
-            }
-        });
-        let mut response = respond(StatusCode::ACCEPTED, &said.to_string());
+        let said = state_of(&row);
+        let place = format!("/profiles/imports/{}", row.id);
+        import::spawn(&relay, org, row, slot);
+        let mut response = respond(StatusCode::ACCEPTED, &said);
         if let Ok(place) = HeaderValue::from_str(&place) {
             response.headers_mut().insert(header::LOCATION, place);
         }
         return Ok(response);
     }
     // A client that goes away does not break off what it began.
-    let running = tokio::spawn(async move { run(&relay, request, stored.name, slot).await });
-    running.await.map_err(|e| Failure::internal(&e))?
+    let running = tokio::spawn(async move { carry(&relay, org, row, slot).await });
+    let Carried { status, said, broken_off } =
+        running.await.map_err(|e| Failure::internal(&e))??;
+    match broken_off {
+        None => Ok(respond(status, &said)),
+        Some(error) => {
+            let import: Value = serde_json::from_str(&said).unwrap_or_default();
+            Err(problem_of(&error).with("import", import))
+        }
+    }
 }
 
 /// What is known of how a request was made, for telling it from another one with the same key.
@@ -286,7 +284,8 @@ async fn begin(
         }
     }
     let begun = row.clone();
-    if relay.store(move |store| store.begin_import(org, &begun)).await? {
+    let own = lease(relay);
+    if relay.store(move |store| store.begin_import(org, &begun, &own)).await? {
         return Ok(Begun::Run(row, slot));
     }
     let key = row.key.clone().unwrap_or_default();
@@ -302,13 +301,15 @@ async fn begin(
     if earlier.answer.is_some() {
         return Ok(Begun::Replay(replay(&earlier)));
     }
-    if relay.imports().is_running(org, &earlier.id) {
+    // Where its relay died, this request goes on with it.
+    let (own, asked) = (lease(relay), earlier.id.clone());
+    let claimed = relay.store(move |store| store.claim_import(org, &asked, &own)).await?;
+    let Some(claimed) = claimed else {
         let detail = format!("the import {} with this `Idempotency-Key` runs", earlier.id);
         return Err(Failure::new(StatusCode::CONFLICT, ApiCode::StillRunning, detail));
-    }
-    // It was broken off with the relay that ran it: what it wrote is known by its hashes.
-    slot.rename(&earlier.id);
-    Ok(Begun::Run(ImportRow { id: earlier.id, ..row }, slot))
+    };
+    slot.rename(&claimed.id);
+    Ok(Begun::Run(claimed, slot))
 }
 
 fn head_of(row: &ImportRow) -> Option<u64> {
@@ -332,50 +333,6 @@ fn replay(row: &ImportRow) -> Response {
     response
 }
 
-async fn run(
-    relay: &Arc<Relay>,
-    request: Request,
-    archived: BlobName,
-    slot: Slot,
-) -> Result<Response, Failure> {
-    let (org, id, dry_run) = (request.access.org, request.id.clone(), request.dry_run);
-    let body = relay.blobs().get_stream(&archived, None).await;
-    let body = body.map_err(|e| Failure::internal(&e))?.bytes;
-    let worker = Arc::clone(relay);
-    let ended = tokio::task::spawn_blocking(move || {
-        worker.with(|store, blobs| import::run(store, blobs, &request, &org.to_string(), body))
-    })
-    .await
-    .map_err(|e| Failure::internal(&e))?
-    .map_err(|e| Failure::internal(&e))?;
-    drop(slot);
-    if !dry_run {
-        relay.announce(org, ended.answer.head_rev);
-    }
-    let status = status_of(&ended);
-    let said = serde_json::to_string(&ended.answer).map_err(|e| Failure::internal(&e))?;
-    let kept = said.clone();
-    relay.store(move |store| store.end_import(org, &id, now(), status.as_u16(), &kept)).await?;
-    match ended.broken_off {
-        None => Ok(respond(status, &said)),
-        Some(error) => {
-            let import: Value = serde_json::from_str(&said).unwrap_or_default();
-            Err(problem_of(&error).with("import", import))
-        }
-    }
-}
-
-fn status_of(ended: &Ended) -> StatusCode {
-    match (&ended.broken_off, ended.answer.status) {
-        (Some(error), _) => status_of_error(error),
-        (None, ImportStatus::CompletedWithErrors) => StatusCode::MULTI_STATUS,
-        (None, ImportStatus::Rejected | ImportStatus::TooManyErrors) => {
-            StatusCode::UNPROCESSABLE_ENTITY
-        }
-        (None, _) => StatusCode::OK,
-    }
-}
-
 /// The status of lines of which none was left unread.
 pub(super) fn status_of_lines(taken: u64, rejected: u64) -> StatusCode {
     match (taken, rejected) {
@@ -385,28 +342,9 @@ pub(super) fn status_of_lines(taken: u64, rejected: u64) -> StatusCode {
     }
 }
 
-fn status_of_error(error: &ReadError) -> StatusCode {
-    match code_of(error) {
-        ProblemCode::FileLimit => StatusCode::PAYLOAD_TOO_LARGE,
-        ProblemCode::NotNdjson => StatusCode::UNSUPPORTED_MEDIA_TYPE,
-        _ => StatusCode::BAD_REQUEST,
-    }
-}
-
 /// A body that could not be read to its end.
 pub(super) fn problem_of(error: &ReadError) -> Failure {
     Failure::new(status_of_error(error), code_of(error), error.to_string())
-}
-
-fn code_of(error: &ReadError) -> ProblemCode {
-    match error {
-        ReadError::TooLarge(_) | ReadError::Ratio(_) | ReadError::TooManyLines(_) => {
-            ProblemCode::FileLimit
-        }
-        ReadError::Damaged(_) => ProblemCode::DamagedArchive,
-        ReadError::Io(_) => ProblemCode::FileUnreadable,
-        _ => ProblemCode::NotNdjson,
-    }
 }
 
 /// An import
@@ -429,11 +367,40 @@ pub(crate) async fn get(
 ) -> Result<Response, Failure> {
     let Path(id) = id?;
     let row = find(&relay, &access, &id).await?;
-    let running = json!({
-        "import_id": row.id, "status": ImportStatus::Running,
-        "links": {"self": format!("/profiles/imports/{}", row.id)},
-    });
-    Ok(respond(StatusCode::OK, &row.answer.unwrap_or_else(|| running.to_string())))
+    Ok(respond(StatusCode::OK, &state_of(&row)))
+}
+
+/// Cancel an import
+///
+/// What was applied stays. It has ended when its `status` is `cancelled`.
+#[utoipa::path(
+    delete,
+    path = "/profiles/imports/{id}",
+    tag = "imports",
+    params(("id" = String, Path, description = "The import's id")),
+    responses(
+        (status = 202, description = "It is to end", body = ImportAnswer),
+        (status = 401, description = "No token, or one that is not known", body = Problem),
+        (status = 403, description = "The token may not write", body = Problem),
+        (status = 404, description = "No such import, here or for this token", body = Problem),
+        (status = 409, description = "It has ended", body = Problem),
+    ),
+    security(("token" = [])),
+)]
+pub(crate) async fn cancel(
+    State(relay): State<Arc<Relay>>,
+    Caller(access): Caller,
+    id: Result<Path<String>, PathRejection>,
+) -> Result<Response, Failure> {
+    may_write(&access)?;
+    let Path(id) = id?;
+    let row = find(&relay, &access, &id).await?;
+    if row.answer.is_some() {
+        let detail = "the import has ended; what it did stays";
+        return Err(Failure::new(StatusCode::CONFLICT, ApiCode::ImportEnded, detail));
+    }
+    relay.store(move |store| store.cancel_import(access.org, &id, now())).await?;
+    Ok(respond(StatusCode::ACCEPTED, &state_of(&row)))
 }
 
 /// The rejected lines of an import
