@@ -3,6 +3,7 @@
 
 mod access;
 mod feed;
+mod leases;
 mod postgres;
 mod presence;
 mod push;
@@ -50,6 +51,12 @@ const CASES: &[Case] = &[
         "a_profile_that_moves_while_segments_are_made_is_not_missed",
         segments::a_profile_that_moves_while_segments_are_made_is_not_missed,
     ),
+    ("an_import_is_run_by_one_relay", leases::an_import_is_run_by_one_relay),
+    (
+        "progress_is_kept_with_the_records_that_it_counts",
+        leases::progress_is_kept_with_the_records_that_it_counts,
+    ),
+    ("a_snapshot_stays_what_it_was", leases::a_snapshot_stays_what_it_was),
     ("many_writers_lose_nothing", writers::many_writers_lose_nothing),
     ("a_reader_beside_writers_misses_no_row", writers::a_reader_beside_writers_misses_no_row),
 ];
