@@ -19,8 +19,6 @@ use deadpool_postgres::{Object, Pool, Transaction};
 use tokio::runtime::Runtime;
 use tokio_postgres::IsolationLevel;
 
-use self::lease::Lease;
-
 pub use migrate::Migrated;
 
 use crate::access::OrgId;
@@ -281,6 +279,6 @@ enum How {
     Snapshot,
 }
 
-async fn get(pool: &Pool) -> Result<Lease> {
-    Lease::take(pool).await
+async fn get(pool: &Pool) -> Result<lease::Lease> {
+    lease::Lease::take(pool).await
 }
