@@ -148,6 +148,8 @@ fn everything(store: &RelayStore, stage: &Stage<'_>) -> BTreeMap<String, BTreeSe
 /// Profiles move up while the pages of segments are read, between segments, between a segment and the
 /// feed, and while the feed is read: ahead of the reader and behind it.
 pub(crate) fn a_profile_that_moves_while_segments_are_made_is_not_missed(stage: &Stage<'_>) {
+    /// Rows that are read at once.
+    const PAGE: usize = 9;
     let mut copies: Vec<Copy<'_>> = Vec::new();
     let mut items = Vec::new();
     for n in 0..12 {
@@ -159,10 +161,10 @@ pub(crate) fn a_profile_that_moves_while_segments_are_made_is_not_missed(stage: 
     }
     stage.store.push(stage.org, NOW, &items).unwrap();
     let mut turn = 0;
-    // Each time one near the start, one near the end.
+    // Each time one behind the reader, one just ahead of it, and one near the end.
     let mut write = || {
         turn += 1;
-        for n in [turn % 12, 11 - turn % 12] {
+        for n in [turn % 12, (turn * PAGE / 5 + 1) % 12, 11 - turn % 12] {
             let item = copies[n].set("n", json!(turn));
             stage.store.push(stage.org, NOW, &[item]).unwrap();
         }
@@ -171,7 +173,8 @@ pub(crate) fn a_profile_that_moves_while_segments_are_made_is_not_missed(stage: 
     let (mut applied, mut from) = (Applied::default(), 0);
     for _segment in 0..2 {
         for _page in 0..3 {
-            let page = stage.store.segment_lines(stage.org, &chain, from, 9, usize::MAX).unwrap();
+            let page =
+                stage.store.segment_lines(stage.org, &chain, from, PAGE, usize::MAX).unwrap();
             from = page.cursor.rev;
             applied.take(&page.lines);
             write();
