@@ -34,6 +34,8 @@ const HELP: &str = "usage: cargo xtask COMMAND
   tidy               the rules of the tree: dependencies, sizes, forbidden words
   bench import       import speed, CPU and memory beside a peer in Node
   bench store        what people do among a million profiles
+  bench sync [--quick] [--only PART]
+                     first sync beside two peers, live edits, imports beside COPY, growth
   setup              system packages and tools";
 
 fn main() -> ExitCode {
@@ -66,6 +68,17 @@ fn run(arguments: &[String]) -> Result<()> {
         ["tidy"] => tidy::check(&workspace),
         ["bench", "import"] => bench::import(&workspace),
         ["bench", "store"] => bench::store(&workspace),
+        ["bench", "sync", rest @ ..] => {
+            let (quick, rest) = match rest {
+                ["--quick", rest @ ..] => (true, rest),
+                rest => (false, rest),
+            };
+            match rest {
+                [] => bench::sync::run(&workspace, quick, None),
+                ["--only", part] => bench::sync::run(&workspace, quick, Some(part)),
+                _ => bail!("`{}` is no command here\n{HELP}", words.join(" ")),
+            }
+        }
         ["setup"] => setup::prepare(&workspace, setup::Purpose::Tests),
         _ => bail!("`{}` is no command here\n{HELP}", words.join(" ")),
     }

@@ -26,8 +26,8 @@ const PACKAGES: &[&str] = &[
     "fonts-noto-core",
 ];
 
-/// Only benchmarks ask the system for a program's times and memory.
-const BENCH_PACKAGES: &[&str] = &["time", "gzip"];
+/// Only benchmarks ask the system for a program's times and memory, and fetch with curl.
+const BENCH_PACKAGES: &[&str] = &["time", "gzip", "curl", "postgresql"];
 
 /// A program of a crate, with the version requirement to install it by.
 struct Tool {

@@ -24,7 +24,7 @@ pub use http::{Events, Http, Opened, Reply, ServerEvent};
 pub use postgres::{Database, Postgres};
 pub use programs::{program, repository};
 pub use proxy::{FaultProxy, Tally, Weather};
-pub use records::{gzipped, lines_of, write_lines};
+pub use records::{gunzipped, gzipped, lines_of, write_lines};
 pub use relay::{Relay, RelayHome};
 pub use s3::{S3Kind, S3Server, free_port, http_get};
 pub use wait::{pass, until, until_some};

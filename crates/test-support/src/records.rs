@@ -19,6 +19,14 @@ pub fn gzipped(text: &[u8]) -> Result<Vec<u8>> {
     Ok(encoder.finish()?)
 }
 
+/// What was compressed, decompressed.
+///
+/// # Errors
+/// Where it is no gzip, or was cut off.
+pub fn gunzipped(bytes: &[u8]) -> Result<String> {
+    Ok(std::io::read_to_string(MultiGzDecoder::new(bytes))?)
+}
+
 /// Writes records, one a line; compressed where the name ends in `.gz`.
 ///
 /// # Errors
@@ -42,7 +50,7 @@ pub fn lines_of(path: &Path) -> Result<Vec<String>> {
     let bytes = std::fs::read(path).with_context(|| format!("cannot read {}", path.display()))?;
     let is_compressed = path.extension().is_some_and(|extension| extension == "gz");
     let text = match is_compressed {
-        true => std::io::read_to_string(MultiGzDecoder::new(bytes.as_slice()))?,
+        true => gunzipped(&bytes)?,
         false => String::from_utf8(bytes)?,
     };
     Ok(text.lines().map(str::to_owned).collect())

@@ -4,6 +4,8 @@
 
 mod generate;
 mod measure;
+mod peers;
+pub(crate) mod sync;
 mod table;
 
 use std::fs;

@@ -68,7 +68,8 @@ pub(crate) fn markdown(groups: &[Vec<Row>], runs: usize, machine: &str) -> Strin
     lines.join("\n")
 }
 
-fn median(mut figures: Vec<f64>) -> f64 {
+/// The middle figure, or between the two in the middle.
+pub(crate) fn median(mut figures: Vec<f64>) -> f64 {
     figures.sort_by(f64::total_cmp);
     let middle = figures.len() / 2;
     match figures.len() % 2 {

@@ -2,7 +2,7 @@
 //! conflict on the way, told as a story. Every claim it prints was compared, not assumed.
 
 mod client;
-mod relay;
+pub(crate) mod relay;
 mod story;
 mod window;
 
