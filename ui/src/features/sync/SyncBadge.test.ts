@@ -18,7 +18,10 @@ function badge(status: Partial<SyncStatus>): string {
   const sync = new Sync(new Ipc(new FakeHost()));
   sync.take(fakeStatus(status));
   render(SyncBadge, { sync, href: '#/sync', filterHref: (filter: string) => `#/${filter}` });
-  return screen.getByRole('group', { name: 'Sync state' }).textContent.replaceAll(/\s+/g, ' ');
+  return screen
+    .getAllByRole('group', { name: 'Sync state' })
+    .at(-1)!
+    .textContent.replaceAll(/\s+/g, ' ');
 }
 
 test('local: nothing is promised and nothing is counted as pending', () => {
@@ -30,6 +33,14 @@ test('local: nothing is promised and nothing is counted as pending', () => {
 test('syncing: how much was exchanged', () => {
   expect(badge({ ...RELAY, state: 'syncing', exchanged: 4_200 })).toContain(
     'Syncing · 4,200 exchanged',
+  );
+});
+
+test('a first sync: how much of how much, and never more than is known', () => {
+  const said = badge({ ...RELAY, state: 'syncing', exchanged: 12_000, remaining: 88_000 });
+  expect(said).toContain('Getting profiles · 12,000 of up to 100,000');
+  expect(badge({ ...RELAY, state: 'syncing', exchanged: 3, remaining: 2 })).toContain(
+    '3 exchanged',
   );
 });
 

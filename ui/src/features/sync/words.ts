@@ -4,6 +4,30 @@ import { m } from '$lib/i18n.svelte';
 import type { SyncStatus } from '$lib/ipc';
 import { describeProblem } from '$lib/problem';
 
+/**
+ * How much of what is to be got is here, from 0 to 1; null where so little remains that it is not
+ * worth a number.
+ */
+export function shareGot(status: SyncStatus): number | null {
+  if (status.state !== 'syncing' || status.remaining < WORTH_TELLING) return null;
+  return status.exchanged / (status.exchanged + status.remaining);
+}
+
+/** Fewer profiles than this are here before anybody has read the number. */
+const WORTH_TELLING = 1_000;
+
+function getting(status: SyncStatus): string | null {
+  if (shareGot(status) === null) return null;
+  return m.sync_getting({
+    n: formatCount(status.exchanged),
+    total: formatCount(status.exchanged + status.remaining),
+  });
+}
+
+function exchanging({ exchanged }: SyncStatus): string {
+  return exchanged > 0 ? m.sync_syncing_count({ n: formatCount(exchanged) }) : m.sync_syncing();
+}
+
 /** What the status bar and the sync page say about a state. Must never be rosier than the truth. */
 export function syncWords(status: SyncStatus, now: number): { meaning: Meaning; text: string } {
   switch (status.state) {
@@ -12,10 +36,7 @@ export function syncWords(status: SyncStatus, now: number): { meaning: Meaning; 
     case 'syncing':
       return {
         meaning: 'pending',
-        text:
-          status.exchanged > 0
-            ? m.sync_syncing_count({ n: formatCount(status.exchanged) })
-            : m.sync_syncing(),
+        text: getting(status) ?? exchanging(status),
       };
     case 'waiting':
       return { meaning: 'pending', text: m.sync_waiting() };

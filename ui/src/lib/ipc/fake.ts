@@ -179,6 +179,7 @@ const minutesAgo = (minutes: number) => new Date(Date.now() - minutes * 60_000).
 const STATES: Record<string, Partial<SyncStatus>> = {
   local: {},
   syncing: { state: 'syncing', exchanged: 4200, pending: 312 },
+  getting: { state: 'syncing', exchanged: 12_000, remaining: 88_000 },
   up_to_date: { state: 'up_to_date', synced_at: minutesAgo(0.2), pending: 0, conflicts: 1 },
   offline: {
     state: 'offline',
