@@ -2,10 +2,11 @@
 
 use std::time::{SystemTime, UNIX_EPOCH};
 
-use anyhow::Result;
+use anyhow::{Result, bail};
 use clap::{Args, Subcommand};
-use kartei_relay_store::Role;
+use kartei_relay_store::{Author, Erased, Role};
 
+use crate::erasure;
 use crate::storage::Storage;
 
 #[derive(Subcommand)]
@@ -14,6 +15,25 @@ pub(crate) enum AdminCommand {
     Org {
         #[command(subcommand)]
         command: OrgCommand,
+    },
+    /// Erases a profile for good. A serving relay tells it to the devices and cleans its archives;
+    /// this command does that too.
+    Erase {
+        /// The profile's id.
+        id: String,
+        /// The organisation's name.
+        #[arg(long)]
+        org: String,
+        #[command(flatten)]
+        place: Place,
+    },
+    /// Lists what was erased, and which devices have still to confirm.
+    Erasures {
+        /// The organisation's name.
+        #[arg(long)]
+        org: String,
+        #[command(flatten)]
+        place: Place,
     },
     /// Tokens of devices.
     Token {
@@ -76,6 +96,17 @@ pub(crate) fn run(command: AdminCommand) -> Result<()> {
                 println!("Created the organisation `{}`.", organisation.name);
             }
         }
+        AdminCommand::Erase { id, org, place } => erase(&id, &org, &place)?,
+        AdminCommand::Erasures { org, place } => {
+            let store = place.storage.open()?;
+            let org = store.organisation(&org)?.id;
+            let list = erasure::list(&store, org)?;
+            if place.json {
+                println!("{}", serde_json::to_string(&list)?);
+            } else {
+                list.erasures.iter().for_each(|report| println!("{report}"));
+            }
+        }
         AdminCommand::Token { command: TokenCommand::Create { org, role, name, place } } => {
             let store = place.storage.open()?;
             let organisation = store.organisation(&org)?;
@@ -87,6 +118,34 @@ pub(crate) fn run(command: AdminCommand) -> Result<()> {
                 eprintln!("This token is shown once. `kartei login URL --token …` uses it.");
             }
         }
+    }
+    Ok(())
+}
+
+/// The name that stands beside what the administrator does.
+const ADMINISTRATOR: &str = "administrator";
+
+fn erase(id: &str, org: &str, place: &Place) -> Result<()> {
+    let (store, blobs) = (place.storage.open()?, place.storage.blobs()?);
+    let org = store.organisation(org)?.id;
+    let author = Author { name: ADMINISTRATOR.to_owned(), now: now() };
+    let erasure = match store.erase(org, &author, id)? {
+        Erased::Now(erasure) | Erased::Before(erasure) => erasure,
+        Erased::Missing => bail!("there is no profile `{id}`"),
+    };
+    let runtime = tokio::runtime::Builder::new_multi_thread().enable_all().build()?;
+    let within = runtime.enter();
+    let is_clean = erasure::clean(&store, &blobs)?;
+    drop(within);
+    let erasure = store.erasure_of(org, id)?.unwrap_or(erasure);
+    let report = erasure::report(&store, org, &erasure)?;
+    if place.json {
+        println!("{}", serde_json::to_string(&report)?);
+    } else {
+        println!("{report}");
+    }
+    if !is_clean {
+        eprintln!("Something is in use; a serving relay removes what is left by itself.");
     }
     Ok(())
 }

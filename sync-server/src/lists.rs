@@ -99,7 +99,10 @@ fn bring_up(list: &mut LiveList, store: &RelayStore, org: OrgId) -> Result<(), L
         let (head, rows) = store.rows_since(org, list.rev(), ROWS_AT_ONCE, BYTES_AT_ONCE)?;
         // The last row of a snapshot carries its newest revision.
         let to = rows.last().map_or(head, |row| row.rev);
-        list.bring_up(rows.into_iter().map(change), to)?;
+        // Their keys are not given again, so that it does not matter which comes first.
+        let erased = store.erasures(org, list.rev(), to)?;
+        let erased = erased.into_iter().map(|erasure| Change::Removed(erasure.profile));
+        list.bring_up(rows.into_iter().map(change).chain(erased), to)?;
         if to >= head {
             break;
         }

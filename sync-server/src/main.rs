@@ -4,6 +4,7 @@ mod admin;
 mod auth;
 mod body;
 mod conditions;
+mod erasure;
 mod export;
 mod gate;
 mod import;

@@ -72,6 +72,7 @@ impl Modify for Tokens {
         (name = "profiles", description = "Records, their states and their changes"),
         (name = "imports", description = "Files of records"),
         (name = "limits", description = "What the relay takes"),
+        (name = "erasure", description = "Erasing profiles for good, for administrators"),
     ),
 )]
 struct Interface;

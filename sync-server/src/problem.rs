@@ -106,6 +106,15 @@ impl Failure {
         Self::new(StatusCode::NOT_FOUND, ProblemCode::NotFound, "there is no such profile")
     }
 
+    /// It was there, and was erased for good.
+    pub(crate) fn erased() -> Self {
+        Self::new(
+            StatusCode::GONE,
+            ProblemCode::Erased,
+            "this profile was erased for good; its id cannot be used again",
+        )
+    }
+
     pub(crate) fn forbidden() -> Self {
         Self::new(
             StatusCode::FORBIDDEN,
@@ -174,6 +183,7 @@ impl From<WriteError> for Failure {
     fn from(error: WriteError) -> Self {
         match &error {
             WriteError::NotFound => Self::not_found(),
+            WriteError::Erased => Self::erased(),
             WriteError::Invalid(violation) | WriteError::Edit(EditError::Invalid(violation)) => {
                 Self::violation(violation)
             }

@@ -11,9 +11,10 @@ use kartei_live_list::Lists;
 use kartei_profile::RecordSchema;
 use kartei_relay_store::{OrgId, RelayStore};
 use tokio::net::TcpListener;
-use tokio::sync::watch;
+use tokio::sync::{Notify, watch};
 use tokio::time::MissedTickBehavior;
 
+use crate::erasure;
 use crate::export::EXPORTS;
 use crate::gate::Gate;
 use crate::import::{Running, take_up};
@@ -39,6 +40,8 @@ pub(crate) struct Relay {
     heads: Mutex<HashMap<OrgId, watch::Sender<u64>>>,
     audiences: Audiences,
     segments: Segments,
+    /// Something was erased, and traces of it are to be removed.
+    erased: Notify,
     stopping: watch::Receiver<bool>,
 }
 
@@ -86,6 +89,11 @@ impl Relay {
     /// What fresh replicas begin with.
     pub(crate) fn segments(&self) -> &Segments {
         &self.segments
+    }
+
+    /// Wakes who removes traces of what was erased.
+    pub(crate) fn erased(&self) -> &Notify {
+        &self.erased
     }
 
     /// The schema of records.
@@ -180,8 +188,10 @@ async fn serve(listen: SocketAddr, store: RelayStore, blobs: BlobStore) -> Resul
         heads: Mutex::default(),
         audiences: Audiences::default(),
         segments,
+        erased: Notify::new(),
         stopping,
     });
+    let cleaner = tokio::spawn(erasure::keep_clean(Arc::clone(&relay)));
     let watcher = tokio::spawn({
         let relay = Arc::clone(&relay);
         async move { relay.watch().await }
@@ -207,7 +217,8 @@ async fn serve(listen: SocketAddr, store: RelayStore, blobs: BlobStore) -> Resul
     relay.audiences.all_left().await;
     builder.await.context("make segments")?;
     heir.await.context("take imports up")?;
-    watcher.await.context("watch for changes")
+    watcher.await.context("watch for changes")?;
+    cleaner.await.context("clean up after erasures")
 }
 
 /// A name that no other run of a relay has.

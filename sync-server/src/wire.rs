@@ -1,7 +1,7 @@
 //! What the interface for integrators answers beside records.
 
 use kartei_profile as profile;
-use kartei_relay_store::{FieldOutcome, PastChange, Profile, Row};
+use kartei_relay_store::{Erasure, FieldOutcome, PastChange, Profile, Row};
 use serde::{Deserialize, Serialize};
 use serde_json::Value;
 use serde_json::value::RawValue;
@@ -241,11 +241,49 @@ impl From<Row> for ListedProfile {
     }
 }
 
+/// A profile that was erased for good. Which one is not told, because it is known nowhere any more: a
+/// client that keeps profiles asks for those that it has, and is answered 410 for this one.
+#[derive(Debug, Serialize, ToSchema)]
+pub(crate) struct ErasedProfile {
+    /// The erasure's own revision.
+    pub(crate) revision: u64,
+    /// Always true.
+    pub(crate) erased: bool,
+    /// Milliseconds since 1970.
+    pub(crate) changed_at: i64,
+}
+
+impl From<Erasure> for ErasedProfile {
+    fn from(erasure: Erasure) -> Self {
+        Self { revision: erasure.rev, erased: true, changed_at: erasure.at }
+    }
+}
+
+/// Something in a feed.
+#[derive(Debug, Serialize, ToSchema)]
+#[serde(untagged)]
+pub(crate) enum ChangedProfile {
+    Listed(ListedProfile),
+    Erased(ErasedProfile),
+}
+
+impl ChangedProfile {
+    pub(crate) fn revision(&self) -> u64 {
+        match self {
+            Self::Listed(profile) => profile.revision,
+            Self::Erased(profile) => profile.revision,
+        }
+    }
+}
+
 /// Profiles that changed after a revision.
 #[derive(Debug, Serialize, ToSchema)]
 pub(crate) struct Changes {
     /// In the order of their revisions; a profile that changed several times is here once.
     pub(crate) profiles: Vec<ListedProfile>,
+    /// Those that were erased for good up to `next_rev`, in the order of their revisions.
+    #[serde(skip_serializing_if = "Vec::is_empty")]
+    pub(crate) erased: Vec<ErasedProfile>,
     /// Where to go on: the `since_rev` of the next question.
     pub(crate) next_rev: u64,
     /// The organisation's newest revision in the same snapshot.

@@ -21,6 +21,7 @@ use kartei_protocol::problem::{Problem, ProblemCode};
 use kartei_relay_client::RelayClient;
 
 use crate::clock;
+use crate::erasure;
 use crate::export::Exports;
 use crate::hub::Hub;
 use crate::import::{Job, Progress, import_file};
@@ -55,8 +56,8 @@ pub struct App {
     pub(crate) imports: Arc<ImportQueue>,
     pub(crate) watch: Mutex<Option<Watch>>,
     pub(crate) exports: Exports,
-    background: Arc<Background>,
-    syncs: AtomicBool,
+    pub(crate) background: Arc<Background>,
+    pub(crate) syncs: AtomicBool,
     opened: Mutex<Vec<String>>,
 }
 
@@ -70,6 +71,8 @@ impl App {
             StoreOptions { busy_timeout: options.busy_timeout, size_bytes_max: None };
         let store = Store::open(&options.data_dir, store_options).map_err(|e| of_store(&e))?;
         let store = Arc::new(store);
+        // What was begun when the program ended.
+        erasure::finish(&store);
         let settings = store.sync_settings().map_err(|e| of_store(&e))?;
         let fallback_author = options.author.or_else(account_name);
         let author = settings.author.or_else(|| fallback_author.clone());

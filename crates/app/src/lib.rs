@@ -8,6 +8,7 @@ mod acts;
 mod app;
 mod aside;
 mod clock;
+mod erasure;
 mod export;
 mod files;
 mod folder;

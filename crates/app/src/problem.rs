@@ -26,6 +26,9 @@ pub(crate) fn of_store(error: &StoreError) -> Problem {
         StoreError::NotFound(id) => {
             return Problem::new(ProblemCode::NotFound, error.to_string()).about(id.clone());
         }
+        StoreError::Erased(id) => {
+            return Problem::new(ProblemCode::Erased, error.to_string()).about(id.clone());
+        }
         StoreError::NoChange { id, .. } => {
             return Problem::new(ProblemCode::NotFound, error.to_string()).about(id.clone());
         }

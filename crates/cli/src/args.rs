@@ -108,6 +108,12 @@ pub(crate) enum Command {
         #[command(flatten)]
         which: Doomed,
     },
+    /// Erases a profile for good, through the relay: here, there, and on every device. For
+    /// administrators; it cannot be taken back.
+    Erase {
+        /// Its id.
+        id: String,
+    },
     /// Takes the last step back.
     Undo,
     /// Does again what was taken back last.

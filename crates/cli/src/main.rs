@@ -122,6 +122,14 @@ fn command(app: &Arc<App>, command: Command, output: &Output) -> Result<Done, Pr
             let done = app.delete_profiles(DeleteProfiles { selection });
             return steps::deleted(output, &done.map_err(|p| output.mark(&filter, p))?);
         }
+        Command::Erase { id } => {
+            let report = app.erase(&id)?;
+            if output.json() {
+                output.value(&report)?;
+            } else {
+                output.lines(&show::erasure(&id, &report))?;
+            }
+        }
         Command::Undo => return steps::done(output, &app.undo(Empty {})?),
         Command::Redo => return steps::done(output, &app.redo(Empty {})?),
         Command::Steps => steps::list(app, output)?,

@@ -1,7 +1,8 @@
 //! Text for people.
 
 use kartei_protocol::desktop::{
-    HistoryKind, HistoryPage, ProfileDetail, ProfilePage, ProfileStatus, SyncState, SyncStatus,
+    ErasureReport, HistoryKind, HistoryPage, ProfileDetail, ProfilePage, ProfileStatus, SyncState,
+    SyncStatus,
 };
 use kartei_protocol::problem::Problem;
 use serde_json::Value;
@@ -164,6 +165,18 @@ pub(crate) fn profile(
         }
     }
     output.lines(&lines)
+}
+
+pub(crate) fn erasure(id: &str, report: &ErasureReport) -> Vec<String> {
+    let mut lines = vec![format!("{id} is erased for good, as of {} by {}", report.at, report.by)];
+    for device in &report.devices {
+        lines.push(match (&device.confirmed_at, device.revoked) {
+            (Some(at), _) => format!("● {}: confirmed {at}", device.name),
+            (None, true) => format!("✕ {}: its token was revoked, it cannot confirm", device.name),
+            (None, false) => format!("◐ {}: has still to confirm", device.name),
+        });
+    }
+    lines
 }
 
 pub(crate) fn status(status: &SyncStatus) -> String {

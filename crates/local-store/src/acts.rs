@@ -199,6 +199,69 @@ pub(crate) fn to_redo(db: &Transaction<'_>) -> Result<Option<i64>, StoreError> {
         .optional()?)
 }
 
+/// Takes a profile that is erased out of all steps. A step that changed nothing else goes, and with it
+/// the way back to it.
+pub(crate) fn forget(db: &Transaction<'_>, pk: Pk, id: &str) -> Result<(), StoreError> {
+    let mut acts: Vec<(i64, String, u64)> = {
+        let mut select = db.prepare_cached(
+            "SELECT id, what, profiles FROM acts \
+             WHERE id IN (SELECT act FROM act_changes WHERE profile = ?1) OR instr(what, ?2) > 0",
+        )?;
+        let rows =
+            select.query_map(params![pk, id], |row| Ok((row.get(0)?, row.get(1)?, row.get(2)?)))?;
+        rows.collect::<Result<_, _>>()?
+    };
+    // From the newest: a step that takes another back names it.
+    acts.sort_unstable_by(|a, b| b.0.cmp(&a.0));
+    for (act, what, profiles) in acts {
+        let gone =
+            db.execute("DELETE FROM act_changes WHERE act = ?1 AND profile = ?2", (act, pk))?;
+        let mut what: What = serde_json::from_str(&what)
+            .map_err(|e| StoreError::Damaged(format!("step {act}: {e}")))?;
+        if what.id.as_deref() == Some(id) {
+            what.id = None;
+        } else if gone == 0 {
+            continue;
+        }
+        let others = fields_of(db, act)?;
+        if others.is_empty() && profiles <= 1 {
+            db.execute("UPDATE acts SET reverts = NULL WHERE reverts = ?1", [act])?;
+            db.execute("UPDATE acts SET reverted_by = NULL WHERE reverted_by = ?1", [act])?;
+            db.execute("DELETE FROM acts WHERE id = ?1", [act])?;
+            continue;
+        }
+        what.fields = others;
+        let what = serde_json::to_string(&what).map_err(|e| StoreError::Damaged(e.to_string()))?;
+        db.execute(
+            "UPDATE acts SET what = ?2, profiles = ?3 WHERE id = ?1",
+            params![act, what, profiles.saturating_sub(1)],
+        )?;
+    }
+    Ok(())
+}
+
+/// The fields that a step names, of the profiles that it still has.
+fn fields_of(db: &Transaction<'_>, act: i64) -> Result<Vec<String>, StoreError> {
+    let mut named: Vec<String> = Vec::new();
+    let mut select =
+        db.prepare_cached("SELECT fields FROM act_changes WHERE act = ?1 ORDER BY profile")?;
+    let mut rows = select.query([act])?;
+    while let Some(row) = rows.next()? {
+        let text: String = row.get(0)?;
+        let fields: Vec<StoredField> = serde_json::from_str(&text)
+            .map_err(|e| StoreError::Damaged(format!("step {act}: {e}")))?;
+        for field in fields {
+            if named.len() >= FIELDS_NAMED_MAX {
+                return Ok(named);
+            }
+            if !named.contains(&field.pointer) {
+                named.push(field.pointer);
+            }
+        }
+    }
+    Ok(named)
+}
+
 const COLUMNS: &str = "id, kind, at, by, what, profiles, reverts, reverted_by";
 
 fn get(db: &Transaction<'_>, act: i64) -> Result<Act, StoreError> {

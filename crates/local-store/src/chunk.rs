@@ -1,6 +1,6 @@
 //! Chunks of columns in the database: writing them, and packing rows that are in none.
 
-use std::collections::HashMap;
+use std::collections::{HashMap, HashSet};
 
 use kartei_index::ChunkBuilder;
 use rusqlite::{Transaction, params};
@@ -212,6 +212,32 @@ pub(crate) fn forget_deleted(db: &Writing<'_>, first: Pk, last: Pk) -> Result<()
         }
     }
     drop_chunks(db, &dropped)
+}
+
+/// Makes the chunks anew that have columns of these rows, which are gone: nothing of them is left.
+pub(crate) fn repack_without(db: &Writing<'_>, gone: &HashSet<Pk>) -> Result<(), StoreError> {
+    let mut dropped = Vec::new();
+    let mut loosen = db.prepare_cached(
+        "UPDATE profiles SET loose = 1, stamp = ?2 WHERE pk = ?1 AND loose = 0 AND deleted = 0",
+    )?;
+    for chunk in chunks_after(db, 0)? {
+        let keys = chunk.keys()?;
+        if !keys.iter().flatten().any(|pk| gone.contains(pk)) {
+            continue;
+        }
+        for pk in keys.iter().flatten() {
+            let changed = loosen.execute([*pk, db.stamp()])?;
+            db.count_loose(i64::try_from(changed).unwrap_or(i64::MAX));
+        }
+        dropped.push(chunk.id);
+    }
+    drop(loosen);
+    for pk in gone {
+        db.prepare_cached("DELETE FROM gone WHERE pk = ?1")?.execute([pk])?;
+    }
+    // Whoever has read the lists reads them anew, also where the rows were in no chunk.
+    drop_chunks(db, &dropped)?;
+    if dropped.is_empty() { Ok(()) } else { pack(db) }
 }
 
 /// Takes chunks away, all in one pass over the columns.

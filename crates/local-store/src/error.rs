@@ -31,6 +31,9 @@ pub enum StoreError {
     /// No such profile.
     #[error("there is no profile `{0}` here")]
     NotFound(String),
+    /// There was one.
+    #[error("the profile `{0}` was erased for good")]
+    Erased(String),
     /// No such change in the profile's history.
     #[error("the history of `{id}` has no change {change}")]
     NoChange {

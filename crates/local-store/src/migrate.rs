@@ -10,6 +10,7 @@ const STEPS: &[&str] = &[
     include_str!("sql/002_columns.sql"),
     include_str!("sql/003_deletions.sql"),
     include_str!("sql/004_deleted_list.sql"),
+    include_str!("sql/005_erasures.sql"),
 ];
 
 /// Brings the database to the newest format.

@@ -1,10 +1,11 @@
 //! What the relay does not have, and what becomes of it when the relay has answered.
 
 use kartei_protocol::problem::ProblemCode;
-use kartei_protocol::sync::{Bytes, PUSH_BYTES_MAX, PushAnswer, PushEnd, PushItem};
+use kartei_protocol::sync::{Bytes, ErasedLine, PUSH_BYTES_MAX, PushAnswer, PushEnd, PushItem};
 use rusqlite::{OptionalExtension, Transaction, params};
 use serde_json::value::RawValue;
 
+use crate::erasure;
 use crate::error::StoreError;
 use crate::pull;
 use crate::row::{Pk, StoredProfile};
@@ -38,6 +39,8 @@ pub struct Settled {
     pub replayed: u64,
     /// Items that the relay refused; they are kept aside.
     pub rejected: u64,
+    /// Items whose profiles were erased for good, here too now.
+    pub erased: u64,
     /// Whether the outbox still holds something that the relay has not refused.
     pub to_send: bool,
     /// Whether this replica is complete up to the relay's newest revision.
@@ -133,6 +136,8 @@ impl Store {
             for (sent, answer) in batch.sent.iter().zip(answers) {
                 self.settle_one(db, session, now, sent, answer, &mut settled)?;
             }
+            let erased: Vec<ErasedLine> = answers.iter().filter_map(erased_line).collect();
+            settled.erased = erasure::take(db, now, &erased)?;
             settled.to_send = has_sendable(db)?;
             settled.complete = advance(db, end)?;
             Ok(settled)
@@ -168,8 +173,16 @@ impl Store {
                 settled.rejected += 1;
                 set_aside(db, sent.pk, *code, reason, now)
             }
-            PushAnswer::End(_) => Ok(()),
+            // All of them are dealt with together.
+            PushAnswer::Erased { .. } | PushAnswer::End(_) => Ok(()),
         }
+    }
+}
+
+fn erased_line(answer: &PushAnswer) -> Option<ErasedLine> {
+    match answer {
+        PushAnswer::Erased { erased, .. } => Some(erased.clone()),
+        _ => None,
     }
 }
 

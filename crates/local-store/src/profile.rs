@@ -6,7 +6,7 @@ use rusqlite::{OptionalExtension, Row, Transaction, params};
 
 use crate::error::StoreError;
 use crate::list::status;
-use crate::row::StoredProfile;
+use crate::row::{StoredProfile, missing};
 use crate::store::Store;
 
 /// A profile with its state, as a row of the list or at the head of its pane.
@@ -86,10 +86,12 @@ impl Store {
     pub fn profile_with_past(&self, id: &str) -> Result<ProfileView, StoreError> {
         self.read(|db| {
             let sql = format!("SELECT {} FROM profiles p WHERE p.id = ?1", ProfileView::COLUMNS);
-            db.prepare_cached(&sql)?
-                .query_row([id], ProfileView::from_row)
-                .optional()?
-                .ok_or_else(|| StoreError::NotFound(id.to_owned()))
+            let found =
+                db.prepare_cached(&sql)?.query_row([id], ProfileView::from_row).optional()?;
+            match found {
+                Some(view) => Ok(view),
+                None => Err(missing(db, id)?),
+            }
         })
     }
 

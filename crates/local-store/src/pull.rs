@@ -20,6 +20,8 @@ use crate::writing::Writing;
 pub struct PulledPage {
     /// Profiles that were new or changed here.
     pub changed: u64,
+    /// Those of them that were erased for good.
+    pub erased: u64,
     /// Whether the outbox holds something that the relay has not refused.
     pub to_send: bool,
 }

@@ -8,11 +8,12 @@ use std::borrow::Borrow;
 use std::sync::Arc;
 
 use kartei_profile::{RecordHash, RecordSchema};
-use kartei_protocol::sync::{Cursor, ProfileLine};
+use kartei_protocol::sync::{Cursor, ErasedLine, ProfileLine};
 use rusqlite::params;
 
 use crate::block::{BlockBuilder, BlockRow, PreparedBlock};
 use crate::chunk;
+use crate::erasure;
 use crate::error::StoreError;
 use crate::outbox;
 use crate::pull::{self, PulledPage, Sent};
@@ -41,6 +42,7 @@ pub struct ReceivedLines<L> {
     untouched: Vec<Untouched>,
     /// Those with changes, and those that the fast reader leaves to the careful one.
     others: Vec<L>,
+    erased: Vec<ErasedLine>,
 }
 
 /// Makes [`ReceivedLines`] of lines, one after the other.
@@ -60,7 +62,7 @@ impl<L: Borrow<ProfileLine>> LineReader<L> {
             schema: Arc::clone(schema),
             builder: BlockBuilder::default(),
             revs: Vec::new(),
-            done: ReceivedLines { untouched: Vec::new(), others: Vec::new() },
+            done: ReceivedLines { untouched: Vec::new(), others: Vec::new(), erased: Vec::new() },
         }
     }
 
@@ -71,6 +73,11 @@ impl<L: Borrow<ProfileLine>> LineReader<L> {
         } else if self.revs.len() == BLOCK_ROWS || self.builder.is_full() {
             self.cut();
         }
+    }
+
+    /// Adds a profile that was erased for good.
+    pub fn add_erased(&mut self, line: ErasedLine) {
+        self.done.erased.push(line);
     }
 
     fn add_untouched(&mut self, line: &ProfileLine) -> bool {
@@ -109,7 +116,7 @@ impl<L: Borrow<ProfileLine>> ReceivedLines<L> {
     /// Whether there are none.
     #[must_use]
     pub fn is_empty(&self) -> bool {
-        self.len() == 0
+        self.len() == 0 && self.erased.is_empty()
     }
 }
 
@@ -126,7 +133,7 @@ impl Store {
         cursor: &Cursor,
     ) -> Result<PulledPage, StoreError> {
         let stamp = session.stamp(now);
-        self.write_repeatable(|db| {
+        let apply = |db: &Writing<'_>| {
             let mut page = PulledPage::default();
             let mut merge = |sent: Sent<'_>| -> Result<(), StoreError> {
                 page.changed += u64::from(pull::take_sent(self, db, session, &stamp, now, sent)?);
@@ -140,11 +147,15 @@ impl Store {
                 merge(Sent::of(line.borrow())?)?;
             }
             page.changed += created;
+            page.erased = erasure::take(db, now, &received.erased)?;
+            page.changed += page.erased;
             session::put_cursor(db, cursor)?;
             chunk::pack_if_many(db)?;
             page.to_send = outbox::has_sendable(db)?;
             Ok(page)
-        })
+        };
+        // The next pull confirms erasures: losing power must not take them back after that.
+        if received.erased.is_empty() { self.write_repeatable(apply) } else { self.write(apply) }
     }
 }
 

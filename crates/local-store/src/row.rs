@@ -4,6 +4,7 @@ use kartei_profile::{Document, Record, RecordHash};
 use rusqlite::{OptionalExtension, Row, Transaction, params};
 
 use crate::block::BlockRow;
+use crate::erasure;
 use crate::error::{StoreError, damaged};
 use crate::writing::Writing;
 
@@ -54,13 +55,18 @@ impl StoredProfile {
 
     /// The row of a profile that is here and not deleted.
     pub(crate) fn get(db: &Transaction<'_>, id: &str) -> Result<Self, StoreError> {
-        let here = Self::find(db, id)?.filter(|stored| !stored.deleted);
-        here.ok_or_else(|| StoreError::NotFound(id.to_owned()))
+        match Self::find(db, id)?.filter(|stored| !stored.deleted) {
+            Some(here) => Ok(here),
+            None => Err(missing(db, id)?),
+        }
     }
 
     /// As [`StoredProfile::get`], also of a deleted one.
     pub(crate) fn get_with_past(db: &Transaction<'_>, id: &str) -> Result<Self, StoreError> {
-        Self::find(db, id)?.ok_or_else(|| StoreError::NotFound(id.to_owned()))
+        match Self::find(db, id)? {
+            Some(here) => Ok(here),
+            None => Err(missing(db, id)?),
+        }
     }
 
     pub(crate) fn get_by_pk(db: &Transaction<'_>, pk: Pk) -> Result<Self, StoreError> {
@@ -90,6 +96,12 @@ impl StoredProfile {
         }
         Ok(Document::load(&self.body(db)?)?)
     }
+}
+
+/// Why a profile is not here.
+pub(crate) fn missing(db: &Transaction<'_>, id: &str) -> Result<StoreError, StoreError> {
+    let id = id.to_owned();
+    Ok(if erasure::is_erased(db, &id)? { StoreError::Erased(id) } else { StoreError::NotFound(id) })
 }
 
 /// What a record's row needs.

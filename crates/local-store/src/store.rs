@@ -94,6 +94,12 @@ impl Store {
         })
     }
 
+    /// The data folder.
+    #[must_use]
+    pub fn folder(&self) -> &Path {
+        self.path.parent().unwrap_or(&self.path)
+    }
+
     /// The schema that records here follow.
     #[must_use]
     pub fn schema(&self) -> &Arc<RecordSchema> {

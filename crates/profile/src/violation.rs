@@ -103,6 +103,7 @@ const MENDING: &[(Rule, &str)] = &[
     ("unique_items", "Keep one of the equal elements."),
     ("pattern", "Write this value in the expected form."),
     ("format", "Write a date and time in RFC 3339 with its offset, such as 2026-11-20T08:30:00Z."),
+    ("erased", "Leave the line out: whoever asked to be erased must not come back."),
     ("instant", "Write a date and time that exists, in RFC 3339 with its offset."),
     ("minimum", "Write a larger number."),
     ("maximum", "Write a smaller number."),

@@ -56,6 +56,8 @@ pub enum ProblemCode {
     RelayIncompatible,
     /// The relay answered with an error of its own.
     RelayFailed,
+    /// The profile was erased for good; its id cannot be used again.
+    Erased,
     /// The body or one line of it is larger than the limit.
     TooLarge,
     /// A fault in this program.

@@ -93,6 +93,13 @@ pub enum PushAnswer {
         /// What is wrong, in English, without the record's contents.
         reason: String,
     },
+    /// The profile was erased for good: the replica erases it too.
+    Erased {
+        /// The item's id.
+        id: String,
+        /// What the feed says of it.
+        erased: ErasedLine,
+    },
     /// The last line: what the push did to the order. An answer without it was cut off.
     End(PushEnd),
 }
@@ -127,6 +134,18 @@ pub struct ProfileLine {
     pub changes: Vec<Bytes>,
 }
 
+/// A profile that was erased for good. Its id is not told: whoever has the profile knows it again by
+/// the hash (`kartei_sync_core::ErasureKey`).
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct ErasedLine {
+    /// The erasure's own revision.
+    pub rev: u64,
+    /// The organisation's key, 32 bytes.
+    pub key: Bytes,
+    /// HMAC-SHA256 of the id under the key.
+    pub hash: Bytes,
+}
+
 /// One line of a pull.
 // Tagged from outside: serde cannot keep a raw record inside an internally tagged variant.
 #[derive(Debug, Serialize, Deserialize)]
@@ -134,6 +153,9 @@ pub struct ProfileLine {
 pub enum PullLine {
     /// A profile that changed above the cursor.
     Profile(ProfileLine),
+    /// A profile that was erased above the cursor. They come before the profiles of a page, and the
+    /// cursor of its end counts them.
+    Erased(ErasedLine),
     /// The last line.
     End {
         /// Where to go on.

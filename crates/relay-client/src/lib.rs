@@ -10,8 +10,10 @@ mod wire;
 
 use std::time::Duration;
 
+use kartei_protocol::desktop::ErasureReport;
 use kartei_protocol::sync::{
-    Cursor, PresenceReport, ProfileLine, PullLine, PushAnswer, PushEnd, PushItem, WhoAmI,
+    Cursor, ErasedLine, PresenceReport, ProfileLine, PullLine, PushAnswer, PushEnd, PushItem,
+    WhoAmI,
 };
 use reqwest::header::{CONTENT_ENCODING, CONTENT_TYPE};
 use reqwest::{Client, RequestBuilder, Response, Url};
@@ -31,6 +33,8 @@ const READ_TIMEOUT: Duration = Duration::from_secs(45);
 pub struct Page {
     /// Profiles in the order of their revisions.
     pub lines: Vec<ProfileLine>,
+    /// Profiles that were erased for good, in the order of their revisions.
+    pub erased: Vec<ErasedLine>,
     /// Where to go on.
     pub cursor: Cursor,
     /// The relay's newest revision.
@@ -158,15 +162,32 @@ impl RelayClient {
             return Err(RelayError::CutOff);
         };
         let mut lines = Vec::with_capacity(rows.len());
+        let mut erased = Vec::new();
         for row in rows {
             match row {
                 PullLine::Profile(line) => lines.push(line),
+                PullLine::Erased(line) => erased.push(line),
                 PullLine::End { .. } => {
                     return Err(RelayError::Incompatible("pull: two ends".to_owned()));
                 }
             }
         }
-        Ok(Page { lines, cursor, head_rev, more })
+        Ok(Page { lines, erased, cursor, head_rev, more })
+    }
+
+    /// Erases a profile for good, at the relay and by and by on every device.
+    ///
+    /// # Errors
+    /// [`RelayError::Forbidden`] where the token is no administrator's, or another failure; nothing
+    /// was erased then, unless the answer was lost. Asking again changes nothing.
+    pub async fn erase(&self, id: &str) -> Result<ErasureReport, RelayError> {
+        let mut url = self.url("profiles/")?;
+        if let Ok(mut path) = url.path_segments_mut() {
+            path.pop_if_empty().extend([id, "erase"]);
+        }
+        let response = self.send(self.http.post(url)).await?;
+        let body = response.bytes().await.map_err(|e| RelayError::from_http(&e))?;
+        serde_json::from_slice(&body).map_err(|e| RelayError::Incompatible(format!("erase: {e}")))
     }
 
     /// Follows the relay's newest revision until the connection ends; with a `session`, which profiles

@@ -17,6 +17,7 @@ use std::fmt::Debug;
 use kartei_profile::RecordHash;
 
 use crate::access::{Access, OrgId, Role};
+use crate::erasure::ErasureEngine;
 use crate::error::RelayStoreError;
 use crate::leases::{Kept, Lease, Note};
 use crate::presence::{Seat, Seats};
@@ -26,7 +27,7 @@ use crate::snapshot::Rows;
 pub(crate) type Result<T> = std::result::Result<T, RelayStoreError>;
 
 /// A database of the relay. Every method is one transaction and blocks.
-pub(crate) trait Engine: Debug + Send + Sync + Segments {
+pub(crate) trait Engine: Debug + Send + Sync + Segments + ErasureEngine {
     /// Creates an organisation; `None` where the name is taken.
     fn create_organisation(&self, name: &str, epoch: &str, now: i64) -> Result<Option<OrgId>>;
 

@@ -1,6 +1,6 @@
 //! The feed: every profile once, in the order of its last change.
 
-use kartei_protocol::sync::{Bytes, Cursor, ProfileLine};
+use kartei_protocol::sync::{Bytes, Cursor, ErasedLine, ProfileLine};
 use serde_json::value::RawValue;
 
 use crate::access::OrgId;
@@ -13,6 +13,8 @@ use crate::store::RelayStore;
 pub struct FeedPage {
     /// Profiles in the order of their revisions.
     pub lines: Vec<ProfileLine>,
+    /// Profiles that were erased between the cursors, in the order of their revisions.
+    pub erased: Vec<ErasedLine>,
     /// Where to go on.
     pub cursor: Cursor,
     /// The newest revision of the same snapshot.
@@ -54,13 +56,19 @@ impl RelayStore {
         }
         let lines: Vec<ProfileLine> =
             fed.rows.into_iter().map(|row| line(row, base)).collect::<Result<_, _>>()?;
+        let start = base;
         // Where nothing follows, the replica has everything of this snapshot: it is complete.
         let (base, rev) = match lines.last() {
             Some(last) if fed.more => (base, last.rev),
             _ => (head.rev, head.rev),
         };
+        // What this page counts was erased before its snapshot: it can be asked for afterwards. A
+        // replica that becomes complete is told all above its base, because it may have got to its
+        // place on another way than by the feed.
+        let told = if fed.more { from } else { start };
+        let erased = self.erased_lines(org, told, rev)?;
         let cursor = Cursor { epoch: head.epoch, base, rev };
-        Ok(FeedPage { lines, cursor, head_rev: head.rev, more: fed.more })
+        Ok(FeedPage { lines, erased, cursor, head_rev: head.rev, more: fed.more })
     }
 
     /// The newest revision of an organisation.

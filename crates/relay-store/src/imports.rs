@@ -1,6 +1,6 @@
 //! Bringing in the records of a file.
 
-use std::collections::HashMap;
+use std::collections::{HashMap, HashSet};
 
 use kartei_profile::{Document, ImportOutcome, Record, RecordHash};
 
@@ -47,6 +47,8 @@ pub enum ImportLanded {
     Unchanged,
     /// Refused: the profile is there.
     Exists,
+    /// Refused: the profile was erased for good.
+    Erased,
 }
 
 /// What is kept of an import with each of its commits.
@@ -118,7 +120,15 @@ impl RelayStore {
     ) -> Result<Vec<ImportLanded>, RelayStoreError> {
         let asked: Vec<Asked<'_>> = records.iter().map(|one| ask(&one.id, Want::Stub)).collect();
         let held = self.engine.look(org, &asked)?;
+        let missing = records.iter().zip(&held).filter(|(_, held)| held.is_none());
+        let missing: Vec<&str> = missing.map(|(record, _)| record.id.as_str()).collect();
+        let erased: HashSet<&str> = missing
+            .iter()
+            .zip(self.erased_of(org, &missing)?)
+            .filter_map(|(id, erased)| erased.map(|_| *id))
+            .collect();
         let landed = records.iter().zip(held).map(|(record, held)| match held {
+            None if erased.contains(record.id.as_str()) => ImportLanded::Erased,
             None => ImportLanded::Created,
             Some(held) if held.hash == record.hash && !held.deleted => ImportLanded::Unchanged,
             Some(held) if mode == ImportMode::Create && !held.deleted => ImportLanded::Exists,
@@ -150,7 +160,10 @@ impl RelayStore {
         }
         let is_known = |at: &usize| {
             times[records[*at].id.as_str()] == 1
-                && matches!(landed[*at], ImportLanded::Unchanged | ImportLanded::Exists)
+                && matches!(
+                    landed[*at],
+                    ImportLanded::Unchanged | ImportLanded::Exists | ImportLanded::Erased
+                )
         };
         let open: Vec<usize> = (0..records.len()).filter(|at| !is_known(at)).collect();
         let wanted: Vec<&ImportRecord> = open.iter().map(|at| &records[*at]).collect();
@@ -158,6 +171,7 @@ impl RelayStore {
             org,
             &wanted,
             |record| ask(&record.id, Want::Document),
+            |_, _| ImportLanded::Erased,
             |record, held| self.judge_record(author, mode, record, held),
             |writes, answered| {
                 let progress = |revs: &[Option<u64>]| {

@@ -9,6 +9,7 @@
 
 mod access;
 mod engine;
+mod erasure;
 mod error;
 mod feed;
 mod imports;
@@ -27,6 +28,7 @@ mod store;
 
 pub use access::{Access, OrgId, Organisation, Role};
 pub use engine::{ImportEnd, ImportName, ImportRow, Notice, Row};
+pub use erasure::{Device, Erased, Erasure};
 pub use error::RelayStoreError;
 pub use feed::FeedPage;
 pub use imports::{ImportLanded, ImportMode, ImportRecord, Noting};

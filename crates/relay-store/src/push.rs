@@ -49,6 +49,10 @@ impl RelayStore {
             org,
             items,
             |item| ask(&item.id, want(item)),
+            |item, erased| {
+                let (id, erased) = (item.id.clone(), erased.clone());
+                Said::Answer(PushAnswer::Erased { id, erased })
+            },
             |item, held| self.judge_one(now, item, held),
         )?;
         let mut answers = Vec::with_capacity(items.len());

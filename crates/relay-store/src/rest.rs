@@ -6,7 +6,7 @@ use kartei_profile::{
     Stamp, Steps, Violation,
 };
 
-use kartei_protocol::sync::{Bytes, PushAnswer, PushItem};
+use kartei_protocol::sync::{Bytes, ErasedLine, PushAnswer, PushItem};
 
 use crate::access::OrgId;
 use crate::engine::{Held, Want, Write};
@@ -91,6 +91,9 @@ pub enum WriteError {
     /// There is no such profile.
     #[error("there is no such profile")]
     NotFound,
+    /// There was one.
+    #[error("this profile was erased for good; its id cannot be used again")]
+    Erased,
     /// What is asked for cannot be done to the profile as it is; in words without its contents.
     #[error("{0}")]
     Patch(String),
@@ -227,7 +230,7 @@ impl RelayStore {
             return Err(foreign("it is the document of another profile".to_owned()));
         }
         if self.profile(org, id)?.is_none() {
-            return Err(WriteError::NotFound);
+            return Err(self.missing(org, id));
         }
         let changes = document.changes();
         let item = PushItem {
@@ -368,10 +371,22 @@ impl RelayStore {
         &self,
         org: OrgId,
         id: &str,
-        judge: impl Fn(&String, Option<&Held>) -> Result<Judged<A>, RelayStoreError> + Sync,
-    ) -> Result<(A, Option<u64>), RelayStoreError> {
-        let mut done = self.settle(org, &[id.to_owned()], |id| ask(id, Want::Document), judge)?;
+        judge: impl Fn(&String, Option<&Held>) -> Result<Judged<Result<A, WriteError>>, RelayStoreError>
+        + Sync,
+    ) -> Result<(Result<A, WriteError>, Option<u64>), RelayStoreError> {
+        let erased = |_: &String, _: &ErasedLine| Err(WriteError::Erased);
+        let one = [id.to_owned()];
+        let mut done = self.settle(org, &one, |id| ask(id, Want::Document), erased, judge)?;
         done.answers.pop().ok_or(RelayStoreError::Overtaken)
+    }
+
+    /// Why a profile is not there.
+    fn missing(&self, org: OrgId, id: &str) -> WriteError {
+        match self.erasure_of(org, id) {
+            Ok(Some(_)) => WriteError::Erased,
+            Ok(None) => WriteError::NotFound,
+            Err(error) => error.into(),
+        }
     }
 
     /// One change on top of what a profile is; `None` where it changes nothing.
@@ -439,7 +454,7 @@ impl RelayStore {
     ) -> Result<Merged, WriteError> {
         let id = local.id();
         // What a state of the past was does not change while others write on.
-        let past = self.past(org, id)?.ok_or(WriteError::NotFound)?;
+        let past = self.past(org, id)?.ok_or_else(|| self.missing(org, id))?;
         let (base_record, base_changes) =
             past.state(self, base)?.ok_or(WriteError::UnknownBase(base))?;
         let judge = |_: &String, held: Option<&Held>| {

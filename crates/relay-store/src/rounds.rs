@@ -2,13 +2,13 @@
 
 use std::collections::HashSet;
 
-use kartei_protocol::sync::PushEnd;
+use kartei_protocol::sync::{ErasedLine, PushEnd};
 
 use crate::access::OrgId;
 use crate::engine::{Asked, Committed, Held, Want, Write};
 use crate::error::RelayStoreError;
-use crate::parallel;
 use crate::store::RelayStore;
+use crate::{erasure, parallel};
 
 /// How often something is judged again. Each time at least one other commit went through, so this
 /// many in a row on the same profiles is a fault rather than bad luck.
@@ -54,15 +54,17 @@ impl<A> Answered<A> for Round<'_, A> {
 
 impl RelayStore {
     /// Judges items on this side of the database, without a lock and on all cores, and writes what
-    /// comes of them. The same profile twice: the second is judged after the first was written.
+    /// comes of them. The same profile twice: the second is judged after the first was written. What
+    /// was erased is not judged: `erased` says what is answered.
     pub(crate) fn settle<I: Sync, A: Send>(
         &self,
         org: OrgId,
         items: &[I],
         ask: impl Fn(&I) -> Asked<'_>,
+        erased: impl Fn(&I, &ErasedLine) -> A,
         judge: impl Fn(&I, Option<&Held>) -> Result<Judged<A>, RelayStoreError> + Sync,
     ) -> Result<Done<A>, RelayStoreError> {
-        self.settle_in(org, items, ask, judge, |writes, _: &dyn Answered<A>| {
+        self.settle_in(org, items, ask, erased, judge, |writes, _: &dyn Answered<A>| {
             self.engine.commit(org, writes)
         })
     }
@@ -73,6 +75,7 @@ impl RelayStore {
         org: OrgId,
         items: &[I],
         ask: impl Fn(&I) -> Asked<'_>,
+        erased: impl Fn(&I, &ErasedLine) -> A,
         judge: impl Fn(&I, Option<&Held>) -> Result<Judged<A>, RelayStoreError> + Sync,
         commit: impl Fn(&[Write], &dyn Answered<A>) -> Result<Committed, RelayStoreError>,
     ) -> Result<Done<A>, RelayStoreError> {
@@ -89,7 +92,17 @@ impl RelayStore {
             pending = later;
             let asked: Vec<Asked<'_>> = round.iter().map(|at| ask(&items[*at])).collect();
             let held = self.engine.look(org, &asked)?;
-            let work: Vec<(usize, Option<Held>)> = round.into_iter().zip(held).collect();
+            let mut work: Vec<(usize, Option<Held>)> = round.into_iter().zip(held).collect();
+            let missing: Vec<usize> =
+                work.iter().filter(|(_, held)| held.is_none()).map(|(at, _)| *at).collect();
+            let ids: Vec<&str> = missing.iter().map(|at| ask(&items[*at]).id).collect();
+            for (at, found) in missing.iter().zip(self.erased_of(org, &ids)?) {
+                if let Some((erasure, key)) = found {
+                    let line = erasure::line(&erasure, &key);
+                    answers[*at] = Some((erased(&items[*at], &line), None));
+                }
+            }
+            work.retain(|(at, _)| answers[*at].is_none());
             let judged = parallel::map(&work, |(at, held)| judge(&items[*at], held.as_ref()))?;
             let (mut writes, mut waiting) = (Vec::new(), Vec::new());
             for ((at, _), judged) in work.into_iter().zip(judged) {

@@ -8,8 +8,10 @@
 
 mod accept;
 mod engine;
+mod erasure;
 mod take;
 
 pub use accept::{Edited, Offer, Verdict, accept};
 pub use engine::{Effect, Engine, Event, Failure, POLL_MS, Phase};
+pub use erasure::{ERASURE_KEY_BYTES, ErasedId, ErasureKey, ids_named};
 pub use take::{Incoming, Local, Pending, TakeError, Taken, take};

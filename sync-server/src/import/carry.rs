@@ -154,6 +154,8 @@ async fn end(
     if !is_kept {
         return Err(Failure::internal(&ImportError::Halted(Halt::Lost)));
     }
+    // Where the body held somebody who was erased, its archive is looked at now that it has ended.
+    relay.erased().notify_one();
     Ok(Carried { status, said, broken_off })
 }
 

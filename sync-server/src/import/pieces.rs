@@ -12,13 +12,13 @@ const PIECES_WAITING_MAX: usize = 16;
 
 /// The reading end. Blocks: not for the event loop.
 #[derive(Debug)]
-pub(super) struct Pieces {
+pub(crate) struct Pieces {
     waiting: mpsc::Receiver<io::Result<Bytes>>,
     current: Bytes,
 }
 
 /// Feeds a stream to a thread that reads it. Ends with the stream, or when the reader is gone.
-pub(super) fn feed<E: std::error::Error + Send + Sync + 'static>(
+pub(crate) fn feed<E: std::error::Error + Send + Sync + 'static>(
     mut stream: impl Stream<Item = Result<Bytes, E>> + Send + Unpin + 'static,
 ) -> Pieces {
     let (sender, waiting) = mpsc::channel(PIECES_WAITING_MAX);

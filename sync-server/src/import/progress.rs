@@ -12,7 +12,7 @@ pub(crate) struct Progress {
     /// Behind it these are.
     #[serde(default)]
     ahead: Vec<u64>,
-    /// Of the settled ones these were refused, because the profile is there: first and last lines.
+    /// Of the settled ones these were refused, because the profile is there or was erased: first and last lines.
     #[serde(default)]
     refused: Vec<(u64, u64)>,
     pub(super) created: u64,
@@ -68,7 +68,7 @@ impl Progress {
                     self.updated += 1;
                     self.conflicts += conflicts;
                 }
-                ImportLanded::Exists => {
+                ImportLanded::Exists | ImportLanded::Erased => {
                     self.rejected += 1;
                     self.refuse(line);
                 }

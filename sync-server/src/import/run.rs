@@ -267,7 +267,7 @@ impl Work<'_> {
         };
         self.progress.settle(lines_with(&waiting, landed.iter().copied().map(Some)));
         for ((line, offset, record), landed) in waiting.into_iter().zip(landed) {
-            if landed == ImportLanded::Exists {
+            if matches!(landed, ImportLanded::Exists | ImportLanded::Erased) {
                 self.refuse(line, offset, record)?;
             }
         }
@@ -280,6 +280,15 @@ impl Work<'_> {
         offset: Option<u64>,
         record: ImportRecord,
     ) -> Result<(), ImportError> {
+        // Erased at that time, or since.
+        if let Some(erasure) = self.store.erasure_of(self.request.org, &record.id)? {
+            // Traces of the person came in again with the body, and are to be removed again.
+            self.store.reopen_erasure(self.request.org, erasure.rev)?;
+            let reason = "the profile was erased for good; its id cannot be used again";
+            let violation = Violation::new("/id", "erased", reason);
+            // Without the id, and without the line.
+            return Ok(self.report.reject(line, offset, violation, None)?);
+        }
         let reason = "a profile with this id is there, with another record";
         let mut violation = Violation::new("/id", "exists", reason);
         violation.id = Some(record.id);

@@ -40,6 +40,8 @@ pub(crate) fn integrators() -> OpenApiRouter<Arc<Relay>> {
         ))
         .routes(routes!(profiles::read::document, profiles::write::take_document))
         .routes(routes!(profiles::history::history))
+        .routes(routes!(profiles::erasures::erase))
+        .routes(routes!(profiles::erasures::erasures))
         .routes(routes!(profiles::merge::merge))
         .layer(DefaultBodyLimit::max(profiles::RECORD_BYTES_MAX))
         .routes(routes!(profiles::export::export))

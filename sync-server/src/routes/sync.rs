@@ -11,6 +11,7 @@ use kartei_protocol::problem::ProblemCode;
 use kartei_protocol::sync::{
     Cursor, PULL_ROWS_MAX, PUSH_BYTES_MAX, PUSH_ITEMS_MAX, PullLine, PushAnswer, PushItem, WhoAmI,
 };
+use kartei_relay_store::RelayStoreError;
 use serde::Deserialize;
 
 use crate::admin::now;
@@ -79,10 +80,20 @@ pub(crate) async fn pull(
     })?;
     let rows_max = query.limit.unwrap_or(PULL_ROWS_MAX).clamp(1, PULL_ROWS_MAX);
     let page = relay
-        .store(move |store| store.feed(access.org, query.cursor.as_ref(), rows_max, PULL_BYTES_MAX))
+        .store(move |store| {
+            let cursor = query.cursor.as_ref();
+            let page = store.feed(access.org, cursor, rows_max, PULL_BYTES_MAX)?;
+            // The cursor moved in the transaction that applied what comes before it; all erasures up to
+            // its base are among that.
+            store.confirm_erasures(&access, cursor.map_or(0, |cursor| cursor.base), now())?;
+            Ok::<_, RelayStoreError>(page)
+        })
         .await?;
     let answer = tokio::task::spawn_blocking(move || {
         let mut lines = Lines::new();
+        for line in page.erased {
+            lines.push(&PullLine::Erased(line))?;
+        }
         for line in page.lines {
             lines.push(&PullLine::Profile(line))?;
         }

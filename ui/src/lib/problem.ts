@@ -38,6 +38,7 @@ const TABLE: Record<ProblemCode, Words> = {
     action: m.problem_relay_incompatible_action,
   },
   relay_failed: { text: m.problem_relay_failed, action: m.problem_relay_failed_action },
+  erased: { text: m.problem_erased, action: m.problem_erased_action },
   too_large: { text: m.problem_too_large, action: m.problem_too_large_action },
   internal: { text: m.problem_internal, action: m.problem_internal_action },
 };

@@ -3,13 +3,14 @@
 use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering};
 
-use kartei_local_store::{Session, StoreError};
+use kartei_local_store::{LineReader, Session, StoreError};
 use kartei_protocol::problem::Problem;
 use kartei_protocol::sync::PUSH_ITEMS_MAX;
 use kartei_relay_client::{RelayClient, RelayError};
 use kartei_sync_core::{Event, Failure, Phase};
 
 use crate::clock;
+use crate::erasure;
 use crate::problem;
 use crate::shared::Shared;
 use crate::sync::bootstrap::is_beginning;
@@ -80,10 +81,15 @@ impl Exchange {
             Err(error) => return Err(error.into()),
         };
         let now = clock::now();
-        let pulled = store.apply_pull(&self.session, now, &page.lines, &page.cursor)?;
+        let exchanged = page.lines.len() as u64;
+        let mut reader = LineReader::new(store.schema());
+        page.lines.into_iter().for_each(|line| reader.add(line));
+        page.erased.into_iter().for_each(|line| reader.add_erased(line));
+        let pulled = store.apply_received(&self.session, now, &reader.finish(), &page.cursor)?;
+        erasure::finish(store);
         {
             let mut view = self.shared.view();
-            view.exchanged += page.lines.len() as u64;
+            view.exchanged += exchanged;
             view.remaining = page.head_rev.saturating_sub(page.cursor.rev);
         }
         if pulled.changed > 0 {
@@ -106,11 +112,14 @@ impl Exchange {
         let now = clock::now();
         let settled = store.settle(&self.session, now, &batch, &answers.answers, &answers.end)?;
         self.shared.view().exchanged += batch.items.len() as u64;
+        if settled.erased > 0 {
+            erasure::finish(store);
+        }
         self.shared.hub.profiles_changed();
         emit_status(&self.shared);
         Ok(Event::Pushed {
             to_send: settled.to_send,
-            progress: settled.accepted + settled.replayed + settled.rejected > 0,
+            progress: settled.accepted + settled.replayed + settled.rejected + settled.erased > 0,
             complete: settled.complete,
         })
     }

@@ -2,6 +2,7 @@
 
 mod acts;
 mod aside;
+mod erasure;
 mod exports;
 mod imports;
 mod presence;
@@ -13,6 +14,7 @@ use serde_json::Value;
 
 pub use acts::*;
 pub use aside::*;
+pub use erasure::*;
 pub use exports::*;
 pub use imports::*;
 pub use presence::*;

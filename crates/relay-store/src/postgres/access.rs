@@ -49,8 +49,8 @@ impl Postgres {
         Ok(row.map(|row| FoundToken {
             id: row.get(0),
             access: Access {
-                token: row.get(0),
                 org: OrgId(row.get(1)),
+                token: row.get(0),
                 organisation: row.get(2),
                 epoch: row.get(3),
                 name: row.get(4),

@@ -5,6 +5,7 @@
 
 mod access;
 mod connect;
+mod erasure;
 mod imports;
 mod lease;
 mod migrate;

@@ -11,6 +11,7 @@ use deadpool_postgres::Transaction;
 use kartei_profile::RecordHash;
 use tokio_postgres::Row as SqlRow;
 
+use super::erasure;
 use crate::access::OrgId;
 use crate::engine::{
     Asked, Committed, Fed, FeedLimits, FeedRow, Head, Held, Meter, Result, Row, StoredChange, Want,
@@ -111,10 +112,16 @@ pub(super) async fn commit(
         found.iter().map(|row| (row.get(0), (row.get(1), unsigned(row, 2)))).collect();
     let mut head_rev = head_before;
     let mut revs = Vec::with_capacity(writes.len());
+    let erased = erasure::among(db, org, writes).await?;
     let (mut fresh, mut old) = (Vec::new(), Vec::new());
     for write in writes {
         let there = there.get(write.id.as_str()).copied();
         if there.map(|(_, rev)| rev) != write.expected {
+            revs.push(None);
+            continue;
+        }
+        // Erased since it was looked at: judging again finds that.
+        if there.is_none() && erased.contains(write.id.as_str()) {
             revs.push(None);
             continue;
         }

@@ -1,6 +1,7 @@
 //! The embedded engine: one SQLite file in the relay's data folder.
 
 mod access;
+mod erasure;
 mod imports;
 mod presence;
 mod profiles;
@@ -30,6 +31,7 @@ const STEPS: &[&str] = &[
     include_str!("../sql/sqlite/003_imports.sql"),
     include_str!("../sql/sqlite/004_segments.sql"),
     include_str!("../sql/sqlite/005_import_leases.sql"),
+    include_str!("../sql/sqlite/006_erasures.sql"),
 ];
 const PAGE_BYTES: u32 = 16 * 1024;
 
@@ -68,6 +70,13 @@ impl Sqlite {
         let done = work(&transaction)?;
         transaction.commit()?;
         Ok(done)
+    }
+
+    /// Runs work on the connection that writes, in no transaction, while this program reads nothing.
+    fn alone<T>(&self, work: impl FnOnce(&Connection) -> Result<T>) -> Result<T> {
+        let writer = self.writer.lock().unwrap_or_else(PoisonError::into_inner);
+        let _reader = self.reader.lock().unwrap_or_else(PoisonError::into_inner);
+        work(&writer)
     }
 
     fn read<T>(&self, work: impl FnOnce(&Transaction<'_>) -> Result<T>) -> Result<T> {

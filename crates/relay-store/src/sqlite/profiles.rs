@@ -3,6 +3,7 @@
 use kartei_profile::RecordHash;
 use rusqlite::{Connection, OptionalExtension, Row as SqlRow, Transaction, params};
 
+use super::erasure;
 use crate::access::OrgId;
 use crate::engine::{
     Asked, Committed, Fed, FeedLimits, FeedRow, Head, Held, Meter, Result, Row, StoredChange, Want,
@@ -53,6 +54,8 @@ pub(super) fn commit(db: &Transaction<'_>, org: OrgId, writes: &[Write]) -> Resu
     let Head { epoch, rev: head_before } = head(db, org)?;
     let mut head_rev = head_before;
     let mut revs = Vec::with_capacity(writes.len());
+    let key = erasure::key(db, org)?;
+    let mut next_pk = None;
     for write in writes {
         let there: Option<(i64, u64)> = db
             .prepare_cached("SELECT pk, rev FROM profiles WHERE org = ?1 AND id = ?2")?
@@ -62,9 +65,22 @@ pub(super) fn commit(db: &Transaction<'_>, org: OrgId, writes: &[Write]) -> Resu
             revs.push(None);
             continue;
         }
+        // Erased since it was looked at: judging again finds that.
+        if there.is_none() && erasure::is_erased(db, org, key.as_ref(), &write.id)? {
+            revs.push(None);
+            continue;
+        }
         head_rev += 1;
         let pk = match there {
-            None => insert(db, org, head_rev, write)?,
+            None => {
+                let pk = match next_pk {
+                    Some(pk) => pk,
+                    None => erasure::next_pk(db)?,
+                };
+                next_pk = Some(pk + 1);
+                insert(db, org, pk, head_rev, write)?;
+                pk
+            }
             Some((pk, _)) => {
                 update(db, pk, head_rev, write)?;
                 pk
@@ -80,10 +96,11 @@ pub(super) fn commit(db: &Transaction<'_>, org: OrgId, writes: &[Write]) -> Resu
     Ok(Committed { epoch, head_before, head_rev, revs })
 }
 
-fn insert(db: &Transaction<'_>, org: OrgId, rev: u64, write: &Write) -> Result<i64> {
+fn insert(db: &Transaction<'_>, org: OrgId, pk: i64, rev: u64, write: &Write) -> Result<()> {
     db.prepare_cached(
         "INSERT INTO profiles (org, id, rev, genesis, genesis_rev, hash, conflicts, changed_at, \
-         deleted, genesis_record, record) VALUES (?1, ?2, ?3, ?4, ?3, ?5, ?6, ?7, ?8, ?9, ?10)",
+         deleted, genesis_record, record, pk) \
+         VALUES (?1, ?2, ?3, ?4, ?3, ?5, ?6, ?7, ?8, ?9, ?10, ?11)",
     )?
     .execute(params![
         org.0,
@@ -96,8 +113,9 @@ fn insert(db: &Transaction<'_>, org: OrgId, rev: u64, write: &Write) -> Result<i
         write.deleted,
         write.genesis_record,
         write.record,
+        pk,
     ])?;
-    Ok(db.last_insert_rowid())
+    Ok(())
 }
 
 fn update(db: &Transaction<'_>, pk: i64, rev: u64, write: &Write) -> Result<()> {

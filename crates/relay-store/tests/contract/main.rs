@@ -2,6 +2,7 @@
 #![expect(clippy::unwrap_used, reason = "a test fails by panicking")]
 
 mod access;
+mod erasure;
 mod feed;
 mod leases;
 mod postgres;
@@ -57,6 +58,22 @@ const CASES: &[Case] = &[
         leases::progress_is_kept_with_the_records_that_it_counts,
     ),
     ("a_snapshot_stays_what_it_was", leases::a_snapshot_stays_what_it_was),
+    ("an_erasure_is_a_revision_of_its_own", erasure::an_erasure_is_a_revision_of_its_own),
+    ("erasures_come_in_the_order_of_the_feed", erasure::erasures_come_in_the_order_of_the_feed),
+    ("an_erased_profile_does_not_come_back", erasure::an_erased_profile_does_not_come_back),
+    (
+        "keys_of_erased_profiles_are_not_given_again",
+        erasure::keys_of_erased_profiles_are_not_given_again,
+    ),
+    (
+        "who_writes_beside_an_erasure_does_not_undo_it",
+        erasure::who_writes_beside_an_erasure_does_not_undo_it,
+    ),
+    ("each_device_confirms_once", erasure::each_device_confirms_once),
+    (
+        "what_is_to_be_cleaned_up_is_known_until_it_is",
+        erasure::what_is_to_be_cleaned_up_is_known_until_it_is,
+    ),
     ("many_writers_lose_nothing", writers::many_writers_lose_nothing),
     ("a_reader_beside_writers_misses_no_row", writers::a_reader_beside_writers_misses_no_row),
 ];

@@ -79,9 +79,17 @@ fn the_database_keeps_organisations_apart_by_itself() {
     let as_relay = |sql: &str| {
         cluster.sql("apart", &format!("SET ROLE apart_relay; {sql}")).map_err(|e| e.to_string())
     };
-    for table in
-        ["organisations", "tokens", "profiles", "documents", "changes", "presence", "segments"]
-    {
+    for table in [
+        "organisations",
+        "tokens",
+        "profiles",
+        "documents",
+        "changes",
+        "presence",
+        "segments",
+        "erasures",
+        "erasure_confirmations",
+    ] {
         let count = as_relay(&format!("SELECT count(*) FROM kartei.{table}")).unwrap();
         assert_eq!(count, "0", "without a setting, {table} is empty");
         let forced = cluster

@@ -13,7 +13,7 @@ use axum::http::{HeaderMap, HeaderValue, StatusCode, header};
 use axum::response::sse::{Event, KeepAlive, Sse};
 use axum::response::{IntoResponse, Response};
 use futures_util::{Stream, stream};
-use kartei_relay_store::{OrgId, RelayStoreError, Row};
+use kartei_relay_store::{Erasure, OrgId, RelayStoreError, Row};
 use serde::Deserialize;
 use tokio::sync::watch;
 use utoipa::IntoParams;
@@ -23,7 +23,7 @@ use crate::conditions::REVISION;
 use crate::openapi::Problem;
 use crate::problem::{ApiCode, Failure};
 use crate::serve::Relay;
-use crate::wire::{Changes, ListedProfile};
+use crate::wire::{ChangedProfile, Changes};
 
 /// Profiles in one answer at most, and unless fewer are asked for.
 const ROWS_MAX: usize = 1_000;
@@ -64,8 +64,8 @@ pub(crate) struct Since {
     responses(
         (status = 200, description = "What changed", content(
             (Changes = "application/json"),
-            (ListedProfile = "application/x-ndjson"),
-            (ListedProfile = "text/event-stream"),
+            (ChangedProfile = "application/x-ndjson"),
+            (ChangedProfile = "text/event-stream"),
         )),
         (status = 400, description = "A wrong parameter", body = Problem),
         (status = 401, description = "No token, or one that is not known", body = Problem),
@@ -94,12 +94,16 @@ pub(crate) async fn changes(
         return Ok(events(relay, access.org, from).await?.into_response());
     }
     let limit = since.limit.unwrap_or(ROWS_MAX).clamp(1, ROWS_MAX);
-    let (head_rev, rows, more) = read(&relay, access.org, since.since_rev, limit).await?;
-    let next_rev = rows.last().map_or(since.since_rev, |row| row.rev);
-    let profiles: Vec<ListedProfile> = rows.into_iter().map(Into::into).collect();
+    let Part { head_rev, next_rev, rows, erased } =
+        read(&relay, access.org, since.since_rev, limit).await?;
+    if since.since_rev > head_rev {
+        let detail = format!("the organisation has no revision {} yet", since.since_rev);
+        return Err(Failure::new(StatusCode::BAD_REQUEST, ApiCode::UnknownRevision, detail));
+    }
+    let more = next_rev < head_rev;
     if accepts("application/x-ndjson") {
         let mut body = Vec::new();
-        for profile in &profiles {
+        for profile in &in_order(rows, erased) {
             serde_json::to_writer(&mut body, profile).map_err(|e| Failure::internal(&e))?;
             body.push(b'\n');
         }
@@ -109,33 +113,48 @@ pub(crate) async fn changes(
         response.headers_mut().insert(REVISION, HeaderValue::from(next_rev));
         return Ok(response);
     }
-    Ok(Json(Changes { profiles, next_rev, head_rev, more }).into_response())
+    let profiles = rows.into_iter().map(Into::into).collect();
+    let erased = erased.into_iter().map(Into::into).collect();
+    Ok(Json(Changes { profiles, erased, next_rev, head_rev, more }).into_response())
 }
 
-async fn read(
-    relay: &Relay,
-    org: OrgId,
-    from: u64,
-    limit: usize,
-) -> Result<(u64, Vec<Row>, bool), Failure> {
-    let (head_rev, rows) =
-        relay.store(move |store| store.rows_since(org, from, limit, BYTES_MAX)).await?;
-    if from > head_rev {
-        let detail = format!("the organisation has no revision {from} yet");
-        return Err(Failure::new(StatusCode::BAD_REQUEST, ApiCode::UnknownRevision, detail));
-    }
-    // A row carries the revision of its last change, so the last row of a snapshot has the head's.
-    let more = rows.last().is_some_and(|row| row.rev < head_rev);
-    Ok((head_rev, rows, more))
+/// What changed after a revision, up to another one.
+struct Part {
+    head_rev: u64,
+    /// Everything up to here is in it.
+    next_rev: u64,
+    rows: Vec<Row>,
+    erased: Vec<Erasure>,
+}
+
+fn in_order(rows: Vec<Row>, erased: Vec<Erasure>) -> Vec<ChangedProfile> {
+    let rows = rows.into_iter().map(|row| ChangedProfile::Listed(row.into()));
+    let erased = erased.into_iter().map(|erasure| ChangedProfile::Erased(erasure.into()));
+    let mut changed: Vec<ChangedProfile> = rows.chain(erased).collect();
+    changed.sort_by_key(ChangedProfile::revision);
+    changed
+}
+
+async fn read(relay: &Relay, org: OrgId, from: u64, limit: usize) -> Result<Part, Failure> {
+    relay
+        .store(move |store| {
+            let (head_rev, rows) = store.rows_since(org, from, limit, BYTES_MAX)?;
+            // A row carries the revision of its last change. Where none follows, nothing but erasures
+            // does up to the head.
+            let next_rev = rows.last().map_or(head_rev.max(from), |row| row.rev);
+            let erased = store.erasures(org, from, next_rev)?;
+            Ok::<_, RelayStoreError>(Part { head_rev, next_rev, rows, erased })
+        })
+        .await
 }
 
 /// What an event stream remembers between two events.
 struct Follower {
     relay: Arc<Relay>,
     org: OrgId,
-    /// The revision of the last event.
+    /// Everything up to here waits, or was told.
     at: u64,
-    waiting: VecDeque<Row>,
+    waiting: VecDeque<ChangedProfile>,
     heads: watch::Receiver<u64>,
     stopping: watch::Receiver<bool>,
 }
@@ -149,9 +168,13 @@ async fn events(
     let (heads, stopping) = (relay.follow(org, head_rev), relay.stopping());
     let follower = Follower { relay, org, at: from, waiting: VecDeque::new(), heads, stopping };
     let stream = stream::unfold(follower, |mut follower| async {
-        let row = follower.next().await?;
-        let event = Event::default().event("profile").id(row.rev.to_string());
-        let event = event.json_data(ListedProfile::from(row)).unwrap_or_default();
+        let changed = follower.next().await?;
+        let name = match &changed {
+            ChangedProfile::Listed(_) => "profile",
+            ChangedProfile::Erased(_) => "erased",
+        };
+        let event = Event::default().event(name).id(changed.revision().to_string());
+        let event = event.json_data(changed).unwrap_or_default();
         Some((Ok(event), follower))
     });
     Ok(Sse::new(stream).keep_alive(KeepAlive::new().interval(KEEP_ALIVE)))
@@ -160,27 +183,16 @@ async fn events(
 impl Follower {
     /// The next changed profile; waits for one. Nothing where the relay stops or the database fails:
     /// the client comes back with the id of its last event.
-    async fn next(&mut self) -> Option<Row> {
+    async fn next(&mut self) -> Option<ChangedProfile> {
         loop {
-            if let Some(row) = self.waiting.pop_front() {
-                self.at = row.rev;
-                return Some(row);
+            if let Some(changed) = self.waiting.pop_front() {
+                return Some(changed);
             }
             // Seen before looking: what comes between is looked at again.
             self.heads.borrow_and_update();
-            let (org, from) = (self.org, self.at);
-            let rows: Result<_, Failure> = self
-                .relay
-                .store(move |store| {
-                    let (_, rows) = store.rows_since(org, from, EVENTS_AT_ONCE, BYTES_MAX)?;
-                    Ok::<_, RelayStoreError>(rows)
-                })
-                .await;
-            let rows = rows.ok()?;
-            if let Some(last) = rows.last() {
-                self.at = last.rev;
-            }
-            self.waiting.extend(rows);
+            let part = read(&self.relay, self.org, self.at, EVENTS_AT_ONCE).await.ok()?;
+            self.at = part.next_rev;
+            self.waiting.extend(in_order(part.rows, part.erased));
             if self.waiting.is_empty() {
                 tokio::select! {
                     changed = self.heads.changed() => changed.ok()?,

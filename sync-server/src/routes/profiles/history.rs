@@ -6,6 +6,7 @@ use axum::Json;
 use axum::extract::rejection::PathRejection;
 use axum::extract::{Path, State};
 
+use super::missing;
 use crate::auth::Caller;
 use crate::openapi::Problem;
 use crate::problem::Failure;
@@ -22,6 +23,7 @@ use crate::wire::History;
         (status = 200, description = "Every change, oldest first", body = History),
         (status = 401, description = "No token, or one that is not known", body = Problem),
         (status = 404, description = "No such profile, here or for this token", body = Problem),
+        (status = 410, description = "It was erased for good", body = Problem),
     ),
     security(("token" = [])),
 )]
@@ -31,7 +33,8 @@ pub(crate) async fn history(
     id: Result<Path<String>, PathRejection>,
 ) -> Result<Json<History>, Failure> {
     let Path(id) = id?;
-    let changes = relay.store(move |store| store.history(access.org, &id)).await?;
-    let changes = changes.ok_or_else(Failure::not_found)?;
+    let (org, asked) = (access.org, id.clone());
+    let changes = relay.store(move |store| store.history(org, &id)).await?;
+    let Some(changes) = changes else { return Err(missing(&relay, org, asked).await) };
     Ok(Json(History { changes: changes.into_iter().map(Into::into).collect() }))
 }

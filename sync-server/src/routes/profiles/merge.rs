@@ -35,6 +35,7 @@ use crate::wire::{MergeAnswer, MergeRequest};
         (status = 403, description = "The token may not write", body = Problem),
         (status = 404, description = "No such profile, here or for this token", body = Problem),
         (status = 409, description = "The profile never had the hash `base`", body = Problem),
+        (status = 410, description = "The profile was erased for good", body = Problem),
         (status = 413, description = "More than 4 MiB", body = Problem),
         (status = 415, description = "Not application/json", body = Problem),
         (status = 422, description = "The record does not fit the schema", body = Problem),

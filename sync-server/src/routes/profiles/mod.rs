@@ -1,6 +1,7 @@
 //! Profiles for integrators: programs that know HTTP and JSON, and no Automerge.
 
 pub(crate) mod changes;
+pub(crate) mod erasures;
 pub(crate) mod export;
 pub(crate) mod history;
 pub(crate) mod imports;
@@ -16,12 +17,13 @@ use axum::body::Body;
 use axum::http::{HeaderMap, HeaderValue, StatusCode, header};
 use axum::response::Response;
 use kartei_profile::Record;
-use kartei_relay_store::{Author, Profile};
+use kartei_relay_store::{Author, OrgId, Profile};
 
 use crate::admin::now;
 use crate::body::read_text;
 use crate::conditions::{CONFLICTS, REVISION, tag};
 use crate::problem::{ApiCode, Failure};
+use crate::serve::Relay;
 
 /// Bytes of one record at most, as for a line of a file.
 pub(crate) const RECORD_BYTES_MAX: usize = 4 * 1024 * 1024;
@@ -104,6 +106,15 @@ fn same_id(id: &str, record: &Record) -> Result<(), Failure> {
         detail,
     )
     .with("pointer", "/id".into()))
+}
+
+/// Why a profile is not there.
+async fn missing(relay: &Relay, org: OrgId, id: String) -> Failure {
+    match relay.store(move |store| store.erasure_of(org, &id)).await {
+        Ok(Some(_)) => Failure::erased(),
+        Ok(None) => Failure::not_found(),
+        Err(failure) => failure,
+    }
 }
 
 fn author(access: &kartei_relay_store::Access) -> Author {

@@ -9,7 +9,7 @@ use axum::response::{IntoResponse, Response};
 use serde::Deserialize;
 use utoipa::IntoParams;
 
-use super::{answer, not_modified};
+use super::{answer, missing, not_modified};
 use crate::auth::Caller;
 use crate::conditions::is_known;
 use crate::openapi::{Problem, UserProfile};
@@ -44,6 +44,7 @@ pub(crate) struct At {
         (status = 400, description = "A wrong parameter", body = Problem),
         (status = 401, description = "No token, or one that is not known", body = Problem),
         (status = 404, description = "No such profile, here or for this token", body = Problem),
+        (status = 410, description = "It was erased for good", body = Problem),
     ),
     security(("token" = [])),
 )]
@@ -56,6 +57,7 @@ pub(crate) async fn get(
 ) -> Result<Response, Failure> {
     let (Path(id), Query(at)) = (id?, at?);
     let org = access.org;
+    let asked = id.clone();
     let found = relay
         .store(move |store| match at.at_rev {
             None => store.profile(org, &id).map(Ok),
@@ -63,12 +65,11 @@ pub(crate) async fn get(
             Some(rev) => store.profile_at(org, &id, rev).map(Ok),
         })
         .await?;
-    let profile = found
-        .map_err(|rev| {
-            let detail = format!("the organisation has no revision {rev} yet");
-            Failure::new(StatusCode::BAD_REQUEST, ApiCode::UnknownRevision, detail)
-        })?
-        .ok_or_else(Failure::not_found)?;
+    let found = found.map_err(|rev| {
+        let detail = format!("the organisation has no revision {rev} yet");
+        Failure::new(StatusCode::BAD_REQUEST, ApiCode::UnknownRevision, detail)
+    })?;
+    let Some(profile) = found else { return Err(missing(&relay, org, asked).await) };
     if is_known(&headers, profile.hash)? {
         return Ok(not_modified(&profile));
     }

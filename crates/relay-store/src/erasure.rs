@@ -1,0 +1,284 @@
+//! Erasing a profile for good (docs/adr/0012).
+//!
+//! Record, document, changes and row go in one transaction, under the organisation's lock and with a
+//! revision of its own. What is left is that revision, the keyed hash of the id, when and by whom. The
+//! hash is looked up before a profile is made, and once more under the lock that makes it.
+
+use kartei_protocol::sync::{Bytes, ErasedLine};
+use kartei_sync_core::{ERASURE_KEY_BYTES, ErasedId, ErasureKey};
+
+use crate::access::{Access, OrgId};
+use crate::engine::Result;
+use crate::error::RelayStoreError;
+use crate::rest::Author;
+use crate::store::RelayStore;
+
+/// Stands for the digest of a body of which nothing is kept.
+const NOTHING_KEPT: [u8; 32] = [0; 32];
+
+/// What erasing asks of a database. Every method is one transaction and blocks.
+pub(crate) trait ErasureEngine {
+    /// Removes the profile with this id under the organisation's lock and numbers the erasure.
+    fn erase(&self, org: OrgId, erasing: &Erasing<'_>) -> Result<Erased>;
+
+    /// The organisation's key; nothing where nothing was erased.
+    fn erasure_key(&self, org: OrgId) -> Result<Option<ErasureKey>>;
+
+    /// Those of some hashes that belong to erased profiles.
+    fn find_erasures(&self, org: OrgId, hashes: &[ErasedId]) -> Result<Vec<Erasure>>;
+
+    /// Erasures with revisions above `from`, up to `to`, in their order.
+    fn erasures(&self, org: OrgId, from: u64, to: u64) -> Result<Vec<Erasure>>;
+
+    /// Notes that a device reads the feed, and has applied it up to `rev`. Writes only where that is
+    /// the first time, or there are erasures that it had not confirmed.
+    fn confirm(&self, org: OrgId, token: i64, rev: u64, now: i64) -> Result<()>;
+
+    /// The devices that may have had what an erasure removed: whose first look was before it.
+    fn devices(&self, org: OrgId, erasure: &Erasure) -> Result<Vec<Device>>;
+
+    /// The organisations that have erasures whose traces are still to be removed.
+    fn unfinished(&self) -> Result<Vec<OrgId>>;
+
+    /// Notes that no trace is left outside the tables, unless something came in again since.
+    fn finish(&self, org: OrgId, erasure: &Erasure, at: i64) -> Result<()>;
+
+    /// Notes that something of it came in again.
+    fn reopen(&self, org: OrgId, rev: u64) -> Result<()>;
+
+    /// Digests of the bodies of imports that began after a moment and have not ended.
+    fn open_imports(&self, org: OrgId, after: i64) -> Result<Vec<[u8; 32]>>;
+
+    /// Notes that the body that is kept under `from` is kept under `to`, or nowhere.
+    fn move_archive(&self, org: OrgId, from: &[u8; 32], to: &[u8; 32], now: i64) -> Result<()>;
+
+    /// What ended imports were answered with, by their ids.
+    fn import_answers(&self, org: OrgId) -> Result<Vec<(String, String)>>;
+
+    /// Keeps another answer of an import.
+    fn replace_import_answer(&self, org: OrgId, id: &str, answer: &str) -> Result<()>;
+
+    /// Removes what the database's files still hold of rows that are gone. Answers whether it is gone
+    /// now; where others read meanwhile it is asked again later.
+    fn scrub(&self) -> Result<bool>;
+}
+
+/// A profile to erase.
+#[derive(Debug)]
+pub(crate) struct Erasing<'a> {
+    pub(crate) id: &'a str,
+    /// The key of an organisation that has none yet.
+    pub(crate) fresh_key: [u8; ERASURE_KEY_BYTES],
+    pub(crate) by: &'a str,
+    pub(crate) now: i64,
+}
+
+/// What erasing did.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub enum Erased {
+    /// The profile is gone.
+    Now(Erasure),
+    /// It was erased before; nothing changed.
+    Before(Erasure),
+    /// There is no such profile, and there was none.
+    Missing,
+}
+
+/// What is kept of an erased profile.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Erasure {
+    /// Its revision in the organisation's order.
+    pub rev: u64,
+    /// The profile's key, for those who have it in memory.
+    pub profile: i64,
+    /// Its id under the organisation's key.
+    pub hash: ErasedId,
+    /// Milliseconds since 1970.
+    pub at: i64,
+    /// Who erased it.
+    pub by: String,
+    /// When its traces outside the tables were removed, in milliseconds since 1970; nothing while
+    /// that is to be done.
+    pub finished_at: Option<i64>,
+    /// How often something of it came in again.
+    pub opened: i64,
+}
+
+/// A device that has to confirm an erasure, or has.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Device {
+    /// Its token's name.
+    pub name: String,
+    /// When it said that it has applied the erasure, in milliseconds since 1970.
+    pub confirmed_at: Option<i64>,
+    /// Whether its token was revoked since: it cannot come back and confirm.
+    pub revoked: bool,
+}
+
+impl RelayStore {
+    /// Erases a profile for good. The same again changes nothing.
+    ///
+    /// # Errors
+    /// [`RelayStoreError`]; nothing was erased then.
+    pub fn erase(&self, org: OrgId, author: &Author, id: &str) -> Result<Erased> {
+        let mut fresh_key = [0; ERASURE_KEY_BYTES];
+        getrandom::fill(&mut fresh_key).map_err(|e| RelayStoreError::Random(e.to_string()))?;
+        let erasing = Erasing { id, fresh_key, by: &author.name, now: author.now };
+        self.engine.erase(org, &erasing)
+    }
+
+    /// The erasure of the profile that had this id.
+    ///
+    /// # Errors
+    /// [`RelayStoreError`].
+    pub fn erasure_of(&self, org: OrgId, id: &str) -> Result<Option<Erasure>> {
+        Ok(self.erased_of(org, &[id])?.pop().flatten().map(|(erasure, _)| erasure))
+    }
+
+    /// For each id its erasure with the organisation's key, where its profile was erased.
+    pub(crate) fn erased_of(
+        &self,
+        org: OrgId,
+        ids: &[&str],
+    ) -> Result<Vec<Option<(Erasure, ErasureKey)>>> {
+        let nothing = || ids.iter().map(|_| None).collect();
+        if ids.is_empty() {
+            return Ok(nothing());
+        }
+        let Some(key) = self.engine.erasure_key(org)? else { return Ok(nothing()) };
+        let hashes: Vec<ErasedId> = ids.iter().map(|id| key.hash(id)).collect();
+        let found = self.engine.find_erasures(org, &hashes)?;
+        let of = |hash: &ErasedId| found.iter().find(|one| one.hash == *hash).cloned();
+        Ok(hashes.iter().map(|hash| of(hash).map(|erasure| (erasure, key.clone()))).collect())
+    }
+
+    /// Erasures with revisions above `from`, up to `to`, in their order.
+    ///
+    /// # Errors
+    /// [`RelayStoreError`].
+    pub fn erasures(&self, org: OrgId, from: u64, to: u64) -> Result<Vec<Erasure>> {
+        if from >= to {
+            return Ok(Vec::new());
+        }
+        // Databases count with a sign.
+        self.engine.erasures(org, from, to.min(i64::MAX.unsigned_abs()))
+    }
+
+    /// The same for a replica.
+    pub(crate) fn erased_lines(&self, org: OrgId, from: u64, to: u64) -> Result<Vec<ErasedLine>> {
+        let erasures = self.erasures(org, from, to)?;
+        if erasures.is_empty() {
+            return Ok(Vec::new());
+        }
+        let Some(key) = self.engine.erasure_key(org)? else { return Ok(Vec::new()) };
+        Ok(erasures.iter().map(|erasure| line(erasure, &key)).collect())
+    }
+
+    /// The key under which the organisation's erased ids are known; nothing where there are none.
+    ///
+    /// # Errors
+    /// [`RelayStoreError`].
+    pub fn erasure_key(&self, org: OrgId) -> Result<Option<ErasureKey>> {
+        self.engine.erasure_key(org)
+    }
+
+    /// Notes that a device has applied the feed up to `rev`, and with it the erasures up to there.
+    ///
+    /// # Errors
+    /// [`RelayStoreError`].
+    pub fn confirm_erasures(&self, access: &Access, rev: u64, now: i64) -> Result<()> {
+        self.engine.confirm(access.org, access.token, rev, now)
+    }
+
+    /// The devices that may have had what an erasure removed, by name.
+    ///
+    /// # Errors
+    /// [`RelayStoreError`].
+    pub fn erasure_devices(&self, org: OrgId, erasure: &Erasure) -> Result<Vec<Device>> {
+        self.engine.devices(org, erasure)
+    }
+
+    /// The organisations that have erasures whose traces outside the tables are to be removed.
+    ///
+    /// # Errors
+    /// [`RelayStoreError`].
+    pub fn unfinished_erasures(&self) -> Result<Vec<OrgId>> {
+        self.engine.unfinished()
+    }
+
+    /// Notes that no trace of an erased profile is left outside the tables, unless something of it came
+    /// in again after `erasure` was read.
+    ///
+    /// # Errors
+    /// [`RelayStoreError`].
+    pub fn finish_erasure(&self, org: OrgId, erasure: &Erasure, now: i64) -> Result<()> {
+        self.engine.finish(org, erasure, now)
+    }
+
+    /// Notes that something of an erased profile came in again and is to be removed.
+    ///
+    /// # Errors
+    /// [`RelayStoreError`].
+    pub fn reopen_erasure(&self, org: OrgId, rev: u64) -> Result<()> {
+        self.engine.reopen(org, rev)
+    }
+
+    /// SHA-256 of the bodies of imports that began after a moment (milliseconds since 1970) and have
+    /// not ended.
+    ///
+    /// # Errors
+    /// [`RelayStoreError`].
+    pub fn open_imports(&self, org: OrgId, after: i64) -> Result<Vec<[u8; 32]>> {
+        self.engine.open_imports(org, after)
+    }
+
+    /// Notes that the body of imports that was kept under the digest `from` is kept without the lines
+    /// of erased people, under `to`; nothing where no part of it is kept.
+    ///
+    /// # Errors
+    /// [`RelayStoreError`].
+    pub fn move_archive(
+        &self,
+        org: OrgId,
+        from: &[u8; 32],
+        to: Option<&[u8; 32]>,
+        now: i64,
+    ) -> Result<()> {
+        self.engine.move_archive(org, from, to.unwrap_or(&NOTHING_KEPT), now)
+    }
+
+    /// What ended imports were answered with, by their ids.
+    ///
+    /// # Errors
+    /// [`RelayStoreError`].
+    pub fn import_answers(&self, org: OrgId) -> Result<Vec<(String, String)>> {
+        self.engine.import_answers(org)
+    }
+
+    /// Keeps another answer of an import.
+    ///
+    /// # Errors
+    /// [`RelayStoreError`].
+    pub fn replace_import_answer(&self, org: OrgId, id: &str, answer: &str) -> Result<()> {
+        self.engine.replace_import_answer(org, id, answer)
+    }
+
+    /// Removes what the database's own files still hold of rows that are gone: SQLite's file is written
+    /// anew and its log emptied. Postgres does so by its own vacuum. Answers whether it is done; where
+    /// others read meanwhile it is to be asked again.
+    ///
+    /// # Errors
+    /// [`RelayStoreError`].
+    pub fn scrub(&self) -> Result<bool> {
+        self.engine.scrub()
+    }
+}
+
+/// An erasure as it goes over the wire.
+pub(crate) fn line(erasure: &Erasure, key: &ErasureKey) -> ErasedLine {
+    ErasedLine {
+        rev: erasure.rev,
+        key: Bytes(key.bytes().to_vec()),
+        hash: Bytes(erasure.hash.0.to_vec()),
+    }
+}

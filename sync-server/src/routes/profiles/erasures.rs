@@ -1,0 +1,95 @@
+//! Erasing profiles for good.
+
+use std::sync::Arc;
+
+use axum::Json;
+use axum::extract::rejection::PathRejection;
+use axum::extract::{Path, State};
+use axum::http::StatusCode;
+use kartei_protocol::problem::ProblemCode;
+use kartei_relay_store::{Access, Erased, Role};
+
+use super::author;
+use crate::auth::Caller;
+use crate::erasure::{self, ErasureList, ErasureReport};
+use crate::openapi::Problem;
+use crate::problem::Failure;
+use crate::serve::Relay;
+
+fn may_erase(access: &Access) -> Result<(), Failure> {
+    if access.role == Role::Admin {
+        return Ok(());
+    }
+    let detail = "only an administrator's token may erase for good";
+    Err(Failure::new(StatusCode::FORBIDDEN, ProblemCode::Forbidden, detail))
+}
+
+/// Erase a profile for good
+///
+/// Record, document, history and archived lines go, here and on every device at its next contact; a
+/// keyed hash of the id is left. It cannot be taken back, and the id cannot be used again. The same
+/// again changes nothing, and tells which devices have confirmed since. Bodies and files outside the
+/// relay (exports, backups) are not reached.
+#[utoipa::path(
+    post,
+    path = "/profiles/{id}/erase",
+    tag = "erasure",
+    params(("id" = String, Path, description = "The record's id")),
+    responses(
+        (status = 200, description = "It is erased", body = ErasureReport),
+        (status = 401, description = "No token, or one that is not known", body = Problem),
+        (status = 403, description = "The token is no administrator's", body = Problem),
+        (status = 404, description = "No such profile, here or for this token", body = Problem),
+    ),
+    security(("token" = [])),
+)]
+pub(crate) async fn erase(
+    State(relay): State<Arc<Relay>>,
+    Caller(access): Caller,
+    id: Result<Path<String>, PathRejection>,
+) -> Result<Json<ErasureReport>, Failure> {
+    may_erase(&access)?;
+    let Path(id) = id?;
+    let (author, org) = (author(&access), access.org);
+    let done = relay
+        .store(move |store| {
+            let erasure = match store.erase(org, &author, &id)? {
+                Erased::Now(erasure) | Erased::Before(erasure) => erasure,
+                Erased::Missing => return Ok(None),
+            };
+            let report = erasure::report(store, org, &erasure)?;
+            Ok::<_, kartei_relay_store::RelayStoreError>(Some((erasure.rev, report)))
+        })
+        .await?;
+    let (rev, report) = done.ok_or_else(Failure::not_found)?;
+    relay.announce(org, rev);
+    // At once, so that no new replica begins with the profile. What fails here is done by who cleans up.
+    if let Err(failure) = relay.drop_segments(org).await {
+        tracing::error!(?failure, "Segments are still to be dropped");
+    }
+    relay.erased().notify_one();
+    Ok(Json(report))
+}
+
+/// Profiles that were erased for good
+///
+/// When, by whom, and which devices have still to confirm; without their ids.
+#[utoipa::path(
+    get,
+    path = "/erasures",
+    tag = "erasure",
+    responses(
+        (status = 200, description = "All of them, newest first", body = ErasureList),
+        (status = 401, description = "No token, or one that is not known", body = Problem),
+        (status = 403, description = "The token is no administrator's", body = Problem),
+    ),
+    security(("token" = [])),
+)]
+pub(crate) async fn erasures(
+    State(relay): State<Arc<Relay>>,
+    Caller(access): Caller,
+) -> Result<Json<ErasureList>, Failure> {
+    may_erase(&access)?;
+    let list = relay.store(move |store| erasure::list(store, access.org)).await?;
+    Ok(Json(list))
+}
