@@ -212,7 +212,7 @@ pub(crate) fn forget(db: &Transaction<'_>, pk: Pk, id: &str) -> Result<(), Store
         rows.collect::<Result<_, _>>()?
     };
     // From the newest: a step that takes another back names it.
-    acts.sort_unstable_by(|a, b| b.0.cmp(&a.0));
+    acts.sort_unstable_by_key(|(act, ..)| std::cmp::Reverse(*act));
     for (act, what, profiles) in acts {
         let gone =
             db.execute("DELETE FROM act_changes WHERE act = ?1 AND profile = ?2", (act, pk))?;

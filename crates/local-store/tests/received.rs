@@ -81,12 +81,12 @@ fn many_new_profiles_come_with_their_columns_and_again_change_nothing() {
     // More than two blocks, and a part of one.
     let lines: Vec<ProfileLine> = (1..=2_300).map(|n| line(&desk.store, n, n % 7)).collect();
     let page = desk.apply(&lines);
-    assert_eq!(page, PulledPage { changed: 2_300, to_send: false });
+    assert_eq!(page, PulledPage { changed: 2_300, erased: 0, to_send: false });
     assert_eq!(desk.store.totals().unwrap().profiles, 2_300);
     assert_eq!(desk.count("n=3"), (1..=2_300).filter(|n| n % 7 == 3).count() as u64);
     assert_eq!(desk.store.sync_settings().unwrap().cursor, Some(cursor(9)));
     desk.assert_sound();
-    assert_eq!(desk.apply(&lines), PulledPage { changed: 0, to_send: false });
+    assert_eq!(desk.apply(&lines), PulledPage { changed: 0, erased: 0, to_send: false });
     assert_eq!(desk.store.totals().unwrap().profiles, 2_300);
     desk.assert_sound();
 }
@@ -100,7 +100,7 @@ fn what_is_here_already_is_met_and_what_differs_is_replayed() {
     // The relay has the first hundred as they are, the ten with another record, and a hundred more.
     let lines: Vec<ProfileLine> = (0..210).map(|number| line(&desk.store, number, 1)).collect();
     let page = desk.apply(&lines);
-    assert_eq!(page, PulledPage { changed: 110, to_send: true });
+    assert_eq!(page, PulledPage { changed: 110, erased: 0, to_send: true });
     let totals = desk.store.totals().unwrap();
     assert_eq!((totals.profiles, totals.pending), (210, 10), "the ten records are sent as imports");
     assert_eq!(desk.count("n=2"), 10);

@@ -30,6 +30,7 @@ export type ProblemCode =
   | 'offline'
   | 'relay_incompatible'
   | 'relay_failed'
+  | 'erased'
   | 'too_large'
   | 'internal';
 /**
