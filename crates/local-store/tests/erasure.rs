@@ -76,7 +76,7 @@ fn rows_columns_steps_and_outbox_go() {
     desk.set(&["p001200"], "secret");
     desk.set(&["p001200", "p000001"], "shared");
     assert_eq!(desk.count("word001201"), 1);
-    let steps = desk.store.acts().unwrap().acts.len();
+    let steps = desk.store.acts().unwrap().entries.len();
     assert_eq!(desk.erase("p001200"), 1);
     assert!(matches!(desk.store.profile("p001200"), Err(StoreError::Erased(_))));
     assert!(matches!(desk.store.history("p001200"), Err(StoreError::Erased(_))));
@@ -86,7 +86,11 @@ fn rows_columns_steps_and_outbox_go() {
         (desk.count("id:p001200"), desk.count("shared"), desk.count("word001201")),
         (0, 1, 1)
     );
-    assert_eq!(desk.store.acts().unwrap().acts.len(), steps - 1, "what changed nothing else goes");
+    assert_eq!(
+        desk.store.acts().unwrap().entries.len(),
+        steps - 1,
+        "what changed nothing else goes"
+    );
     let done = desk.store.undo(&desk.session, NOW).unwrap();
     assert_eq!((done.changed, done.refused), (1, 0), "the other one can be taken back");
     let check = desk.store.check(false).unwrap();
@@ -108,11 +112,10 @@ fn rows_columns_steps_and_outbox_go() {
 
 #[test]
 fn who_never_had_anything_of_it_has_nothing_to_clean() {
-    let desk = Desk {
-        folder: TempDir::new().unwrap(),
-        store: Store::open(TempDir::new().unwrap().path(), StoreOptions::default()).unwrap(),
-        session: Session { actor: Actor::from_random([1; 12]), author: None },
-    };
+    let folder = TempDir::new().unwrap();
+    let store = Store::open(folder.path(), StoreOptions::default()).unwrap();
+    let session = Session { actor: Actor::from_random([1; 12]), author: None };
+    let desk = Desk { folder, store, session };
     assert_eq!(desk.erase("p000000"), 0);
     assert!(desk.store.is_erased("p000000").unwrap());
     assert!(desk.store.unfinished_erasures().unwrap().is_empty());
