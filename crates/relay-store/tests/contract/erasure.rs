@@ -1,11 +1,12 @@
 use kartei_protocol::sync::{Cursor, ErasedLine, PushAnswer};
 use kartei_relay_store::{
-    Access, Device, Erased, Erasure, ImportLanded, ImportMode, ImportRecord, OrgId, Precondition,
-    RelayStore, Role, WriteError,
+    Access, Device, Erased, Erasure, ImportLanded, ImportMode, ImportRecord, Noting, OrgId,
+    Precondition, RelayStore, Role, WriteError,
 };
 use kartei_sync_core::ErasureKey;
 use serde_json::json;
 
+use crate::leases::{lease, row};
 use crate::stage::{Copy, NOW, Stage, accepted, author, untouched};
 
 fn erase(store: &RelayStore, org: OrgId, id: &str) -> Erasure {
@@ -125,8 +126,12 @@ pub(crate) fn an_erased_profile_does_not_come_back(stage: &Stage<'_>) {
             text: record.text().to_owned(),
         })
         .collect();
+    let held = lease("here", 60_000);
+    assert!(stage.store.begin_import(stage.org, &row("a"), &held).unwrap());
+    let noting = Noting { import: "a", lease: &held, progress: &|_| String::new() };
     for mode in [ImportMode::Upsert, ImportMode::Create, ImportMode::Replace] {
-        let landed = stage.store.import_records(stage.org, &author(), mode, &records).unwrap();
+        let landed =
+            stage.store.import_records(stage.org, &author(), mode, &records, &noting).unwrap();
         assert_eq!((landed[0], landed[2]), (ImportLanded::Erased, ImportLanded::Erased));
         assert_ne!(landed[1], ImportLanded::Erased);
     }

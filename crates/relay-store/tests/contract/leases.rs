@@ -6,7 +6,7 @@ use serde_json::json;
 
 use crate::stage::{NOW, Stage, author};
 
-fn row(id: &str) -> ImportRow {
+pub(crate) fn row(id: &str) -> ImportRow {
     ImportRow {
         id: id.to_owned(),
         by: "pipeline".to_owned(),
@@ -25,7 +25,7 @@ fn row(id: &str) -> ImportRow {
     }
 }
 
-fn lease(runner: &str, millis: i64) -> Lease {
+pub(crate) fn lease(runner: &str, millis: i64) -> Lease {
     Lease { runner: runner.to_owned(), millis }
 }
 
