@@ -241,6 +241,34 @@ test('a file that is put into a watched folder is imported', async () => {
   await page.getByText('1 imported, 0 failed, 0 waiting').waitFor({ state: 'detached' });
 });
 
+test('a profile is deleted from its menu, listed as deleted, and comes back either way', async () => {
+  const opened = page.getByRole('article', { name: 'Profile watched-1' });
+  const remove = async () => {
+    await opened.getByRole('button', { name: 'More actions' }).click();
+    await page.getByRole('menuitem', { name: 'Delete profile' }).click();
+    await note().getByText('1 profile deleted').waitFor();
+    await opened.waitFor({ state: 'detached' });
+  };
+  await goTo('Profiles');
+  await set(filter(), '');
+  await set(page.getByLabel('Search profiles'), 'watched-1');
+  await row('watched-1').click();
+  await remove();
+  await picture('deleted-note');
+  await note().getByRole('button', { name: 'Undo', exact: true }).click();
+  await row('watched-1').click();
+  await remove();
+  await note().getByRole('link', { name: 'Show deleted' }).click();
+  await page.getByRole('table', { name: 'Deleted' }).getByText('watched-1').waitFor();
+  await picture('deleted');
+  assert.equal((await kartei(data, 'list', '--filter', 'id:watched-1')).matching, 0);
+  await button('Restore watched-1').click();
+  await page.getByText('watched-1 is back.').waitFor();
+  await page.getByText('Nothing deleted').waitFor();
+  await page.getByRole('link', { name: 'Open profile' }).click();
+  await opened.waitFor();
+});
+
 test('the data folder is checked, copied and compacted', async () => {
   await goTo('Data folder');
   await button('Check').click();
