@@ -5,6 +5,7 @@ import { createServer } from 'node:http';
 import { options } from './lib/options.mjs';
 import { serve } from './lib/run.mjs';
 
-const { file, lifetime } = options('file-server.mjs --file FILE [--lifetime SECONDS]', ['file'], ['lifetime']);
+const USAGE = 'file-server.mjs --file FILE [--lifetime SECONDS]';
+const { file, lifetime } = options(USAGE, ['file'], ['lifetime']);
 const server = createServer((_, response) => createReadStream(file).pipe(response));
 serve(server, lifetime, async () => server.closeAllConnections());
