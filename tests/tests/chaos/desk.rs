@@ -27,6 +27,8 @@ pub(crate) struct Desk {
     watch: Option<Child>,
     /// States that profiles had: id and change.
     states: Vec<(String, String)>,
+    /// The attribute that this person set last, by profile or group.
+    keys: BTreeMap<String, String>,
     pub(crate) counts: BTreeMap<String, u64>,
 }
 
@@ -39,6 +41,7 @@ impl Desk {
             log: stage.path(&format!("{name}.log")),
             watch: None,
             states: Vec::new(),
+            keys: BTreeMap::new(),
             counts: BTreeMap::new(),
         })
     }
@@ -60,15 +63,21 @@ impl Desk {
     }
 
     fn edit(&mut self, ledger: &Ledger) -> Result<()> {
-        let id = match self.dice.roll(5) {
-            0 => files::some_shared(&mut self.dice),
-            _ => files::some_base(&mut self.dice),
+        let is_shared = self.dice.roll(5) == 0;
+        let id = match is_shared {
+            true => files::some_shared(&mut self.dice),
+            false => files::some_base(&mut self.dice),
         };
         let number = ledger.number();
         let key = format!("e-{number}");
         let own = format!("attributes.{key}={}", self.name);
         let city = format!("attributes.city={}-{number}", self.name);
+        // What came from two files may be replayed as one edit, which would not tell of the key before.
+        let before = if is_shared { None } else { self.follows(&id, &key) };
         let mut words = vec!["edit", &id, "--set", &own];
+        if let Some(before) = &before {
+            words.extend(["--unset", before]);
+        }
         if self.dice.roll(3) == 0 {
             // What others set too.
             words.extend(["--set", &city]);
@@ -77,6 +86,13 @@ impl Desk {
             ledger.edited(&id, format!("/attributes/{key}"), self.name);
         }
         Ok(())
+    }
+
+    /// The attribute of this person's last act of the kind, which the next one takes away: a record holds
+    /// 256 at most. The history keeps them all.
+    fn follows(&mut self, whom: &str, key: &str) -> Option<String> {
+        let before = self.keys.insert(whom.to_owned(), key.to_owned());
+        before.map(|key| format!("attributes.{key}"))
     }
 
     fn observe(&mut self, ledger: &Ledger) -> Result<()> {
@@ -108,7 +124,12 @@ impl Desk {
         let group = files::some_group(&mut self.dice);
         let key = format!("b-{}", ledger.number());
         let set = format!("attributes.{key}={}", self.name);
-        if let Some(done) = self.run(&["bulk", "--filter", &group, "--set", &set], &[])? {
+        let before = self.follows(&group, &key);
+        let mut words = vec!["bulk", "--filter", &group, "--set", &set];
+        if let Some(before) = &before {
+            words.extend(["--unset", before]);
+        }
+        if let Some(done) = self.run(&words, &[])? {
             let changed = done["changed"].as_u64().context("a step says what it changed")?;
             ledger.promises().bulk.push((format!("/attributes/{key}"), changed));
         }
