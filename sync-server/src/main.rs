@@ -3,6 +3,7 @@
 mod admin;
 mod auth;
 mod body;
+mod cache;
 mod conditions;
 mod erasure;
 mod export;
@@ -15,6 +16,7 @@ mod problem;
 mod routes;
 mod segments;
 mod serve;
+mod standing;
 mod storage;
 mod wire;
 

@@ -14,6 +14,7 @@ use tokio::net::TcpListener;
 use tokio::sync::{Notify, watch};
 use tokio::time::MissedTickBehavior;
 
+use crate::cache::Cache;
 use crate::erasure;
 use crate::export::EXPORTS;
 use crate::gate::Gate;
@@ -23,6 +24,7 @@ use crate::presence::{self, Audiences};
 use crate::problem::Failure;
 use crate::routes;
 use crate::segments::{self, Segments};
+use crate::standing::Standings;
 use crate::storage::Storage;
 
 /// How soon an edit that came through another relay is told: a small part of what people notice.
@@ -37,6 +39,8 @@ pub(crate) struct Relay {
     imports: Arc<Running>,
     exports: Arc<Gate>,
     lists: Lists<OrgId>,
+    cache: Cache,
+    standings: Standings,
     heads: Mutex<HashMap<OrgId, watch::Sender<u64>>>,
     audiences: Audiences,
     segments: Segments,
@@ -79,6 +83,16 @@ impl Relay {
     /// Those who are told of open profiles.
     pub(crate) fn audiences(&self) -> &Audiences {
         &self.audiences
+    }
+
+    /// Profiles that were read lately.
+    pub(crate) fn cache(&self) -> &Cache {
+        &self.cache
+    }
+
+    /// Requests whose tokens are checked.
+    pub(crate) fn standings(&self) -> &Standings {
+        &self.standings
     }
 
     /// Places for exports.
@@ -185,6 +199,8 @@ async fn serve(listen: SocketAddr, store: RelayStore, blobs: BlobStore) -> Resul
         imports: Arc::new(Running::new(runner()?)),
         exports: Arc::new(Gate::new(EXPORTS)),
         lists: lists::lists(),
+        cache: Cache::default(),
+        standings: Standings::default(),
         heads: Mutex::default(),
         audiences: Audiences::default(),
         segments,

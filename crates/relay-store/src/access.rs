@@ -1,5 +1,6 @@
 //! Organisations and tokens.
 
+use std::collections::HashMap;
 use std::fmt::{self, Write as _};
 use std::str::FromStr;
 
@@ -149,6 +150,43 @@ impl RelayStore {
             self.engine.touch_token(found.access.org, found.id, now)?;
         }
         Ok(Some(found.access))
+    }
+}
+
+/// Who asks, and where their organisation stood when that was asked.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Standing {
+    /// Who asks.
+    pub access: Access,
+    /// The newest revision of their organisation.
+    pub head_rev: u64,
+}
+
+impl RelayStore {
+    /// For each of these tokens who it belongs to, and where their organisation stands now; `None`
+    /// for one that is unknown or revoked.
+    ///
+    /// # Errors
+    /// [`RelayStoreError`].
+    pub fn standings(
+        &self,
+        tokens: &[String],
+        now: i64,
+    ) -> Result<Vec<Option<Standing>>, RelayStoreError> {
+        let found = tokens
+            .iter()
+            .map(|token| self.authenticate(token, now))
+            .collect::<Result<Vec<Option<Access>>, _>>()?;
+        let mut orgs: Vec<OrgId> = found.iter().flatten().map(|access| access.org).collect();
+        orgs.sort_unstable();
+        orgs.dedup();
+        let heads: HashMap<OrgId, u64> =
+            self.notices(&orgs)?.into_iter().map(|notice| (notice.org, notice.head_rev)).collect();
+        let standing = |access: Access| {
+            let head_rev = *heads.get(&access.org)?;
+            Some(Standing { access, head_rev })
+        };
+        Ok(found.into_iter().map(|access| access.and_then(standing)).collect())
     }
 }
 

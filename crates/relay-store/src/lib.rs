@@ -26,7 +26,7 @@ mod snapshot;
 mod sqlite;
 mod store;
 
-pub use access::{Access, OrgId, Organisation, Role};
+pub use access::{Access, OrgId, Organisation, Role, Standing};
 pub use engine::{ImportEnd, ImportName, ImportRow, Notice, Row};
 pub use erasure::{Device, Erased, Erasure};
 pub use error::RelayStoreError;

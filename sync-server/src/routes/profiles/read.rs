@@ -6,15 +6,21 @@ use axum::extract::rejection::{PathRejection, QueryRejection};
 use axum::extract::{Path, Query, State};
 use axum::http::{HeaderMap, HeaderValue, StatusCode, header};
 use axum::response::{IntoResponse, Response};
+use kartei_relay_store::{Profile, Standing};
 use serde::Deserialize;
 use utoipa::IntoParams;
 
 use super::{answer, missing, not_modified};
-use crate::auth::Caller;
+use crate::auth::{Caller, Reader};
+use crate::cache::{Found, Stand};
 use crate::conditions::is_known;
 use crate::openapi::{Problem, UserProfile};
 use crate::problem::{ApiCode, Failure};
 use crate::serve::Relay;
+
+/// What is read of changes in between to keep the rest of the cache; beyond it all is read anew.
+const CHANGED_ROWS_MAX: usize = 200;
+const CHANGED_BYTES_MAX: usize = 1024 * 1024;
 
 /// Which state is asked for.
 #[derive(Debug, Deserialize, IntoParams)]
@@ -50,30 +56,64 @@ pub(crate) struct At {
 )]
 pub(crate) async fn get(
     State(relay): State<Arc<Relay>>,
-    Caller(access): Caller,
+    Reader(standing): Reader,
     id: Result<Path<String>, PathRejection>,
     at: Result<Query<At>, QueryRejection>,
     headers: HeaderMap,
 ) -> Result<Response, Failure> {
     let (Path(id), Query(at)) = (id?, at?);
-    let org = access.org;
+    let org = standing.access.org;
     let asked = id.clone();
-    let found = relay
-        .store(move |store| match at.at_rev {
-            None => store.profile(org, &id).map(Ok),
-            Some(rev) if rev > store.head_rev(org)? => Ok(Err(rev)),
-            Some(rev) => store.profile_at(org, &id, rev).map(Ok),
-        })
-        .await?;
-    let found = found.map_err(|rev| {
-        let detail = format!("the organisation has no revision {rev} yet");
-        Failure::new(StatusCode::BAD_REQUEST, ApiCode::UnknownRevision, detail)
-    })?;
+    let found = match at.at_rev {
+        None => current(&relay, standing, id).await?,
+        Some(rev) if rev > standing.head_rev => {
+            let detail = format!("the organisation has no revision {rev} yet");
+            return Err(Failure::new(StatusCode::BAD_REQUEST, ApiCode::UnknownRevision, detail));
+        }
+        Some(rev) => {
+            let past = relay.store(move |store| store.profile_at(org, &id, rev)).await?;
+            past.map(Arc::new)
+        }
+    };
     let Some(profile) = found else { return Err(missing(&relay, org, asked).await) };
     if is_known(&headers, profile.hash)? {
         return Ok(not_modified(&profile));
     }
     Ok(answer(StatusCode::OK, &profile))
+}
+
+/// A profile as it is: from memory where that is as new as the request.
+async fn current(
+    relay: &Arc<Relay>,
+    standing: Standing,
+    id: String,
+) -> Result<Option<Arc<Profile>>, Failure> {
+    let Standing { access, head_rev } = standing;
+    let (org, cache) = (access.org, relay.cache());
+    let stand = Stand { org, epoch: access.epoch, head_rev };
+    let mut found = cache.find(&stand, &id);
+    if matches!(found, Found::Behind(_)) {
+        let _telling = cache.telling.lock().await;
+        // Somebody may have told it meanwhile.
+        if let Found::Behind(from) = cache.find(&stand, &id) {
+            let (to, rows) = relay
+                .store(move |store| {
+                    store.rows_since(org, from, CHANGED_ROWS_MAX, CHANGED_BYTES_MAX)
+                })
+                .await?;
+            cache.tell(&stand, from, to, &rows);
+        }
+        found = cache.find(&stand, &id);
+    }
+    if let Found::Profile(profile) = found {
+        return Ok(Some(profile));
+    }
+    let asked = id.clone();
+    let read = relay.store(move |store| store.profile(org, &asked)).await?.map(Arc::new);
+    if let Some(profile) = &read {
+        cache.keep(&stand, &id, profile);
+    }
+    Ok(read)
 }
 
 /// A profile's Automerge document
