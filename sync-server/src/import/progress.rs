@@ -116,7 +116,7 @@ mod tests {
         let known =
             |progress: &Progress| (1..=10).map(|line| progress.of(line)).collect::<Vec<_>>();
         use Known::{Applied as A, Open as O, Refused as R};
-        assert_eq!(known(&resumed), [A, A, R, R, A, A, O, R, O, O][..]);
+        assert_eq!(known(&resumed), [A, A, R, R, O, A, O, R, O, O][..], "no record was at line 5");
         resumed.settle([(7, Some(Exists)), (9, Some(Unchanged))].into_iter());
         assert_eq!(known(&resumed), [A, A, R, R, A, A, R, R, A, O][..]);
         assert_eq!((resumed.created, resumed.updated, resumed.unchanged), (1, 1, 1));
