@@ -41,8 +41,9 @@ impl World {
         let mut broken = Vec::new();
         let feed = self.feed()?;
         if feed != self.reader.known {
+            let all: BTreeSet<&String> = feed.keys().chain(self.reader.known.keys()).collect();
             let differs = |id: &&String| feed.get(*id) != self.reader.known.get(*id);
-            let ids: Vec<&String> = feed.keys().filter(differs).take(SHOWN).collect();
+            let ids: Vec<&String> = all.into_iter().filter(differs).take(SHOWN).collect();
             broken.push(format!("the reader beside has missed something of {ids:?}"));
         }
         self.check_revisions(&feed, &mut broken)?;
