@@ -18,6 +18,7 @@ mod segments;
 mod serve;
 mod standing;
 mod storage;
+mod upkeep;
 mod wire;
 
 use std::net::SocketAddr;
@@ -46,10 +47,19 @@ enum Command {
         #[arg(long, default_value = "127.0.0.1:7400")]
         listen: SocketAddr,
         #[command(flatten)]
+        keep: upkeep::Keep,
+        #[command(flatten)]
         storage: Storage,
     },
     /// Brings a Postgres database to this version's format. The embedded database does it by itself.
     Migrate(Migrate),
+    /// Forgets profiles that were deleted long ago. A serving relay does it by itself, every hour.
+    Sweep(upkeep::Sweep),
+    /// Reads every profile and says what does not agree.
+    Check(upkeep::Check),
+    /// Begins a new history, after the database was restored from a backup and before it is served:
+    /// replicas compare what they have then, and send what the backup lacks.
+    NewEpoch(upkeep::NewEpoch),
     /// Administers organisations and tokens.
     Admin {
         #[command(subcommand)]
@@ -66,8 +76,11 @@ fn main() -> ExitCode {
         .with_writer(std::io::stderr)
         .init();
     let done = match Cli::parse().command {
-        Command::Serve { listen, storage } => serve::run(listen, &storage),
+        Command::Serve { listen, keep, storage } => serve::run(listen, keep, &storage),
         Command::Migrate(options) => storage::migrate(&options),
+        Command::Sweep(options) => upkeep::sweep(&options),
+        Command::Check(options) => upkeep::check(&options),
+        Command::NewEpoch(options) => upkeep::new_epoch(&options),
         Command::Admin { command } => admin::run(command),
     };
     match done {

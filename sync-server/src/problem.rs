@@ -174,6 +174,9 @@ impl From<RelayStoreError> for Failure {
             RelayStoreError::OtherEpoch => {
                 Self::new(StatusCode::GONE, ProblemCode::InvalidRequest, error.to_string())
             }
+            RelayStoreError::CursorTooOld { .. } => {
+                Self::new(StatusCode::GONE, ProblemCode::CursorTooOld, error.to_string())
+            }
             other => Self::internal(&other),
         }
     }

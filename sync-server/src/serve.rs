@@ -26,6 +26,7 @@ use crate::routes;
 use crate::segments::{self, Segments};
 use crate::standing::Standings;
 use crate::storage::Storage;
+use crate::upkeep::{self, Keep};
 
 /// How soon an edit that came through another relay is told: a small part of what people notice.
 const WATCH_EVERY: Duration = Duration::from_millis(50);
@@ -178,17 +179,17 @@ impl Relay {
 }
 
 /// Serves until a signal to stop.
-pub(crate) fn run(listen: SocketAddr, storage: &Storage) -> Result<()> {
+pub(crate) fn run(listen: SocketAddr, keep: Keep, storage: &Storage) -> Result<()> {
     let store = storage.open()?;
     let blobs = storage.blobs()?;
     tokio::runtime::Builder::new_multi_thread()
         .enable_all()
         .build()
         .context("start the runtime")?
-        .block_on(serve(listen, store, blobs))
+        .block_on(serve(listen, keep, store, blobs))
 }
 
-async fn serve(listen: SocketAddr, store: RelayStore, blobs: BlobStore) -> Result<()> {
+async fn serve(listen: SocketAddr, keep: Keep, store: RelayStore, blobs: BlobStore) -> Result<()> {
     let checked = blobs.check().await?;
     tracing::info!(place = blobs.place(), checked.honours_create, "Bytes can be kept");
     let (stop, stopping) = watch::channel(false);
@@ -217,6 +218,7 @@ async fn serve(listen: SocketAddr, store: RelayStore, blobs: BlobStore) -> Resul
         async move { segments::build(&relay, due).await }
     });
     let heir = tokio::spawn(take_up(Arc::clone(&relay)));
+    let housekeeper = tokio::spawn(upkeep::keep_house(Arc::clone(&relay), keep));
     let listener =
         TcpListener::bind(listen).await.with_context(|| format!("listen on {listen}"))?;
     let address = listener.local_addr().context("read the listening address")?;
@@ -233,6 +235,7 @@ async fn serve(listen: SocketAddr, store: RelayStore, blobs: BlobStore) -> Resul
     relay.audiences.all_left().await;
     builder.await.context("make segments")?;
     heir.await.context("take imports up")?;
+    housekeeper.await.context("keep house")?;
     watcher.await.context("watch for changes")?;
     cleaner.await.context("clean up after erasures")
 }

@@ -98,6 +98,7 @@ pub(crate) fn of_relay(error: &RelayError) -> Problem {
         RelayError::Failed { .. } => ProblemCode::RelayFailed,
         RelayError::Refused { code: Some(code), .. } => *code,
         RelayError::Refused { .. } => ProblemCode::RelayFailed,
+        RelayError::CursorTooOld => ProblemCode::CursorTooOld,
         RelayError::OtherHistory | RelayError::Incompatible(_) => ProblemCode::RelayIncompatible,
     };
     Problem::new(code, error.to_string())

@@ -205,8 +205,18 @@ pub(crate) fn status(status: &SyncStatus) -> String {
             .as_ref()
             .map_or_else(|| "a problem".to_owned(), |problem| problem.message.clone()),
     };
+    let repaired = status.repaired.as_ref().map_or_else(String::new, |report| {
+        format!(
+            "\n⚠ {}: this data folder and the relay differed; {} profiles were read again, {} sent \
+             again: {}",
+            report.at,
+            number(report.replaced),
+            number(report.offered),
+            report.ids.join(", ")
+        )
+    });
     format!(
-        "{state} — {} profiles, {} pending, {} in conflict, {} rejected",
+        "{state} — {} profiles, {} pending, {} in conflict, {} rejected{repaired}",
         number(status.profiles),
         number(status.pending),
         number(status.conflicts),

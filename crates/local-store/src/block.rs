@@ -4,6 +4,7 @@ use std::ops::Range;
 
 use kartei_index::ChunkBuilder;
 use kartei_profile::{FastReader, Fields, Record, RecordHash, RecordSchema, Scalar, Violation};
+use kartei_sync_core::Digest;
 
 /// Bytes of a block's records, about: those of a reader's block and what ids and ends may add.
 const BLOCK_BYTES: usize = 1_400_000;
@@ -14,6 +15,8 @@ struct Row {
     id: Range<usize>,
     text: Range<usize>,
     hash: RecordHash,
+    /// Made here, in a worker, rather than by the one thread that writes.
+    digest: Digest,
 }
 
 /// Records that were read, checked and indexed; ready to be written.
@@ -31,6 +34,8 @@ pub(crate) struct BlockRow<'a> {
     pub(crate) id: &'a str,
     pub(crate) text: &'a str,
     pub(crate) hash: RecordHash,
+    /// Of the profile, where it has just this record.
+    pub(crate) digest: Digest,
 }
 
 impl PreparedBlock {
@@ -51,6 +56,7 @@ impl PreparedBlock {
             id: &self.ids[row.id.clone()],
             text: &self.texts[row.text.clone()],
             hash: row.hash,
+            digest: row.digest,
         })
     }
 }
@@ -90,6 +96,7 @@ impl BlockBuilder {
                 id: id_start..self.ids.len(),
                 text: start..self.texts.len(),
                 hash: record.hash(),
+                digest: Digest::of(record.id(), &record.hash(), 0),
             };
             self.rows.push(row);
             return Ok(None);
@@ -103,6 +110,7 @@ impl BlockBuilder {
             id: id_start..self.ids.len(),
             text: start..self.texts.len(),
             hash: record.hash(),
+            digest: Digest::of(record.id(), &record.hash(), 0),
         });
         Ok(accepted.warning)
     }
@@ -127,7 +135,9 @@ impl BlockBuilder {
         self.chunk.begin(id);
         record.tell(schema, &mut Indexed(&mut self.chunk));
         self.chunk.end();
-        self.rows.push(Row { id: id_start..self.ids.len(), text: start..self.texts.len(), hash });
+        let digest = Digest::of(&self.ids[id_start..], &hash, 0);
+        let (id, text) = (id_start..self.ids.len(), start..self.texts.len());
+        self.rows.push(Row { id, text, hash, digest });
         true
     }
 

@@ -10,7 +10,7 @@ use crate::error::StoreError;
 use crate::row::{Pk, Prepared, StoredProfile, Written};
 use crate::store::Store;
 use crate::writing::Writing;
-use crate::{chunk, many, row};
+use crate::{chunk, compare, many, row};
 
 /// What was found so far, counted by what it is.
 #[derive(Debug, Default)]
@@ -128,6 +128,12 @@ impl Store {
                 findings.add(wrong.code, 1, || wrong.message);
                 Ok(())
             })?;
+            if !compare::digests_are_true(db)? {
+                findings.add("digest", 1, || {
+                    "what is kept for comparing with the relay is not what the records say"
+                        .to_owned()
+                });
+            }
             columns(db, &mut findings)
         })?;
         if repair && !findings.0.is_empty() {
@@ -283,6 +289,9 @@ impl Store {
                 findings.repaired("columns");
                 findings.repaired("counter");
             }
+            // What cannot be mended here differs from the relay now, and the next sync gets it there.
+            compare::recount(db)?;
+            findings.repaired("digest");
             Ok(())
         })?;
         for finding in &mut findings.0 {

@@ -7,9 +7,10 @@
 
 use std::collections::HashSet;
 
+use kartei_profile::RecordHash;
 use kartei_protocol::desktop::ImportReport;
 use kartei_protocol::sync::ErasedLine;
-use kartei_sync_core::{ErasedId, ErasureKey};
+use kartei_sync_core::{Digest, ErasedId, ErasureKey, bucket_of};
 use rusqlite::{Transaction, params};
 
 use crate::acts;
@@ -69,17 +70,23 @@ pub(crate) fn take(db: &Writing<'_>, now: i64, lines: &[ErasedLine]) -> Result<u
         erased.add(key, hash);
     }
     let mut found: Vec<(Pk, String, bool, bool)> = Vec::new();
+    let mut counted = Vec::new();
     {
-        let mut select = db.prepare_cached("SELECT pk, id, deleted, loose FROM profiles")?;
+        let mut select = db.prepare_cached("SELECT pk, id, deleted, loose, hash, conflicts FROM profiles")?;
         let mut rows = select.query([])?;
         while let Some(row) = rows.next()? {
             let id = row.get_ref(1)?.as_str().map_err(rusqlite::Error::from)?;
             if erased.holds(id) {
+                let hash = RecordHash::from_bytes(row.get(4)?);
+                counted.push((bucket_of(id), Digest::of(id, &hash, row.get(5)?)));
                 found.push((row.get(0)?, id.to_owned(), row.get(2)?, row.get(3)?));
             }
         }
     }
-    for (pk, id, deleted, loose) in &found {
+    for ((pk, id, deleted, loose), (bucket, digest)) in found.iter().zip(counted) {
+        if !deleted {
+            db.digest_taken(bucket, digest);
+        }
         remove(db, *pk)?;
         acts::forget(db, *pk, id)?;
         db.count_profiles(-i64::from(!deleted));

@@ -3,6 +3,7 @@
 use std::collections::HashMap;
 
 use kartei_profile::{ImportOutcome, Record};
+use kartei_sync_core::bucket_of;
 use rusqlite::{OptionalExtension, params};
 
 use crate::block::{BlockRow, PreparedBlock};
@@ -195,6 +196,7 @@ impl ImportWriter<'_> {
         }
         db.prepare_cached("INSERT INTO outbox (profile) VALUES (?1)")?.execute([pk])?;
         db.count_profiles(1);
+        db.digest_added(bucket_of(record.id), record.digest);
         Ok(Some(db.take_pk()))
     }
 

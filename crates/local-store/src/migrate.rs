@@ -11,6 +11,7 @@ const STEPS: &[&str] = &[
     include_str!("sql/003_deletions.sql"),
     include_str!("sql/004_deleted_list.sql"),
     include_str!("sql/005_erasures.sql"),
+    include_str!("sql/006_digests.sql"),
 ];
 
 /// Brings the database to the newest format.

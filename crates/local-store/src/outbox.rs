@@ -5,6 +5,7 @@ use kartei_protocol::sync::{Bytes, ErasedLine, PUSH_BYTES_MAX, PushAnswer, PushE
 use rusqlite::{OptionalExtension, Transaction, params};
 use serde_json::value::RawValue;
 
+use crate::compare;
 use crate::erasure;
 use crate::error::StoreError;
 use crate::pull;
@@ -45,6 +46,8 @@ pub struct Settled {
     pub to_send: bool,
     /// Whether this replica is complete up to the relay's newest revision.
     pub complete: bool,
+    /// Whether this replica holds what the relay does, where that can be told now.
+    pub agrees: Option<bool>,
 }
 
 const SENDABLE: &str =
@@ -53,6 +56,16 @@ const SENDABLE: &str =
 pub(crate) fn has_sendable(db: &Transaction<'_>) -> Result<bool, StoreError> {
     let sql = format!("SELECT EXISTS ({SENDABLE})");
     Ok(db.prepare_cached(&sql)?.query_row([], |row| row.get(0))?)
+}
+
+/// Whether a profile has something that the relay does not have, or refused.
+pub(crate) fn differs_rightly(db: &Transaction<'_>, pk: Pk) -> Result<bool, StoreError> {
+    Ok(db
+        .prepare_cached(
+            "SELECT EXISTS (SELECT 1 FROM outbox WHERE profile = ?1) \
+             OR EXISTS (SELECT 1 FROM rejected WHERE profile = ?1)",
+        )?
+        .query_row([pk], |row| row.get(0))?)
 }
 
 impl Store {
@@ -140,6 +153,10 @@ impl Store {
             settled.erased = erasure::take(db, now, &erased)?;
             settled.to_send = has_sendable(db)?;
             settled.complete = advance(db, end)?;
+            let cursor = session::get_cursor(db)?;
+            if settled.complete && cursor.is_some_and(|cursor| cursor.rev == end.head_rev) {
+                settled.agrees = compare::agrees(db, end.total.as_deref())?;
+            }
             Ok(settled)
         })
     }

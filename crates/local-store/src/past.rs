@@ -2,10 +2,11 @@
 
 use std::collections::BTreeMap;
 
-use kartei_profile::{ChangeHash, Steps};
+use kartei_profile::{ChangeHash, RecordHash, Steps};
 use kartei_protocol::desktop::{
     ActDone, ActKind, ImportCounts, ImportEntry, ImportReport, ImportSource, ImportState, Obstacle,
 };
+use kartei_sync_core::{Digest, bucket_of};
 use rusqlite::{OptionalExtension, Row, Transaction, params};
 use serde_json::Value;
 
@@ -315,6 +316,18 @@ fn delete_created(db: &Writing<'_>, import: u64) -> Result<u64, StoreError> {
     for table in ["outbox", "rejected", "pending_changes"] {
         let sql = format!("DELETE FROM {table} WHERE profile IN ({brought})");
         db.execute(&sql, params![first, last, import])?;
+    }
+    {
+        let mut select = db.prepare(
+            "SELECT id, hash, conflicts FROM profiles \
+             WHERE pk BETWEEN ?1 AND ?2 AND import = ?3 AND deleted = 0",
+        )?;
+        let mut rows = select.query(params![first, last, import])?;
+        while let Some(row) = rows.next()? {
+            let id: String = row.get(0)?;
+            let hash = RecordHash::from_bytes(row.get(1)?);
+            db.digest_taken(bucket_of(&id), Digest::of(&id, &hash, row.get(2)?));
+        }
     }
     let loose: i64 = db.query_row(
         &format!("SELECT count(*) FROM ({brought} AND loose = 1)"),

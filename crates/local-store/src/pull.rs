@@ -10,6 +10,7 @@ use serde_json::value::RawValue;
 use crate::error::StoreError;
 use crate::outbox;
 use crate::received::LineReader;
+use crate::reread;
 use crate::row::{self, Prepared, StoredProfile, Written};
 use crate::session::Session;
 use crate::store::Store;
@@ -24,6 +25,19 @@ pub struct PulledPage {
     pub erased: u64,
     /// Whether the outbox holds something that the relay has not refused.
     pub to_send: bool,
+    /// Whether this replica holds what the relay does, where that can be told now.
+    pub agrees: Option<bool>,
+}
+
+/// The end of a page of the feed, and what it is the answer to.
+#[derive(Debug, Clone)]
+pub struct PageEnd {
+    /// The cursor that was asked with.
+    pub asked: Option<Cursor>,
+    /// Where to go on.
+    pub cursor: Cursor,
+    /// Digest of all that the relay has, where the page is the last one.
+    pub total: Option<String>,
 }
 
 /// What the relay sent of one profile.
@@ -57,7 +71,9 @@ impl<'a> Sent<'a> {
 }
 
 impl Store {
-    /// Applies lines of the feed and moves the cursor, in one transaction.
+    /// Applies lines of the feed and moves the cursor, in one transaction. An answer that came so
+    /// late that the replica is elsewhere by now is applied and moves nothing: it could take the
+    /// cursor back to where it was before.
     ///
     /// # Errors
     /// [`StoreError`]; neither was applied then, and pulling again repeats nothing.
@@ -66,11 +82,11 @@ impl Store {
         session: &Session,
         now: i64,
         lines: &[ProfileLine],
-        cursor: &Cursor,
+        end: &PageEnd,
     ) -> Result<PulledPage, StoreError> {
         let mut reader = LineReader::new(self.schema());
         lines.iter().for_each(|line| reader.add(line));
-        self.apply_received(session, now, &reader.finish(), cursor)
+        self.apply_received(session, now, &reader.finish(), end)
     }
 }
 
@@ -95,12 +111,20 @@ pub(crate) fn take_sent(
     now: i64,
     sent: Sent<'_>,
 ) -> Result<bool, StoreError> {
-    let stored = StoredProfile::find(db, sent.id)?;
+    let mut stored = StoredProfile::find(db, sent.id)?;
+    if let Some(forgotten) = &stored
+        && reread::replaces_forgotten(store, db, forgotten, &sent)?
+    {
+        row::remove(db, forgotten)?;
+        stored = None;
+    }
     if let Some(stored) = stored.as_ref().filter(|s| s.genesis == sent.genesis)
         && sent.changes.is_empty()
     {
         // Nothing is on top of the beginning that both have: known without reading the record.
         known(db, stored, &[], sent.rev)?;
+        let whole = sent.record.is_some();
+        reread::offer_lacking(store, db, stored, whole, sent.genesis, &[])?;
         return Ok(false);
     }
     let local = match &stored {
@@ -112,6 +136,7 @@ pub(crate) fn take_sent(
         None => None,
     };
     let Sent { id, rev, genesis, record, changes } = sent;
+    let is_whole = record.is_some();
     let incoming = Incoming { genesis, record, changes };
     let taken = match (take(&store.schema, local, &incoming, session.actor, stamp), &stored) {
         (Ok(taken), _) => taken,
@@ -129,6 +154,7 @@ pub(crate) fn take_sent(
         Taken::Known => {
             let Some(stored) = stored else { return Ok(false) };
             known(db, &stored, &incoming.changes, rev)?;
+            reread::offer_lacking(store, db, &stored, is_whole, genesis, &incoming.changes)?;
             Ok(false)
         }
         Taken::Stored { genesis, record, document, conflicts, deleted, pending, replayed } => {
@@ -162,6 +188,7 @@ pub(crate) fn take_sent(
                 }
             }
             clear_outbox(db, stored.pk)?;
+            reread::offer_lacking(store, db, &stored, is_whole, genesis, &incoming.changes)?;
             Ok(true)
         }
     }

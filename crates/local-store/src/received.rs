@@ -9,18 +9,20 @@ use std::sync::Arc;
 
 use kartei_profile::{RecordHash, RecordSchema};
 use kartei_protocol::sync::{Cursor, ErasedLine, ProfileLine};
+use kartei_sync_core::bucket_of;
 use rusqlite::params;
 
 use crate::block::{BlockBuilder, BlockRow, PreparedBlock};
-use crate::chunk;
 use crate::erasure;
 use crate::error::StoreError;
 use crate::outbox;
-use crate::pull::{self, PulledPage, Sent};
+use crate::pull::{self, PageEnd, PulledPage, Sent};
+use crate::reread;
 use crate::row::Pk;
 use crate::session::{self, Session};
 use crate::store::Store;
 use crate::writing::Writing;
+use crate::{chunk, compare};
 
 /// Rows of a block at most, like those of packed chunks.
 const BLOCK_ROWS: usize = 1_000;
@@ -122,6 +124,8 @@ impl<L: Borrow<ProfileLine>> ReceivedLines<L> {
 
 impl Store {
     /// Applies lines and moves the cursor, in one transaction. Applying lines again changes nothing.
+    /// An answer that came so late that the replica is elsewhere by now is applied and moves nothing:
+    /// it could take the cursor back to where it was before.
     ///
     /// # Errors
     /// [`StoreError`]; neither was applied then, and pulling again repeats nothing.
@@ -130,7 +134,7 @@ impl Store {
         session: &Session,
         now: i64,
         received: &ReceivedLines<L>,
-        cursor: &Cursor,
+        end: &PageEnd,
     ) -> Result<PulledPage, StoreError> {
         let stamp = session.stamp(now);
         let apply = |db: &Writing<'_>| {
@@ -149,7 +153,16 @@ impl Store {
             page.changed += created;
             page.erased = erasure::take(db, now, &received.erased)?;
             page.changed += page.erased;
-            session::put_cursor(db, cursor)?;
+            let before = session::get_cursor(db)?;
+            if before == end.asked {
+                session::put_cursor(db, &begun_first(before, &end.cursor))?;
+                if end.cursor.is_complete() {
+                    if let Some(why) = reread::running(db)? {
+                        page.changed += reread::finish(db, why)?;
+                    }
+                    page.agrees = compare::agrees(db, end.total.as_deref())?;
+                }
+            }
             chunk::pack_if_many(db)?;
             page.to_send = outbox::has_sendable(db)?;
             Ok(page)
@@ -157,6 +170,13 @@ impl Store {
         // The next pull confirms erasures: losing power must not take them back after that.
         if received.erased.is_empty() { self.write_repeatable(apply) } else { self.write(apply) }
     }
+}
+
+/// A reading from the start that goes on, perhaps with other segments, began when its first part did.
+fn begun_first(before: Option<Cursor>, after: &Cursor) -> Cursor {
+    let goes_on = before.filter(|before| before.epoch == after.epoch && before.begun > 0);
+    let begun = goes_on.map_or(after.begun, |before| before.begun.min(after.begun));
+    Cursor { begun, ..after.clone() }
 }
 
 /// Inserts what is new of a block, and has the rest merged. Answers how many rows were new.
@@ -206,5 +226,6 @@ fn insert(
         return Ok(None);
     }
     db.count_profiles(1);
+    db.digest_added(bucket_of(row.id), row.digest);
     Ok(Some(db.take_pk()))
 }

@@ -1,6 +1,7 @@
 //! Rows of `profiles` with their side tables: reading one, writing one.
 
 use kartei_profile::{Document, Record, RecordHash};
+use kartei_sync_core::{Digest, bucket_of};
 use rusqlite::{OptionalExtension, Row, Transaction, params};
 
 use crate::block::BlockRow;
@@ -25,10 +26,11 @@ pub(crate) struct StoredProfile {
     pub(crate) loose: bool,
     pub(crate) deleted: bool,
     pub(crate) text: String,
+    pub(crate) hash: RecordHash,
 }
 
 const COLUMNS: &str = "pk, id, coalesce(genesis, hash), accepted, edited, conflicts, rev, import, \
-     loose, deleted, record";
+     loose, deleted, record, hash";
 
 impl StoredProfile {
     fn from_row(row: &Row<'_>) -> rusqlite::Result<Self> {
@@ -44,6 +46,7 @@ impl StoredProfile {
             loose: row.get(8)?,
             deleted: row.get(9)?,
             text: row.get(10)?,
+            hash: RecordHash::from_bytes(row.get(11)?),
         })
     }
 
@@ -178,6 +181,7 @@ pub(crate) fn insert(db: &Writing<'_>, written: &Written<'_>) -> Result<Pk, Stor
     }
     db.count_profiles(i64::from(!written.deleted));
     db.count_loose(i64::from(!written.deleted));
+    digest_written(db, written);
     Ok(pk)
 }
 
@@ -189,6 +193,8 @@ pub(crate) fn update(
 ) -> Result<(), StoreError> {
     db.count_loose(i64::from(!written.deleted) - i64::from(stored.loose));
     db.count_profiles(i64::from(stored.deleted) - i64::from(written.deleted));
+    digest_gone(db, stored);
+    digest_written(db, written);
     if written.deleted && !stored.deleted {
         db.prepare_cached("INSERT INTO gone (pk) VALUES (?1)")?.execute([stored.pk])?;
     }
@@ -214,6 +220,40 @@ pub(crate) fn update(
     ])?;
     if stored.edited || written.document.is_some() {
         write_document(db, stored.pk, written.document)?;
+    }
+    Ok(())
+}
+
+fn digest_written(db: &Writing<'_>, written: &Written<'_>) {
+    if !written.deleted {
+        let digest = Digest::of(&written.row.id, &written.row.hash, written.conflicts as u64);
+        db.digest_added(bucket_of(&written.row.id), digest);
+    }
+}
+
+fn digest_gone(db: &Writing<'_>, stored: &StoredProfile) {
+    if !stored.deleted {
+        let digest = Digest::of(&stored.id, &stored.hash, stored.conflicts);
+        db.digest_taken(bucket_of(&stored.id), digest);
+    }
+}
+
+/// Removes a profile whole, with everything that is known of it; it leaves the lists.
+pub(crate) fn remove(db: &Writing<'_>, stored: &StoredProfile) -> Result<(), StoreError> {
+    digest_gone(db, stored);
+    db.count_profiles(-i64::from(!stored.deleted));
+    db.count_loose(-i64::from(stored.loose));
+    if !stored.deleted {
+        db.prepare_cached("INSERT INTO gone (pk) VALUES (?1)")?.execute([stored.pk])?;
+    }
+    for sql in [
+        "DELETE FROM outbox WHERE profile = ?1",
+        "DELETE FROM rejected WHERE profile = ?1",
+        "DELETE FROM pending_changes WHERE profile = ?1",
+        "DELETE FROM documents WHERE profile = ?1",
+        "DELETE FROM profiles WHERE pk = ?1",
+    ] {
+        db.prepare_cached(sql)?.execute([stored.pk])?;
     }
     Ok(())
 }

@@ -5,6 +5,7 @@ use kartei_protocol::sync::Cursor;
 use rusqlite::{OptionalExtension, Transaction, params};
 
 use crate::error::StoreError;
+use crate::reread::{self, Reread};
 use crate::store::Store;
 
 /// Who edits here, for as long as this program runs.
@@ -65,14 +66,14 @@ const SYNCED_AT: &str = "synced_at";
 const OFFLINE_SINCE: &str = "offline_since";
 const PROBLEM: &str = "problem";
 
-fn get(db: &Transaction<'_>, key: &str) -> Result<Option<String>, StoreError> {
+pub(crate) fn get(db: &Transaction<'_>, key: &str) -> Result<Option<String>, StoreError> {
     Ok(db
         .prepare_cached("SELECT value FROM settings WHERE key = ?1")?
         .query_row([key], |row| row.get(0))
         .optional()?)
 }
 
-fn put(db: &Transaction<'_>, key: &str, value: Option<&str>) -> Result<(), StoreError> {
+pub(crate) fn put(db: &Transaction<'_>, key: &str, value: Option<&str>) -> Result<(), StoreError> {
     match value {
         Some(value) => db
             .prepare_cached("INSERT OR REPLACE INTO settings (key, value) VALUES (?1, ?2)")?
@@ -84,6 +85,10 @@ fn put(db: &Transaction<'_>, key: &str, value: Option<&str>) -> Result<(), Store
 
 pub(crate) fn put_cursor(db: &Transaction<'_>, cursor: &Cursor) -> Result<(), StoreError> {
     put(db, CURSOR, Some(&cursor.to_string()))
+}
+
+pub(crate) fn forget_cursor(db: &Transaction<'_>) -> Result<(), StoreError> {
+    put(db, CURSOR, None)
 }
 
 pub(crate) fn get_cursor(db: &Transaction<'_>) -> Result<Option<Cursor>, StoreError> {
@@ -111,8 +116,8 @@ impl Store {
         })
     }
 
-    /// Connects to a relay. Another relay, or another history of the same one, knows nothing of
-    /// what this replica sent before: the cursor is dropped and everything is offered again.
+    /// Connects to a relay. Another relay, or another history of the same one, may lack what this
+    /// replica sent before: everything is read anew, and what is not there is offered.
     ///
     /// # Errors
     /// [`StoreError`].
@@ -132,7 +137,7 @@ impl Store {
             put(db, OFFLINE_SINCE, None)?;
             put(db, PROBLEM, None)?;
             let same_history = get_cursor(db)?.is_some_and(|cursor| cursor.epoch == epoch);
-            if same_history { Ok(()) } else { start_over(db) }
+            if same_history { Ok(()) } else { reread::begin(db, Reread::OtherHistory) }
         })
     }
 
@@ -148,16 +153,6 @@ impl Store {
             put(db, PROBLEM, None)?;
             put(db, ORGANISATION, None)
         })
-    }
-
-    /// The relay began another history: reconcile instead of believing numbers given twice. What
-    /// the relay has is read again from the start, and all that is here is offered again; both
-    /// change nothing where the sides agree.
-    ///
-    /// # Errors
-    /// [`StoreError`].
-    pub fn start_over(&self) -> Result<(), StoreError> {
-        self.write(|db| start_over(db))
     }
 
     /// Notes the end of a complete exchange.
@@ -195,11 +190,4 @@ impl Store {
             put(db, PROBLEM, Some(problem))
         })
     }
-}
-
-fn start_over(db: &Transaction<'_>) -> Result<(), StoreError> {
-    put(db, CURSOR, None)?;
-    db.execute("INSERT OR IGNORE INTO outbox (profile) SELECT pk FROM profiles", [])?;
-    db.execute("UPDATE profiles SET accepted = 0, rev = NULL WHERE accepted = 1", [])?;
-    Ok(())
 }

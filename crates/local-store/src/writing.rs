@@ -1,8 +1,9 @@
 //! A write transaction, with what it counts.
 
-use std::cell::Cell;
+use std::cell::{Cell, RefCell};
 use std::ops::Deref;
 
+use kartei_sync_core::{Digest, Digests};
 use rusqlite::Transaction;
 
 use crate::error::StoreError;
@@ -18,6 +19,19 @@ pub(crate) struct Writing<'a> {
     profiles: Cell<i64>,
     loose: Cell<i64>,
     era: Cell<i64>,
+    digests: RefCell<Tally>,
+}
+
+/// What became of the digests in a transaction.
+#[derive(Debug, Default)]
+enum Tally {
+    /// Nothing.
+    #[default]
+    Same,
+    /// So much came; what went was subtracted.
+    Changed(Digests),
+    /// They were counted anew.
+    Counted(Digests),
 }
 
 impl<'a> Deref for Writing<'a> {
@@ -42,6 +56,7 @@ impl<'a> Writing<'a> {
             profiles: Cell::new(profiles),
             loose: Cell::new(loose),
             era: Cell::new(era),
+            digests: RefCell::default(),
         })
     }
 
@@ -57,7 +72,55 @@ impl<'a> Writing<'a> {
                 self.loose.get(),
                 self.era.get(),
             ))?;
+        self.write_digests()?;
         Ok(self.db.commit()?)
+    }
+
+    fn write_digests(&self) -> Result<(), StoreError> {
+        let Some(digests) = self.digests()? else { return Ok(()) };
+        if matches!(*self.digests.borrow(), Tally::Same) {
+            return Ok(());
+        }
+        self.db
+            .prepare_cached("UPDATE counters SET digests = ?1")?
+            .execute([digests.to_bytes()])?;
+        Ok(())
+    }
+
+    /// The digests as this transaction has them; nothing where they are not counted yet.
+    pub(crate) fn digests(&self) -> Result<Option<Digests>, StoreError> {
+        let tally = self.digests.borrow();
+        if let Tally::Counted(digests) = &*tally {
+            return Ok(Some(digests.clone()));
+        }
+        let mut kept = kept_digests(&self.db)?;
+        if let (Some(kept), Tally::Changed(more)) = (&mut kept, &*tally) {
+            kept.add_all(more);
+        }
+        Ok(kept)
+    }
+
+    /// Notes that a profile is there that was not, or as it was not.
+    pub(crate) fn digest_added(&self, bucket: u8, digest: Digest) {
+        let mut tally = self.digests.borrow_mut();
+        match &mut *tally {
+            Tally::Changed(digests) | Tally::Counted(digests) => digests.add(bucket, digest),
+            Tally::Same => {
+                let mut digests = Digests::default();
+                digests.add(bucket, digest);
+                *tally = Tally::Changed(digests);
+            }
+        }
+    }
+
+    /// Notes that a profile is no longer there, or not as it was.
+    pub(crate) fn digest_taken(&self, bucket: u8, digest: Digest) {
+        self.digest_added(bucket, Digest::default().minus(digest));
+    }
+
+    /// Sets the digests to what was counted in this transaction.
+    pub(crate) fn digests_counted(&self, digests: Digests) {
+        self.digests.replace(Tally::Counted(digests));
     }
 
     /// The number of this transaction, which its loose rows carry.
@@ -103,4 +166,11 @@ impl<'a> Writing<'a> {
     pub(crate) fn loose(&self) -> i64 {
         self.loose.get()
     }
+}
+
+/// The digests as they are kept; nothing where they are not counted yet.
+pub(crate) fn kept_digests(db: &Transaction<'_>) -> Result<Option<Digests>, StoreError> {
+    let bytes: Option<Vec<u8>> =
+        db.prepare_cached("SELECT digests FROM counters")?.query_row([], |row| row.get(0))?;
+    Ok(bytes.and_then(|bytes| Digests::from_bytes(&bytes)))
 }

@@ -6,7 +6,7 @@
 use std::path::Path;
 
 use kartei_local_store::{
-    BlockBuilder, ImportStart, Landed, Session, Store, StoreError, StoreOptions,
+    BlockBuilder, ImportStart, Landed, PageEnd, Reread, Session, Store, StoreError, StoreOptions,
 };
 use kartei_profile::{Actor, Conflict, Edit, HistoryKind};
 use kartei_protocol::desktop::{ActKind, ListProfiles, Selection, SortKey};
@@ -82,8 +82,10 @@ impl Replica {
                 changes: item.changes.clone(),
             })
             .collect();
-        let cursor = Cursor { epoch: "e".to_owned(), base: 0, rev: 1 };
-        to.store.apply_pull(&to.session, NOW, &lines, &cursor).unwrap();
+        let cursor = Cursor { epoch: "e".to_owned(), base: 0, rev: 1, begun: 0 };
+        let asked = to.store.sync_settings().unwrap().cursor;
+        let end = PageEnd { asked, cursor, total: None };
+        to.store.apply_pull(&to.session, NOW, &lines, &end).unwrap();
     }
 
     /// The relay took everything.
@@ -94,7 +96,7 @@ impl Replica {
             .iter()
             .map(|item| PushAnswer::Accepted { id: item.id.clone(), rev: 1 })
             .collect();
-        let end = PushEnd { epoch: "e".to_owned(), head_before: 0, head_rev: 1 };
+        let end = PushEnd { epoch: "e".to_owned(), head_before: 0, head_rev: 1, total: None };
         self.store.settle(&self.session, NOW, &batch, &answers, &end).unwrap();
     }
 
@@ -232,7 +234,10 @@ fn a_deletion_waits_for_the_relay_and_comes_to_others() {
 
     // A replica that never had it learns of it, and of its return.
     let cleo = replica("Cleo", 0);
-    anna.store.start_over().unwrap();
+    anna.store.start_over(Reread::OtherHistory).unwrap();
+    // A relay that has nothing.
+    let end = PageEnd { asked: None, cursor: Cursor::complete("f".to_owned(), 0), total: None };
+    anna.store.apply_pull(&anna.session, NOW, &[], &end).unwrap();
     anna.send(&cleo);
     cleo.has(2);
     assert_eq!(cleo.store.history("p0001").unwrap().len(), 2);

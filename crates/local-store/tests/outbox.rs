@@ -25,7 +25,7 @@ impl Desk {
     fn settle(&self, batch: &PushBatch) {
         let accepted = |id: &str| PushAnswer::Accepted { id: id.to_owned(), rev: 1 };
         let answers: Vec<PushAnswer> = batch.items.iter().map(|item| accepted(&item.id)).collect();
-        let end = PushEnd { epoch: "e".to_owned(), head_before: 0, head_rev: 1 };
+        let end = PushEnd { epoch: "e".to_owned(), head_before: 0, head_rev: 1, total: None };
         self.store.settle(&self.session, NOW, batch, &answers, &end).unwrap();
     }
 }

@@ -3,7 +3,8 @@
 #![expect(clippy::unwrap_used, reason = "a test stops at the first surprise")]
 
 use kartei_local_store::{
-    BlockBuilder, ImportStart, LineReader, PulledPage, Session, Store, StoreError, StoreOptions,
+    BlockBuilder, ImportStart, LineReader, PageEnd, PulledPage, Session, Store, StoreError,
+    StoreOptions,
 };
 use kartei_profile::{Actor, Edit, Record};
 use kartei_protocol::desktop::ListProfiles;
@@ -44,13 +45,15 @@ fn line(store: &Store, number: usize, n: usize) -> ProfileLine {
     }
 }
 
-fn cursor(rev: u64) -> Cursor {
-    Cursor { epoch: "e".to_owned(), base: 0, rev }
+fn end(asked: Option<Cursor>, rev: u64) -> PageEnd {
+    let cursor = Cursor { epoch: "e".to_owned(), base: 0, rev, begun: 0 };
+    PageEnd { asked, cursor, total: None }
 }
 
 impl Desk {
     fn apply(&self, lines: &[ProfileLine]) -> PulledPage {
-        self.store.apply_pull(&self.session, NOW, lines, &cursor(9)).unwrap()
+        let asked = self.store.sync_settings().unwrap().cursor;
+        self.store.apply_pull(&self.session, NOW, lines, &end(asked, 9)).unwrap()
     }
 
     fn import(&self, numbers: std::ops::Range<usize>, n: usize) {
@@ -81,12 +84,15 @@ fn many_new_profiles_come_with_their_columns_and_again_change_nothing() {
     // More than two blocks, and a part of one.
     let lines: Vec<ProfileLine> = (1..=2_300).map(|n| line(&desk.store, n, n % 7)).collect();
     let page = desk.apply(&lines);
-    assert_eq!(page, PulledPage { changed: 2_300, erased: 0, to_send: false });
+    assert_eq!(page, PulledPage { changed: 2_300, erased: 0, to_send: false, agrees: None });
     assert_eq!(desk.store.totals().unwrap().profiles, 2_300);
     assert_eq!(desk.count("n=3"), (1..=2_300).filter(|n| n % 7 == 3).count() as u64);
-    assert_eq!(desk.store.sync_settings().unwrap().cursor, Some(cursor(9)));
+    assert_eq!(desk.store.sync_settings().unwrap().cursor, Some(end(None, 9).cursor));
     desk.assert_sound();
-    assert_eq!(desk.apply(&lines), PulledPage { changed: 0, erased: 0, to_send: false });
+    assert_eq!(
+        desk.apply(&lines),
+        PulledPage { changed: 0, erased: 0, to_send: false, agrees: None }
+    );
     assert_eq!(desk.store.totals().unwrap().profiles, 2_300);
     desk.assert_sound();
 }
@@ -100,7 +106,7 @@ fn what_is_here_already_is_met_and_what_differs_is_replayed() {
     // The relay has the first hundred as they are, the ten with another record, and a hundred more.
     let lines: Vec<ProfileLine> = (0..210).map(|number| line(&desk.store, number, 1)).collect();
     let page = desk.apply(&lines);
-    assert_eq!(page, PulledPage { changed: 110, erased: 0, to_send: true });
+    assert_eq!(page, PulledPage { changed: 110, erased: 0, to_send: true, agrees: None });
     let totals = desk.store.totals().unwrap();
     assert_eq!((totals.profiles, totals.pending), (210, 10), "the ten records are sent as imports");
     assert_eq!(desk.count("n=2"), 10);
@@ -142,7 +148,7 @@ fn a_record_under_the_hash_of_another_is_refused_and_nothing_of_the_page_stays()
     lines.into_iter().for_each(|line| reader.add(line));
     let received = reader.finish();
     assert_eq!(received.len(), 200);
-    let refused = desk.store.apply_received(&desk.session, NOW, &received, &cursor(9));
+    let refused = desk.store.apply_received(&desk.session, NOW, &received, &end(None, 9));
     match refused.unwrap_err() {
         StoreError::Damaged(what) => assert!(what.contains(&id(77)), "{what}"),
         other => panic!("{other}"),

@@ -63,7 +63,8 @@ mod tests {
 
     #[test]
     fn a_replica_goes_on_behind_what_it_has() {
-        let cursor = |epoch: &str, rev| Cursor { epoch: epoch.to_owned(), base: 0, rev };
+        let cursor =
+            |epoch: &str, rev| Cursor { epoch: epoch.to_owned(), base: 0, rev, begun: rev };
         let segment = |rev| BootstrapSegment {
             digest: String::new(),
             cursor: cursor("e", rev),

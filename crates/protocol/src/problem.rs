@@ -60,6 +60,10 @@ pub enum ProblemCode {
     Erased,
     /// The body or one line of it is larger than the limit.
     TooLarge,
+    /// A cursor is so old that deletions after it were forgotten: read from the start.
+    CursorTooOld,
+    /// This replica and the relay hold different things, and a repair did not help.
+    Differs,
     /// A fault in this program.
     Internal,
 }

@@ -6,6 +6,11 @@
 //! came before it may be kept. `GET /sync/v1/events` is an SSE stream of [`HeadNotice`]s
 //! (event `head`) and, for a stream with a session, of [`PresenceNotice`]s (event `presence`). Clients
 //! pass over events that they do not know.
+//!
+//! Whether both sides hold the same is told by digests (docs/adr/0011): the total stands in the last
+//! line of a pull or push, `GET /sync/v1/digests` answers [`BucketDigests`], `GET
+//! /sync/v1/digests/{buckets}` (numbers with commas between) the [`MemberLine`]s of buckets that
+//! differ, and `POST /sync/v1/fetch` of a [`FetchRequest`] whole profiles as a pull would.
 
 use base64::Engine;
 use base64::engine::general_purpose::STANDARD_NO_PAD;
@@ -114,6 +119,9 @@ pub struct PushEnd {
     pub head_before: u64,
     /// The newest revision after it.
     pub head_rev: u64,
+    /// Digest of all profiles at `head_rev`, where the relay knows it.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub total: Option<String>,
 }
 
 /// One profile in a pull: its genesis record where the cursor is below it, and the changes above
@@ -164,10 +172,63 @@ pub enum PullLine {
         head_rev: u64,
         /// Whether rows above `cursor` remain.
         more: bool,
+        /// Digest of all profiles at `head_rev`, where nothing remains and the relay knows it.
+        #[serde(default, skip_serializing_if = "Option::is_none")]
+        total: Option<String>,
     },
 }
 
-/// How far a replica has come. Opaque to everyone but the relay; sent as `epoch.base.rev`.
+/// Profiles that are fetched whole at once at most. They are few: what a repair is about.
+pub const FETCH_IDS_MAX: usize = 200;
+
+/// The digests of all buckets at a revision.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct BucketDigests {
+    /// Identity of the relay's history.
+    pub epoch: String,
+    /// The newest revision of the same snapshot.
+    pub rev: u64,
+    /// One for each bucket, in order, in hex; nothing where the relay has to count them first.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub buckets: Option<Vec<String>>,
+}
+
+/// A profile of a bucket, as the relay counts it.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Member {
+    /// The record's id.
+    pub id: String,
+    /// Hash of the record, hex.
+    pub hash: String,
+    /// Fields in conflict.
+    pub conflicts: u64,
+}
+
+/// One line of the list of some buckets.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
+pub enum MemberLine {
+    /// A profile that is there and not deleted.
+    Member(Member),
+    /// The last line; a list without it was cut off.
+    End {
+        /// Identity of the relay's history.
+        epoch: String,
+        /// The newest revision of the same snapshot.
+        rev: u64,
+    },
+}
+
+/// Which profiles are wanted whole. Those that the relay does not have are not in the answer, whose
+/// lines are those of a pull.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct FetchRequest {
+    /// Ids, [`FETCH_IDS_MAX`] at most.
+    pub ids: Vec<String>,
+}
+
+/// How far a replica has come. Opaque to everyone but the relay; sent as `epoch.base.rev`, or as
+/// `epoch.base.rev.begun` in the middle of a first reading.
 ///
 /// `rev` is the position in the feed. `base` is the revision up to which the replica is complete:
 /// a feed shows a profile once, at its newest revision, so a profile that moves up while a replica
@@ -180,17 +241,35 @@ pub struct Cursor {
     pub base: u64,
     /// The replica has applied the feed up to here.
     pub rev: u64,
+    /// The newest revision when a reading from the start began; 0 in any other reading. What was
+    /// deleted and forgotten before cannot have been missed.
+    pub begun: u64,
+}
+
+impl Cursor {
+    /// The cursor of a replica that has everything up to `rev`.
+    #[must_use]
+    pub fn complete(epoch: String, rev: u64) -> Self {
+        Self { epoch, base: rev, rev, begun: 0 }
+    }
+
+    /// Whether everything up to `rev` is there, rather than a part of what comes after `base`.
+    #[must_use]
+    pub fn is_complete(&self) -> bool {
+        self.base == self.rev
+    }
 }
 
 impl std::fmt::Display for Cursor {
     fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
-        write!(f, "{}.{}.{}", self.epoch, self.base, self.rev)
+        write!(f, "{}.{}.{}", self.epoch, self.base, self.rev)?;
+        if self.begun > 0 { write!(f, ".{}", self.begun) } else { Ok(()) }
     }
 }
 
 /// A cursor that cannot be read.
 #[derive(Debug, thiserror::Error, PartialEq, Eq)]
-#[error("a cursor reads `epoch.base.rev` with base ≤ rev")]
+#[error("a cursor reads `epoch.base.rev` or `epoch.base.rev.begun` with base ≤ rev")]
 pub struct CursorError;
 
 impl std::str::FromStr for Cursor {
@@ -198,18 +277,19 @@ impl std::str::FromStr for Cursor {
 
     fn from_str(text: &str) -> Result<Self, CursorError> {
         let mut parts = text.split('.');
-        let (Some(epoch), Some(base), Some(rev), None) =
-            (parts.next(), parts.next(), parts.next(), parts.next())
+        let (Some(epoch), Some(base), Some(rev), begun, None) =
+            (parts.next(), parts.next(), parts.next(), parts.next(), parts.next())
         else {
             return Err(CursorError);
         };
+        let begun: u64 = begun.map_or(Ok(0), str::parse).map_err(|_| CursorError)?;
         let base: u64 = base.parse().map_err(|_| CursorError)?;
         let rev: u64 = rev.parse().map_err(|_| CursorError)?;
         let epoch_is_plain = !epoch.is_empty() && epoch.bytes().all(|b| b.is_ascii_alphanumeric());
         if !epoch_is_plain || base > rev {
             return Err(CursorError);
         }
-        Ok(Self { epoch: epoch.to_owned(), base, rev })
+        Ok(Self { epoch: epoch.to_owned(), base, rev, begun })
     }
 }
 
@@ -316,13 +396,18 @@ mod tests {
 
     #[test]
     fn cursor_survives_its_text_form() {
-        let cursor = Cursor { epoch: "k3v9".to_owned(), base: 7, rev: 12 };
-        assert_eq!(cursor.to_string().parse(), Ok(cursor));
+        let cursor = Cursor { epoch: "k3v9".to_owned(), base: 7, rev: 12, begun: 0 };
+        assert_eq!(cursor.to_string(), "k3v9.7.12", "what older programs read");
+        for cursor in [Cursor { begun: 15, ..cursor.clone() }, cursor] {
+            assert_eq!(cursor.to_string().parse(), Ok(cursor));
+        }
     }
 
     #[test]
     fn cursors_that_no_relay_wrote_are_refused() {
-        for text in ["", "a", "a.1", "a.2.1", ".1.2", "a.1.2.3", "a.-1.2", "a b.1.2", "a.1.x"] {
+        for text in
+            ["", "a", "a.1", "a.2.1", ".1.2", "a.1.2.x", "a.1.2.3.4", "a.-1.2", "a b.1.2", "a.1.x"]
+        {
             assert_eq!(text.parse::<Cursor>(), Err(CursorError), "{text:?}");
         }
     }

@@ -137,7 +137,7 @@ mod tests {
             write!(hex, "{byte:02x}").unwrap();
             hex
         });
-        let cursor = Cursor { epoch: "e".to_owned(), base: 0, rev: 9 };
+        let cursor = Cursor { epoch: "e".to_owned(), base: 0, rev: 9, begun: 9 };
         let size = bytes.len() as u64;
         (BootstrapSegment { digest, cursor, lines: lines as u64, bytes: size }, bytes)
     }

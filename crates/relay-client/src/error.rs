@@ -33,6 +33,9 @@ pub enum RelayError {
     /// The cursor belongs to another history.
     #[error("the relay began another history")]
     OtherHistory,
+    /// Deletions after the cursor are forgotten at the relay.
+    #[error("this replica was away for so long that the relay forgot deletions meanwhile")]
+    CursorTooOld,
     /// The relay failed, or asks to come back later.
     #[error("the relay failed with status {status}")]
     Failed {
@@ -88,6 +91,7 @@ impl RelayError {
         match status {
             StatusCode::UNAUTHORIZED => Self::Unauthorized,
             StatusCode::FORBIDDEN => Self::Forbidden(detail),
+            StatusCode::GONE if code == Some(ProblemCode::CursorTooOld) => Self::CursorTooOld,
             StatusCode::GONE => Self::OtherHistory,
             StatusCode::TOO_MANY_REQUESTS | StatusCode::REQUEST_TIMEOUT => {
                 Self::Failed { status: status.as_u16() }

@@ -12,8 +12,8 @@ use std::time::Duration;
 
 use kartei_protocol::desktop::ErasureReport;
 use kartei_protocol::sync::{
-    Cursor, ErasedLine, PresenceReport, ProfileLine, PullLine, PushAnswer, PushEnd, PushItem,
-    WhoAmI,
+    BucketDigests, Cursor, ErasedLine, FetchRequest, Member, MemberLine, PresenceReport, ProfileLine,
+    PullLine, PushAnswer, PushEnd, PushItem, WhoAmI,
 };
 use reqwest::header::{CONTENT_ENCODING, CONTENT_TYPE};
 use reqwest::{Client, RequestBuilder, Response, Url};
@@ -41,6 +41,19 @@ pub struct Page {
     pub head_rev: u64,
     /// Whether more follows.
     pub more: bool,
+    /// Digest of all profiles at `head_rev`, where nothing follows and the relay knows it.
+    pub total: Option<String>,
+}
+
+/// The profiles of some buckets.
+#[derive(Debug)]
+pub struct Members {
+    /// Identity of the relay's history.
+    pub epoch: String,
+    /// The newest revision of the same snapshot.
+    pub rev: u64,
+    /// In any order.
+    pub members: Vec<Member>,
 }
 
 /// Answers to a push.
@@ -65,6 +78,25 @@ impl std::fmt::Debug for RelayClient {
         // The token must never reach a log.
         f.debug_struct("RelayClient").field("base", &self.base.as_str()).finish_non_exhaustive()
     }
+}
+
+fn page(body: &[u8]) -> Result<Page, RelayError> {
+    let mut rows: Vec<PullLine> = wire::unpack(body)?;
+    let Some(PullLine::End { cursor, head_rev, more, total }) = rows.pop() else {
+        return Err(RelayError::CutOff);
+    };
+    let mut lines = Vec::with_capacity(rows.len());
+    let mut erased = Vec::new();
+    for row in rows {
+        match row {
+            PullLine::Profile(line) => lines.push(line),
+            PullLine::Erased(line) => erased.push(line),
+            PullLine::End { .. } => {
+                return Err(RelayError::Incompatible("pull: two ends".to_owned()));
+            }
+        }
+    }
+    Ok(Page { lines, erased, cursor, head_rev, more, total })
 }
 
 impl RelayClient {
@@ -149,7 +181,7 @@ impl RelayClient {
     ///
     /// # Errors
     /// [`RelayError::OtherHistory`] where the cursor belongs to a history that the relay no longer
-    /// has, or another failure.
+    /// has, [`RelayError::CursorTooOld`] where the relay forgot deletions since, or another failure.
     pub async fn pull(&self, cursor: Option<&Cursor>) -> Result<Page, RelayError> {
         let mut url = self.url("sync/v1/pull")?;
         if let Some(cursor) = cursor {
@@ -157,22 +189,55 @@ impl RelayClient {
         }
         let response = self.send(self.http.get(url)).await?;
         let body = response.bytes().await.map_err(|e| RelayError::from_http(&e))?;
-        let mut rows: Vec<PullLine> = wire::unpack(&body)?;
-        let Some(PullLine::End { cursor, head_rev, more }) = rows.pop() else {
+        page(&body)
+    }
+
+    /// The digests of all buckets.
+    ///
+    /// # Errors
+    /// [`RelayError`].
+    pub async fn digests(&self) -> Result<BucketDigests, RelayError> {
+        let response = self.send(self.http.get(self.url("sync/v1/digests")?)).await?;
+        let body = response.bytes().await.map_err(|e| RelayError::from_http(&e))?;
+        serde_json::from_slice(&body).map_err(|e| RelayError::Incompatible(format!("digests: {e}")))
+    }
+
+    /// The profiles of some buckets.
+    ///
+    /// # Errors
+    /// [`RelayError`].
+    pub async fn members(&self, buckets: &[u8]) -> Result<Members, RelayError> {
+        let buckets: Vec<String> = buckets.iter().map(ToString::to_string).collect();
+        let url = self.url(&format!("sync/v1/digests/{}", buckets.join(",")))?;
+        let response = self.send(self.http.get(url)).await?;
+        let body = response.bytes().await.map_err(|e| RelayError::from_http(&e))?;
+        let mut rows: Vec<MemberLine> = wire::unpack(&body)?;
+        let Some(MemberLine::End { epoch, rev }) = rows.pop() else {
             return Err(RelayError::CutOff);
         };
-        let mut lines = Vec::with_capacity(rows.len());
-        let mut erased = Vec::new();
-        for row in rows {
-            match row {
-                PullLine::Profile(line) => lines.push(line),
-                PullLine::Erased(line) => erased.push(line),
-                PullLine::End { .. } => {
-                    return Err(RelayError::Incompatible("pull: two ends".to_owned()));
-                }
-            }
-        }
-        Ok(Page { lines, erased, cursor, head_rev, more })
+        let members = rows.into_iter().map(|row| match row {
+            MemberLine::Member(member) => Ok(member),
+            MemberLine::End { .. } => Err(RelayError::Incompatible("members: two ends".to_owned())),
+        });
+        Ok(Members { epoch, rev, members: members.collect::<Result<_, _>>()? })
+    }
+
+    /// Whole profiles by their ids, `FETCH_IDS_MAX` at most; those that the relay does not have are
+    /// left out.
+    ///
+    /// # Errors
+    /// [`RelayError`].
+    pub async fn fetch(&self, ids: &[String]) -> Result<Vec<ProfileLine>, RelayError> {
+        let body = serde_json::to_vec(&FetchRequest { ids: ids.to_vec() })
+            .map_err(|e| RelayError::Incompatible(format!("fetch: {e}")))?;
+        let request = self
+            .http
+            .post(self.url("sync/v1/fetch")?)
+            .header(CONTENT_TYPE, "application/json")
+            .body(body);
+        let response = self.send(request).await?;
+        let body = response.bytes().await.map_err(|e| RelayError::from_http(&e))?;
+        Ok(page(&body)?.lines)
     }
 
     /// Erases a profile for good, at the relay and by and by on every device.

@@ -108,7 +108,7 @@ impl RelayStore {
         name: &str,
         now: i64,
     ) -> Result<Organisation, RelayStoreError> {
-        let epoch = random_hex::<EPOCH_BYTES>()?;
+        let epoch = new_epoch()?;
         let id = self.engine.create_organisation(name, &epoch, now)?;
         let id = id.ok_or_else(|| RelayStoreError::OrganisationExists(name.to_owned()))?;
         Ok(Organisation { id, name: name.to_owned() })
@@ -188,6 +188,11 @@ impl RelayStore {
         };
         Ok(found.into_iter().map(|access| access.and_then(standing)).collect())
     }
+}
+
+/// The identity of a history that nobody has seen.
+pub(crate) fn new_epoch() -> Result<String, RelayStoreError> {
+    random_hex::<EPOCH_BYTES>()
 }
 
 fn token_hash(token: &str) -> [u8; 32] {

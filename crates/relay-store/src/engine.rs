@@ -15,6 +15,7 @@
 use std::fmt::Debug;
 
 use kartei_profile::RecordHash;
+use kartei_sync_core::{Digest, Digests};
 
 use crate::access::{Access, OrgId, Role};
 use crate::erasure::ErasureEngine;
@@ -113,6 +114,34 @@ pub(crate) trait Engine: Debug + Send + Sync + Segments + ErasureEngine {
 
     /// The rows above `from` in the order of their revisions, as they are.
     fn rows_since(&self, org: OrgId, from: u64, limits: FeedLimits) -> Result<(Head, Vec<Row>)>;
+
+    /// Every organisation with its name.
+    fn organisations(&self) -> Result<Vec<(OrgId, String)>>;
+
+    /// The digests of all buckets, where they are those of the newest revision, of one snapshot.
+    fn digests(&self, org: OrgId) -> Result<(Head, Option<Digests>)>;
+
+    /// Tells of each profile that is not deleted its id, hash and conflicts, all of one snapshot.
+    fn members(&self, org: OrgId, each: &mut dyn FnMut(&str, RecordHash, u64)) -> Result<Head>;
+
+    /// Counts the digests anew, from the rows; nobody writes meanwhile.
+    fn recount(&self, org: OrgId) -> Result<Head>;
+
+    /// Forgets profiles that were deleted before a moment, and with them all that were deleted at
+    /// smaller revisions; `rows_max` at once, the oldest first. Nothing where another relay is at it.
+    fn sweep(&self, org: OrgId, deleted_before: i64, rows_max: usize) -> Result<Swept>;
+
+    /// Names the organisation's history anew.
+    fn begin_epoch(&self, org: OrgId, epoch: &str) -> Result<Head>;
+}
+
+/// What was forgotten.
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
+pub(crate) struct Swept {
+    /// How many deleted profiles.
+    pub(crate) profiles: u64,
+    /// Whether there are more.
+    pub(crate) more: bool,
 }
 
 /// A token to keep.
@@ -137,6 +166,10 @@ pub(crate) struct FoundToken {
 pub(crate) struct Head {
     pub(crate) epoch: String,
     pub(crate) rev: u64,
+    /// Deleted profiles up to here are forgotten.
+    pub(crate) horizon_rev: u64,
+    /// Digest of all profiles; nothing where a relay wrote that does not know digests.
+    pub(crate) total: Option<Digest>,
 }
 
 /// What connected replicas of an organisation may have to be told.
@@ -211,6 +244,8 @@ pub(crate) struct Committed {
     pub(crate) head_rev: u64,
     /// The revision of each write; `None` where it was overtaken and nothing was written.
     pub(crate) revs: Vec<Option<u64>>,
+    /// Digest of all profiles at `head_rev`, where it is known.
+    pub(crate) total: Option<Digest>,
 }
 
 /// How much of a feed at once.

@@ -85,4 +85,14 @@ pub enum RelayStoreError {
     /// The cursor belongs to another history of the relay.
     #[error("the cursor belongs to another history of this relay")]
     OtherEpoch,
+    /// Deletions after the cursor are forgotten.
+    #[error(
+        "deletions after revision {after} are forgotten up to revision {horizon_rev}: read from the start"
+    )]
+    CursorTooOld {
+        /// Up to where the cursor knows of them.
+        after: u64,
+        /// Up to where they are forgotten.
+        horizon_rev: u64,
+    },
 }

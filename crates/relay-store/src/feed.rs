@@ -4,7 +4,7 @@ use kartei_protocol::sync::{Bytes, Cursor, ErasedLine, ProfileLine};
 use serde_json::value::RawValue;
 
 use crate::access::OrgId;
-use crate::engine::{FeedLimits, FeedRow, Row};
+use crate::engine::{FeedLimits, FeedRow, Head, Row};
 use crate::error::RelayStoreError;
 use crate::store::RelayStore;
 
@@ -21,6 +21,8 @@ pub struct FeedPage {
     pub head_rev: u64,
     /// Whether rows above the cursor remain.
     pub more: bool,
+    /// Digest of all profiles at `head_rev`, where nothing remains and it is known.
+    pub total: Option<String>,
 }
 
 /// A row as it goes over the wire to a replica that is complete up to `base`.
@@ -36,11 +38,20 @@ pub(crate) fn line(row: FeedRow, base: u64) -> Result<ProfileLine, RelayStoreErr
     Ok(ProfileLine { id: row.id, rev: row.rev, genesis: row.genesis.to_string(), record, changes })
 }
 
+fn is_recent(after: u64, head: &Head) -> Result<(), RelayStoreError> {
+    let horizon_rev = head.horizon_rev;
+    if after >= horizon_rev {
+        return Ok(());
+    }
+    Err(RelayStoreError::CursorTooOld { after, horizon_rev })
+}
+
 impl RelayStore {
     /// The rows above `cursor`, or from the start, until `rows_max` or `bytes_max` is reached.
     ///
     /// # Errors
-    /// [`RelayStoreError::OtherEpoch`] for a cursor of another history, or a failure.
+    /// [`RelayStoreError::OtherEpoch`] for a cursor of another history,
+    /// [`RelayStoreError::CursorTooOld`] where it lacks deletions that are forgotten, or a failure.
     pub fn feed(
         &self,
         org: OrgId,
@@ -54,21 +65,25 @@ impl RelayStore {
         if cursor.is_some_and(|cursor| cursor.epoch != head.epoch || cursor.rev > head.rev) {
             return Err(RelayStoreError::OtherEpoch);
         }
+        if let Some(cursor) = cursor {
+            is_recent(cursor.base.max(cursor.begun), &head)?;
+        }
         let lines: Vec<ProfileLine> =
             fed.rows.into_iter().map(|row| line(row, base)).collect::<Result<_, _>>()?;
         let start = base;
         // Where nothing follows, the replica has everything of this snapshot: it is complete.
-        let (base, rev) = match lines.last() {
-            Some(last) if fed.more => (base, last.rev),
-            _ => (head.rev, head.rev),
+        let total = head.total.filter(|_| !fed.more).map(|total| total.to_string());
+        let begun = cursor.map_or(head.rev, |cursor| cursor.begun);
+        let cursor = match lines.last() {
+            Some(last) if fed.more => Cursor { epoch: head.epoch, base, rev: last.rev, begun },
+            _ => Cursor::complete(head.epoch, head.rev),
         };
         // What this page counts was erased before its snapshot: it can be asked for afterwards. A
         // replica that becomes complete is told all above its base, because it may have got to its
         // place on another way than by the feed.
         let told = if fed.more { from } else { start };
-        let erased = self.erased_lines(org, told, rev)?;
-        let cursor = Cursor { epoch: head.epoch, base, rev };
-        Ok(FeedPage { lines, erased, cursor, head_rev: head.rev, more: fed.more })
+        let erased = self.erased_lines(org, told, cursor.rev)?;
+        Ok(FeedPage { lines, erased, cursor, head_rev: head.rev, more: fed.more, total })
     }
 
     /// The newest revision of an organisation.
@@ -77,6 +92,15 @@ impl RelayStore {
     /// [`RelayStoreError`].
     pub fn head_rev(&self, org: OrgId) -> Result<u64, RelayStoreError> {
         Ok(self.engine.head(org)?.rev)
+    }
+
+    /// Looks whether a reader that knows of everything up to `after` knows of all deletions that are
+    /// forgotten since; one that knows of nothing reads from the start.
+    ///
+    /// # Errors
+    /// [`RelayStoreError::CursorTooOld`] where it does not, or a failure.
+    pub fn must_be_recent(&self, org: OrgId, after: u64) -> Result<(), RelayStoreError> {
+        if after == 0 { Ok(()) } else { is_recent(after, &self.engine.head(org)?) }
     }
 
     /// Profiles as they are, in the order of their revisions, above `from`; and the newest revision

@@ -8,6 +8,7 @@
 //! must not know HTTP.
 
 mod access;
+mod digests;
 mod engine;
 mod erasure;
 mod error;
@@ -25,6 +26,7 @@ mod segments;
 mod snapshot;
 mod sqlite;
 mod store;
+mod upkeep;
 
 pub use access::{Access, OrgId, Organisation, Role, Standing};
 pub use engine::{ImportEnd, ImportName, ImportRow, Notice, Row};
@@ -42,3 +44,4 @@ pub use rest::{
 pub use segments::{Chain, Segment, segment_folder};
 pub use snapshot::Snapshot;
 pub use store::RelayStore;
+pub use upkeep::{Checked, Fetched, Finding, Members};

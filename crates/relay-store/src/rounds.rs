@@ -133,7 +133,12 @@ impl RelayStore {
                 Some(end) if end.head_rev == done.head_before => end.head_before,
                 _ => done.head_before,
             };
-            end = Some(PushEnd { epoch: done.epoch, head_before, head_rev: done.head_rev });
+            end = Some(PushEnd {
+                epoch: done.epoch,
+                head_before,
+                head_rev: done.head_rev,
+                total: done.total.map(|total| total.to_string()),
+            });
         }
         let answers: Option<Vec<_>> = answers.into_iter().collect();
         let answers = answers.ok_or(RelayStoreError::Overtaken)?;
@@ -141,7 +146,12 @@ impl RelayStore {
             Some(end) => end,
             None => {
                 let head = self.engine.head(org)?;
-                PushEnd { epoch: head.epoch, head_before: head.rev, head_rev: head.rev }
+                PushEnd {
+                    epoch: head.epoch,
+                    head_before: head.rev,
+                    head_rev: head.rev,
+                    total: head.total.map(|total| total.to_string()),
+                }
             }
         };
         Ok(Done { answers, end })

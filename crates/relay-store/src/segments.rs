@@ -82,6 +82,8 @@ pub struct Chain {
     pub epoch: String,
     /// The newest revision.
     pub head_rev: u64,
+    /// Deletions up to here are forgotten. The chain was begun after they were: forgetting renews it.
+    pub horizon_rev: u64,
     /// Grows with each chain of the organisation.
     pub generation: u64,
     /// In order, without gaps from the start of the feed.
@@ -109,7 +111,12 @@ impl Chain {
     pub fn manifest(&self) -> BootstrapManifest {
         let segments = self.segments.iter().map(|segment| BootstrapSegment {
             digest: hex(&segment.digest),
-            cursor: Cursor { epoch: self.epoch.clone(), base: 0, rev: segment.rev },
+            cursor: Cursor {
+                epoch: self.epoch.clone(),
+                base: 0,
+                rev: segment.rev,
+                begun: segment.rev.max(self.horizon_rev),
+            },
             lines: segment.lines,
             bytes: segment.bytes,
         });
@@ -143,6 +150,7 @@ impl RelayStore {
         Ok(Chain {
             epoch: head.epoch,
             head_rev: head.rev,
+            horizon_rev: head.horizon_rev,
             generation,
             segments: segments.into_iter().map(|(_, segment)| segment).collect(),
             is_foreign,
@@ -161,7 +169,8 @@ impl RelayStore {
         rows_max: usize,
         bytes_max: usize,
     ) -> Result<FeedPage> {
-        let cursor = Cursor { epoch: chain.epoch.clone(), base: 0, rev: from_rev };
+        let (epoch, begun) = (chain.epoch.clone(), chain.head_rev);
+        let cursor = Cursor { epoch, base: 0, rev: from_rev, begun };
         self.feed(org, Some(&cursor), rows_max, bytes_max)
     }
 

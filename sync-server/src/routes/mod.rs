@@ -70,6 +70,9 @@ pub(crate) fn router(relay: Arc<Relay>) -> Router {
         .route("/sync/v1/bootstrap/segments/{digest}", get(bootstrap::segment))
         .route("/sync/v1/events", get(events::events))
         .route("/sync/v1/presence", post(presence::report))
+        .route("/sync/v1/digests", get(sync::digests))
+        .route("/sync/v1/digests/{buckets}", get(sync::members))
+        .route("/sync/v1/fetch", post(sync::fetch))
         .fallback(async || {
             Failure::new(StatusCode::NOT_FOUND, ProblemCode::NotFound, "there is no such route")
         })

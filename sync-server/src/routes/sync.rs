@@ -4,14 +4,16 @@ use std::sync::Arc;
 
 use axum::Json;
 use axum::body::Bytes;
-use axum::extract::{Query, State};
+use axum::extract::{Path, Query, State};
 use axum::http::{HeaderMap, StatusCode};
 use axum::response::Response;
 use kartei_protocol::problem::ProblemCode;
 use kartei_protocol::sync::{
-    Cursor, PULL_ROWS_MAX, PUSH_BYTES_MAX, PUSH_ITEMS_MAX, PullLine, PushAnswer, PushItem, WhoAmI,
+    BucketDigests, Cursor, FETCH_IDS_MAX, FetchRequest, MemberLine, PULL_ROWS_MAX, PUSH_BYTES_MAX,
+    PUSH_ITEMS_MAX, PullLine, PushAnswer, PushItem, WhoAmI,
 };
 use kartei_relay_store::RelayStoreError;
+use kartei_sync_core::BUCKETS;
 use serde::Deserialize;
 
 use crate::admin::now;
@@ -101,8 +103,63 @@ pub(crate) async fn pull(
             cursor: page.cursor,
             head_rev: page.head_rev,
             more: page.more,
+            total: page.total,
         })?;
         lines.into_response()
     });
     answer.await.map_err(|e| Failure::internal(&e))?
+}
+
+/// Where a replica found the total to differ from its own.
+pub(crate) async fn digests(
+    State(relay): State<Arc<Relay>>,
+    Caller(access): Caller,
+) -> Result<Json<BucketDigests>, Failure> {
+    Ok(Json(relay.store(move |store| store.bucket_digests(access.org)).await?))
+}
+
+/// The profiles of the buckets that differ.
+pub(crate) async fn members(
+    State(relay): State<Arc<Relay>>,
+    Caller(access): Caller,
+    Path(buckets): Path<String>,
+) -> Result<Response, Failure> {
+    let buckets: Result<Vec<u8>, _> = buckets.split(',').map(str::parse).collect();
+    let buckets = buckets.map_err(|_| {
+        let detail = format!("buckets are numbers below {BUCKETS}, with commas between");
+        Failure::new(StatusCode::BAD_REQUEST, ProblemCode::InvalidRequest, detail)
+    })?;
+    let found = relay.store(move |store| store.members(access.org, &buckets)).await?;
+    let answer = tokio::task::spawn_blocking(move || {
+        let mut lines = Lines::new();
+        for member in found.members {
+            lines.push(&MemberLine::Member(member))?;
+        }
+        lines.push(&MemberLine::End { epoch: found.epoch, rev: found.rev })?;
+        lines.into_response()
+    });
+    answer.await.map_err(|e| Failure::internal(&e))?
+}
+
+/// Whole profiles, for a replica that mends its own.
+pub(crate) async fn fetch(
+    State(relay): State<Arc<Relay>>,
+    Caller(access): Caller,
+    body: Bytes,
+) -> Result<Response, Failure> {
+    let invalid =
+        |detail| Failure::new(StatusCode::BAD_REQUEST, ProblemCode::InvalidRequest, detail);
+    let request: FetchRequest =
+        serde_json::from_slice(&body).map_err(|e| invalid(e.to_string()))?;
+    if request.ids.len() > FETCH_IDS_MAX {
+        return Err(invalid(format!("more than {FETCH_IDS_MAX} ids")));
+    }
+    let found = relay.store(move |store| store.fetch(access.org, &request.ids)).await?;
+    let mut lines = Lines::new();
+    for line in found.lines {
+        lines.push(&PullLine::Profile(line))?;
+    }
+    let head_rev = found.cursor.rev;
+    lines.push(&PullLine::End { cursor: found.cursor, head_rev, more: false, total: None })?;
+    lines.into_response()
 }

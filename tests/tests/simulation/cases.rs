@@ -1,6 +1,8 @@
 //! Courses of events that were found once, step by step: no chance and no faults.
 
-use kartei_local_store::{BlockBuilder, ImportStart, PushBatch, Session, Store, StoreOptions};
+use kartei_local_store::{
+    BlockBuilder, ImportStart, PageEnd, PushBatch, Session, Store, StoreOptions,
+};
 use kartei_profile::{Actor, Edit};
 use kartei_relay_store::{OrgId, Pushed, RelayStore};
 use kartei_sync_core::{Effect, Engine, Event};
@@ -83,7 +85,8 @@ impl Office {
         let event = if desk.effect == Some(Effect::Pull) {
             let cursor = desk.store.sync_settings().unwrap().cursor;
             let page = self.relay.feed(self.org, cursor.as_ref(), PAGE, usize::MAX).unwrap();
-            let done = desk.store.apply_pull(&desk.session, 0, &page.lines, &page.cursor).unwrap();
+            let end = PageEnd { asked: cursor, cursor: page.cursor, total: page.total };
+            let done = desk.store.apply_pull(&desk.session, 0, &page.lines, &end).unwrap();
             Event::Pulled { more: page.more, to_send: done.to_send }
         } else {
             let batch = desk.store.next_push(PAGE).unwrap();

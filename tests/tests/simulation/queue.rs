@@ -58,7 +58,7 @@ pub(crate) struct Answer {
 #[derive(Debug)]
 pub(crate) enum Says {
     /// A page: its lines as they are on the wire, and where to go on.
-    Page { lines: String, cursor: Cursor, more: bool },
+    Page { lines: String, cursor: Cursor, more: bool, total: Option<String> },
     /// What became of the items, as it is on the wire.
     Taken { answers: String, end: PushEnd },
 }

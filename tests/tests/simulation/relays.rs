@@ -5,7 +5,7 @@ use std::path::PathBuf;
 
 use kartei_profile::{Change, ChangeHash};
 use kartei_protocol::sync::{Bytes, Cursor, ProfileLine, PushAnswer, PushItem};
-use kartei_relay_store::{OrgId, RelayStore, RelayStoreError};
+use kartei_relay_store::{FeedPage, OrgId, RelayStore, RelayStoreError};
 use rusqlite::Connection;
 use tempfile::TempDir;
 
@@ -117,7 +117,8 @@ impl Database {
             page.lines.pop();
         }
         let lines = serde_json::to_string(&page.lines)?;
-        Ok(Some(Says::Page { lines, cursor: page.cursor, more: page.more }))
+        let FeedPage { cursor, more, total, .. } = page;
+        Ok(Some(Says::Page { lines, cursor, more, total }))
     }
 
     /// Takes items in, and looks at the order afterwards.

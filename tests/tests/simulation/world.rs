@@ -6,7 +6,7 @@ use std::hash::{Hash, Hasher};
 use std::path::Path;
 use std::rc::Rc;
 
-use kartei_local_store::{PushBatch, Session, StoreError};
+use kartei_local_store::{PageEnd, PushBatch, Session, StoreError};
 use kartei_protocol::sync::{ProfileLine, PushAnswer};
 use kartei_sync_core::{Effect, Event, Failure, Phase};
 use kartei_test_support::Dice;
@@ -370,11 +370,16 @@ impl World {
         let now = self.replicas[at].clock(self.queue.now());
         self.say(|| format!("{at}: applies the answer {:?}", answer.says));
         let done = match (&answer.says, batch) {
-            (Says::Page { lines, cursor, more }, _) => {
+            (Says::Page { lines, cursor, more, total }, _) => {
+                let Asks::Page(asked) = &answer.request.asks else {
+                    return Ok(Event::Failed(Failure::Transient));
+                };
                 let lines: Vec<ProfileLine> = serde_json::from_str(lines)?;
                 let before = self.beginnings(at, lines.iter().map(|line| line.id.as_str()))?;
                 let store = self.replicas[at].store()?;
-                let pulled = store.apply_pull(session, now, &lines, cursor);
+                let (asked, cursor, total) = (asked.clone(), cursor.clone(), total.clone());
+                let end = PageEnd { asked, cursor, total };
+                let pulled = store.apply_pull(session, now, &lines, &end);
                 self.begun_anew(at, before)?;
                 pulled.map(|pulled| Event::Pulled { more: *more, to_send: pulled.to_send })
             }

@@ -11,7 +11,7 @@
 use std::collections::VecDeque;
 use std::sync::Arc;
 
-use kartei_local_store::{LineReader, ReceivedLines, StoreError};
+use kartei_local_store::{LineReader, PageEnd, ReceivedLines, StoreError};
 use kartei_protocol::bootstrap::BootstrapSegment;
 use kartei_protocol::sync::{Cursor, ProfileLine};
 use kartei_relay_client::{RelayClient, RelayError, SegmentError, read_segment};
@@ -157,7 +157,11 @@ impl Exchange {
     ) -> Result<(), Stopped> {
         let (shared, session) = (Arc::clone(&self.shared), self.session.clone());
         let cursor = segment.cursor.clone();
-        let write = move || shared.store.apply_received(&session, clock::now(), &received, &cursor);
+        let write = move || {
+            let asked = shared.store.sync_settings()?.cursor;
+            let end = PageEnd { asked, cursor, total: None };
+            shared.store.apply_received(&session, clock::now(), &received, &end)
+        };
         match joined(tokio::task::spawn_blocking(write).await) {
             Ok(page) => {
                 self.shared.view().exchanged += segment.lines;

@@ -3,7 +3,7 @@
 use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering};
 
-use kartei_local_store::{LineReader, Session, StoreError};
+use kartei_local_store::{LineReader, PageEnd, Reread, Session, StoreError};
 use kartei_protocol::problem::Problem;
 use kartei_protocol::sync::PUSH_ITEMS_MAX;
 use kartei_relay_client::{RelayClient, RelayError};
@@ -44,6 +44,8 @@ impl From<StoreError> for Failed {
 pub(crate) struct Exchange {
     pub(crate) shared: Arc<Shared>,
     pub(crate) session: Session,
+    /// Whether something was mended since the last exchange ended: once is enough.
+    pub(super) has_mended: AtomicBool,
     pub(crate) client: RelayClient,
     /// Segments were applied as far as they can be: the feed has the rest.
     feed_alone: AtomicBool,
@@ -55,7 +57,8 @@ impl Exchange {
         let settings = shared.store.sync_settings().map_err(|e| problem::of_store(&e))?;
         let (Some(relay), Some(token)) = (settings.relay, settings.token) else { return Ok(None) };
         let client = RelayClient::new(&relay, &token).map_err(|e| problem::of_relay(&e))?;
-        Ok(Some(Self { shared, session, client, feed_alone: AtomicBool::new(false) }))
+        let (has_mended, feed_alone) = (AtomicBool::new(false), AtomicBool::new(false));
+        Ok(Some(Self { shared, session, has_mended, client, feed_alone }))
     }
 
     /// Gets a page of the feed and applies it together with the cursor.
@@ -72,9 +75,14 @@ impl Exchange {
         }
         let page = match self.client.pull(cursor.as_ref()).await {
             Ok(page) => page,
-            Err(RelayError::OtherHistory) if cursor.is_some() => {
-                // The relay was restored or set up anew: begin at its start, offer all that is here.
-                store.start_over()?;
+            Err(error) if cursor.is_some() => {
+                let why = match error {
+                    RelayError::OtherHistory => Reread::OtherHistory,
+                    RelayError::CursorTooOld => Reread::Forgotten,
+                    error => return Err(error.into()),
+                };
+                tracing::warn!(?why, "Everything is read anew");
+                store.start_over(why)?;
                 self.feed_alone.store(false, Ordering::Relaxed);
                 return Ok(Event::Pulled { more: true, to_send: true });
             }
@@ -85,18 +93,25 @@ impl Exchange {
         let mut reader = LineReader::new(store.schema());
         page.lines.into_iter().for_each(|line| reader.add(line));
         page.erased.into_iter().for_each(|line| reader.add_erased(line));
-        let pulled = store.apply_received(&self.session, now, &reader.finish(), &page.cursor)?;
+        let rev = page.cursor.rev;
+        let end = PageEnd { asked: cursor, cursor: page.cursor, total: page.total };
+        let pulled = store.apply_received(&self.session, now, &reader.finish(), &end)?;
         erasure::finish(store);
         {
             let mut view = self.shared.view();
             view.exchanged += exchanged;
-            view.remaining = page.head_rev.saturating_sub(page.cursor.rev);
+            view.remaining = page.head_rev.saturating_sub(rev);
         }
         if pulled.changed > 0 {
             self.shared.hub.profiles_changed();
         }
+        let to_send = if page.more || pulled.to_send {
+            pulled.to_send
+        } else {
+            self.compared(pulled.agrees).await?
+        };
         emit_status(&self.shared);
-        Ok(Event::Pulled { more: page.more, to_send: pulled.to_send })
+        Ok(Event::Pulled { more: page.more, to_send })
     }
 
     /// Sends a batch of the outbox and applies the answers.
@@ -116,9 +131,14 @@ impl Exchange {
             erasure::finish(store);
         }
         self.shared.hub.profiles_changed();
+        let to_send = if settled.to_send || !settled.complete {
+            settled.to_send
+        } else {
+            self.compared(settled.agrees).await?
+        };
         emit_status(&self.shared);
         Ok(Event::Pushed {
-            to_send: settled.to_send,
+            to_send,
             progress: settled.accepted + settled.replayed + settled.rejected + settled.erased > 0,
             complete: settled.complete,
         })
@@ -139,6 +159,7 @@ impl Exchange {
     }
 
     pub(crate) fn note_phase(&self, phase: Phase) -> Result<(), Problem> {
+        self.has_mended.store(false, Ordering::Relaxed);
         match phase {
             Phase::UpToDate => {
                 self.shared.store.note_synced(clock::now()).map_err(|e| problem::of_store(&e))

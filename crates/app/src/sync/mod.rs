@@ -2,6 +2,7 @@
 
 mod background;
 mod bootstrap;
+mod compare;
 mod exchange;
 mod presence;
 mod status;

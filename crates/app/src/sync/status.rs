@@ -24,8 +24,9 @@ pub(crate) fn status(shared: &Shared) -> Result<SyncStatus, Problem> {
         let view = shared.view();
         (view.phase, view.exchanged, view.remaining)
     };
+    let left = shared.store.difference_left().map_err(|e| problem::of_store(&e))?;
     let problem: Option<Problem> =
-        settings.problem.as_deref().and_then(|text| serde_json::from_str(text).ok());
+        settings.problem.or(left).as_deref().and_then(|text| serde_json::from_str(text).ok());
     let waits = totals.pending > totals.rejected;
     let state = match phase {
         _ if settings.token.is_none() => SyncState::Local,
@@ -51,5 +52,6 @@ pub(crate) fn status(shared: &Shared) -> Result<SyncStatus, Problem> {
         exchanged: if state == SyncState::Syncing { exchanged } else { 0 },
         remaining: if state == SyncState::Syncing { remaining } else { 0 },
         problem,
+        repaired: shared.store.repaired().map_err(|e| problem::of_store(&e))?,
     })
 }

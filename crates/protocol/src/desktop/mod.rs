@@ -375,4 +375,19 @@ pub struct SyncStatus {
     pub remaining: u64,
     /// What keeps sync from going on.
     pub problem: Option<Problem>,
+    /// The last time that this replica and the relay were found to differ, and were mended.
+    pub repaired: Option<RepairReport>,
+}
+
+/// What was mended after this replica and the relay were found to hold different things.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
+pub struct RepairReport {
+    /// When: RFC 3339, UTC.
+    pub at: String,
+    /// Profiles here that the relay's took the place of.
+    pub replaced: u64,
+    /// Profiles with something that the relay had lost; it was sent again.
+    pub offered: u64,
+    /// The first of them.
+    pub ids: Vec<String>,
 }

@@ -69,4 +69,12 @@ impl Postgres {
         db.commit().await?;
         Ok(())
     }
+
+    pub(super) async fn all_organisations(&self) -> Result<Vec<(OrgId, String)>> {
+        let client = get(&self.pool).await?;
+        let select =
+            client.prepare_cached("SELECT org, name FROM kartei.all_organisations()").await?;
+        let rows = client.query(&select, &[]).await?;
+        Ok(rows.iter().map(|row| (OrgId(row.get(0)), row.get(1))).collect())
+    }
 }

@@ -3,11 +3,13 @@
 use std::collections::HashSet;
 
 use deadpool_postgres::Transaction;
+use kartei_profile::RecordHash;
 use kartei_sync_core::{ErasedId, ErasureKey};
 use tokio_postgres::Row as SqlRow;
 
-use super::{Postgres, get, profiles};
+use super::{Postgres, get, profiles, upkeep};
 use crate::access::OrgId;
+use crate::digests::{Counted, Tally};
 use crate::engine::{Result, Write};
 use crate::erasure::{Device, Erased, Erasing, Erasure, ErasureEngine};
 use crate::error::RelayStoreError;
@@ -82,14 +84,18 @@ async fn erase(db: &Transaction<'_>, org: OrgId, erasing: &Erasing<'_>) -> Resul
     let hash = key.hash(erasing.id);
     let row = db
         .query_opt(
-            "SELECT pk FROM kartei.profiles WHERE org = $1 AND id = $2",
+            "SELECT pk, hash, conflicts, deleted FROM kartei.profiles WHERE org = $1 AND id = $2",
             &[&org.0, &erasing.id],
         )
         .await?;
-    let Some(profile) = row.map(|row| row.get::<_, i64>(0)) else {
+    let Some(row) = row else {
         let found = find(db, org, &[hash]).await?.pop();
         return Ok(found.map_or(Erased::Missing, Erased::Before));
     };
+    let profile: i64 = row.get(0);
+    let hash_before = RecordHash::from_bytes(bytes(&row, 1)?);
+    let conflicts = u64::from(row.get::<_, i32>(2).unsigned_abs());
+    let counted = Counted { hash: hash_before, conflicts, deleted: row.get(3) };
     if known.is_none() {
         db.execute(
             "UPDATE kartei.organisations SET erasure_key = $2 WHERE id = $1",
@@ -101,11 +107,9 @@ async fn erase(db: &Transaction<'_>, org: OrgId, erasing: &Erasing<'_>) -> Resul
     db.execute("DELETE FROM kartei.documents WHERE profile = $1", &[&profile]).await?;
     db.execute("DELETE FROM kartei.profiles WHERE pk = $1", &[&profile]).await?;
     let rev = head.rev + 1;
-    db.execute(
-        "UPDATE kartei.organisations SET head_rev = $2 WHERE id = $1",
-        &[&org.0, &signed(rev)],
-    )
-    .await?;
+    let mut tally = Tally::default();
+    tally.remove(erasing.id, counted);
+    upkeep::number(db, org, &head, rev, &tally).await?;
     // A program that knows no erasures may have let it in again: it goes once more, and everyone is
     // told once more.
     db.execute(

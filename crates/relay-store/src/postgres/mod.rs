@@ -13,10 +13,13 @@ mod presence;
 mod profiles;
 mod segments;
 mod snapshot;
+mod upkeep;
 
 use std::future::Future;
 
 use deadpool_postgres::{Object, Pool, Transaction};
+use kartei_profile::RecordHash;
+use kartei_sync_core::Digests;
 use tokio::runtime::Runtime;
 use tokio_postgres::IsolationLevel;
 
@@ -25,7 +28,7 @@ pub use migrate::Migrated;
 use crate::access::OrgId;
 use crate::engine::{
     Asked, Committed, Engine, Fed, FeedLimits, FeedRow, FoundToken, Head, Held, ImportEnd,
-    ImportName, ImportRow, NewToken, Notice, Result, Row, Write,
+    ImportName, ImportRow, NewToken, Notice, Result, Row, Swept, Write,
 };
 use crate::error::RelayStoreError;
 use crate::leases::{Kept, Lease, Note};
@@ -270,6 +273,33 @@ impl Engine for Postgres {
 
     fn rows_since(&self, org: OrgId, from: u64, limits: FeedLimits) -> Result<(Head, Vec<Row>)> {
         self.read(org, async |db| profiles::rows_since(db, org, from, limits).await)
+    }
+
+    fn organisations(&self) -> Result<Vec<(OrgId, String)>> {
+        self.run(self.all_organisations())
+    }
+
+    fn digests(&self, org: OrgId) -> Result<(Head, Option<Digests>)> {
+        self.read(org, async |db| upkeep::digests(db, org).await)
+    }
+
+    fn members(&self, org: OrgId, each: &mut dyn FnMut(&str, RecordHash, u64)) -> Result<Head> {
+        self.read(org, async |db| {
+            upkeep::members(db, org, each).await?;
+            profiles::head(db, org, false).await
+        })
+    }
+
+    fn recount(&self, org: OrgId) -> Result<Head> {
+        self.write(org, async |db| upkeep::recount(db, org).await)
+    }
+
+    fn sweep(&self, org: OrgId, deleted_before: i64, rows_max: usize) -> Result<Swept> {
+        self.write(org, async |db| upkeep::sweep(db, org, deleted_before, rows_max).await)
+    }
+
+    fn begin_epoch(&self, org: OrgId, epoch: &str) -> Result<Head> {
+        self.write(org, async |db| upkeep::begin_epoch(db, org, epoch).await)
     }
 }
 

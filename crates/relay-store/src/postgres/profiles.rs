@@ -12,7 +12,9 @@ use kartei_profile::RecordHash;
 use tokio_postgres::Row as SqlRow;
 
 use super::erasure;
+use super::upkeep::{self, HEAD};
 use crate::access::OrgId;
+use crate::digests::{Counted, Tally};
 use crate::engine::{
     Asked, Committed, Fed, FeedLimits, FeedRow, Head, Held, Meter, Result, Row, StoredChange, Want,
     Write,
@@ -23,11 +25,11 @@ use crate::error::RelayStoreError;
 /// limit is thrown away.
 const FETCH_ROWS: i32 = 250;
 
-fn unsigned(row: &SqlRow, at: usize) -> u64 {
+pub(super) fn unsigned(row: &SqlRow, at: usize) -> u64 {
     row.get::<_, i64>(at).unsigned_abs()
 }
 
-fn hash(row: &SqlRow, at: usize) -> Result<RecordHash> {
+pub(super) fn hash(row: &SqlRow, at: usize) -> Result<RecordHash> {
     let bytes: &[u8] = row.get(at);
     let bytes = bytes.try_into().map_err(|_| RelayStoreError::Damaged {
         id: String::new(),
@@ -36,23 +38,15 @@ fn hash(row: &SqlRow, at: usize) -> Result<RecordHash> {
     Ok(RecordHash::from_bytes(bytes))
 }
 
-fn signed(rev: u64) -> i64 {
+pub(super) fn signed(rev: u64) -> i64 {
     i64::try_from(rev).unwrap_or(i64::MAX)
 }
 
 pub(super) async fn head(db: &Transaction<'_>, org: OrgId, lock: bool) -> Result<Head> {
-    let sql = if lock {
-        "SELECT epoch, head_rev FROM kartei.organisations WHERE id = $1 FOR UPDATE"
-    } else {
-        "SELECT epoch, head_rev FROM kartei.organisations WHERE id = $1"
-    };
-    let select = db.prepare_cached(sql).await?;
+    let lock = if lock { "FOR UPDATE" } else { "" };
+    let select = db.prepare_cached(&format!("{HEAD} {lock}")).await?;
     let row = db.query_one(&select, &[&org.0]).await?;
-    Ok(epoch_and_head(&row))
-}
-
-pub(super) fn epoch_and_head(row: &SqlRow) -> Head {
-    Head { epoch: row.get(0), rev: unsigned(row, 1) }
+    Ok(upkeep::read_head(&row))
 }
 
 pub(super) async fn look(
@@ -102,21 +96,30 @@ pub(super) async fn commit(
     org: OrgId,
     writes: &[Write],
 ) -> Result<Committed> {
-    let Head { epoch, rev: head_before } = head(db, org, true).await?;
+    let before = head(db, org, true).await?;
+    let head_before = before.rev;
     let select = db
-        .prepare_cached("SELECT id, pk, rev FROM kartei.profiles WHERE org = $1 AND id = ANY ($2)")
+        .prepare_cached(
+            "SELECT id, pk, rev, hash, conflicts, deleted FROM kartei.profiles \
+             WHERE org = $1 AND id = ANY ($2)",
+        )
         .await?;
     let ids: Vec<&str> = writes.iter().map(|write| write.id.as_str()).collect();
     let found = db.query(&select, &[&org.0, &ids]).await?;
-    let there: HashMap<&str, (i64, u64)> =
-        found.iter().map(|row| (row.get(0), (row.get(1), unsigned(row, 2)))).collect();
+    let mut there: HashMap<&str, (i64, u64, Counted)> = HashMap::with_capacity(found.len());
+    for row in &found {
+        let conflicts = u64::from(row.get::<_, i32>(4).unsigned_abs());
+        let counted = Counted { hash: hash(row, 3)?, conflicts, deleted: row.get(5) };
+        there.insert(row.get(0), (row.get(1), unsigned(row, 2), counted));
+    }
     let mut head_rev = head_before;
+    let mut tally = Tally::default();
     let mut revs = Vec::with_capacity(writes.len());
     let erased = erasure::among(db, org, writes).await?;
     let (mut fresh, mut old) = (Vec::new(), Vec::new());
     for write in writes {
         let there = there.get(write.id.as_str()).copied();
-        if there.map(|(_, rev)| rev) != write.expected {
+        if there.map(|(_, rev, _)| rev) != write.expected {
             revs.push(None);
             continue;
         }
@@ -126,12 +129,14 @@ pub(super) async fn commit(
             continue;
         }
         head_rev += 1;
+        tally.write(there.map(|(.., counted)| counted), write);
         revs.push(Some(head_rev));
         match there {
             None => fresh.push((head_rev, write)),
-            Some((pk, _)) => old.push((pk, head_rev, write)),
+            Some((pk, ..)) => old.push((pk, head_rev, write)),
         }
     }
+    let mut total = before.total;
     if head_rev > head_before {
         let mut keyed: Vec<(i64, u64, &Write)> = Vec::with_capacity(old.len());
         let keys = insert(db, org, &fresh).await?;
@@ -139,12 +144,9 @@ pub(super) async fn commit(
         update(db, &old).await?;
         keyed.extend(old);
         extend(db, org, &keyed).await?;
-        let number = db
-            .prepare_cached("UPDATE kartei.organisations SET head_rev = $2 WHERE id = $1")
-            .await?;
-        db.execute(&number, &[&org.0, &signed(head_rev)]).await?;
+        total = upkeep::number(db, org, &before, head_rev, &tally).await?;
     }
-    Ok(Committed { epoch, head_before, head_rev, revs })
+    Ok(Committed { epoch: before.epoch, head_before, head_rev, revs, total })
 }
 
 /// Inserts new profiles; answers their keys in the same order.

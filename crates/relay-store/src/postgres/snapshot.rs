@@ -11,7 +11,8 @@ use futures_util::stream::Fuse;
 use tokio::runtime::Handle;
 use tokio_postgres::RowStream;
 
-use super::profiles::{ROW, as_row, epoch_and_head};
+use super::profiles::{ROW, as_row};
+use super::upkeep::{HEAD, read_head};
 use super::{Postgres, get};
 use crate::access::OrgId;
 use crate::engine::{FeedLimits, Head, Meter, Result, Row};
@@ -45,11 +46,9 @@ impl Postgres {
         client
             .query_one("SELECT set_config('kartei.org', $1, true)", &[&org.0.to_string()])
             .await?;
-        let row = client
-            .query_one("SELECT epoch, head_rev FROM kartei.organisations WHERE id = $1", &[&org.0])
-            .await?;
+        let row = client.query_one(HEAD, &[&org.0]).await?;
         let runtime = self.runtime.handle().clone();
-        Ok((epoch_and_head(&row), PostgresRows { stream: None, client, runtime, org }))
+        Ok((read_head(&row), PostgresRows { stream: None, client, runtime, org }))
     }
 }
 

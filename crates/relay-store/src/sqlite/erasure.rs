@@ -1,10 +1,12 @@
 //! Erased profiles on SQLite.
 
+use kartei_profile::RecordHash;
 use kartei_sync_core::{ErasedId, ErasureKey};
 use rusqlite::{OptionalExtension, Row as SqlRow, Transaction, params};
 
-use super::{Sqlite, profiles};
+use super::{Sqlite, profiles, upkeep};
 use crate::access::OrgId;
+use crate::digests::{Counted, Tally};
 use crate::engine::Result;
 use crate::erasure::{Device, Erased, Erasing, Erasure, ErasureEngine};
 
@@ -60,14 +62,18 @@ fn erase(db: &Transaction<'_>, org: OrgId, erasing: &Erasing<'_>) -> Result<Eras
     let known = key(db, org)?;
     let key = known.clone().unwrap_or_else(|| ErasureKey::from_bytes(erasing.fresh_key));
     let hash = key.hash(erasing.id);
-    let pk: Option<i64> = db
+    let there: Option<(i64, Counted)> = db
         .query_row(
-            "SELECT pk FROM profiles WHERE org = ?1 AND id = ?2",
+            "SELECT pk, hash, conflicts, deleted FROM profiles WHERE org = ?1 AND id = ?2",
             params![org.0, erasing.id],
-            |row| row.get(0),
+            |row| {
+                let hash = RecordHash::from_bytes(row.get(1)?);
+                let counted = Counted { hash, conflicts: row.get(2)?, deleted: row.get(3)? };
+                Ok((row.get(0)?, counted))
+            },
         )
         .optional()?;
-    let Some(profile) = pk else {
+    let Some((profile, counted)) = there else {
         return Ok(find(db, org, hash)?.map_or(Erased::Missing, Erased::Before));
     };
     if known.is_none() {
@@ -79,8 +85,11 @@ fn erase(db: &Transaction<'_>, org: OrgId, erasing: &Erasing<'_>) -> Result<Eras
     db.execute("DELETE FROM changes WHERE profile = ?1", [profile])?;
     db.execute("DELETE FROM documents WHERE profile = ?1", [profile])?;
     db.execute("DELETE FROM profiles WHERE pk = ?1", [profile])?;
-    let rev = profiles::head(db, org)?.rev + 1;
-    db.execute("UPDATE organisations SET head_rev = ?2 WHERE id = ?1", params![org.0, rev])?;
+    let before = profiles::head(db, org)?;
+    let rev = before.rev + 1;
+    let mut tally = Tally::default();
+    tally.remove(erasing.id, counted);
+    upkeep::number(db, org, &before, rev, &tally)?;
     // A program that knows no erasures may have let it in again: it goes once more, and everyone is
     // told once more.
     db.execute("DELETE FROM erasures WHERE org = ?1 AND hash = ?2", params![org.0, hash.0])?;

@@ -7,17 +7,20 @@ mod presence;
 mod profiles;
 mod segments;
 mod snapshot;
+mod upkeep;
 
 use std::path::{Path, PathBuf};
 use std::sync::{Mutex, PoisonError};
 use std::time::Duration;
 
+use kartei_profile::RecordHash;
+use kartei_sync_core::Digests;
 use rusqlite::{Connection, Transaction, TransactionBehavior};
 
 use crate::access::OrgId;
 use crate::engine::{
     Asked, Committed, Engine, Fed, FeedLimits, FeedRow, FoundToken, Head, Held, ImportEnd,
-    ImportName, ImportRow, NewToken, Notice, Result, Row, Write,
+    ImportName, ImportRow, NewToken, Notice, Result, Row, Swept, Write,
 };
 use crate::error::RelayStoreError;
 use crate::leases::{Kept, Lease, Note};
@@ -32,6 +35,7 @@ const STEPS: &[&str] = &[
     include_str!("../sql/sqlite/004_segments.sql"),
     include_str!("../sql/sqlite/005_import_leases.sql"),
     include_str!("../sql/sqlite/006_erasures.sql"),
+    include_str!("../sql/sqlite/007_digests.sql"),
 ];
 const PAGE_BYTES: u32 = 16 * 1024;
 
@@ -210,6 +214,30 @@ impl Engine for Sqlite {
 
     fn rows_since(&self, org: OrgId, from: u64, limits: FeedLimits) -> Result<(Head, Vec<Row>)> {
         self.read(|db| Ok((profiles::head(db, org)?, profiles::rows_since(db, org, from, limits)?)))
+    }
+
+    fn organisations(&self) -> Result<Vec<(OrgId, String)>> {
+        self.read(upkeep::organisations)
+    }
+
+    fn digests(&self, org: OrgId) -> Result<(Head, Option<Digests>)> {
+        self.read(|db| upkeep::digests(db, org))
+    }
+
+    fn members(&self, org: OrgId, each: &mut dyn FnMut(&str, RecordHash, u64)) -> Result<Head> {
+        self.read(|db| upkeep::members(db, org, each))
+    }
+
+    fn recount(&self, org: OrgId) -> Result<Head> {
+        self.write(|db| upkeep::recount(db, org))
+    }
+
+    fn sweep(&self, org: OrgId, deleted_before: i64, rows_max: usize) -> Result<Swept> {
+        self.write(|db| upkeep::sweep(db, org, deleted_before, rows_max))
+    }
+
+    fn begin_epoch(&self, org: OrgId, epoch: &str) -> Result<Head> {
+        self.write(|db| upkeep::begin_epoch(db, org, epoch))
     }
 }
 

@@ -4,7 +4,9 @@ use kartei_profile::RecordHash;
 use rusqlite::{Connection, OptionalExtension, Row as SqlRow, Transaction, params};
 
 use super::erasure;
+use super::upkeep;
 use crate::access::OrgId;
+use crate::digests::{Counted, Tally};
 use crate::engine::{
     Asked, Committed, Fed, FeedLimits, FeedRow, Head, Held, Meter, Result, Row, StoredChange, Want,
     Write,
@@ -12,8 +14,19 @@ use crate::engine::{
 
 pub(super) fn head(db: &Connection, org: OrgId) -> Result<Head> {
     let found = db
-        .prepare_cached("SELECT epoch, head_rev FROM organisations WHERE id = ?1")?
-        .query_row([org.0], |row| Ok(Head { epoch: row.get(0)?, rev: row.get(1)? }))?;
+        .prepare_cached(
+            "SELECT epoch, head_rev, horizon_rev, digest_rev = head_rev, d0, d1, d2, d3 \
+             FROM organisations WHERE id = ?1",
+        )?
+        .query_row([org.0], |row| {
+            let is_counted: bool = row.get(3)?;
+            Ok(Head {
+                epoch: row.get(0)?,
+                rev: row.get(1)?,
+                horizon_rev: row.get(2)?,
+                total: if is_counted { Some(upkeep::digest(row, 4)?) } else { None },
+            })
+        })?;
     Ok(found)
 }
 
@@ -51,17 +64,25 @@ pub(super) fn look(db: &Transaction<'_>, org: OrgId, asked: Asked<'_>) -> Result
 }
 
 pub(super) fn commit(db: &Transaction<'_>, org: OrgId, writes: &[Write]) -> Result<Committed> {
-    let Head { epoch, rev: head_before } = head(db, org)?;
+    let before = head(db, org)?;
+    let head_before = before.rev;
     let mut head_rev = head_before;
+    let mut tally = Tally::default();
     let mut revs = Vec::with_capacity(writes.len());
     let key = erasure::key(db, org)?;
     let mut next_pk = None;
     for write in writes {
-        let there: Option<(i64, u64)> = db
-            .prepare_cached("SELECT pk, rev FROM profiles WHERE org = ?1 AND id = ?2")?
-            .query_row(params![org.0, write.id], |row| Ok((row.get(0)?, row.get(1)?)))
+        let there: Option<(i64, u64, Counted)> = db
+            .prepare_cached(
+                "SELECT pk, rev, hash, conflicts, deleted FROM profiles WHERE org = ?1 AND id = ?2",
+            )?
+            .query_row(params![org.0, write.id], |row| {
+                let hash = RecordHash::from_bytes(row.get(2)?);
+                let counted = Counted { hash, conflicts: row.get(3)?, deleted: row.get(4)? };
+                Ok((row.get(0)?, row.get(1)?, counted))
+            })
             .optional()?;
-        if there.map(|(_, rev)| rev) != write.expected {
+        if there.map(|(_, rev, _)| rev) != write.expected {
             revs.push(None);
             continue;
         }
@@ -71,6 +92,7 @@ pub(super) fn commit(db: &Transaction<'_>, org: OrgId, writes: &[Write]) -> Resu
             continue;
         }
         head_rev += 1;
+        tally.write(there.map(|(.., counted)| counted), write);
         let pk = match there {
             None => {
                 let pk = match next_pk {
@@ -81,7 +103,7 @@ pub(super) fn commit(db: &Transaction<'_>, org: OrgId, writes: &[Write]) -> Resu
                 insert(db, org, pk, head_rev, write)?;
                 pk
             }
-            Some((pk, _)) => {
+            Some((pk, ..)) => {
                 update(db, pk, head_rev, write)?;
                 pk
             }
@@ -89,11 +111,12 @@ pub(super) fn commit(db: &Transaction<'_>, org: OrgId, writes: &[Write]) -> Resu
         extend(db, pk, head_rev, write)?;
         revs.push(Some(head_rev));
     }
-    if head_rev > head_before {
-        db.prepare_cached("UPDATE organisations SET head_rev = ?2 WHERE id = ?1")?
-            .execute(params![org.0, head_rev])?;
-    }
-    Ok(Committed { epoch, head_before, head_rev, revs })
+    let total = if head_rev > head_before {
+        upkeep::number(db, org, &before, head_rev, &tally)?
+    } else {
+        before.total
+    };
+    Ok(Committed { epoch: before.epoch, head_before, head_rev, revs, total })
 }
 
 fn insert(db: &Transaction<'_>, org: OrgId, pk: i64, rev: u64, write: &Write) -> Result<()> {

@@ -11,6 +11,7 @@ mod push;
 mod rest;
 mod segments;
 mod stage;
+mod upkeep;
 mod writers;
 
 use kartei_relay_store::RelayStore;
@@ -74,6 +75,15 @@ const CASES: &[Case] = &[
         "what_is_to_be_cleaned_up_is_known_until_it_is",
         erasure::what_is_to_be_cleaned_up_is_known_until_it_is,
     ),
+    ("digests_are_those_of_the_rows", upkeep::digests_are_those_of_the_rows),
+    (
+        "a_relay_that_knows_no_digests_leaves_none",
+        upkeep::a_relay_that_knows_no_digests_leaves_none,
+    ),
+    ("a_check_finds_what_was_planted", upkeep::a_check_finds_what_was_planted),
+    ("old_deletions_are_forgotten", upkeep::old_deletions_are_forgotten),
+    ("buckets_are_listed_and_profiles_fetched", upkeep::buckets_are_listed_and_profiles_fetched),
+    ("a_new_history_refuses_old_cursors", upkeep::a_new_history_refuses_old_cursors),
     ("many_writers_lose_nothing", writers::many_writers_lose_nothing),
     ("a_reader_beside_writers_misses_no_row", writers::a_reader_beside_writers_misses_no_row),
 ];
@@ -84,7 +94,11 @@ fn sqlite() {
         println!("{name}");
         let folder = tempfile::tempdir().unwrap();
         let open = || RelayStore::open(folder.path()).unwrap();
-        case(&Stage::new(&open, None));
+        let sql = |sql: &str| {
+            let database = rusqlite::Connection::open(folder.path().join("relay.sqlite")).unwrap();
+            database.execute_batch(sql).unwrap();
+        };
+        case(&Stage::new(&open, None, &sql));
     }
 }
 
@@ -97,6 +111,10 @@ fn postgres_15() {
         RelayStore::migrate(&database.owner_url, Some(&database.relay_role)).unwrap();
         let open = || RelayStore::connect(&database.relay_url).unwrap();
         let slow_down = || postgres::slow_inserts_down(&cluster, &format!("case{at}"));
-        case(&Stage::new(&open, Some(&slow_down)));
+        let sql = |sql: &str| {
+            let sql = format!("SET search_path = kartei; {sql}");
+            cluster.sql(&format!("case{at}"), &sql).unwrap();
+        };
+        case(&Stage::new(&open, Some(&slow_down), &sql));
     }
 }

@@ -11,6 +11,7 @@ pub(crate) const NOW: i64 = 1_795_219_200_000;
 pub(crate) struct Stage<'a> {
     open: &'a (dyn Fn() -> RelayStore + Sync),
     slow_down: Option<&'a (dyn Fn() + Sync)>,
+    sql: &'a (dyn Fn(&str) + Sync),
     pub(crate) store: RelayStore,
     pub(crate) schema: RecordSchema,
     pub(crate) org: OrgId,
@@ -21,16 +22,22 @@ impl<'a> Stage<'a> {
     pub(crate) fn new(
         open: &'a (dyn Fn() -> RelayStore + Sync),
         slow_down: Option<&'a (dyn Fn() + Sync)>,
+        sql: &'a (dyn Fn(&str) + Sync),
     ) -> Self {
         let store = open();
         let org = store.create_organisation("One", NOW).unwrap().id;
         let other = store.create_organisation("Other", NOW).unwrap().id;
-        Self { open, slow_down, store, schema: RecordSchema::user_profile_v1(), org, other }
+        Self { open, slow_down, sql, store, schema: RecordSchema::user_profile_v1(), org, other }
     }
 
     /// The same database, opened once more: as another relay does.
     pub(crate) fn again(&self) -> RelayStore {
         (self.open)()
+    }
+
+    /// Does something to the database that this program would not.
+    pub(crate) fn sql(&self, sql: &str) {
+        (self.sql)(sql);
     }
 
     /// Makes transactions take long enough that they overlap, where they can.

@@ -45,6 +45,9 @@ pub(crate) struct Since {
     /// What the client has: the `next_rev` of its last answer, or 0.
     #[serde(default)]
     since_rev: u64,
+    /// Of a reading that began at 0: the `head_rev` of its first answer.
+    #[serde(default)]
+    begun_rev: u64,
     /// Profiles at most, up to 1,000.
     #[param(minimum = 1, maximum = 1000)]
     limit: Option<usize>,
@@ -56,6 +59,8 @@ pub(crate) struct Since {
 /// never misses one, whatever is written meanwhile. `Accept: application/x-ndjson` answers a line a
 /// profile and `next_rev` in the header `Kartei-Revision`; `Accept: text/event-stream` an endless
 /// stream of events with the revision as their id, which goes on after `Last-Event-ID`.
+/// Deletions are forgotten after half a year or so; a client that has not read for so long gets 410 and
+/// begins at 0, or lists the profiles and goes on from the list's `revision`.
 #[utoipa::path(
     get,
     path = "/profiles/changes",
@@ -69,6 +74,7 @@ pub(crate) struct Since {
         )),
         (status = 400, description = "A wrong parameter", body = Problem),
         (status = 401, description = "No token, or one that is not known", body = Problem),
+        (status = 410, description = "Deletions after `since_rev` are forgotten", body = Problem),
     ),
     security(("token" = [])),
 )]
@@ -91,7 +97,11 @@ pub(crate) async fn changes(
                 id.parse().map_err(|_| Failure::invalid("`Last-Event-ID` is no revision"))?
             }
         };
+        must_be_recent(&relay, access.org, from).await?;
         return Ok(events(relay, access.org, from).await?.into_response());
+    }
+    if since.since_rev > 0 {
+        must_be_recent(&relay, access.org, since.since_rev.max(since.begun_rev)).await?;
     }
     let limit = since.limit.unwrap_or(ROWS_MAX).clamp(1, ROWS_MAX);
     let Part { head_rev, next_rev, rows, erased } =
@@ -135,13 +145,19 @@ fn in_order(rows: Vec<Row>, erased: Vec<Erasure>) -> Vec<ChangedProfile> {
     changed
 }
 
+async fn must_be_recent(relay: &Relay, org: OrgId, after: u64) -> Result<(), Failure> {
+    relay.store(move |store| store.must_be_recent(org, after)).await
+}
+
 async fn read(relay: &Relay, org: OrgId, from: u64, limit: usize) -> Result<Part, Failure> {
     relay
         .store(move |store| {
             let (head_rev, rows) = store.rows_since(org, from, limit, BYTES_MAX)?;
-            // A row carries the revision of its last change. Where none follows, nothing but erasures
-            // does up to the head.
-            let next_rev = rows.last().map_or(head_rev.max(from), |row| row.rev);
+            // Where no row follows, nothing but erasures and forgotten deletions does up to the head.
+            let is_full = rows.len() >= limit
+                || rows.iter().map(|row| row.record.len()).sum::<usize>() >= BYTES_MAX;
+            let next_rev =
+                rows.last().filter(|_| is_full).map_or(head_rev.max(from), |row| row.rev);
             let erased = store.erasures(org, from, next_rev)?;
             Ok::<_, RelayStoreError>(Part { head_rev, next_rev, rows, erased })
         })

@@ -84,6 +84,7 @@ export function fakeStatus(change: Partial<SyncStatus> = {}): SyncStatus {
     exchanged: 0,
     remaining: 0,
     problem: null,
+    repaired: null,
     ...change,
   };
 }

@@ -1,0 +1,151 @@
+//! Housekeeping: deletions that are forgotten, digests that are counted, checks, new histories.
+
+use std::sync::Arc;
+use std::time::Duration;
+
+use anyhow::{Result, bail};
+use clap::Args;
+use kartei_relay_store::{Checked, Organisation, RelayStore, RelayStoreError};
+use tokio::time::MissedTickBehavior;
+
+use crate::admin::now;
+use crate::serve::Relay;
+use crate::storage::Storage;
+
+/// How often a serving relay looks after its database. What it looks for becomes due by the day.
+const EVERY: Duration = Duration::from_secs(60 * 60);
+
+const DAY_MS: i64 = 24 * 60 * 60 * 1_000;
+
+/// How long deletions are remembered.
+#[derive(Debug, Clone, Copy, Args)]
+pub(crate) struct Keep {
+    /// Days after which deleted profiles are forgotten. A replica that was away for longer reads
+    /// everything again. Half a year is more than a holiday and a parental leave.
+    #[arg(long, env = "KARTEI_KEEP_DELETED_DAYS", default_value_t = 180, value_name = "DAYS")]
+    keep_deleted_days: u32,
+}
+
+impl Keep {
+    /// What was deleted before this moment is forgotten.
+    fn deleted_before(self, now: i64) -> i64 {
+        now - i64::from(self.keep_deleted_days) * DAY_MS
+    }
+}
+
+#[derive(Debug, Args)]
+pub(crate) struct Sweep {
+    #[command(flatten)]
+    keep: Keep,
+    #[command(flatten)]
+    storage: Storage,
+}
+
+#[derive(Debug, Args)]
+pub(crate) struct Check {
+    /// Mends what can be mended: rows from their documents, digests from the rows.
+    #[arg(long)]
+    mend: bool,
+    /// One organisation rather than all.
+    #[arg(long, value_name = "NAME")]
+    organisation: Option<String>,
+    #[command(flatten)]
+    storage: Storage,
+}
+
+#[derive(Debug, Args)]
+pub(crate) struct NewEpoch {
+    /// One organisation rather than all.
+    #[arg(long, value_name = "NAME")]
+    organisation: Option<String>,
+    #[command(flatten)]
+    storage: Storage,
+}
+
+/// One round of a serving relay. Answers how many deleted profiles were forgotten.
+fn round(store: &RelayStore, deleted_before: i64) -> Result<u64, RelayStoreError> {
+    let mut swept = 0;
+    for organisation in store.organisations()? {
+        swept += store.sweep(organisation.id, deleted_before)?;
+        store.recount_where_stale(organisation.id)?;
+    }
+    Ok(swept)
+}
+
+/// Looks after the database for as long as the relay runs, at once and then every hour. Several relays
+/// may do it at once: each organisation is swept by one of them at a time, and nothing is left for the
+/// next.
+pub(crate) async fn keep_house(relay: Arc<Relay>, keep: Keep) {
+    let mut stopping = relay.stopping();
+    let mut ticks = tokio::time::interval(EVERY);
+    ticks.set_missed_tick_behavior(MissedTickBehavior::Delay);
+    loop {
+        tokio::select! {
+            _ = ticks.tick() => {}
+            _ = stopping.wait_for(|stopping| *stopping) => return,
+        }
+        let before = keep.deleted_before(now());
+        match relay.store(move |store| round(store, before)).await {
+            Ok(0) => {}
+            Ok(profiles) => tracing::info!(profiles, "Old deletions are forgotten"),
+            Err(_) => tracing::warn!("Housekeeping failed; the next round may succeed"),
+        }
+    }
+}
+
+/// `kartei-relay sweep`.
+pub(crate) fn sweep(options: &Sweep) -> Result<()> {
+    let store = options.storage.open()?;
+    let profiles = round(&store, options.keep.deleted_before(now()))?;
+    println!("Forgot {profiles} deleted profiles.");
+    Ok(())
+}
+
+fn chosen(store: &RelayStore, name: Option<&str>) -> Result<Vec<Organisation>> {
+    Ok(match name {
+        Some(name) => vec![store.organisation(name)?],
+        None => store.organisations()?,
+    })
+}
+
+/// `kartei-relay check`; fails where something is left that does not agree.
+pub(crate) fn check(options: &Check) -> Result<()> {
+    let store = options.storage.open()?;
+    let mut left = 0;
+    for organisation in chosen(&store, options.organisation.as_deref())? {
+        let checked = store.check(organisation.id, options.mend, now())?;
+        print(&organisation.name, &checked);
+        left += checked.findings.iter().filter(|finding| !finding.mended).count();
+    }
+    if left > 0 {
+        let advice = if options.mend {
+            "restore what cannot be mended from a backup, and run `kartei-relay new-epoch` then"
+        } else {
+            "`kartei-relay check --mend` mends what can be mended"
+        };
+        bail!("{left} sorts of things do not agree; {advice}");
+    }
+    Ok(())
+}
+
+fn print(name: &str, checked: &Checked) {
+    println!("{name}: {} profiles", checked.profiles);
+    for finding in &checked.findings {
+        let mended = if finding.mended { " (mended)" } else { "" };
+        let ids = finding.ids.join(", ");
+        println!("  {} ({}){mended}: {ids}", finding.message, finding.count);
+    }
+}
+
+/// `kartei-relay new-epoch`.
+pub(crate) fn new_epoch(options: &NewEpoch) -> Result<()> {
+    let store = options.storage.open()?;
+    for organisation in chosen(&store, options.organisation.as_deref())? {
+        let epoch = store.begin_epoch(organisation.id)?;
+        println!("{}: a new history, {epoch}", organisation.name);
+    }
+    println!(
+        "Replicas compare what they have at their next contact, and send what is missing here."
+    );
+    Ok(())
+}
