@@ -72,7 +72,8 @@ pub(crate) fn take(db: &Writing<'_>, now: i64, lines: &[ErasedLine]) -> Result<u
     let mut found: Vec<(Pk, String, bool, bool)> = Vec::new();
     let mut counted = Vec::new();
     {
-        let mut select = db.prepare_cached("SELECT pk, id, deleted, loose, hash, conflicts FROM profiles")?;
+        let mut select =
+            db.prepare_cached("SELECT pk, id, deleted, loose, hash, conflicts FROM profiles")?;
         let mut rows = select.query([])?;
         while let Some(row) = rows.next()? {
             let id = row.get_ref(1)?.as_str().map_err(rusqlite::Error::from)?;

@@ -20,6 +20,8 @@ pub struct PushBatch {
     /// The items, in the order in which they are sent.
     pub items: Vec<PushItem>,
     sent: Vec<Sent>,
+    /// The relay's history that the replica followed then.
+    epoch: Option<String>,
 }
 
 #[derive(Debug)]
@@ -83,7 +85,8 @@ impl Store {
     /// [`StoreError`].
     pub fn next_push(&self, items_max: usize) -> Result<PushBatch, StoreError> {
         self.read(|db| {
-            let mut batch = PushBatch { items: Vec::new(), sent: Vec::new() };
+            let epoch = session::get_cursor(db)?.map(|cursor| cursor.epoch);
+            let mut batch = PushBatch { items: Vec::new(), sent: Vec::new(), epoch };
             let mut bytes = 0;
             let sql = format!("{SENDABLE} ORDER BY profile LIMIT ?1");
             let mut statement = db.prepare_cached(&sql)?;
@@ -146,6 +149,12 @@ impl Store {
     ) -> Result<Settled, StoreError> {
         self.write_repeatable(|db| {
             let mut settled = Settled::default();
+            let epoch = session::get_cursor(db)?.map(|cursor| cursor.epoch);
+            if batch.epoch.as_ref() == Some(&end.epoch) && epoch != batch.epoch {
+                // Of a history that this replica has left: the relay may no longer have what it took.
+                settled.to_send = has_sendable(db)?;
+                return Ok(settled);
+            }
             for (sent, answer) in batch.sent.iter().zip(answers) {
                 self.settle_one(db, session, now, sent, answer, &mut settled)?;
             }

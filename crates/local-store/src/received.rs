@@ -139,6 +139,12 @@ impl Store {
         let stamp = session.stamp(now);
         let apply = |db: &Writing<'_>| {
             let mut page = PulledPage::default();
+            let before = session::get_cursor(db)?;
+            if before != end.asked && reread::running(db)?.is_some() {
+                // Of before everything was read anew: it would say of profiles that the relay has them.
+                page.to_send = outbox::has_sendable(db)?;
+                return Ok(page);
+            }
             let mut merge = |sent: Sent<'_>| -> Result<(), StoreError> {
                 page.changed += u64::from(pull::take_sent(self, db, session, &stamp, now, sent)?);
                 Ok(())
@@ -153,7 +159,6 @@ impl Store {
             page.changed += created;
             page.erased = erasure::take(db, now, &received.erased)?;
             page.changed += page.erased;
-            let before = session::get_cursor(db)?;
             if before == end.asked {
                 session::put_cursor(db, &begun_first(before, &end.cursor))?;
                 if end.cursor.is_complete() {

@@ -12,8 +12,8 @@ use std::time::Duration;
 
 use kartei_protocol::desktop::ErasureReport;
 use kartei_protocol::sync::{
-    BucketDigests, Cursor, ErasedLine, FetchRequest, Member, MemberLine, PresenceReport, ProfileLine,
-    PullLine, PushAnswer, PushEnd, PushItem, WhoAmI,
+    BucketDigests, Cursor, ErasedLine, FetchRequest, Member, MemberLine, PresenceReport,
+    ProfileLine, PullLine, PushAnswer, PushEnd, PushItem, WhoAmI,
 };
 use reqwest::header::{CONTENT_ENCODING, CONTENT_TYPE};
 use reqwest::{Client, RequestBuilder, Response, Url};

@@ -105,10 +105,24 @@ impl RelayHome {
     /// # Errors
     /// Where it cannot be started.
     pub fn admin(&self, arguments: &[&str]) -> Result<Answer> {
+        self.run(&[&["admin"], arguments].concat())
+    }
+
+    /// Runs a command to its end.
+    ///
+    /// # Errors
+    /// Where it cannot be started.
+    pub fn run(&self, arguments: &[&str]) -> Result<Answer> {
         let mut command = self.command();
-        command.arg("admin").args(arguments).stdin(Stdio::null());
+        command.args(arguments).stdin(Stdio::null());
         let output = command.output().context("cannot start kartei-relay")?;
-        Ok(Answer::new(format!("kartei-relay admin {}", arguments.join(" ")), output))
+        Ok(Answer::new(format!("kartei-relay {}", arguments.join(" ")), output))
+    }
+
+    /// The data folder.
+    #[must_use]
+    pub fn data(&self) -> &std::path::Path {
+        &self.data
     }
 
     /// Starts the relay on a free port and waits until it listens.

@@ -26,6 +26,8 @@ pub(crate) enum Invariant {
     Apart,
     /// A replica that is complete up to the relay's newest revision reads as the relay does.
     Complete,
+    /// The digests of a replica that is complete and has nothing to send are the relay's.
+    Digest,
     /// At rest nothing waits to be sent and nothing was refused.
     Outbox,
     /// A data folder agrees with itself.

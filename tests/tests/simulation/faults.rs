@@ -24,12 +24,19 @@ pub(crate) enum Fault {
     ClockJump,
     /// A relay dies and is started again.
     RelayRestart,
+    /// A relay forgets all deletions.
+    Sweep,
+    /// A relay is backed up; the next time that backup is restored.
+    Restore,
     /// A machine is put away; it comes back after the others have gone on, and after months.
     Months,
 }
 
 impl Fault {
-    pub(crate) const ALL: [Self; 8] = [
+    /// All of them, as bits of a plan.
+    pub(crate) const EVERY: u64 = (1 << Self::ALL.len()) - 1;
+
+    pub(crate) const ALL: [Self; 10] = [
         Self::Stop,
         Self::Kill,
         Self::PowerLoss,
@@ -37,6 +44,8 @@ impl Fault {
         Self::DiskFull,
         Self::ClockJump,
         Self::RelayRestart,
+        Self::Sweep,
+        Self::Restore,
         Self::Months,
     ];
 }
@@ -76,6 +85,8 @@ impl World {
                 let handle = pick(self.dice.roll(self.plan.handles as u64));
                 return self.databases[database].restart(handle);
             }
+            Fault::Sweep => return self.sweep(self.replicas[at].database),
+            Fault::Restore => return self.back_up_or_restore(self.replicas[at].database),
             Fault::ClockJump => {
                 let days = i64::try_from(self.dice.roll(2 * SKEW_DAYS_MAX)).unwrap_or(0);
                 let days = days - i64::try_from(SKEW_DAYS_MAX).unwrap_or(0);

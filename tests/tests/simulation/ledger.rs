@@ -39,6 +39,14 @@ impl Ledger {
         self.withdrawn.insert((place, id.to_owned(), observation.to_owned()));
     }
 
+    /// A profile is gone for good, with everything that anybody was told of it; what somebody adds to
+    /// it later counts again.
+    pub(crate) fn forget(&mut self, place: Place, id: &str) {
+        self.edits.retain(|edit| edit.place != place || edit.id != id);
+        self.observations.remove(&(place, id.to_owned()));
+        self.values.retain(|(at, profile, _), _| *at != place || profile != id);
+    }
+
     pub(crate) fn set(&mut self, place: Place, id: &str, replica: usize, value: Option<u64>) {
         let key = (place, id.to_owned(), replica);
         match value {

@@ -4,7 +4,8 @@
 //! A run is made of what [`plan::Plan`] says. People import, edit, take back and decide conflicts
 //! ([`people`]) while faults come and go ([`faults`]): messages are lost, late, doubled and out of
 //! order; relays and replicas are cut off, stopped, killed between any two writes, lose power with
-//! what was not yet on the disk; disks are full, clocks jump, a machine comes back after months.
+//! what was not yet on the disk; disks are full, clocks jump, a machine comes back after months; relays
+//! forget old deletions, and are restored from backups.
 //! Then the faults end, everybody comes to rest, and [`check`] looks whether what must hold does
 //! ([`broken::Invariant`]). It looks during the run, too, where that can be told at once.
 //!
@@ -26,6 +27,7 @@ mod relays;
 mod replica;
 mod runs;
 mod sabotage;
+mod upkeep;
 mod world;
 
 use plan::Plan;

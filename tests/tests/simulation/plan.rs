@@ -2,7 +2,9 @@
 
 use kartei_test_support::Dice;
 
+use crate::faults::Fault;
 use crate::relays::Sabotage;
+use crate::upkeep::OnDifference;
 
 /// A part of a thousand.
 pub(crate) type PerMille = u64;
@@ -48,6 +50,8 @@ pub(crate) struct Plan {
     pub(crate) open_max: usize,
     /// Whether everything that happens is printed.
     pub(crate) told: bool,
+    /// What is done where digests differ.
+    pub(crate) on_difference: OnDifference,
     /// Something that is broken on purpose.
     pub(crate) sabotage: Option<Sabotage>,
 }
@@ -89,10 +93,11 @@ impl Plan {
             dies,
             beside,
             fault_ms,
-            faults: u32::try_from(between(1, 255)).unwrap_or(255),
+            faults: u32::try_from(between(1, Fault::EVERY)).unwrap_or(1),
             looked_at: 100,
             open_max: OPEN_MAX,
             told: false,
+            on_difference: OnDifference::Tell,
             sabotage: None,
         }
     }
@@ -115,7 +120,7 @@ impl Plan {
             dies: 2,
             beside: 50,
             fault_ms: 5_000,
-            faults: 255,
+            faults: u32::try_from(Fault::EVERY).unwrap_or(1),
             ..Self::of(seed)
         }
     }

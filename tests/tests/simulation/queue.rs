@@ -3,6 +3,7 @@
 use std::collections::BTreeMap;
 use std::rc::Rc;
 
+use kartei_local_store::Reread;
 use kartei_protocol::sync::{Cursor, PushEnd};
 
 use crate::faults::Fault;
@@ -59,6 +60,8 @@ pub(crate) struct Answer {
 pub(crate) enum Says {
     /// A page: its lines as they are on the wire, and where to go on.
     Page { lines: String, cursor: Cursor, more: bool, total: Option<String> },
+    /// The relay cannot go on from the cursor.
+    StartOver(Reread),
     /// What became of the items, as it is on the wire.
     Taken { answers: String, end: PushEnd },
 }

@@ -12,6 +12,7 @@ use tempfile::TempDir;
 use crate::broken::{Broken, Invariant, Result};
 use crate::plan::Plan;
 use crate::queue::Says;
+use crate::upkeep;
 
 /// Something that a relay does wrong on purpose, or that is done to it, to see it noticed. Each is
 /// done once, to the first answer that it fits.
@@ -59,6 +60,7 @@ pub(crate) struct Database {
     folder: TempDir,
     handles: Vec<RelayStore>,
     pub(crate) organisations: Vec<Seen>,
+    backup: Option<TempDir>,
     sabotage: Option<Sabotage>,
 }
 
@@ -73,7 +75,7 @@ impl Database {
                 Ok(Seen { id, head: 0, genesis: BTreeMap::new(), taken: BTreeSet::new() })
             })
             .collect::<Result<Vec<_>>>()?;
-        Ok(Self { folder, handles, organisations, sabotage: plan.sabotage })
+        Ok(Self { folder, handles, organisations, backup: None, sabotage: plan.sabotage })
     }
 
     pub(crate) fn handle(&self, handle: usize) -> &RelayStore {
@@ -86,19 +88,53 @@ impl Database {
         Ok(())
     }
 
-    /// `None` where the cursor is of another history.
+    pub(crate) fn has_backup(&self) -> bool {
+        self.backup.is_some()
+    }
+
+    /// Copies the database.
+    pub(crate) fn back_up(&mut self) -> Result<()> {
+        let folder = TempDir::new_in(self.folder.path())?;
+        let copy = folder.path().join("relay.sqlite");
+        let database = Connection::open(self.file()).map_err(RelayStoreError::from)?;
+        let copy = copy.display().to_string();
+        database.execute("VACUUM INTO ?1", [copy]).map_err(RelayStoreError::from)?;
+        self.backup = Some(folder);
+        Ok(())
+    }
+
+    /// Puts the copy in the place of the database, and begins new histories.
+    pub(crate) fn restore(&mut self, handles: usize) -> Result<()> {
+        let Some(folder) = self.backup.take() else { return Ok(()) };
+        self.handles.clear();
+        for rest in ["-wal", "-shm"] {
+            let mut file = self.file().into_os_string();
+            file.push(rest);
+            if std::path::Path::new(&file).exists() {
+                std::fs::remove_file(file)?;
+            }
+        }
+        std::fs::copy(folder.path().join("relay.sqlite"), self.file())?;
+        for _ in 0..handles {
+            self.handles.push(RelayStore::open(self.folder.path())?);
+        }
+        for seen in &self.organisations {
+            self.handles[0].begin_epoch(seen.id)?;
+        }
+        self.seen_anew()
+    }
+
     pub(crate) fn page(
         &mut self,
         handle: usize,
         organisation: usize,
         cursor: Option<&Cursor>,
         rows: usize,
-    ) -> Result<Option<Says>> {
+    ) -> Result<Says> {
         let seen = &mut self.organisations[organisation];
         let mut page = match self.handles[handle].feed(seen.id, cursor, rows, usize::MAX) {
             Ok(page) => page,
-            Err(RelayStoreError::OtherEpoch) => return Ok(None),
-            Err(error) => return Err(error.into()),
+            Err(error) => return upkeep::refusal(error),
         };
         forward(seen.head, page.head_rev)?;
         seen.head = page.head_rev;
@@ -118,7 +154,7 @@ impl Database {
         }
         let lines = serde_json::to_string(&page.lines)?;
         let FeedPage { cursor, more, total, .. } = page;
-        Ok(Some(Says::Page { lines, cursor, more, total }))
+        Ok(Says::Page { lines, cursor, more, total })
     }
 
     /// Takes items in, and looks at the order afterwards.
@@ -226,6 +262,12 @@ impl Database {
 }
 
 impl Seen {
+    /// Forgets profiles that are gone for good.
+    pub(crate) fn forget(&mut self, is_gone: impl Fn(&str) -> bool) {
+        self.genesis.retain(|id, _| !is_gone(id));
+        self.taken.retain(|(id, _)| !is_gone(id));
+    }
+
     /// A profile begins once.
     fn began(&mut self, line: &ProfileLine) -> Result<()> {
         let genesis = self.genesis.entry(line.id.clone()).or_insert_with(|| line.genesis.clone());

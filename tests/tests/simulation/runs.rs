@@ -114,5 +114,10 @@ impl Counts {
         self.replayed += other.replayed;
         self.compared += other.compared;
         self.conflicts += other.conflicts;
+        self.swept += other.swept;
+        self.restored += other.restored;
+        self.reread += other.reread;
+        self.agreed += other.agreed;
+        self.mended += other.mended;
     }
 }

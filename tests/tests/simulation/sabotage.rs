@@ -4,6 +4,7 @@ use crate::broken::Invariant;
 use crate::plan::Plan;
 use crate::relays::Sabotage;
 use crate::runs;
+use crate::upkeep::OnDifference;
 
 /// Seeds that are tried until the sabotage finds its moment.
 const TRIES: u64 = 8;
@@ -14,8 +15,11 @@ fn is_noticed(sabotage: Sabotage, by: Invariant) {
     let looked_at = if by == Invariant::Complete { 1_000 } else { 0 };
     let mut seen = Vec::new();
     for seed in 0..TRIES {
-        let (found, _) =
-            runs::broken(Plan { sabotage: Some(sabotage), looked_at, ..Plan::calm(seed) });
+        // Digests would end the run first.
+        let on_difference =
+            if by == Invariant::Digest { OnDifference::Tell } else { OnDifference::Ignore };
+        let plan = Plan { sabotage: Some(sabotage), looked_at, on_difference, ..Plan::calm(seed) };
+        let (found, _) = runs::broken(plan);
         if found.iter().any(|broken| broken.invariant == by) {
             return;
         }
@@ -40,6 +44,25 @@ fn a_profile_that_a_page_lacks_is_noticed() {
 #[test]
 fn a_page_that_lacks_a_profile_is_noticed_while_people_still_work() {
     is_noticed(Sabotage::PageWithoutLine, Invariant::Complete);
+}
+
+#[test]
+fn a_page_that_lacks_a_profile_is_noticed_by_digests() {
+    is_noticed(Sabotage::PageWithoutLine, Invariant::Digest);
+}
+
+#[test]
+fn a_page_that_lacks_a_profile_is_mended_by_digests() {
+    let mut mended = 0;
+    for seed in 0..TRIES {
+        let sabotage = Some(Sabotage::PageWithoutLine);
+        let on_difference = OnDifference::Mend;
+        let (found, counts) =
+            runs::broken(Plan { sabotage, looked_at: 0, on_difference, ..Plan::calm(seed) });
+        assert!(found.is_empty(), "seed {seed}: {found:?}");
+        mended += counts.mended;
+    }
+    assert!(mended > 0, "some seed has the moment at which it matters");
 }
 
 #[test]
