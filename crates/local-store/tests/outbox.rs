@@ -82,7 +82,7 @@ fn what_was_refused_is_listed_and_goes_out_again_when_asked() {
         },
     };
     let answers: Vec<PushAnswer> = batch.items.iter().map(|item| refuse(&item.id, 1)).collect();
-    let end = PushEnd { epoch: "e".to_owned(), head_before: 0, head_rev: 1 };
+    let end = PushEnd { epoch: "e".to_owned(), head_before: 0, head_rev: 1, total: None };
     desk.store.settle(&desk.session, NOW + 7, &batch, &answers, &end).unwrap();
 
     let (rows, total) = desk.store.rejected(0, 10).unwrap();

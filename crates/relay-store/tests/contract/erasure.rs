@@ -78,7 +78,7 @@ pub(crate) fn erasures_come_in_the_order_of_the_feed(stage: &Stage<'_>) {
     assert_eq!(cursor.unwrap().rev, 9);
     // Who comes by another way, such as segments of before, is complete up to nothing.
     let epoch = stage.store.feed(stage.org, None, 1, usize::MAX).unwrap().cursor.epoch;
-    let jumped = Cursor { epoch, base: 0, rev: 8 };
+    let jumped = Cursor { epoch, base: 0, rev: 8, begun: 8 };
     let page = stage.store.feed(stage.org, Some(&jumped), 10, usize::MAX).unwrap();
     let told: Vec<u64> = page.erased.iter().map(|line| line.rev).collect();
     assert_eq!(told, [3, 6, 9], "and is told everything");

@@ -32,6 +32,8 @@ export type ProblemCode =
   | 'relay_failed'
   | 'erased'
   | 'too_large'
+  | 'cursor_too_old'
+  | 'differs'
   | 'internal';
 /**
  * One edit of a record.
@@ -1508,6 +1510,10 @@ export interface SyncStatus {
    */
   remaining: number;
   /**
+   * The last time that this replica and the relay were found to differ, and were mended.
+   */
+  repaired?: RepairReport | null;
+  /**
    * The relay's revision up to which this replica has everything.
    */
   rev?: number | null;
@@ -1516,6 +1522,27 @@ export interface SyncStatus {
    * Last moment at which nothing was left to exchange: RFC 3339, UTC.
    */
   synced_at?: string | null;
+}
+/**
+ * What was mended after this replica and the relay were found to hold different things.
+ */
+export interface RepairReport {
+  /**
+   * When: RFC 3339, UTC.
+   */
+  at: string;
+  /**
+   * The first of them.
+   */
+  ids: string[];
+  /**
+   * Profiles with something that the relay had lost; it was sent again.
+   */
+  offered: number;
+  /**
+   * Profiles here that the relay's took the place of.
+   */
+  replaced: number;
 }
 /**
  * Connects to a relay.
