@@ -3,7 +3,7 @@
 #![expect(clippy::unwrap_used, reason = "a test stops at the first surprise")]
 
 use kartei_local_store::{
-    BlockBuilder, ImportStart, LineReader, Session, Store, StoreError, StoreOptions,
+    BlockBuilder, ImportStart, LineReader, PageEnd, Session, Store, StoreError, StoreOptions,
 };
 use kartei_profile::{Actor, Edit};
 use kartei_protocol::desktop::{ListProfiles, Selection};
@@ -53,7 +53,9 @@ impl Desk {
         let mut reader = LineReader::<ProfileLine>::new(self.store.schema());
         reader.add_erased(erased(id, 5));
         let cursor: Cursor = "e.5.5".parse().unwrap();
-        self.store.apply_received(&self.session, NOW, &reader.finish(), &cursor).unwrap().erased
+        let asked = self.store.sync_settings().unwrap().cursor;
+        let end = PageEnd { asked, cursor, total: None };
+        self.store.apply_received(&self.session, NOW, &reader.finish(), &end).unwrap().erased
     }
 
     fn count(&self, filter: &str) -> u64 {
