@@ -45,6 +45,16 @@ pub(crate) fn running(db: &Transaction<'_>) -> Result<Option<Reread>, StoreError
     Ok([Reread::Forgotten, Reread::OtherHistory].into_iter().find(found))
 }
 
+impl Store {
+    /// Why everything is being read anew, where it is.
+    ///
+    /// # Errors
+    /// [`StoreError`].
+    pub fn rereading(&self) -> Result<Option<Reread>, StoreError> {
+        self.read(running)
+    }
+}
+
 /// Begins to read anew.
 pub(crate) fn begin(db: &Transaction<'_>, why: Reread) -> Result<(), StoreError> {
     // Whoever reads for a new history removes nothing, also where deletions are forgotten meanwhile.

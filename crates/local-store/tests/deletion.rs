@@ -235,9 +235,11 @@ fn a_deletion_waits_for_the_relay_and_comes_to_others() {
     // A replica that never had it learns of it, and of its return.
     let cleo = replica("Cleo", 0);
     anna.store.start_over(Reread::OtherHistory).unwrap();
+    assert_eq!(anna.store.rereading().unwrap(), Some(Reread::OtherHistory));
     // A relay that has nothing.
     let end = PageEnd { asked: None, cursor: Cursor::complete("f".to_owned(), 0), total: None };
     anna.store.apply_pull(&anna.session, NOW, &[], &end).unwrap();
+    assert_eq!(anna.store.rereading().unwrap(), None, "it was read to its end");
     anna.send(&cleo);
     cleo.has(2);
     assert_eq!(cleo.store.history("p0001").unwrap().len(), 2);

@@ -1,6 +1,7 @@
 //! What is said of syncing: always what is known, never what is hoped.
 
-use kartei_protocol::desktop::{SyncState, SyncStatus};
+use kartei_local_store::Reread;
+use kartei_protocol::desktop::{Rereading, SyncState, SyncStatus};
 use kartei_protocol::events::HostEvent;
 use kartei_protocol::problem::Problem;
 use kartei_sync_core::Phase;
@@ -27,6 +28,7 @@ pub(crate) fn status(shared: &Shared) -> Result<SyncStatus, Problem> {
     let left = shared.store.difference_left().map_err(|e| problem::of_store(&e))?;
     let problem: Option<Problem> =
         settings.problem.or(left).as_deref().and_then(|text| serde_json::from_str(text).ok());
+    let rereading = shared.store.rereading().map_err(|e| problem::of_store(&e))?;
     let waits = totals.pending > totals.rejected;
     let state = match phase {
         _ if settings.token.is_none() => SyncState::Local,
@@ -53,5 +55,9 @@ pub(crate) fn status(shared: &Shared) -> Result<SyncStatus, Problem> {
         remaining: if state == SyncState::Syncing { remaining } else { 0 },
         problem,
         repaired: shared.store.repaired().map_err(|e| problem::of_store(&e))?,
+        rereading: rereading.map(|why| match why {
+            Reread::Forgotten => Rereading::Forgotten,
+            Reread::OtherHistory => Rereading::OtherHistory,
+        }),
     })
 }

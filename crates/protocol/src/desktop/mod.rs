@@ -377,6 +377,18 @@ pub struct SyncStatus {
     pub problem: Option<Problem>,
     /// The last time that this replica and the relay were found to differ, and were mended.
     pub repaired: Option<RepairReport>,
+    /// Why everything is read from the relay once more, while it is.
+    pub rereading: Option<Rereading>,
+}
+
+/// Why everything is read from the relay once more. Nothing of this replica's own is lost by it.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
+#[serde(rename_all = "snake_case")]
+pub enum Rereading {
+    /// The replica was away for longer than the relay keeps deletions.
+    Forgotten,
+    /// The relay began another history, as after a backup was restored.
+    OtherHistory,
 }
 
 /// What was mended after this replica and the relay were found to hold different things.

@@ -85,6 +85,7 @@ export function fakeStatus(change: Partial<SyncStatus> = {}): SyncStatus {
     remaining: 0,
     problem: null,
     repaired: null,
+    rereading: null,
     ...change,
   };
 }
@@ -180,6 +181,17 @@ const minutesAgo = (minutes: number) => new Date(Date.now() - minutes * 60_000).
 const STATES: Record<string, Partial<SyncStatus>> = {
   local: {},
   syncing: { state: 'syncing', exchanged: 4200, pending: 312 },
+  repaired: {
+    state: 'up_to_date',
+    synced_at: minutesAgo(0.2),
+    repaired: {
+      at: minutesAgo(190),
+      replaced: 21,
+      offered: 2,
+      ids: Array.from({ length: 20 }, (_, n) => `cdnow-${String(1_001 + n * 37).padStart(5, '0')}`),
+    },
+  },
+  rereading: { state: 'syncing', exchanged: 12_000, remaining: 88_000, rereading: 'other_history' },
   getting: { state: 'syncing', exchanged: 12_000, remaining: 88_000 },
   up_to_date: { state: 'up_to_date', synced_at: minutesAgo(0.2), pending: 0, conflicts: 1 },
   offline: {

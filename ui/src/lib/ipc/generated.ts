@@ -124,6 +124,10 @@ export type HistoryKind = 'genesis' | 'import' | 'edit' | 'deletion' | 'revival'
  */
 export type ImportFile = 'errors_ndjson' | 'errors_csv' | 'rejected';
 /**
+ * Why everything is read from the relay once more. Nothing of this replica's own is lost by it.
+ */
+export type Rereading = 'forgotten' | 'other_history';
+/**
  * What syncing is at.
  */
 export type SyncState = 'local' | 'waiting' | 'syncing' | 'up_to_date' | 'offline' | 'problem';
@@ -1513,6 +1517,10 @@ export interface SyncStatus {
    * The last time that this replica and the relay were found to differ, and were mended.
    */
   repaired?: RepairReport | null;
+  /**
+   * Why everything is read from the relay once more, while it is.
+   */
+  rereading?: Rereading | null;
   /**
    * The relay's revision up to which this replica has everything.
    */
