@@ -53,7 +53,7 @@ pub(crate) fn of_two_that_build_at_once_one_wins(stage: &Stage<'_>) {
     assert_eq!(store.segment(stage.other, &next.digest).unwrap(), None, "another organisation");
     let manifest = chain.manifest();
     let cursors: Vec<String> = manifest.segments.iter().map(|one| one.cursor.to_string()).collect();
-    assert_eq!(cursors, [20, 30].map(|rev| format!("{}.0.{rev}", chain.epoch)));
+    assert_eq!(cursors, [20, 30].map(|rev| format!("{}.0.{rev}.{rev}", chain.epoch)));
 }
 
 pub(crate) fn a_dropped_chain_takes_nothing_more(stage: &Stage<'_>) {
