@@ -17,8 +17,12 @@ use crate::store::Store;
 use crate::writing::Writing;
 
 /// What a page did.
-#[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
+#[derive(Debug, Clone, Default, PartialEq, Eq)]
 pub struct PulledPage {
+    /// Where the replica is now. Nothing where it had gone elsewhere since it asked (another program
+    /// on the same folder, or a late answer): then the page was left out, and is to be asked for again
+    /// from there.
+    pub cursor: Option<Cursor>,
     /// Profiles that were new or changed here.
     pub changed: u64,
     /// Those of them that were erased for good.
@@ -72,8 +76,7 @@ impl<'a> Sent<'a> {
 
 impl Store {
     /// Applies lines of the feed and moves the cursor, in one transaction. An answer that came so
-    /// late that the replica is elsewhere by now is applied and moves nothing: it could take the
-    /// cursor back to where it was before.
+    /// late that the replica is elsewhere by now is left out: see [`PulledPage::cursor`].
     ///
     /// # Errors
     /// [`StoreError`]; neither was applied then, and pulling again repeats nothing.
@@ -167,7 +170,7 @@ pub(crate) fn take_sent(
                 document: body.as_deref(),
                 conflicts,
                 deleted,
-                rev: Some(rev),
+                rev: stored.as_ref().and_then(|stored| stored.rev).max(Some(rev)),
                 changed_at: now,
                 import: stored.as_ref().and_then(|stored| stored.import),
             };
@@ -200,9 +203,12 @@ fn known(
     changes: &[Change],
     rev: u64,
 ) -> Result<(), StoreError> {
-    if !stored.accepted || stored.rev != Some(rev) {
-        db.prepare_cached("UPDATE profiles SET accepted = 1, rev = ?2 WHERE pk = ?1")?
-            .execute(rusqlite::params![stored.pk, rev])?;
+    // A segment may tell what the profile was before a revision that was pushed from here.
+    if !stored.accepted || stored.rev < Some(rev) {
+        db.prepare_cached(
+            "UPDATE profiles SET accepted = 1, rev = max(coalesce(rev, 0), ?2) WHERE pk = ?1",
+        )?
+        .execute(rusqlite::params![stored.pk, rev])?;
     }
     forget(db, stored.pk, changes)?;
     clear_outbox(db, stored.pk)

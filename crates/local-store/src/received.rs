@@ -124,8 +124,9 @@ impl<L: Borrow<ProfileLine>> ReceivedLines<L> {
 
 impl Store {
     /// Applies lines and moves the cursor, in one transaction. Applying lines again changes nothing.
-    /// An answer that came so late that the replica is elsewhere by now is applied and moves nothing:
-    /// it could take the cursor back to where it was before.
+    /// An answer that came so late that the replica is elsewhere by now is left out: it could take
+    /// the cursor back, tell of profiles that were erased since, or say that the relay has what it has
+    /// forgotten. See [`PulledPage::cursor`].
     ///
     /// # Errors
     /// [`StoreError`]; neither was applied then, and pulling again repeats nothing.
@@ -140,8 +141,7 @@ impl Store {
         let apply = |db: &Writing<'_>| {
             let mut page = PulledPage::default();
             let before = session::get_cursor(db)?;
-            if before != end.asked && reread::running(db)?.is_some() {
-                // Of before everything was read anew: it would say of profiles that the relay has them.
+            if before != end.asked {
                 page.to_send = outbox::has_sendable(db)?;
                 return Ok(page);
             }
@@ -159,14 +159,14 @@ impl Store {
             page.changed += created;
             page.erased = erasure::take(db, now, &received.erased)?;
             page.changed += page.erased;
-            if before == end.asked {
-                session::put_cursor(db, &begun_first(before, &end.cursor))?;
-                if end.cursor.is_complete() {
-                    if let Some(why) = reread::running(db)? {
-                        page.changed += reread::finish(db, why)?;
-                    }
-                    page.agrees = compare::agrees(db, end.total.as_deref())?;
+            let cursor = begun_first(before, &end.cursor);
+            session::put_cursor(db, &cursor)?;
+            page.cursor = Some(cursor);
+            if end.cursor.is_complete() {
+                if let Some(why) = reread::running(db)? {
+                    page.changed += reread::finish(db, why)?;
                 }
+                page.agrees = compare::agrees(db, end.total.as_deref())?;
             }
             chunk::pack_if_many(db)?;
             page.to_send = outbox::has_sendable(db)?;

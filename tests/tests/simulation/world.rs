@@ -395,12 +395,13 @@ impl World {
                 self.begun_anew(at, before)?;
                 match pulled {
                     Ok(pulled) => {
-                        let to_send = if *more || pulled.to_send {
+                        let more = *more || pulled.cursor.is_none();
+                        let to_send = if more || pulled.to_send {
                             pulled.to_send
                         } else {
                             self.compared(at, pulled.agrees)?
                         };
-                        Ok(Event::Pulled { more: *more, to_send })
+                        Ok(Event::Pulled { more, to_send })
                     }
                     Err(error) => Err(error),
                 }

@@ -76,6 +76,8 @@ fn joined<T>(done: Result<T, tokio::task::JoinError>) -> T {
 enum Stopped {
     /// A segment went: there is another chain.
     Gone(SegmentError),
+    /// Another program on this folder went on or began anew: what is left is another part.
+    Elsewhere,
     /// A segment cannot be used.
     Unusable(String),
     Failed(Failed),
@@ -110,8 +112,9 @@ impl Exchange {
             let Some(last) = left.last() else { return Ok(()) };
             tracing::info!(generation = manifest.generation, segments = left.len(), "Bootstrap");
             let in_feed = manifest.head_rev.saturating_sub(last.cursor.rev);
-            match self.apply_segments(left, in_feed).await {
+            match self.apply_segments(cursor, left, in_feed).await {
                 Ok(()) => return Ok(()),
+                Err(Stopped::Elsewhere) => {}
                 Err(Stopped::Gone(error)) => {
                     tracing::info!(%error, "The manifest is asked for again");
                 }
@@ -125,8 +128,10 @@ impl Exchange {
         Ok(())
     }
 
+    /// Applies segments to a replica at `cursor`.
     async fn apply_segments(
         &self,
+        mut cursor: Option<Cursor>,
         segments: &[BootstrapSegment],
         in_feed: u64,
     ) -> Result<(), Stopped> {
@@ -143,22 +148,23 @@ impl Exchange {
             }
             let Some(fetch) = fetches.pop_front() else { break };
             let received = fetch.done().await?;
-            self.apply_segment(segment, received).await?;
+            cursor = Some(self.apply_segment(cursor, segment, received).await?);
             left -= segment.lines;
         }
         self.shared.view().remaining = in_feed;
         Ok(())
     }
 
+    /// Applies a segment to a replica at `asked`, and answers where it is then.
     async fn apply_segment(
         &self,
+        asked: Option<Cursor>,
         segment: &BootstrapSegment,
         received: ReceivedLines<ProfileLine>,
-    ) -> Result<(), Stopped> {
+    ) -> Result<Cursor, Stopped> {
         let (shared, session) = (Arc::clone(&self.shared), self.session.clone());
         let cursor = segment.cursor.clone();
         let write = move || {
-            let asked = shared.store.sync_settings()?.cursor;
             let end = PageEnd { asked, cursor, total: None };
             shared.store.apply_received(&session, clock::now(), &received, &end)
         };
@@ -168,7 +174,7 @@ impl Exchange {
                 if page.changed > 0 {
                     self.shared.hub.profiles_changed();
                 }
-                Ok(())
+                page.cursor.ok_or(Stopped::Elsewhere)
             }
             Err(StoreError::Damaged(reason)) => {
                 Err(Stopped::Unusable(format!("the segment {}: {reason}", segment.digest)))

@@ -105,13 +105,15 @@ impl Exchange {
         if pulled.changed > 0 {
             self.shared.hub.profiles_changed();
         }
-        let to_send = if page.more || pulled.to_send {
+        // Another program on this folder was quicker: there may be more after where it is.
+        let more = page.more || pulled.cursor.is_none();
+        let to_send = if more || pulled.to_send {
             pulled.to_send
         } else {
             self.compared(pulled.agrees).await?
         };
         emit_status(&self.shared);
-        Ok(Event::Pulled { more: page.more, to_send })
+        Ok(Event::Pulled { more, to_send })
     }
 
     /// Sends a batch of the outbox and applies the answers.
