@@ -37,6 +37,9 @@ pub(crate) enum ApiCode {
     StillRunning,
 }
 
+/// A database that restarts is back within seconds.
+const AWAY_SECONDS: u64 = 2;
+
 /// The stable word of a problem.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize)]
 #[serde(untagged)]
@@ -144,6 +147,17 @@ impl Failure {
         }
     }
 
+    /// What the relay stands on is away; nothing is known to be wrong with it.
+    fn away(error: &RelayStoreError) -> Self {
+        tracing::warn!(error = error as &dyn std::error::Error, "The database is away");
+        Self::new(
+            StatusCode::SERVICE_UNAVAILABLE,
+            ProblemCode::RelayFailed,
+            "the relay's database cannot be reached just now; ask again",
+        )
+        .header(header::RETRY_AFTER, HeaderValue::from(AWAY_SECONDS))
+    }
+
     /// A record or an edit that does not fit; never with the record's contents.
     pub(crate) fn violation(violation: &Violation) -> Self {
         Self::new(
@@ -177,6 +191,7 @@ impl From<RelayStoreError> for Failure {
             RelayStoreError::CursorTooOld { .. } => {
                 Self::new(StatusCode::GONE, ProblemCode::CursorTooOld, error.to_string())
             }
+            other if other.passes() => Self::away(&other),
             other => Self::internal(&other),
         }
     }
@@ -185,6 +200,7 @@ impl From<RelayStoreError> for Failure {
 impl From<WriteError> for Failure {
     fn from(error: WriteError) -> Self {
         match &error {
+            WriteError::Store(store) if store.passes() => Self::away(store),
             WriteError::NotFound => Self::not_found(),
             WriteError::Erased => Self::erased(),
             WriteError::Invalid(violation) | WriteError::Edit(EditError::Invalid(violation)) => {

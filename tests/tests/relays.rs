@@ -136,6 +136,28 @@ fn a_relay_that_vanishes_in_the_middle_of_a_write_holds_nobody_up() -> Result<()
 }
 
 #[test]
+fn while_its_database_is_away_a_relay_says_so_and_asks_for_patience() -> Result<()> {
+    let cluster = Postgres::start(false)?;
+    let database = cluster.database("away")?;
+    let stage = Stage::new()?;
+    let home = stage.relay_home_on(&database)?;
+    let proxy = FaultProxy::start(&[([127, 0, 0, 1], cluster.port()).into()], 0)?;
+    let port = format!(":{}/", cluster.port());
+    let through = database.relay_url.replace(&port, &format!(":{}/", proxy.address().port()));
+    let relay = home.through(through).start()?;
+    let http = Http::new(relay.url(), Some(&home.token("analyst", "Anna")?));
+    http.get("/profiles/changes")?.expect(200)?;
+    proxy.set_weather(Weather { refuse: 1_000, ..Weather::CALM });
+    proxy.cut_all();
+    let away = http.get("/profiles/changes")?.expect(503)?;
+    assert!(away.header("retry-after").is_some_and(|after| after.parse::<u64>().is_ok()));
+    assert_eq!(away.json()["code"], "relay_failed", "{}", away.json());
+    proxy.set_weather(Weather::CALM);
+    http.get("/profiles/changes")?.expect(200)?;
+    Ok(())
+}
+
+#[test]
 fn an_unmigrated_database_is_refused_with_what_to_do() -> Result<()> {
     let cluster = Postgres::start(false)?;
     let database = cluster.database("empty")?;

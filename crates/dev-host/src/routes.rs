@@ -103,7 +103,10 @@ fn status(code: ProblemCode) -> StatusCode {
         ProblemCode::FileUnreadable | ProblemCode::FileUnwritable | ProblemCode::Forbidden => {
             StatusCode::FORBIDDEN
         }
-        ProblemCode::NotSignedIn | ProblemCode::Blocked => StatusCode::CONFLICT,
+        ProblemCode::NotSignedIn | ProblemCode::Blocked | ProblemCode::Differs => {
+            StatusCode::CONFLICT
+        }
+        ProblemCode::Erased | ProblemCode::CursorTooOld => StatusCode::GONE,
         ProblemCode::Unauthorized => StatusCode::UNAUTHORIZED,
         ProblemCode::TooLarge | ProblemCode::FileLimit => StatusCode::PAYLOAD_TOO_LARGE,
         ProblemCode::DiskFull => StatusCode::INSUFFICIENT_STORAGE,

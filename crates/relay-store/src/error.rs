@@ -96,3 +96,24 @@ pub enum RelayStoreError {
         horizon_rev: u64,
     },
 }
+
+impl RelayStoreError {
+    /// Whether the database is out of reach or busy just now: the same question may be answered in a
+    /// moment, without anybody mending anything.
+    #[must_use]
+    pub fn passes(&self) -> bool {
+        match self {
+            Self::Connect(_) | Self::Overtaken => true,
+            Self::Postgres(error) => {
+                // Class 08 is connections, 57P the database's own going and coming (PostgreSQL's
+                // documentation, appendix A).
+                let away = |code: &str| code.starts_with("08") || code.starts_with("57P");
+                error.is_closed() || error.code().is_some_and(|state| away(state.code()))
+            }
+            Self::Sqlite(error) => {
+                error.sqlite_error_code() == Some(rusqlite::ErrorCode::DatabaseBusy)
+            }
+            _ => false,
+        }
+    }
+}

@@ -40,6 +40,7 @@ const WHOLE: Scale = Scale {
         &["live", "--profiles", "10000", "--desktops", "100", "--edits", "400"],
         &["import", "--profiles", "100000", "--runs", "3"],
         &["growth", "--profiles", "10000,100000,1000000", "--edits", "200"],
+        &["reads", "--profiles", "10000", "--edits", "5000"],
     ],
     profile: "release",
 };
@@ -52,6 +53,7 @@ const QUICK: Scale = Scale {
         &["live", "--profiles", "1000", "--desktops", "10", "--edits", "20"],
         &["import", "--profiles", "1000", "--runs", "2"],
         &["growth", "--profiles", "1000,2000", "--edits", "10"],
+        &["reads", "--profiles", "1000", "--edits", "500"],
     ],
     profile: "debug",
 };
@@ -88,7 +90,7 @@ pub(crate) fn run(workspace: &Workspace, quick: bool, only: Option<&str>) -> Res
         text.push_str(&inside(workspace, &folder, scale, part)?);
     }
     if text.is_empty() {
-        bail!("there is no such part: first, live, import, growth");
+        bail!("there is no such part: first, live, import, growth, reads");
     }
     if quick {
         text.push_str("\nThese are debug builds and small numbers.\n");

@@ -1,10 +1,10 @@
 //! What `cargo xtask bench sync` measures from inside: how soon an edit is seen elsewhere, what an
-//! import over HTTP costs beside `COPY`, and what a change costs as an organisation grows. Prints
-//! tables in Markdown.
+//! import over HTTP costs beside `COPY`, what a change costs as an organisation grows, and how many
+//! single profiles are read in a second. Prints tables in Markdown.
 //!
 //! Usage: `bench_sync live --desktops N --edits N --file FILE`, `bench_sync import --profiles N
-//! --runs N --file FILE`, `bench_sync growth --profiles N,… --edits N --file FILE …`. The files hold
-//! made profiles, one file for each number.
+//! --runs N --file FILE`, `bench_sync growth --profiles N,… --edits N --file FILE …`, `bench_sync reads
+//! --profiles N --edits REQUESTS --file FILE`. The files hold made profiles, one file for each number.
 
 #![expect(clippy::print_stdout, reason = "its output is its purpose")]
 
@@ -13,6 +13,7 @@ mod figures;
 mod growth;
 mod import;
 mod live;
+mod reads;
 
 use std::path::PathBuf;
 
@@ -63,6 +64,7 @@ fn main() -> Result<()> {
         "live" => live::run(&options),
         "import" => import::run(&options),
         "growth" => growth::run(&options),
+        "reads" => reads::run(&options),
         other => bail!("there is no part `{other}`"),
     }
 }

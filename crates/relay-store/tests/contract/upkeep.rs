@@ -121,7 +121,7 @@ pub(crate) fn a_check_finds_what_was_planted(stage: &Stage<'_>) {
     assert_eq!(left.findings[0].ids, ["whole"]);
 }
 
-fn is_too_old(found: Result<kartei_relay_store::FeedPage, RelayStoreError>) -> bool {
+fn is_too_old(found: &Result<kartei_relay_store::FeedPage, RelayStoreError>) -> bool {
     matches!(found, Err(RelayStoreError::CursorTooOld { .. }))
 }
 
@@ -142,9 +142,9 @@ pub(crate) fn old_deletions_are_forgotten(stage: &Stage<'_>) {
     assert_eq!(stage.store.sweep(stage.org, deleted_at + DAY_MS).unwrap(), 0);
     assert_eq!(kept(&stage.store, stage), digests, "they were not counted any more");
 
-    assert!(is_too_old(feed(&before)), "it would never hear of the deletions");
-    assert!(is_too_old(feed(&known)), "one of them it would not hear of");
-    assert!(is_too_old(feed(&reading)), "nor this one, of what it read on its first page");
+    assert!(is_too_old(&feed(&before)), "it would never hear of the deletions");
+    assert!(is_too_old(&feed(&known)), "one of them it would not hear of");
+    assert!(is_too_old(&feed(&reading)), "nor this one, of what it read on its first page");
     let complete = Cursor::complete(before.epoch.clone(), last);
     assert_eq!(feed(&complete).unwrap().lines.len(), 0, "who knows of all goes on");
     assert!(stage.store.must_be_recent(stage.org, first).is_err());
