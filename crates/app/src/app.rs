@@ -10,11 +10,11 @@ use kartei_profile::Actor;
 use kartei_protocol::commands::Commands;
 use kartei_protocol::desktop::{
     About, ActDone, Acts, AddWatched, BackupStore, BulkEdit, CheckStore, Compacted, DeleteProfiles,
-    DeletedProfiles, EditProfile, Empty, ExportProfiles, ExportRun, HistoryPage, ImportFiles,
-    ImportHistory, ImportId, ImportReport, ImportRun, ListImports, ListPart, ListProfiles,
-    OpenProfile, OpenedFiles, Presence, ProfileAt, ProfileDetail, ProfileId, ProfilePage,
-    ProfileVersion, RejectedProfiles, ResolveConflict, RunId, SaveImportFile, SavedFile, SendAgain,
-    SignIn, StoreCheck, StoreInfo, SyncStatus, WatchedFolders, WatchedId,
+    DeletedProfiles, EditProfile, Empty, ErasureReport, ExportProfiles, ExportRun, HistoryPage,
+    ImportFiles, ImportHistory, ImportId, ImportReport, ImportRun, ListImports, ListPart,
+    ListProfiles, OpenProfile, OpenedFiles, Presence, ProfileAt, ProfileDetail, ProfileId,
+    ProfilePage, ProfileVersion, RejectedProfiles, ResolveConflict, RunId, SaveImportFile,
+    SavedFile, SendAgain, SignIn, StoreCheck, StoreInfo, SyncStatus, WatchedFolders, WatchedId,
 };
 use kartei_protocol::events::HostEvent;
 use kartei_protocol::problem::{Problem, ProblemCode};
@@ -310,6 +310,10 @@ impl Commands for App {
         self.delete_many(&request)
     }
 
+    fn erase_profile(&self, request: ProfileId) -> Result<ErasureReport, Problem> {
+        self.erase(&request.id)
+    }
+
     fn list_deleted(&self, request: ListPart) -> Result<DeletedProfiles, Problem> {
         self.deleted_profiles(&request)
     }
@@ -374,10 +378,7 @@ impl Commands for App {
         let client = RelayClient::new(&url, &token).map_err(|e| of_relay(&e))?;
         let who = sync::block_on(client.who_am_i())?.map_err(|e| of_relay(&e))?;
         self.background.stop();
-        self.shared
-            .store
-            .sign_in(&url, &token, &who.organisation, &who.name, &who.epoch)
-            .map_err(|e| of_store(&e))?;
+        self.shared.store.sign_in(&url, &token, &who).map_err(|e| of_store(&e))?;
         self.session.write().unwrap_or_else(PoisonError::into_inner).author = Some(who.name);
         if self.syncs.load(Ordering::Relaxed) {
             self.background.start(&self.shared, self.session())?;

@@ -1,7 +1,7 @@
 //! Settings of the data folder, and the actor of this run of the program.
 
 use kartei_profile::Actor;
-use kartei_protocol::sync::Cursor;
+use kartei_protocol::sync::{Cursor, WhoAmI};
 use rusqlite::{OptionalExtension, Transaction, params};
 
 use crate::error::StoreError;
@@ -37,6 +37,8 @@ pub struct SyncSettings {
     pub organisation: Option<String>,
     /// The person's name at the relay.
     pub author: Option<String>,
+    /// What the token may do there, as the relay said last.
+    pub role: Option<String>,
     /// How far this replica has come.
     pub cursor: Option<Cursor>,
     /// Milliseconds since 1970 at the end of the last complete exchange.
@@ -61,6 +63,7 @@ const RELAY: &str = "relay";
 const TOKEN: &str = "token";
 const ORGANISATION: &str = "organisation";
 const AUTHOR: &str = "author";
+const ROLE: &str = "role";
 const CURSOR: &str = "cursor";
 const SYNCED_AT: &str = "synced_at";
 const OFFLINE_SINCE: &str = "offline_since";
@@ -108,6 +111,7 @@ impl Store {
                 token: get(db, TOKEN)?,
                 organisation: get(db, ORGANISATION)?,
                 author: get(db, AUTHOR)?,
+                role: get(db, ROLE)?,
                 cursor: get_cursor(db)?,
                 synced_at: get(db, SYNCED_AT)?.and_then(|text| text.parse().ok()),
                 offline_since: get(db, OFFLINE_SINCE)?.and_then(|text| text.parse().ok()),
@@ -121,22 +125,16 @@ impl Store {
     ///
     /// # Errors
     /// [`StoreError`].
-    pub fn sign_in(
-        &self,
-        relay: &str,
-        token: &str,
-        organisation: &str,
-        author: &str,
-        epoch: &str,
-    ) -> Result<(), StoreError> {
+    pub fn sign_in(&self, relay: &str, token: &str, who: &WhoAmI) -> Result<(), StoreError> {
         self.write(|db| {
             put(db, RELAY, Some(relay))?;
             put(db, TOKEN, Some(token))?;
-            put(db, ORGANISATION, Some(organisation))?;
-            put(db, AUTHOR, Some(author))?;
+            put(db, ORGANISATION, Some(&who.organisation))?;
+            put(db, AUTHOR, Some(&who.name))?;
+            put(db, ROLE, Some(&who.role))?;
             put(db, OFFLINE_SINCE, None)?;
             put(db, PROBLEM, None)?;
-            let same_history = get_cursor(db)?.is_some_and(|cursor| cursor.epoch == epoch);
+            let same_history = get_cursor(db)?.is_some_and(|cursor| cursor.epoch == who.epoch);
             if same_history { Ok(()) } else { reread::begin(db, Reread::OtherHistory) }
         })
     }
@@ -149,9 +147,31 @@ impl Store {
         self.write(|db| {
             put(db, TOKEN, None)?;
             put(db, RELAY, None)?;
+            put(db, ROLE, None)?;
             put(db, OFFLINE_SINCE, None)?;
             put(db, PROBLEM, None)?;
             put(db, ORGANISATION, None)
+        })
+    }
+
+    /// Notes what the relay says that the token may do. Answers whether that is news; it is none where
+    /// nobody is signed in any more.
+    ///
+    /// # Errors
+    /// [`StoreError`].
+    pub fn note_role(&self, role: &str) -> Result<bool, StoreError> {
+        let is_news = |db: &Transaction<'_>| -> Result<bool, StoreError> {
+            Ok(get(db, TOKEN)?.is_some() && get(db, ROLE)?.as_deref() != Some(role))
+        };
+        if !self.read(is_news)? {
+            return Ok(false);
+        }
+        self.write(|db| {
+            let news = is_news(db)?;
+            if news {
+                put(db, ROLE, Some(role))?;
+            }
+            Ok(news)
         })
     }
 

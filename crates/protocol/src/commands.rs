@@ -9,11 +9,11 @@ use serde_json::{Map, Value, json};
 
 use crate::desktop::{
     About, ActDone, Acts, AddWatched, BackupStore, BulkEdit, CheckStore, Compacted, DeleteProfiles,
-    DeletedProfiles, EditProfile, Empty, ExportProfiles, ExportRun, HistoryPage, ImportFiles,
-    ImportHistory, ImportId, ImportReport, ImportRun, ListImports, ListPart, ListProfiles,
-    OpenProfile, OpenedFiles, Presence, ProfileAt, ProfileDetail, ProfileId, ProfilePage,
-    ProfileVersion, RejectedProfiles, ResolveConflict, RunId, SaveImportFile, SavedFile, SendAgain,
-    SignIn, StoreCheck, StoreInfo, SyncStatus, WatchedFolders, WatchedId,
+    DeletedProfiles, EditProfile, Empty, ErasureReport, ExportProfiles, ExportRun, HistoryPage,
+    ImportFiles, ImportHistory, ImportId, ImportReport, ImportRun, ListImports, ListPart,
+    ListProfiles, OpenProfile, OpenedFiles, Presence, ProfileAt, ProfileDetail, ProfileId,
+    ProfilePage, ProfileVersion, RejectedProfiles, ResolveConflict, RunId, SaveImportFile,
+    SavedFile, SendAgain, SignIn, StoreCheck, StoreInfo, SyncStatus, WatchedFolders, WatchedId,
 };
 use crate::events::HostEvent;
 use crate::problem::{Problem, ProblemCode};
@@ -103,6 +103,9 @@ commands! {
     bulk_edit(BulkEdit) -> ActDone;
     /// Deletes profiles, as one step. Their history stays, and the step can be taken back.
     delete_profiles(DeleteProfiles) -> ActDone;
+    /// Has the relay erase a profile for good, here and everywhere; for administrators. The same again
+    /// changes nothing, and tells which devices have confirmed since.
+    erase_profile(ProfileId) -> ErasureReport;
     /// Deleted profiles. `profile_history` and `restore_profile` know them too.
     list_deleted(ListPart) -> DeletedProfiles;
     /// Profiles of which the relay refused something, with the reason.

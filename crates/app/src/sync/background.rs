@@ -201,6 +201,17 @@ fn show(shared: &Shared, phase: Phase) {
     }
 }
 
+/// Asks what the token may do: an administrator may have changed it since it was signed in with.
+async fn learn_role(shared: &Shared, client: &RelayClient) {
+    // Without an answer what was known stays; the next connection asks again.
+    let Ok(who) = client.who_am_i().await else { return };
+    match shared.store.note_role(&who.role) {
+        Ok(true) => emit_status(shared),
+        Ok(false) => {}
+        Err(error) => tracing::warn!(%error, "The token's role could not be noted"),
+    }
+}
+
 async fn listen(shared: Arc<Shared>, client: RelayClient, wake: UnboundedSender<Message>) {
     loop {
         // A name of its own for each connection: the relay ends what the one before had open.
@@ -209,7 +220,10 @@ async fn listen(shared: Arc<Shared>, client: RelayClient, wake: UnboundedSender<
             let tell = |head_rev| wake.send(Message::Head(head_rev)).is_ok();
             tokio::select! {
                 () = presence::hear(&shared, notices, tell) => {}
-                () = presence::report(&shared, &client, session) => {}
+                _ = async { tokio::join!(
+                    presence::report(&shared, &client, session),
+                    learn_role(&shared, &client),
+                ) } => {}
             }
             shared.desk.cut_off(&shared.hub);
             if wake.send(Message::StreamLost).is_err() {

@@ -1,7 +1,7 @@
 //! What is said of syncing: always what is known, never what is hoped.
 
 use kartei_local_store::Reread;
-use kartei_protocol::desktop::{Rereading, SyncState, SyncStatus};
+use kartei_protocol::desktop::{Rereading, Role, SyncState, SyncStatus};
 use kartei_protocol::events::HostEvent;
 use kartei_protocol::problem::Problem;
 use kartei_sync_core::Phase;
@@ -44,6 +44,7 @@ pub(crate) fn status(shared: &Shared) -> Result<SyncStatus, Problem> {
         state,
         relay: settings.relay,
         organisation: settings.organisation,
+        role: settings.role.as_deref().and_then(Role::from_name),
         pending: totals.pending,
         conflicts: totals.conflicts,
         rejected: totals.rejected,

@@ -354,6 +354,8 @@ pub struct SyncStatus {
     pub relay: Option<String>,
     /// The organisation's name at the relay.
     pub organisation: Option<String>,
+    /// What the token may do there, as the relay said last; nothing where that is not known.
+    pub role: Option<Role>,
     /// Profiles with changes that the relay does not have.
     pub pending: u64,
     /// Profiles with conflicts.
@@ -379,6 +381,31 @@ pub struct SyncStatus {
     pub repaired: Option<RepairReport>,
     /// Why everything is read from the relay once more, while it is.
     pub rereading: Option<Rereading>,
+}
+
+/// What a token may do at the relay. Front ends offer by it; the relay decides.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
+#[serde(rename_all = "snake_case")]
+pub enum Role {
+    /// Reads.
+    Viewer,
+    /// Reads and writes.
+    Analyst,
+    /// Also erases for good.
+    Admin,
+}
+
+impl Role {
+    /// The role that a relay names; nothing for one that this program does not know.
+    #[must_use]
+    pub fn from_name(name: &str) -> Option<Self> {
+        match name {
+            "viewer" => Some(Self::Viewer),
+            "analyst" => Some(Self::Analyst),
+            "admin" => Some(Self::Admin),
+            _ => None,
+        }
+    }
 }
 
 /// Why everything is read from the relay once more. Nothing of this replica's own is lost by it.

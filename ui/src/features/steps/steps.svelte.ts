@@ -3,6 +3,7 @@ import {
   type ActDone,
   type Acts,
   type Edit,
+  type ErasureReport,
   type ExportFormat,
   type ExportRun,
   type Ipc,
@@ -14,6 +15,10 @@ import {
 export type Told =
   | { kind: 'bulk' | 'deleted' | 'import' | 'undone' | 'redone'; done: ActDone }
   | { kind: 'nothing'; what: 'undo' | 'redo' }
+  /** Erased for good from here; the relay's account of it. */
+  | { kind: 'erased'; id: string; report: ErasureReport }
+  /** Erased for good by somebody else, while it was open here. */
+  | { kind: 'erased_elsewhere' }
   | { kind: 'problem'; problem: Problem }
   | { kind: 'export'; run: ExportRun };
 
@@ -37,6 +42,7 @@ export class Steps {
   #leaving: ReturnType<typeof setTimeout> | undefined;
   #pause: ReturnType<typeof setTimeout> | undefined;
   #asked = 0;
+  #erasing: string | null = null;
 
   constructor(ipc: Ipc) {
     this.#ipc = ipc;
@@ -83,6 +89,39 @@ export class Steps {
     );
     await this.load();
     return done;
+  }
+
+  /**
+   * Has the relay erase a profile for good. Answers null, or why nothing was erased: whoever asked
+   * still stands in front of the question, so it is told there.
+   */
+  async erase(id: string): Promise<Problem | null> {
+    this.#erasing = id;
+    try {
+      this.#tell({ kind: 'erased', id, report: await this.#ipc.call('erase_profile', { id }) });
+      return null;
+    } catch (thrown) {
+      return problemOf(thrown);
+    } finally {
+      this.#erasing = null;
+      void this.load();
+    }
+  }
+
+  /** Asks once more which devices have confirmed. The relay answers the same request with that. */
+  async checkErased(): Promise<void> {
+    const shown = this.told;
+    if (shown?.kind !== 'erased') return;
+    await this.#run(async () => {
+      const report = await this.#ipc.call('erase_profile', { id: shown.id });
+      if (this.told === shown) this.#tell({ ...shown, report });
+    });
+  }
+
+  /** The open profile turned out to be erased. Who erased it here is told so by the answer. */
+  tellErased(id: string): void {
+    const own = this.#erasing === id || (this.told?.kind === 'erased' && this.told.id === id);
+    if (!own) this.#tell({ kind: 'erased_elsewhere' });
   }
 
   async export(selection: Selection, format: ExportFormat): Promise<boolean> {
@@ -151,6 +190,8 @@ export class Steps {
     const stays =
       told.kind === 'export' ||
       told.kind === 'problem' ||
+      told.kind === 'erased' ||
+      told.kind === 'erased_elsewhere' ||
       (told.kind !== 'nothing' && told.done.refused > 0);
     if (!stays) this.#leaving = setTimeout(() => (this.told = null), TOLD_MS);
   }

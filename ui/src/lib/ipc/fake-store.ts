@@ -2,6 +2,7 @@ import {
   fakeAct,
   fakeDone,
   fakeEntry,
+  fakeErasure,
   fakeProblem,
   fakeStatus,
   type Answers,
@@ -85,6 +86,7 @@ export function storeAnswers(rows: FakeRows, host: () => FakeHost): Answers {
         changed: ids.length || 3,
       });
     },
+    erase_profile: () => fakeErasure(),
     list_deleted: () => ({ rows: gone, total: gone.length }),
     list_rejected: () => ({ rows: aside, total: aside.length }),
     send_again: ({ id }) => {

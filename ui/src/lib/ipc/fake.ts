@@ -3,6 +3,7 @@ import { storeAnswers } from './fake-store';
 import type {
   Act,
   ActDone,
+  ErasureReport,
   HostEvent,
   ImportEntry,
   ImportRun,
@@ -74,6 +75,7 @@ export function fakeStatus(change: Partial<SyncStatus> = {}): SyncStatus {
     state: 'local',
     relay: null,
     organisation: null,
+    role: null,
     pending: 0,
     conflicts: 0,
     rejected: 0,
@@ -122,6 +124,23 @@ export function fakeAct(change: Partial<Act> = {}): Act {
 
 export function fakeDone(change: Partial<ActDone> = {}): ActDone {
   return { act: fakeAct(), changed: 0, unchanged: 0, refused: 0, obstacles: [], ...change };
+}
+
+export function fakeErasure(change: Partial<ErasureReport> = {}): ErasureReport {
+  return {
+    revision: 18_205,
+    hash: '9f2c4e81d7a35b06c1e8f94720ab63d5e1f08c927b4d6a35f0c8e2719d4b6a83',
+    at: '2026-11-20T13:03:00Z',
+    by: 'anna@example.org',
+    outstanding: 2,
+    devices: [
+      { name: 'Anna Keller', confirmed_at: '2026-11-20T13:03:01Z' },
+      { name: 'Ben Okafor' },
+      { name: 'Counter, Bern' },
+      { name: 'Old laptop', revoked: true },
+    ],
+    ...change,
+  };
 }
 
 export function fakeEntry(change: Partial<ImportEntry> = {}): ImportEntry {
@@ -208,7 +227,7 @@ const STATES: Record<string, Partial<SyncStatus>> = {
   },
 };
 
-/** A host for looking at: `?rows=26370&sync=offline&import=running|done&broken&alone`. */
+/** A host for looking at: `?rows=26370&sync=offline&import=running|done&role=analyst&broken&alone`. */
 export function fakeFromAddress(search: string): FakeHost {
   const options = new URLSearchParams(search);
   const rows = new FakeRows(Number(options.get('rows') ?? '26370'));
@@ -217,14 +236,22 @@ export function fakeFromAddress(search: string): FakeHost {
     profiles: rows.count,
     ...(state === 'local'
       ? {}
-      : { relay: 'https://relay.example', organisation: 'Example Retail', rev: 18_204 }),
+      : {
+          relay: 'https://relay.example',
+          organisation: 'Example Retail',
+          role: options.get('role') === 'analyst' ? 'analyst' : 'admin',
+          rev: 18_204,
+        }),
     ...STATES[state],
   });
   const host: FakeHost = new FakeHost({
     ...storeAnswers(rows, () => host),
     about: () => ({ version: '0.1.0', data_dir: '/data/kartei' }),
     list_profiles: (request) => rows.page(request),
-    get_profile: ({ id }) => rows.detail(id),
+    get_profile: ({ id }) => {
+      if (id === 'erased') throw fakeProblem('erased', 'this profile was erased for good');
+      return rows.detail(id);
+    },
     profile_history: ({ id }) => rows.history(id),
     edit_profile: (request) => {
       const detail = rows.edit(request);
@@ -242,6 +269,10 @@ export function fakeFromAddress(search: string): FakeHost {
     cancel_import: ({ run }) => fakeRun({ run, state: 'cancelled' }),
     get_import: ({ run }) => fakeRun({ run }),
   });
+  if (state === 'offline') {
+    const offline = () => Promise.reject(fakeProblem('offline', 'connection refused'));
+    host.answer('erase_profile', offline);
+  }
   if (options.has('broken')) {
     const broken = () => Promise.reject(fakeProblem('store_damaged', 'page 7 cannot be read'));
     host.answer('list_profiles', broken);

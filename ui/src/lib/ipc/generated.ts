@@ -128,6 +128,10 @@ export type ImportFile = 'errors_ndjson' | 'errors_csv' | 'rejected';
  */
 export type Rereading = 'forgotten' | 'other_history';
 /**
+ * What a token may do at the relay. Front ends offer by it; the relay decides.
+ */
+export type Role = 'viewer' | 'analyst' | 'admin';
+/**
  * What syncing is at.
  */
 export type SyncState = 'local' | 'waiting' | 'syncing' | 'up_to_date' | 'offline' | 'problem';
@@ -229,6 +233,10 @@ export interface Commands {
   edit_profile: {
     request: EditProfile;
     response: ProfileDetail;
+  };
+  erase_profile: {
+    request: ProfileId;
+    response: ErasureReport;
   };
   export_profiles: {
     request: ExportProfiles;
@@ -997,6 +1005,66 @@ export interface ConflictValue {
   value: unknown;
 }
 /**
+ * Names one profile.
+ */
+export interface ProfileId {
+  /**
+   * The record's `id`.
+   */
+  id: string;
+}
+/**
+ * What the relay says of an erasure. The profile's id is not in it.
+ */
+export interface ErasureReport {
+  /**
+   * When the relay had removed it from archives of imports and from free space in its database
+   * too, RFC 3339; nothing while it is at it.
+   */
+  archives_clean_at?: string | null;
+  /**
+   * When, RFC 3339.
+   */
+  at: string;
+  /**
+   * Who.
+   */
+  by: string;
+  /**
+   * The devices that may have had the profile.
+   */
+  devices: ErasureDevice[];
+  /**
+   * HMAC-SHA256 of the id under a key that only the relay and its replicas have, hex.
+   */
+  hash: string;
+  /**
+   * How many devices have still to confirm.
+   */
+  outstanding: number;
+  /**
+   * Its revision in the organisation's order.
+   */
+  revision: number;
+}
+/**
+ * A device that may have had what was erased.
+ */
+export interface ErasureDevice {
+  /**
+   * When it confirmed that it has erased the profile too, RFC 3339.
+   */
+  confirmed_at?: string | null;
+  /**
+   * Its token's name.
+   */
+  name: string;
+  /**
+   * Whether its token was revoked before it confirmed: it cannot any more.
+   */
+  revoked?: boolean;
+}
+/**
  * Asks for an export.
  */
 export interface ExportProfiles {
@@ -1006,15 +1074,6 @@ export interface ExportProfiles {
    * Where to; else the person's folder for downloads, under a name that is free.
    */
   to?: string | null;
-}
-/**
- * Names one profile.
- */
-export interface ProfileId {
-  /**
-   * The record's `id`.
-   */
-  id: string;
 }
 /**
  * Asks for an import.
@@ -1525,6 +1584,10 @@ export interface SyncStatus {
    * The relay's revision up to which this replica has everything.
    */
   rev?: number | null;
+  /**
+   * What the token may do there, as the relay said last; nothing where that is not known.
+   */
+  role?: Role | null;
   state: SyncState;
   /**
    * Last moment at which nothing was left to exchange: RFC 3339, UTC.
