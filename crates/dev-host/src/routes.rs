@@ -99,7 +99,6 @@ fn status(code: ProblemCode) -> StatusCode {
         | ProblemCode::NotFound
         | ProblemCode::FileMissing
         | ProblemCode::NotAFile => StatusCode::NOT_FOUND,
-        ProblemCode::Erased | ProblemCode::CursorTooOld => StatusCode::GONE,
         ProblemCode::InvalidRecord => StatusCode::UNPROCESSABLE_ENTITY,
         ProblemCode::FileUnreadable | ProblemCode::FileUnwritable | ProblemCode::Forbidden => {
             StatusCode::FORBIDDEN
@@ -117,7 +116,6 @@ fn status(code: ProblemCode) -> StatusCode {
         ProblemCode::StoreLocked
         | ProblemCode::StoreTooNew
         | ProblemCode::StoreDamaged
-        | ProblemCode::Differs
         | ProblemCode::Internal => StatusCode::INTERNAL_SERVER_ERROR,
     }
 }
