@@ -17,9 +17,9 @@ let relay;
 let anna;
 let ben;
 
-async function deskOf(name) {
+async function deskOf(name, role = 'analyst') {
   const data = join(folder.path, name);
-  await kartei(data, 'login', relay.url, '--token', await relay.token('analyst', name));
+  await kartei(data, 'login', relay.url, '--token', await relay.token(role, name));
   if (name === 'Anna Keller') await kartei(data, 'import', file);
   await kartei(data, 'sync');
   const serve = ['--data', data, '--ui', ui, '--listen', '127.0.0.1:0'];
@@ -121,10 +121,35 @@ test('a program that ends without a word is gone at once', async () => {
   await gone(anna.marks('anna-keller'));
 });
 
-test('without the relay nobody is shown', async () => {
+test('an administrator erases for good, and the pane closes where somebody has it open', async () => {
   await ben.browser.close();
-  ben = await deskOf('Ben');
+  ben = await deskOf('Ben', 'admin');
+  await anna.open('cdnow-1020');
+  const more = anna.inspector('cdnow-1020').getByRole('button', { name: 'More actions' });
+  await more.click();
+  await anna.page.getByRole('menuitem', { name: 'Delete profile' }).waitFor();
+  assert.equal(await anna.page.getByRole('menuitem').count(), 1, 'an analyst is not offered it');
+  await anna.page.keyboard.press('Escape');
+  await ben.open('cdnow-1020');
+  await ben.inspector('cdnow-1020').getByRole('button', { name: 'More actions' }).click();
+  await ben.page.getByRole('menuitem', { name: 'Erase for good…' }).click();
+  const field = ben.page.getByLabel("Type the profile's id to confirm");
+  await field.waitFor();
+  assert.ok(await field.evaluate((input) => input === document.activeElement), 'it can be typed at once');
+  await ben.page.keyboard.type('cdnow-1020');
+  await ben.picture('erase');
+  await ben.page.keyboard.press('Enter');
+  await ben.page.getByText('Still to confirm:').waitFor();
+  await gone(ben.inspector('cdnow-1020'));
+  await gone(ben.row('cdnow-1020'));
+  await anna.page.getByText('This profile was erased for good').waitFor();
+  await gone(anna.inspector('cdnow-1020'));
+  await gone(anna.row('cdnow-1020'));
+});
+
+test('without the relay nobody is shown', async () => {
   await ben.open('anna-keller');
+  await anna.open('anna-keller');
   await anna.marks('anna-keller').waitFor();
   await relay.stop();
   await gone(anna.marks('anna-keller'));
