@@ -147,15 +147,24 @@ impl Failure {
         }
     }
 
-    /// What the relay stands on is away; nothing is known to be wrong with it.
     fn away(error: &RelayStoreError) -> Self {
         tracing::warn!(error = error as &dyn std::error::Error, "The database is away");
+        Self::unavailable()
+    }
+
+    /// What the relay stands on is away just now; nothing is known to be wrong with it.
+    pub(crate) fn unavailable() -> Self {
         Self::new(
             StatusCode::SERVICE_UNAVAILABLE,
             ProblemCode::RelayFailed,
             "the relay's database cannot be reached just now; ask again",
         )
         .header(header::RETRY_AFTER, HeaderValue::from(AWAY_SECONDS))
+    }
+
+    /// Whether it is [`Failure::unavailable`].
+    pub(crate) fn is_away(&self) -> bool {
+        self.status == StatusCode::SERVICE_UNAVAILABLE
     }
 
     /// A record or an edit that does not fit; never with the record's contents.

@@ -18,7 +18,7 @@ use crate::admin::now;
 use crate::problem::Failure;
 use crate::serve::Relay;
 
-type Answer = Option<Option<Standing>>;
+type Answer = Result<Option<Standing>, Unchecked>;
 
 /// Requests that wait for their answers.
 #[derive(Debug, Default)]
@@ -32,9 +32,14 @@ struct Waiting {
     is_asking: bool,
 }
 
-#[derive(Debug, thiserror::Error)]
+/// Why there is no answer; the details are in the log already.
+#[derive(Debug, Clone, Copy, thiserror::Error)]
 #[error("the token could not be checked")]
-struct Unchecked;
+enum Unchecked {
+    /// The database is away just now.
+    Away,
+    Failed,
+}
 
 /// Who this token belongs to, and the newest revision of their organisation; `None` where it is
 /// unknown or revoked. Not older than this call.
@@ -49,8 +54,11 @@ pub(crate) async fn standing(relay: &Arc<Relay>, token: &str) -> Result<Option<S
         let relay = Arc::clone(relay);
         tokio::spawn(async move { while ask(&relay).await {} });
     }
-    // The reason is in the log already.
-    answer.await.ok().flatten().ok_or_else(|| Failure::internal(&Unchecked))
+    match answer.await.unwrap_or(Err(Unchecked::Failed)) {
+        Ok(standing) => Ok(standing),
+        Err(Unchecked::Away) => Err(Failure::unavailable()),
+        Err(failed) => Err(Failure::internal(&failed)),
+    }
 }
 
 /// Asks for all who wait; `false` where nobody does.
@@ -67,8 +75,11 @@ async fn ask(relay: &Relay) -> bool {
     let (tokens, senders): (Vec<String>, Vec<_>) = by_token.into_iter().unzip();
     let found = relay.store(move |store| store.standings(&tokens, now())).await;
     let answers: Vec<Answer> = match found {
-        Ok(found) => found.into_iter().map(Some).collect(),
-        Err(_) => senders.iter().map(|_| None).collect(),
+        Ok(found) => found.into_iter().map(Ok).collect(),
+        Err(failure) => {
+            let why = if failure.is_away() { Unchecked::Away } else { Unchecked::Failed };
+            senders.iter().map(|_| Err(why)).collect()
+        }
     };
     for (senders, answer) in senders.into_iter().zip(answers) {
         for sender in senders {
