@@ -1,5 +1,4 @@
 //! What a data folder keeps of its relay.
-#![expect(clippy::unwrap_used, reason = "a test stops at the first surprise")]
 
 use kartei_local_store::{Store, StoreOptions};
 use kartei_protocol::sync::WhoAmI;
