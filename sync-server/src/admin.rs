@@ -21,6 +21,10 @@ pub(crate) enum AdminCommand {
     Erase {
         /// The profile's id.
         id: String,
+        /// Also where no profile has this id: for traces in refused lines of imports. Without it a
+        /// wrong id is told rather than closed for ever.
+        #[arg(long)]
+        unknown: bool,
         /// The organisation's name.
         #[arg(long)]
         org: String,
@@ -96,7 +100,7 @@ pub(crate) fn run(command: AdminCommand) -> Result<()> {
                 println!("Created the organisation `{}`.", organisation.name);
             }
         }
-        AdminCommand::Erase { id, org, place } => erase(&id, &org, &place)?,
+        AdminCommand::Erase { id, unknown, org, place } => erase(&id, unknown, &org, &place)?,
         AdminCommand::Erasures { org, place } => {
             let store = place.storage.open()?;
             let org = store.organisation(&org)?.id;
@@ -125,13 +129,15 @@ pub(crate) fn run(command: AdminCommand) -> Result<()> {
 /// The name that stands beside what the administrator does.
 const ADMINISTRATOR: &str = "administrator";
 
-fn erase(id: &str, org: &str, place: &Place) -> Result<()> {
+fn erase(id: &str, unknown: bool, org: &str, place: &Place) -> Result<()> {
     let (store, blobs) = (place.storage.open()?, place.storage.blobs()?);
     let org = store.organisation(org)?.id;
     let author = Author { name: ADMINISTRATOR.to_owned(), now: now() };
-    let erasure = match store.erase(org, &author, id)? {
+    let erasure = match store.erase(org, &author, id, unknown)? {
         Erased::Now(erasure) | Erased::Before(erasure) => erasure,
-        Erased::Missing => bail!("there is no profile `{id}`"),
+        Erased::Missing => {
+            bail!("there is no profile `{id}`; --unknown erases what lines of imports say of it")
+        }
     };
     let runtime = tokio::runtime::Builder::new_multi_thread().enable_all().build()?;
     let within = runtime.enter();

@@ -195,6 +195,10 @@ fn a_deletion_is_one_more_change() -> Result<()> {
     let gone = delete(("if-match", &current))?.expect(204)?;
     assert_eq!(gone.header("kartei-revision"), Some("3"));
     delete(("if-match", "*"))?.expect(404)?;
+    // What it was is still to be read.
+    let past = |rev: u64| service.http.get(&format!("/profiles/p-1?at_rev={rev}"));
+    assert_eq!(past(1)?.expect(200)?.json()["id"], "p-1");
+    past(3)?.expect(404)?;
     service.http.get("/profiles/p-1")?.expect(404)?;
     let changes = service.http.get("/profiles/changes?since_rev=2")?.json();
     assert_eq!(changes["profiles"][0]["deleted"], true, "integrators hear of it: {changes}");

@@ -1,10 +1,17 @@
 //! Imports over HTTP, as an integrator's pipeline makes them.
 
-use anyhow::Result;
+use std::io::{Read as _, Write as _};
+use std::net::TcpStream;
+use std::time::Duration;
+
+use anyhow::{Context, Result};
 use kartei_test_support::{
-    Http, Postgres, Relay, RelayHome, Reply, Stage, gzipped, lines_of, repository,
+    Http, Postgres, Relay, RelayHome, Reply, Stage, gzipped, lines_of, repository, until,
 };
 use serde_json::{Value, json};
+
+/// How long is waited for what the relay does by itself.
+const WITHIN: Duration = Duration::from_secs(30);
 
 const NDJSON: (&str, &str) = ("content-type", "application/x-ndjson");
 
@@ -272,4 +279,57 @@ fn real_files_come_in_on_postgres_too() -> Result<()> {
     assert_eq!(counts(&again), [2_800, 0, 0, 2_800, 0]);
     assert_eq!(service.head()?, 2_800);
     Ok(())
+}
+
+/// An import whose body is announced with this length, and of which only the first byte has come.
+fn half_sent(service: &Service, token: &str, length: u64) -> Result<TcpStream> {
+    let address = service.relay.url().trim_start_matches("http://");
+    let mut stream = TcpStream::connect(address)?;
+    stream.set_read_timeout(Some(WITHIN))?;
+    write!(
+        stream,
+        "POST /profiles/import HTTP/1.1\r\nhost: {address}\r\nauthorization: Bearer {token}\r\n\
+         content-type: application/x-ndjson\r\ncontent-length: {length}\r\n\r\n{{"
+    )?;
+    Ok(stream)
+}
+
+#[test]
+fn advertised_limits_of_imports_and_pages_are_enforced() -> Result<()> {
+    let service = service()?;
+    let token = service.home.token("analyst", "slow")?;
+    let limits = service.http.get("/limits")?.expect(200)?.json();
+    let number = |pointer: &str| limits.pointer(pointer).and_then(Value::as_u64).context("number");
+
+    let page = number("/page_profiles")?;
+    service.import("", &[], people(usize::try_from(page)? + 1).as_bytes())?.expect(200)?;
+    let listed = service.http.get(&format!("/profiles?limit={}", page * 10))?.expect(200)?.json();
+    assert_eq!(listed["profiles"].as_array().map(|rows| rows.len() as u64), Some(page));
+    assert!(listed["next"].is_string());
+
+    let mut beyond = half_sent(&service, &token, number("/import_bytes")? + 1)?;
+    let mut status = [0; 12];
+    beyond.read_exact(&mut status)?;
+    assert_eq!(std::str::from_utf8(&status)?, "HTTP/1.1 413", "before the body has come");
+
+    let one = person("p-0", &json!({"n": 0}));
+    let (mut open, mut refused) = (Vec::new(), None);
+    // A half-sent one that comes while this import runs may be refused itself, so there is one more
+    // with each.
+    until(WITHIN, "all places are taken", || {
+        open.push(half_sent(&service, &token, 100)?);
+        let reply = service.import("?dry_run=true", &[], one.as_bytes())?;
+        refused = (reply.status == 429).then_some(reply);
+        Ok(refused.is_some())
+    })?;
+    assert!(open.len() as u64 >= number("/imports/organisation")?);
+    let refused = refused.context("an answer")?;
+    assert_eq!(refused.json()["code"], "too_many_imports");
+    let seconds = number("/imports/retry_after_seconds")?.to_string();
+    assert_eq!(refused.header("retry-after"), Some(seconds.as_str()));
+    // Who goes away gives the place back.
+    drop(open);
+    until(WITHIN, "a place is free", || {
+        Ok(service.import("?dry_run=true", &[], one.as_bytes())?.status == 200)
+    })
 }

@@ -14,7 +14,7 @@ use automerge::{Automerge, ReadDoc, ScalarValue};
 use serde_json::Value;
 
 use crate::actor::{Actor, ActorClass};
-use crate::changes::Change;
+use crate::changes::{Change, ChangeHash};
 use crate::diff::Op;
 use crate::document::Document;
 use crate::edit::{EditError, Stamp, Steps};
@@ -111,18 +111,18 @@ pub(crate) fn is_set(op: &Op) -> bool {
 /// # Errors
 /// [`Malformed`] where the flag holds something else than `true` or `false`.
 pub(crate) fn set_by(doc: &Automerge, change: am::ChangeHash) -> Result<Option<bool>, Malformed> {
-    let found = settings(doc, Some(change))?.into_iter().find(|(hash, _)| *hash == change);
+    let found = settings(doc, Some(&[change]))?.into_iter().find(|(hash, _)| *hash == change);
     Ok(found.map(|(_, set)| set))
 }
 
-/// The concurrent values of the flag, after a change or now, with the changes that wrote them.
+/// The concurrent values of the flag, with some heads or now, with the changes that wrote them.
 fn settings(
     doc: &Automerge,
-    at: Option<am::ChangeHash>,
+    at: Option<&[am::ChangeHash]>,
 ) -> Result<Vec<(am::ChangeHash, bool)>, Malformed> {
     let malformed = || Malformed(FLAG.to_owned());
     let all = match at {
-        Some(change) => doc.get_all_at(am::ROOT, FLAG, &[change]),
+        Some(heads) => doc.get_all_at(am::ROOT, FLAG, heads),
         None => doc.get_all(am::ROOT, FLAG),
     };
     let mut settings = Vec::new();
@@ -172,6 +172,14 @@ impl Document {
     pub fn is_deleted(&self) -> bool {
         // What cannot be read was refused when it came.
         Life::of(&self.am).is_ok_and(|life| life == Life::Deleted)
+    }
+
+    /// Whether the profile was deleted when it consisted of these changes.
+    #[must_use]
+    pub fn was_deleted(&self, changes: &[ChangeHash]) -> bool {
+        let heads = self.heads_of(changes);
+        let settings = settings(&self.am, Some(&heads)).unwrap_or_default();
+        heads.iter().all(|head| settings.contains(&(*head, true)))
     }
 
     /// Deletes the profile, on top of everything that is here. Answers `None` where it is deleted.

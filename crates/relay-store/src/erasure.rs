@@ -16,6 +16,9 @@ use crate::store::RelayStore;
 /// Stands for the digest of a body of which nothing is kept.
 const NOTHING_KEPT: [u8; 32] = [0; 32];
 
+/// Stands for the key of the profile where none had the erased id. Keys begin at 1.
+pub(crate) const NO_PROFILE: i64 = 0;
+
 /// What erasing asks of a database. Every method is one transaction and blocks.
 pub(crate) trait ErasureEngine {
     /// Removes the profile with this id under the organisation's lock and numbers the erasure.
@@ -67,6 +70,8 @@ pub(crate) trait ErasureEngine {
 #[derive(Debug)]
 pub(crate) struct Erasing<'a> {
     pub(crate) id: &'a str,
+    /// Whether the id is closed and told to everyone even where no profile has it.
+    pub(crate) unknown: bool,
     /// The key of an organisation that has none yet.
     pub(crate) fresh_key: [u8; ERASURE_KEY_BYTES],
     pub(crate) by: &'a str,
@@ -80,7 +85,7 @@ pub enum Erased {
     Now(Erasure),
     /// It was erased before; nothing changed.
     Before(Erasure),
-    /// There is no such profile, and there was none.
+    /// There is no such profile, none of that id was erased, and unknown ids were not meant.
     Missing,
 }
 
@@ -89,7 +94,7 @@ pub enum Erased {
 pub struct Erasure {
     /// Its revision in the organisation's order.
     pub rev: u64,
-    /// The profile's key, for those who have it in memory.
+    /// The profile's key, for those who have it in memory; 0 where there was none.
     pub profile: i64,
     /// Its id under the organisation's key.
     pub hash: ErasedId,
@@ -116,14 +121,15 @@ pub struct Device {
 }
 
 impl RelayStore {
-    /// Erases a profile for good. The same again changes nothing.
+    /// Erases a profile for good. The same again changes nothing. With `unknown` it does so for an id
+    /// of which there is no profile, only traces: lines of imports that were refused.
     ///
     /// # Errors
     /// [`RelayStoreError`]; nothing was erased then.
-    pub fn erase(&self, org: OrgId, author: &Author, id: &str) -> Result<Erased> {
+    pub fn erase(&self, org: OrgId, author: &Author, id: &str, unknown: bool) -> Result<Erased> {
         let mut fresh_key = [0; ERASURE_KEY_BYTES];
         getrandom::fill(&mut fresh_key).map_err(|e| RelayStoreError::Random(e.to_string()))?;
-        let erasing = Erasing { id, fresh_key, by: &author.name, now: author.now };
+        let erasing = Erasing { id, unknown, fresh_key, by: &author.name, now: author.now };
         self.engine.erase(org, &erasing)
     }
 

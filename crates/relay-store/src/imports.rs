@@ -68,6 +68,16 @@ impl std::fmt::Debug for Noting<'_> {
     }
 }
 
+/// What would become of a record, from what a look at its profile tells.
+fn foreseen(mode: ImportMode, record: &ImportRecord, held: Option<&Held>) -> ImportLanded {
+    match held {
+        None => ImportLanded::Created,
+        Some(held) if held.hash == record.hash && !held.deleted => ImportLanded::Unchanged,
+        Some(held) if mode == ImportMode::Create && !held.deleted => ImportLanded::Exists,
+        Some(_) => ImportLanded::Updated(0),
+    }
+}
+
 impl RelayStore {
     /// Keeps that an import began; `false` where its key is taken.
     ///
@@ -129,10 +139,7 @@ impl RelayStore {
             .collect();
         let landed = records.iter().zip(held).map(|(record, held)| match held {
             None if erased.contains(record.id.as_str()) => ImportLanded::Erased,
-            None => ImportLanded::Created,
-            Some(held) if held.hash == record.hash && !held.deleted => ImportLanded::Unchanged,
-            Some(held) if mode == ImportMode::Create && !held.deleted => ImportLanded::Exists,
-            Some(_) => ImportLanded::Updated(0),
+            held => foreseen(mode, record, held.as_ref()),
         });
         Ok(landed.collect())
     }
@@ -151,25 +158,31 @@ impl RelayStore {
         records: &[ImportRecord],
         noting: &Noting<'_>,
     ) -> Result<Vec<ImportLanded>, RelayStoreError> {
-        // Most of a file that comes again is known by its hashes alone.
-        let mut landed = self.look_at_records(org, mode, records)?;
+        // Most of a file that comes again is known by its hashes alone. Who was erased is found by the
+        // commit.
+        let asked: Vec<Asked<'_>> = records.iter().map(|one| ask(&one.id, Want::Stub)).collect();
+        let held = self.engine.look(org, &asked)?;
+        let mut landed: Vec<ImportLanded> = records
+            .iter()
+            .zip(&held)
+            .map(|(record, held)| foreseen(mode, record, held.as_ref()))
+            .collect();
         // Of a profile that stands twice, each line is judged after the one before it.
         let mut times: HashMap<&str, u32> = HashMap::new();
         for record in records {
             *times.entry(&record.id).or_default() += 1;
         }
+        let is_single = |at: usize| times[records[at].id.as_str()] == 1;
         let is_known = |at: &usize| {
-            times[records[*at].id.as_str()] == 1
-                && matches!(
-                    landed[*at],
-                    ImportLanded::Unchanged | ImportLanded::Exists | ImportLanded::Erased
-                )
+            matches!(landed[*at], ImportLanded::Unchanged | ImportLanded::Exists) && is_single(*at)
         };
         let open: Vec<usize> = (0..records.len()).filter(|at| !is_known(at)).collect();
+        let absent = open.iter().map(|at| held[*at].is_none() && is_single(*at)).collect();
         let wanted: Vec<&ImportRecord> = open.iter().map(|at| &records[*at]).collect();
         let done = self.settle_in(
             org,
             &wanted,
+            absent,
             |record| ask(&record.id, Want::Document),
             |_, _| ImportLanded::Erased,
             |record, held| self.judge_record(author, mode, record, held),

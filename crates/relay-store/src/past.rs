@@ -21,6 +21,11 @@ impl Past {
         self.changes.iter().filter(|(at, _)| *at <= rev).map(|(_, c)| c.hash()).collect()
     }
 
+    /// Whether the profile was deleted when the organisation was at `rev`.
+    pub(crate) fn was_deleted(&self, rev: u64) -> bool {
+        self.document.was_deleted(&self.until(rev))
+    }
+
     /// The record when the organisation was at `rev`, and the revision that it had then.
     pub(crate) fn record_at(
         &self,

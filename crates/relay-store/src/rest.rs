@@ -151,7 +151,8 @@ impl RelayStore {
         Ok(held.filter(|held| !held.deleted).and_then(|held| profile_of(&held)))
     }
 
-    /// A profile as it was when the organisation was at `rev`; `None` where it was not there yet.
+    /// A profile as it was when the organisation was at `rev`; `None` where it was not there yet,
+    /// or deleted.
     ///
     /// # Errors
     /// [`RelayStoreError`].
@@ -161,12 +162,13 @@ impl RelayStore {
         id: &str,
         rev: u64,
     ) -> Result<Option<Profile>, RelayStoreError> {
-        let Some(current) = self.profile(org, id)? else { return Ok(None) };
+        let held = self.engine.look(org, &[ask(id, Want::Record)])?.pop().flatten();
+        let Some(current) = held else { return Ok(None) };
         if current.rev <= rev {
-            return Ok(Some(current));
+            return Ok(if current.deleted { None } else { profile_of(&current) });
         }
         let Some(past) = self.past(org, id)? else { return Ok(None) };
-        if past.row.genesis_rev > rev {
+        if past.row.genesis_rev > rev || past.was_deleted(rev) {
             return Ok(None);
         }
         let (record, at) = past.record_at(self, rev)?;

@@ -64,16 +64,21 @@ impl RelayStore {
         erased: impl Fn(&I, &ErasedLine) -> A,
         judge: impl Fn(&I, Option<&Held>) -> Result<Judged<A>, RelayStoreError> + Sync,
     ) -> Result<Done<A>, RelayStoreError> {
-        self.settle_in(org, items, ask, erased, judge, |writes, _: &dyn Answered<A>| {
+        let absent = vec![false; items.len()];
+        self.settle_in(org, items, absent, ask, erased, judge, |writes, _: &dyn Answered<A>| {
             self.engine.commit(org, writes)
         })
     }
 
-    /// The same with another way to commit, which is told what each item comes to with it.
+    /// The same with another way to commit, which is told what each item comes to with it. Items whose
+    /// profile was `absent` a moment ago are not looked for: the commit finds out, under the lock,
+    /// where that is no longer so.
+    #[expect(clippy::too_many_arguments, reason = "each is a step of the walk")]
     pub(crate) fn settle_in<I: Sync, A: Send>(
         &self,
         org: OrgId,
         items: &[I],
+        mut absent: Vec<bool>,
         ask: impl Fn(&I) -> Asked<'_>,
         erased: impl Fn(&I, &ErasedLine) -> A,
         judge: impl Fn(&I, Option<&Held>) -> Result<Judged<A>, RelayStoreError> + Sync,
@@ -90,9 +95,14 @@ impl RelayStore {
             let (round, later): (Vec<usize>, Vec<usize>) =
                 pending.into_iter().partition(|at| taken.insert(ask(&items[*at]).id));
             pending = later;
-            let asked: Vec<Asked<'_>> = round.iter().map(|at| ask(&items[*at])).collect();
-            let held = self.engine.look(org, &asked)?;
-            let mut work: Vec<(usize, Option<Held>)> = round.into_iter().zip(held).collect();
+            let (new, round): (Vec<usize>, Vec<usize>) =
+                round.into_iter().partition(|at| std::mem::take(&mut absent[*at]));
+            let mut work: Vec<(usize, Option<Held>)> = Vec::with_capacity(new.len() + round.len());
+            if !round.is_empty() {
+                let asked: Vec<Asked<'_>> = round.iter().map(|at| ask(&items[*at])).collect();
+                let held = self.engine.look(org, &asked)?;
+                work.extend(round.into_iter().zip(held));
+            }
             let missing: Vec<usize> =
                 work.iter().filter(|(_, held)| held.is_none()).map(|(at, _)| *at).collect();
             let ids: Vec<&str> = missing.iter().map(|at| ask(&items[*at]).id).collect();
@@ -103,6 +113,9 @@ impl RelayStore {
                 }
             }
             work.retain(|(at, _)| answers[*at].is_none());
+            work.extend(new.into_iter().map(|at| (at, None)));
+            // Revisions are given in the order of the items.
+            work.sort_unstable_by_key(|(at, _)| *at);
             let judged = parallel::map(&work, |(at, held)| judge(&items[*at], held.as_ref()))?;
             let (mut writes, mut waiting) = (Vec::new(), Vec::new());
             for ((at, _), judged) in work.into_iter().zip(judged) {

@@ -169,6 +169,34 @@ fn afterwards_nobody_has_anything_of_the_person() -> Result<()> {
 }
 
 #[test]
+fn a_person_of_whom_there_are_only_refused_lines_is_erased() -> Result<()> {
+    let stage = Stage::new()?;
+    let home = stage.relay_home()?;
+    let relay = home.start()?;
+    let admin = Http::new(relay.url(), Some(&home.token("admin", "Admin")?));
+    // Refused for its place in the record, so that there is no profile of it.
+    let broken =
+        format!("{{\"id\":\"{ID}\",\"attributes\":{{\"deep\":{{\"word\":\"{SECRET}\"}}}}}}");
+    let body = format!("{broken}\n{}\n", person("p-new", "usual"));
+    admin.send("POST", "/profiles/import", NDJSON, body.as_bytes())?.expect(207)?;
+    let traces = || files_with(home.data(), TEXTS);
+    assert!(!traces()?.is_empty(), "the archive has the line");
+
+    let erase = format!("/profiles/{ID}/erase");
+    admin.send("POST", &erase, &[], &[])?.expect(404)?;
+    assert!(!traces()?.is_empty());
+    let report = admin.send("POST", &format!("{erase}?unknown=true"), &[], &[])?.expect(200)?;
+    assert_eq!(report.json()["revision"], 2);
+    let again = admin.send("POST", &erase, &[], &[])?.expect(200)?;
+    assert_eq!(again.json()["revision"], 2, "it is known now");
+    until(DEADLINE, "the archive is clean", || Ok(traces()?.is_empty()))?;
+    admin.send("POST", &format!("{erase}?unknow=true"), &[], &[])?.expect(400)?;
+    admin.get(&format!("/profiles/{ID}"))?.expect(410)?;
+    admin.get("/profiles/p-new")?.expect(200)?;
+    Ok(())
+}
+
+#[test]
 fn two_relays_on_one_database_forget_together() -> Result<()> {
     let cluster = Postgres::start(false)?;
     let database = cluster.database("erasure")?;

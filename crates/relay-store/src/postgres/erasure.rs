@@ -11,7 +11,7 @@ use super::{Postgres, get, profiles, upkeep};
 use crate::access::OrgId;
 use crate::digests::{Counted, Tally};
 use crate::engine::{Result, Write};
-use crate::erasure::{Device, Erased, Erasing, Erasure, ErasureEngine};
+use crate::erasure::{Device, Erased, Erasing, Erasure, ErasureEngine, NO_PROFILE};
 use crate::error::RelayStoreError;
 
 const COLUMNS: &str = "rev, profile, hash, at, by, finished_at, opened";
@@ -88,14 +88,19 @@ async fn erase(db: &Transaction<'_>, org: OrgId, erasing: &Erasing<'_>) -> Resul
             &[&org.0, &erasing.id],
         )
         .await?;
-    let Some(row) = row else {
-        let found = find(db, org, &[hash]).await?.pop();
-        return Ok(found.map_or(Erased::Missing, Erased::Before));
-    };
-    let profile: i64 = row.get(0);
-    let hash_before = RecordHash::from_bytes(bytes(&row, 1)?);
-    let conflicts = u64::from(row.get::<_, i32>(2).unsigned_abs());
-    let counted = Counted { hash: hash_before, conflicts, deleted: row.get(3) };
+    if row.is_none() {
+        let before = find(db, org, &[hash]).await?.pop();
+        if before.is_some() || !erasing.unknown {
+            return Ok(before.map_or(Erased::Missing, Erased::Before));
+        }
+    }
+    let profile: i64 = row.as_ref().map_or(NO_PROFILE, |row| row.get(0));
+    let mut tally = Tally::default();
+    if let Some(row) = &row {
+        let hash = RecordHash::from_bytes(bytes(row, 1)?);
+        let conflicts = u64::from(row.get::<_, i32>(2).unsigned_abs());
+        tally.remove(erasing.id, Counted { hash, conflicts, deleted: row.get(3) });
+    }
     if known.is_none() {
         db.execute(
             "UPDATE kartei.organisations SET erasure_key = $2 WHERE id = $1",
@@ -107,8 +112,6 @@ async fn erase(db: &Transaction<'_>, org: OrgId, erasing: &Erasing<'_>) -> Resul
     db.execute("DELETE FROM kartei.documents WHERE profile = $1", &[&profile]).await?;
     db.execute("DELETE FROM kartei.profiles WHERE pk = $1", &[&profile]).await?;
     let rev = head.rev + 1;
-    let mut tally = Tally::default();
-    tally.remove(erasing.id, counted);
     upkeep::number(db, org, &head, rev, &tally).await?;
     // A program that knows no erasures may have let it in again: it goes once more, and everyone is
     // told once more.

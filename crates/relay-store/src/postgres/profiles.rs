@@ -9,7 +9,8 @@ use std::collections::HashMap;
 
 use deadpool_postgres::Transaction;
 use kartei_profile::RecordHash;
-use tokio_postgres::Row as SqlRow;
+use tokio_postgres::types::ToSql;
+use tokio_postgres::{Portal, Row as SqlRow, Statement};
 
 use super::erasure;
 use super::upkeep::{self, HEAD};
@@ -333,6 +334,19 @@ async fn add_changes(db: &Transaction<'_>, rows: &mut [(i64, FeedRow)], base: u6
     Ok(())
 }
 
+/// A portal over rows that come in the order of an index. Left alone, the planner sorts all that
+/// follows for each page where it has no statistics: on a table that was just filled.
+async fn in_index_order(
+    db: &Transaction<'_>,
+    select: &Statement,
+    parameters: &[&(dyn ToSql + Sync)],
+) -> Result<Portal> {
+    db.batch_execute("SET LOCAL enable_sort = off").await?;
+    let portal = db.bind(select, parameters).await?;
+    db.batch_execute("SET LOCAL enable_sort = on").await?;
+    Ok(portal)
+}
+
 pub(super) async fn feed(
     db: &Transaction<'_>,
     org: OrgId,
@@ -343,7 +357,7 @@ pub(super) async fn feed(
     let head = head(db, org, false).await?;
     let select =
         db.prepare_cached(&format!("{FEED} WHERE org = $1 AND rev > $2 ORDER BY rev")).await?;
-    let portal = db.bind(&select, &[&org.0, &signed(from)]).await?;
+    let portal = in_index_order(db, &select, &[&org.0, &signed(from)]).await?;
     let (mut rows, mut meter, mut more) = (Vec::new(), Meter::new(limits), false);
     'parts: loop {
         let part = db.query_portal(&portal, FETCH_ROWS).await?;
@@ -406,7 +420,7 @@ pub(super) async fn rows_since(
     let head = head(db, org, false).await?;
     let select =
         db.prepare_cached(&format!("{ROW} WHERE org = $1 AND rev > $2 ORDER BY rev")).await?;
-    let portal = db.bind(&select, &[&org.0, &signed(from)]).await?;
+    let portal = in_index_order(db, &select, &[&org.0, &signed(from)]).await?;
     let (mut rows, mut meter) = (Vec::new(), Meter::new(limits));
     loop {
         let part = db.query_portal(&portal, FETCH_ROWS).await?;

@@ -8,7 +8,7 @@ use super::{Sqlite, profiles, upkeep};
 use crate::access::OrgId;
 use crate::digests::{Counted, Tally};
 use crate::engine::Result;
-use crate::erasure::{Device, Erased, Erasing, Erasure, ErasureEngine};
+use crate::erasure::{Device, Erased, Erasing, Erasure, ErasureEngine, NO_PROFILE};
 
 const COLUMNS: &str = "rev, profile, hash, at, by, finished_at, opened";
 
@@ -73,9 +73,13 @@ fn erase(db: &Transaction<'_>, org: OrgId, erasing: &Erasing<'_>) -> Result<Eras
             },
         )
         .optional()?;
-    let Some((profile, counted)) = there else {
-        return Ok(find(db, org, hash)?.map_or(Erased::Missing, Erased::Before));
-    };
+    if there.is_none() {
+        let before = find(db, org, hash)?;
+        if before.is_some() || !erasing.unknown {
+            return Ok(before.map_or(Erased::Missing, Erased::Before));
+        }
+    }
+    let profile = there.as_ref().map_or(NO_PROFILE, |(profile, _)| *profile);
     if known.is_none() {
         db.execute(
             "UPDATE organisations SET erasure_key = ?2 WHERE id = ?1",
@@ -88,7 +92,9 @@ fn erase(db: &Transaction<'_>, org: OrgId, erasing: &Erasing<'_>) -> Result<Eras
     let before = profiles::head(db, org)?;
     let rev = before.rev + 1;
     let mut tally = Tally::default();
-    tally.remove(erasing.id, counted);
+    if let Some((_, counted)) = there {
+        tally.remove(erasing.id, counted);
+    }
     upkeep::number(db, org, &before, rev, &tally)?;
     // A program that knows no erasures may have let it in again: it goes once more, and everyone is
     // told once more.

@@ -10,7 +10,7 @@ use crate::leases::{lease, row};
 use crate::stage::{Copy, NOW, Stage, accepted, author, untouched};
 
 fn erase(store: &RelayStore, org: OrgId, id: &str) -> Erasure {
-    match store.erase(org, &author(), id).unwrap() {
+    match store.erase(org, &author(), id, false).unwrap() {
         Erased::Now(erasure) => erasure,
         other => panic!("not erased now: {other:?}"),
     }
@@ -27,11 +27,12 @@ pub(crate) fn an_erasure_is_a_revision_of_its_own(stage: &Stage<'_>) {
     let items = [untouched(&record), stage.untouched("q", &json!({})), copy.set("n", json!(1))];
     stage.store.push(stage.org, NOW, &items).unwrap();
     let before = stage.store.feed(stage.org, None, 10, usize::MAX).unwrap();
-    assert!(matches!(stage.store.erase(stage.org, &author(), "nobody").unwrap(), Erased::Missing));
+    let nobody = stage.store.erase(stage.org, &author(), "nobody", false).unwrap();
+    assert_eq!(nobody, Erased::Missing);
     let erasure = erase(&stage.store, stage.org, "p");
     assert_eq!((erasure.rev, erasure.by.as_str(), erasure.at), (4, "integrator", NOW + 5_000));
     assert_eq!(stage.head(), 4);
-    let again = stage.again().erase(stage.org, &author(), "p").unwrap();
+    let again = stage.again().erase(stage.org, &author(), "p", false).unwrap();
     assert_eq!(again, Erased::Before(erasure.clone()), "twice is once");
     assert_eq!(stage.head(), 4);
 
@@ -51,6 +52,24 @@ pub(crate) fn an_erasure_is_a_revision_of_its_own(stage: &Stage<'_>) {
     assert_eq!((page.cursor.base, page.cursor.rev), (4, 4));
     let page = stage.store.feed(stage.org, Some(&page.cursor), 10, usize::MAX).unwrap();
     assert!(page.erased.is_empty(), "told once");
+}
+
+pub(crate) fn an_id_without_a_profile_can_be_erased(stage: &Stage<'_>) {
+    stage.store.push(stage.org, NOW, &[stage.untouched("q", &json!({}))]).unwrap();
+    let buckets = || stage.store.bucket_digests(stage.org).unwrap().buckets;
+    let before = buckets();
+    let done = stage.store.erase(stage.org, &author(), "nobody", true).unwrap();
+    let Erased::Now(erasure) = done else { panic!("not erased now: {done:?}") };
+    assert_eq!((erasure.rev, erasure.profile), (2, 0));
+    assert_eq!(
+        stage.store.erase(stage.org, &author(), "nobody", false).unwrap(),
+        Erased::Before(erasure)
+    );
+    assert_eq!(buckets(), before, "the rest is what it was");
+    let page = stage.store.feed(stage.org, None, 10, usize::MAX).unwrap();
+    assert!(is_of(&page.erased[0], "nobody"));
+    let late = stage.store.push(stage.org, NOW, &[stage.untouched("nobody", &json!({}))]).unwrap();
+    assert!(matches!(late.answers[0], PushAnswer::Erased { .. }), "{late:?}");
 }
 
 pub(crate) fn erasures_come_in_the_order_of_the_feed(stage: &Stage<'_>) {

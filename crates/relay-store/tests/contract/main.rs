@@ -59,6 +59,7 @@ const CASES: &[Case] = &[
         leases::progress_is_kept_with_the_records_that_it_counts,
     ),
     ("a_snapshot_stays_what_it_was", leases::a_snapshot_stays_what_it_was),
+    ("an_id_without_a_profile_can_be_erased", erasure::an_id_without_a_profile_can_be_erased),
     ("an_erasure_is_a_revision_of_its_own", erasure::an_erasure_is_a_revision_of_its_own),
     ("erasures_come_in_the_order_of_the_feed", erasure::erasures_come_in_the_order_of_the_feed),
     ("an_erased_profile_does_not_come_back", erasure::an_erased_profile_does_not_come_back),

@@ -3,11 +3,13 @@
 use std::sync::Arc;
 
 use axum::Json;
-use axum::extract::rejection::PathRejection;
-use axum::extract::{Path, State};
+use axum::extract::rejection::{PathRejection, QueryRejection};
+use axum::extract::{Path, Query, State};
 use axum::http::StatusCode;
 use kartei_protocol::problem::ProblemCode;
 use kartei_relay_store::{Access, Erased, Role};
+use serde::Deserialize;
+use utoipa::IntoParams;
 
 use super::author;
 use crate::auth::Caller;
@@ -24,6 +26,18 @@ fn may_erase(access: &Access) -> Result<(), Failure> {
     Err(Failure::new(StatusCode::FORBIDDEN, ProblemCode::Forbidden, detail))
 }
 
+/// What may be erased.
+#[derive(Debug, Deserialize, IntoParams)]
+#[serde(deny_unknown_fields)]
+#[into_params(parameter_in = Query)]
+pub(crate) struct Unknown {
+    /// `true` erases also where no profile has this id: what refused lines of imports say of it goes,
+    /// and the id is closed. Without it such an id is answered with 404, so that a slip of the pen
+    /// closes nothing.
+    #[serde(default)]
+    unknown: bool,
+}
+
 /// Erase a profile for good
 ///
 /// Record, document, history and archived lines go, here and on every device at its next contact; a
@@ -34,9 +48,10 @@ fn may_erase(access: &Access) -> Result<(), Failure> {
     post,
     path = "/profiles/{id}/erase",
     tag = "erasure",
-    params(("id" = String, Path, description = "The record's id")),
+    params(("id" = String, Path, description = "The record's id"), Unknown),
     responses(
         (status = 200, description = "It is erased", body = ErasureReport),
+        (status = 400, description = "A query that is not understood", body = Problem),
         (status = 401, description = "No token, or one that is not known", body = Problem),
         (status = 403, description = "The token is no administrator's", body = Problem),
         (status = 404, description = "No such profile, here or for this token", body = Problem),
@@ -47,13 +62,14 @@ pub(crate) async fn erase(
     State(relay): State<Arc<Relay>>,
     Caller(access): Caller,
     id: Result<Path<String>, PathRejection>,
+    query: Result<Query<Unknown>, QueryRejection>,
 ) -> Result<Json<ErasureReport>, Failure> {
     may_erase(&access)?;
-    let Path(id) = id?;
+    let (Path(id), Query(Unknown { unknown })) = (id?, query?);
     let (author, org) = (author(&access), access.org);
     let done = relay
         .store(move |store| {
-            let erasure = match store.erase(org, &author, &id)? {
+            let erasure = match store.erase(org, &author, &id, unknown)? {
                 Erased::Now(erasure) | Erased::Before(erasure) => erasure,
                 Erased::Missing => return Ok(None),
             };
