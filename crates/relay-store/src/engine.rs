@@ -63,10 +63,11 @@ pub(crate) trait Engine: Debug + Send + Sync + Segments + ErasureEngine {
     fn expire_seats(&self, org: OrgId, now: i64) -> Result<()>;
 
     /// What is known of profiles, one answer for each question, all of one snapshot.
-    fn look(&self, org: OrgId, asked: &[Asked<'_>]) -> Result<Vec<Option<Held>>>;
+    fn look(&self, org: OrgId, asked: &[Asked<'_>]) -> Result<Looked>;
 
-    /// Writes profiles and numbers them. Ids differ.
-    fn commit(&self, org: OrgId, writes: &[Write]) -> Result<Committed>;
+    /// Writes profiles and numbers them. Ids differ. They were judged by what was there `as_of` a
+    /// revision: where that is still the newest one, new profiles need not be looked for again.
+    fn commit(&self, org: OrgId, writes: &[Write], as_of: u64) -> Result<Committed>;
 
     /// The rows above `from` in the order of their revisions, with their changes above `base`, until
     /// `rows_max` or `bytes_max` is reached (at least one), and the head, all of one snapshot.
@@ -80,7 +81,13 @@ pub(crate) trait Engine: Debug + Send + Sync + Segments + ErasureEngine {
 
     /// As [`Engine::commit`], together with how far an import is. Nothing is written where the lease
     /// is no longer its own.
-    fn commit_noted(&self, org: OrgId, writes: &[Write], note: &Note<'_>) -> Result<Committed>;
+    fn commit_noted(
+        &self,
+        org: OrgId,
+        writes: &[Write],
+        as_of: u64,
+        note: &Note<'_>,
+    ) -> Result<Committed>;
 
     /// Keeps that an import began; `false` where its key is taken.
     fn begin_import(&self, org: OrgId, import: &ImportRow, lease: &Lease) -> Result<bool>;
@@ -214,6 +221,15 @@ pub(crate) struct Held {
     pub(crate) record: Option<String>,
     /// The document, where it was asked for and the profile was edited.
     pub(crate) document: Option<Vec<u8>>,
+}
+
+/// What some profiles were like.
+#[derive(Debug)]
+pub(crate) struct Looked {
+    /// The organisation's newest revision then.
+    pub(crate) as_of: u64,
+    /// One answer for each question.
+    pub(crate) held: Vec<Option<Held>>,
 }
 
 /// A profile to be written.

@@ -5,12 +5,12 @@ use std::collections::{HashMap, HashSet};
 use kartei_profile::{Document, ImportOutcome, Record, RecordHash};
 
 use crate::access::OrgId;
-use crate::engine::{Asked, Held, ImportEnd, ImportName, ImportRow, Want};
+use crate::engine::{Asked, Held, ImportEnd, ImportName, ImportRow, Looked, Want};
 use crate::error::RelayStoreError;
 use crate::leases::{Lease, Note};
 use crate::push::{damaged, untouched};
 use crate::rest::{Author, WriteError};
-use crate::rounds::{Judged, ask};
+use crate::rounds::{Judged, Seen, ask};
 use crate::store::RelayStore;
 
 /// How records meet profiles that are there.
@@ -129,7 +129,7 @@ impl RelayStore {
         records: &[ImportRecord],
     ) -> Result<Vec<ImportLanded>, RelayStoreError> {
         let asked: Vec<Asked<'_>> = records.iter().map(|one| ask(&one.id, Want::Stub)).collect();
-        let held = self.engine.look(org, &asked)?;
+        let held = self.engine.look(org, &asked)?.held;
         let missing = records.iter().zip(&held).filter(|(_, held)| held.is_none());
         let missing: Vec<&str> = missing.map(|(record, _)| record.id.as_str()).collect();
         let erased: HashSet<&str> = missing
@@ -161,7 +161,7 @@ impl RelayStore {
         // Most of a file that comes again is known by its hashes alone. Who was erased is found by the
         // commit.
         let asked: Vec<Asked<'_>> = records.iter().map(|one| ask(&one.id, Want::Stub)).collect();
-        let held = self.engine.look(org, &asked)?;
+        let Looked { as_of, held } = self.engine.look(org, &asked)?;
         let mut landed: Vec<ImportLanded> = records
             .iter()
             .zip(&held)
@@ -182,11 +182,11 @@ impl RelayStore {
         let done = self.settle_in(
             org,
             &wanted,
-            absent,
+            Seen { as_of, absent },
             |record| ask(&record.id, Want::Document),
             |_, _| ImportLanded::Erased,
             |record, held| self.judge_record(author, mode, record, held),
-            |writes, answered| {
+            |writes, as_of, answered| {
                 let progress = |revs: &[Option<u64>]| {
                     let mut all: Vec<Option<ImportLanded>> =
                         landed.iter().copied().map(Some).collect();
@@ -196,7 +196,8 @@ impl RelayStore {
                     (noting.progress)(&all)
                 };
                 let Noting { import, lease, .. } = *noting;
-                self.engine.commit_noted(org, writes, &Note { import, lease, progress: &progress })
+                let note = Note { import, lease, progress: &progress };
+                self.engine.commit_noted(org, writes, as_of, &note)
             },
         )?;
         for (at, (answer, _)) in open.into_iter().zip(done.answers) {

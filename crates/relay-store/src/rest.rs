@@ -147,7 +147,7 @@ impl RelayStore {
     /// # Errors
     /// [`RelayStoreError`].
     pub fn profile(&self, org: OrgId, id: &str) -> Result<Option<Profile>, RelayStoreError> {
-        let held = self.engine.look(org, &[ask(id, Want::Record)])?.pop().flatten();
+        let held = self.engine.look(org, &[ask(id, Want::Record)])?.held.pop().flatten();
         Ok(held.filter(|held| !held.deleted).and_then(|held| profile_of(&held)))
     }
 
@@ -162,7 +162,7 @@ impl RelayStore {
         id: &str,
         rev: u64,
     ) -> Result<Option<Profile>, RelayStoreError> {
-        let held = self.engine.look(org, &[ask(id, Want::Record)])?.pop().flatten();
+        let held = self.engine.look(org, &[ask(id, Want::Record)])?.held.pop().flatten();
         let Some(current) = held else { return Ok(None) };
         if current.rev <= rev {
             return Ok(if current.deleted { None } else { profile_of(&current) });
@@ -207,7 +207,7 @@ impl RelayStore {
     /// # Errors
     /// [`RelayStoreError`].
     pub fn document(&self, org: OrgId, id: &str) -> Result<Option<Vec<u8>>, RelayStoreError> {
-        let held = self.engine.look(org, &[ask(id, Want::Document)])?.pop().flatten();
+        let held = self.engine.look(org, &[ask(id, Want::Document)])?.held.pop().flatten();
         let Some(held) = held.filter(|held| !held.deleted) else { return Ok(None) };
         let document = self.document_of(Some(&held)).map_err(|e| damaged(id, &e))?;
         Ok(Some(document.save()))

@@ -22,6 +22,14 @@ pub(crate) enum Judged<A> {
     Write(Box<Write>, A),
 }
 
+/// What is known of items before.
+pub(crate) struct Seen {
+    /// The organisation's newest revision when they were looked at.
+    pub(crate) as_of: u64,
+    /// Which of them had no profile.
+    pub(crate) absent: Vec<bool>,
+}
+
 /// What was done with all items.
 pub(crate) struct Done<A> {
     /// For each item the answer, and the revision where it was written.
@@ -64,26 +72,27 @@ impl RelayStore {
         erased: impl Fn(&I, &ErasedLine) -> A,
         judge: impl Fn(&I, Option<&Held>) -> Result<Judged<A>, RelayStoreError> + Sync,
     ) -> Result<Done<A>, RelayStoreError> {
-        let absent = vec![false; items.len()];
-        self.settle_in(org, items, absent, ask, erased, judge, |writes, _: &dyn Answered<A>| {
-            self.engine.commit(org, writes)
+        let unseen = Seen { as_of: 0, absent: vec![false; items.len()] };
+        self.settle_in(org, items, unseen, ask, erased, judge, |writes, as_of, _| {
+            self.engine.commit(org, writes, as_of)
         })
     }
 
     /// The same with another way to commit, which is told what each item comes to with it. Items whose
-    /// profile was `absent` a moment ago are not looked for: the commit finds out, under the lock,
-    /// where that is no longer so.
+    /// profile was seen to be absent a moment ago are not looked for: the commit finds out, under the
+    /// lock, where that is no longer so.
     #[expect(clippy::too_many_arguments, reason = "each is a step of the walk")]
     pub(crate) fn settle_in<I: Sync, A: Send>(
         &self,
         org: OrgId,
         items: &[I],
-        mut absent: Vec<bool>,
+        seen: Seen,
         ask: impl Fn(&I) -> Asked<'_>,
         erased: impl Fn(&I, &ErasedLine) -> A,
         judge: impl Fn(&I, Option<&Held>) -> Result<Judged<A>, RelayStoreError> + Sync,
-        commit: impl Fn(&[Write], &dyn Answered<A>) -> Result<Committed, RelayStoreError>,
+        commit: impl Fn(&[Write], u64, &dyn Answered<A>) -> Result<Committed, RelayStoreError>,
     ) -> Result<Done<A>, RelayStoreError> {
+        let Seen { as_of: seen_at, mut absent } = seen;
         let mut answers: Vec<Option<(A, Option<u64>)>> = items.iter().map(|_| None).collect();
         let mut pending: Vec<usize> = (0..items.len()).collect();
         let mut end: Option<PushEnd> = None;
@@ -98,10 +107,12 @@ impl RelayStore {
             let (new, round): (Vec<usize>, Vec<usize>) =
                 round.into_iter().partition(|at| std::mem::take(&mut absent[*at]));
             let mut work: Vec<(usize, Option<Held>)> = Vec::with_capacity(new.len() + round.len());
+            let mut as_of = if new.is_empty() { u64::MAX } else { seen_at };
             if !round.is_empty() {
                 let asked: Vec<Asked<'_>> = round.iter().map(|at| ask(&items[*at])).collect();
-                let held = self.engine.look(org, &asked)?;
-                work.extend(round.into_iter().zip(held));
+                let looked = self.engine.look(org, &asked)?;
+                as_of = as_of.min(looked.as_of);
+                work.extend(round.into_iter().zip(looked.held));
             }
             let missing: Vec<usize> =
                 work.iter().filter(|(_, held)| held.is_none()).map(|(at, _)| *at).collect();
@@ -130,7 +141,7 @@ impl RelayStore {
             if writes.is_empty() {
                 continue;
             }
-            let done = commit(&writes, &Round { answers: &answers, waiting: &waiting })?;
+            let done = commit(&writes, as_of, &Round { answers: &answers, waiting: &waiting })?;
             let mut overtaken = Vec::new();
             for ((at, answer), rev) in waiting.into_iter().zip(done.revs) {
                 match rev {

@@ -231,7 +231,7 @@ impl RelayStore {
         checked: &mut Checked,
     ) -> Result<(), RelayStoreError> {
         let asked: Vec<_> = rows.iter().map(|row| ask(&row.id, Want::Document)).collect();
-        let held = self.engine.look(org, &asked)?;
+        let held = self.engine.look(org, &asked)?.held;
         let work: Vec<(&Row, Option<Held>)> = rows.iter().zip(held).collect();
         let wrongs = parallel::map(&work, |(row, held)| {
             // One that changed since it was listed comes again, at the end.
@@ -254,7 +254,8 @@ impl RelayStore {
         }
         let (messages, writes): (Vec<(String, &str)>, Vec<Write>) =
             writes.into_iter().map(|(id, (message, write))| ((id, message), write)).unzip();
-        let done = self.engine.commit(org, &writes)?;
+        // All of them are there, and are looked at again whatever was written since.
+        let done = self.engine.commit(org, &writes, 0)?;
         for ((id, message), rev) in messages.iter().zip(done.revs) {
             checked.add(message, Some(id), rev.is_some());
         }

@@ -21,9 +21,13 @@ use super::pieces::{Pieces, feed};
 use super::progress::{Known, Progress};
 use super::report::{ImportAnswer, ImportStatus, Report};
 
-/// Records in one transaction: large enough that committing costs little beside writing, small enough
-/// that other writers of the organisation wait for some hundredths of a second.
-const RECORDS_PER_COMMIT: usize = 1_000;
+/// Records in one transaction: large enough that committing, and the 256 digests that nearly every
+/// transaction touches, cost little beside writing; small enough that other writers of the
+/// organisation wait for a tenth of a second.
+const RECORDS_PER_COMMIT: usize = 4_000;
+
+/// And their text, in bytes: what such records usually have, so that large ones wait no longer.
+const BYTES_PER_COMMIT: usize = 4 * 1024 * 1024;
 
 /// How an import ended.
 #[derive(Debug)]
@@ -102,6 +106,7 @@ pub(super) fn run(
         known: progress.clone(),
         progress,
         waiting: Vec::new(),
+        waiting_bytes: 0,
         at: Some(0),
     };
     let outcome = read(store.schema(), feed(body), &mut work);
@@ -196,6 +201,7 @@ struct Work<'a> {
     known: Progress,
     progress: Progress,
     waiting: Vec<Waiting>,
+    waiting_bytes: usize,
     /// Where the next block begins in the text, while that is known.
     at: Option<u64>,
 }
@@ -227,7 +233,10 @@ impl Work<'_> {
             let offset = self.at.map(|at| at + start as u64);
             match line {
                 Line::Record(record) => match self.known.of(number) {
-                    Known::Open => self.waiting.push((number, offset, record)),
+                    Known::Open => {
+                        self.waiting_bytes += record.text.len();
+                        self.waiting.push((number, offset, record));
+                    }
                     Known::Applied => {}
                     Known::Refused => self.refuse(number, offset, record)?,
                 },
@@ -235,7 +244,7 @@ impl Work<'_> {
                     self.report.reject(number, offset, violation, text.as_deref())?;
                 }
             }
-            if self.waiting.len() >= RECORDS_PER_COMMIT {
+            if self.waiting.len() >= RECORDS_PER_COMMIT || self.waiting_bytes >= BYTES_PER_COMMIT {
                 self.flush()?;
             }
         }
@@ -246,6 +255,7 @@ impl Work<'_> {
 
     fn flush(&mut self) -> Result<(), ImportError> {
         let waiting = std::mem::take(&mut self.waiting);
+        self.waiting_bytes = 0;
         if waiting.is_empty() {
             return Ok(());
         }

@@ -24,6 +24,10 @@ const STEPS: &[Step] = &[
     Step { sql: include_str!("../sql/postgres/004_import_leases.sql"), compatible_from: 1 },
     Step { sql: include_str!("../sql/postgres/005_erasures.sql"), compatible_from: 1 },
     Step { sql: include_str!("../sql/postgres/006_digests.sql"), compatible_from: 1 },
+    Step {
+        sql: include_str!("../sql/postgres/007_profiles_without_lookups.sql"),
+        compatible_from: 1,
+    },
 ];
 
 /// Only one program migrates a database at a time. The number means nothing.

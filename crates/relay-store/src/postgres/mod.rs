@@ -27,8 +27,8 @@ pub use migrate::Migrated;
 
 use crate::access::OrgId;
 use crate::engine::{
-    Asked, Committed, Engine, Fed, FeedLimits, FeedRow, FoundToken, Head, Held, ImportEnd,
-    ImportName, ImportRow, NewToken, Notice, Result, Row, Swept, Write,
+    Asked, Committed, Engine, Fed, FeedLimits, FeedRow, FoundToken, Head, ImportEnd, ImportName,
+    ImportRow, Looked, NewToken, Notice, Result, Row, Swept, Write,
 };
 use crate::error::RelayStoreError;
 use crate::leases::{Kept, Lease, Note};
@@ -202,12 +202,12 @@ impl Engine for Postgres {
         self.write(org, async |db| presence::expire(db, org, now).await)
     }
 
-    fn look(&self, org: OrgId, asked: &[Asked<'_>]) -> Result<Vec<Option<Held>>> {
+    fn look(&self, org: OrgId, asked: &[Asked<'_>]) -> Result<Looked> {
         self.read(org, async |db| profiles::look(db, org, asked).await)
     }
 
-    fn commit(&self, org: OrgId, writes: &[Write]) -> Result<Committed> {
-        self.write(org, async |db| profiles::commit(db, org, writes).await)
+    fn commit(&self, org: OrgId, writes: &[Write], as_of: u64) -> Result<Committed> {
+        self.write(org, async |db| profiles::commit(db, org, writes, as_of).await)
     }
 
     fn feed(&self, org: OrgId, from: u64, base: u64, limits: FeedLimits) -> Result<(Head, Fed)> {
@@ -222,9 +222,15 @@ impl Engine for Postgres {
         self.read(org, async |db| profiles::by_key(db, org, keys).await)
     }
 
-    fn commit_noted(&self, org: OrgId, writes: &[Write], note: &Note<'_>) -> Result<Committed> {
+    fn commit_noted(
+        &self,
+        org: OrgId,
+        writes: &[Write],
+        as_of: u64,
+        note: &Note<'_>,
+    ) -> Result<Committed> {
         self.write(org, async |db| {
-            let done = profiles::commit(db, org, writes).await?;
+            let done = profiles::commit(db, org, writes, as_of).await?;
             let progress = (note.progress)(&done.revs);
             let kept = imports::renew(db, org, note.import, note.lease, Some(&progress)).await?;
             note.check(kept)?;

@@ -17,8 +17,8 @@ use super::upkeep::{self, HEAD};
 use crate::access::OrgId;
 use crate::digests::{Counted, Tally};
 use crate::engine::{
-    Asked, Committed, Fed, FeedLimits, FeedRow, Head, Held, Meter, Result, Row, StoredChange, Want,
-    Write,
+    Asked, Committed, Fed, FeedLimits, FeedRow, Head, Held, Looked, Meter, Result, Row,
+    StoredChange, Want, Write,
 };
 use crate::error::RelayStoreError;
 
@@ -50,11 +50,8 @@ pub(super) async fn head(db: &Transaction<'_>, org: OrgId, lock: bool) -> Result
     Ok(upkeep::read_head(&row))
 }
 
-pub(super) async fn look(
-    db: &Transaction<'_>,
-    org: OrgId,
-    asked: &[Asked<'_>],
-) -> Result<Vec<Option<Held>>> {
+pub(super) async fn look(db: &Transaction<'_>, org: OrgId, asked: &[Asked<'_>]) -> Result<Looked> {
+    let as_of = head(db, org, false).await?.rev;
     let select = db
         .prepare_cached(
             "SELECT a.at, p.rev, p.genesis, p.hash, p.conflicts, p.changed_at, p.deleted, \
@@ -89,30 +86,46 @@ pub(super) async fn look(
             });
         }
     }
-    Ok(held)
+    Ok(Looked { as_of, held })
 }
 
-pub(super) async fn commit(
+/// Key, revision, and what digests count, of some profiles, by id.
+async fn stand(
     db: &Transaction<'_>,
     org: OrgId,
-    writes: &[Write],
-) -> Result<Committed> {
-    let before = head(db, org, true).await?;
-    let head_before = before.rev;
+    ids: &[&str],
+) -> Result<HashMap<String, (i64, u64, Counted)>> {
+    let mut there = HashMap::with_capacity(ids.len());
+    if ids.is_empty() {
+        return Ok(there);
+    }
     let select = db
         .prepare_cached(
             "SELECT id, pk, rev, hash, conflicts, deleted FROM kartei.profiles \
              WHERE org = $1 AND id = ANY ($2)",
         )
         .await?;
-    let ids: Vec<&str> = writes.iter().map(|write| write.id.as_str()).collect();
-    let found = db.query(&select, &[&org.0, &ids]).await?;
-    let mut there: HashMap<&str, (i64, u64, Counted)> = HashMap::with_capacity(found.len());
-    for row in &found {
+    for row in db.query(&select, &[&org.0, &ids]).await? {
         let conflicts = u64::from(row.get::<_, i32>(4).unsigned_abs());
-        let counted = Counted { hash: hash(row, 3)?, conflicts, deleted: row.get(5) };
-        there.insert(row.get(0), (row.get(1), unsigned(row, 2), counted));
+        let counted = Counted { hash: hash(&row, 3)?, conflicts, deleted: row.get(5) };
+        there.insert(row.get(0), (row.get(1), unsigned(&row, 2), counted));
     }
+    Ok(there)
+}
+
+pub(super) async fn commit(
+    db: &Transaction<'_>,
+    org: OrgId,
+    writes: &[Write],
+    as_of: u64,
+) -> Result<Committed> {
+    let before = head(db, org, true).await?;
+    let head_before = before.rev;
+    // Under the lock: where nobody wrote since, what was not there is not there.
+    let nobody_wrote = before.rev == as_of;
+    let doubtful = writes.iter().filter(|write| write.expected.is_some() || !nobody_wrote);
+    let ids: Vec<&str> = doubtful.map(|write| write.id.as_str()).collect();
+    let there = stand(db, org, &ids).await?;
     let mut head_rev = head_before;
     let mut tally = Tally::default();
     let mut revs = Vec::with_capacity(writes.len());

@@ -19,8 +19,8 @@ use rusqlite::{Connection, Transaction, TransactionBehavior};
 
 use crate::access::OrgId;
 use crate::engine::{
-    Asked, Committed, Engine, Fed, FeedLimits, FeedRow, FoundToken, Head, Held, ImportEnd,
-    ImportName, ImportRow, NewToken, Notice, Result, Row, Swept, Write,
+    Asked, Committed, Engine, Fed, FeedLimits, FeedRow, FoundToken, Head, ImportEnd, ImportName,
+    ImportRow, Looked, NewToken, Notice, Result, Row, Swept, Write,
 };
 use crate::error::RelayStoreError;
 use crate::leases::{Kept, Lease, Note};
@@ -144,11 +144,15 @@ impl Engine for Sqlite {
         Ok(())
     }
 
-    fn look(&self, org: OrgId, asked: &[Asked<'_>]) -> Result<Vec<Option<Held>>> {
-        self.read(|db| asked.iter().map(|one| profiles::look(db, org, *one)).collect())
+    fn look(&self, org: OrgId, asked: &[Asked<'_>]) -> Result<Looked> {
+        self.read(|db| {
+            let held = asked.iter().map(|one| profiles::look(db, org, *one));
+            Ok(Looked { as_of: profiles::head(db, org)?.rev, held: held.collect::<Result<_>>()? })
+        })
     }
 
-    fn commit(&self, org: OrgId, writes: &[Write]) -> Result<Committed> {
+    /// Looking again costs next to nothing here.
+    fn commit(&self, org: OrgId, writes: &[Write], _as_of: u64) -> Result<Committed> {
         self.write(|db| profiles::commit(db, org, writes))
     }
 
@@ -164,7 +168,13 @@ impl Engine for Sqlite {
         self.read(|db| profiles::by_key(db, org, keys))
     }
 
-    fn commit_noted(&self, org: OrgId, writes: &[Write], note: &Note<'_>) -> Result<Committed> {
+    fn commit_noted(
+        &self,
+        org: OrgId,
+        writes: &[Write],
+        _as_of: u64,
+        note: &Note<'_>,
+    ) -> Result<Committed> {
         self.write(|db| {
             let done = profiles::commit(db, org, writes)?;
             let progress = (note.progress)(&done.revs);
