@@ -86,6 +86,7 @@ const CASES: &[Case] = &[
     ("buckets_are_listed_and_profiles_fetched", upkeep::buckets_are_listed_and_profiles_fetched),
     ("a_new_history_refuses_old_cursors", upkeep::a_new_history_refuses_old_cursors),
     ("many_writers_lose_nothing", writers::many_writers_lose_nothing),
+    ("what_is_new_to_many_is_there_once", writers::what_is_new_to_many_is_there_once),
     ("a_reader_beside_writers_misses_no_row", writers::a_reader_beside_writers_misses_no_row),
 ];
 

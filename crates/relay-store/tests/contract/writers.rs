@@ -46,6 +46,33 @@ pub(crate) fn many_writers_lose_nothing(stage: &Stage<'_>) {
     assert_eq!(history.len(), written + 1, "every acknowledged write is in the history");
 }
 
+/// The same new profiles come from all writers at the same time: each is there once, under one
+/// revision. Writers that are first find nothing to look for again, the others do.
+pub(crate) fn what_is_new_to_many_is_there_once(stage: &Stage<'_>) {
+    const IDS: usize = 3;
+    stage.slow_down();
+    thread::scope(|scope| {
+        for _ in 0..WRITERS {
+            let store = stage.again();
+            scope.spawn(move || {
+                for round in 0..ROUNDS {
+                    let items: Vec<_> = (0..IDS)
+                        .map(|n| {
+                            let id = format!("r{round}-{n}");
+                            untouched(&record(&stage.schema, &id, &json!({"round": round})))
+                        })
+                        .collect();
+                    let pushed = store.push(stage.org, NOW, &items).unwrap();
+                    assert_eq!(pushed.answers.len(), IDS);
+                }
+            });
+        }
+    });
+    assert_eq!(stage.head(), (ROUNDS * IDS) as u64);
+    let page = stage.store.feed(stage.org, None, ROUNDS * IDS * 2, usize::MAX).unwrap();
+    assert_eq!(page.lines.len(), ROUNDS * IDS);
+}
+
 /// Revisions that are drawn before a commit become visible out of order, and a reader that has seen
 /// a larger one never comes back for the smaller. Only new profiles are written here, one revision
 /// each: so a reader at revision N must have seen exactly N of them, at every moment.
