@@ -14,7 +14,7 @@ use serde_json::Value;
 /// # Errors
 /// Never in practice: the target is memory.
 pub fn gzipped(text: &[u8]) -> Result<Vec<u8>> {
-    let mut encoder = GzEncoder::new(Vec::new(), Compression::fast());
+    let mut encoder = GzEncoder::new(Vec::new(), Compression::default());
     encoder.write_all(text)?;
     Ok(encoder.finish()?)
 }
