@@ -12,6 +12,7 @@ mod node;
 mod package;
 mod processes;
 mod s3_servers;
+mod screenshots;
 mod setup;
 mod test;
 mod tidy;
@@ -29,6 +30,7 @@ const HELP: &str = "usage: cargo xtask COMMAND
   test [--only NAME] everything CI runs; NAME is one step (`--only list` names them)
   night [--only NAME] the proofs that CI runs small, run large: some hours
   package            the desktop as a Debian package, in target/package/
+  screenshots        a picture of every view, in target/screenshots/
   ui                 install the UI's packages where the lock changed, and build ui/dist
   codegen            schemas/commands.schema.json and the UI's types, from crates/protocol
   tidy               the rules of the tree: dependencies, sizes, forbidden words
@@ -63,6 +65,7 @@ fn run(arguments: &[String]) -> Result<()> {
         ["night"] => night::run(&workspace, None),
         ["night", "--only", name] => night::run(&workspace, Some(name)),
         ["package"] => package::run(&workspace),
+        ["screenshots"] => screenshots::run(&workspace),
         ["ui"] => ui::build(&workspace),
         ["codegen"] => codegen::write(&workspace),
         ["tidy"] => tidy::check(&workspace),

@@ -4,7 +4,7 @@ import { chromium } from 'playwright-core';
 import { picturesFolder } from './processes.mjs';
 
 /** Quiet and self-contained: a browser that looks for nothing outside. */
-const FLAGS = [
+export const FLAGS = [
   '--no-sandbox',
   '--disable-gpu',
   '--disable-quic',
@@ -13,7 +13,7 @@ const FLAGS = [
   '--disable-component-update',
   '--disable-sync',
 ];
-const CHROMIUM = process.env.CHROMIUM ?? '/usr/bin/chromium';
+export const CHROMIUM = process.env.CHROMIUM ?? '/usr/bin/chromium';
 
 /** Opens a page in English and light. `faults` fills with what the page logs as errors. */
 export async function openPage(url) {

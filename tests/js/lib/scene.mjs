@@ -1,0 +1,43 @@
+// Data folders as somebody has after a day of work: two real data sets, edits, a conflict, what was
+// deleted, a file with mistakes.
+import { join } from 'node:path';
+import { fileURLToPath } from 'node:url';
+import { writePeople } from './people.mjs';
+import { kartei, program, startRelay } from './processes.mjs';
+import { execFile } from 'node:child_process';
+import { promisify } from 'node:util';
+
+const data = (name) => fileURLToPath(new URL(`../../fixtures/data/${name}`, import.meta.url));
+
+/** A customer with many orders. */
+export const MANY = 'cdnow-00042';
+/** A customer whom both edited. */
+export const CONTESTED = 'cdnow-00100';
+/** One that was deleted. */
+export const DELETED = 'cdnow-00007';
+
+/** Anna's data folder, after Ben and she have worked beside each other; `stop` ends their relay. */
+export async function desks(folder) {
+  const relay = await startRelay(join(folder, 'relay'));
+  const [anna, ben] = ['anna', 'ben'].map((name) => join(folder, name));
+  await kartei(anna, 'login', relay.url, '--token', await relay.token('admin', 'Anna Keller'));
+  await kartei(ben, 'login', relay.url, '--token', await relay.token('analyst', 'Ben Ott'));
+  await kartei(anna, 'import', data('bfi.ndjson.gz'), data('cdnow.ndjson.gz'));
+  const mixed = join(folder, 'people.ndjson');
+  writePeople(mixed);
+  // Ends with a code of its own, because a line is rejected.
+  await promisify(execFile)(program('kartei'), ['--data', anna, 'import', mixed]).catch(() => null);
+  await kartei(anna, 'sync');
+  await kartei(ben, 'sync');
+  const notes = 'Called on Monday; asks for the catalogue by post.\nPays by invoice.';
+  await kartei(anna, 'edit', MANY, '--set', 'attributes.city=Bern', '--set', `notes=${notes}`);
+  await kartei(anna, 'edit', MANY, '--add-tag', 'vip', '--add-tag', 'catalogue');
+  await kartei(anna, 'edit', CONTESTED, '--set', 'attributes.city=Bern');
+  await kartei(ben, 'edit', CONTESTED, '--set', 'attributes.city=Ulm');
+  await kartei(ben, 'edit', MANY, '--set', 'attributes.segment=loyal');
+  await kartei(ben, 'sync');
+  await kartei(anna, 'sync');
+  await kartei(anna, 'delete', DELETED, 'cdnow-00008');
+  await kartei(anna, 'sync');
+  return { data: anna, stop: relay.stop };
+}

@@ -1,0 +1,20 @@
+//! `cargo xtask screenshots`: a picture of every view in a browser, to be looked at.
+
+use anyhow::Result;
+
+use crate::test::build_programs;
+use crate::workspace::Workspace;
+use crate::{exec, node, setup, ui};
+
+/// Builds what is needed and takes the pictures; `tests/js/screenshots.mjs` says of what.
+pub(crate) fn run(workspace: &Workspace) -> Result<()> {
+    setup::prepare(workspace, setup::Purpose::Tests)?;
+    ui::build_if_stale(workspace)?;
+    build_programs(workspace, &["kartei-cli", "kartei-relay", "kartei-dev-host"])?;
+    node::install(workspace, "tests/js")?;
+    let mut pictures = workspace.command("node");
+    pictures.current_dir(workspace.path("tests/js")).arg("screenshots.mjs");
+    pictures.env("KARTEI_PROGRAMS", workspace.target.join("debug"));
+    pictures.env("KARTEI_PICTURES", workspace.target.join("screenshots"));
+    exec::show(&mut pictures)
+}
