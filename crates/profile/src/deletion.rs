@@ -106,6 +106,15 @@ pub(crate) fn is_set(op: &Op) -> bool {
     matches!(op, Op::Register { member, .. } if member == FLAG)
 }
 
+/// The change that deleted the profile, or offers to; nothing where none does.
+///
+/// # Errors
+/// [`Malformed`] where the flag holds something else than `true` or `false`.
+pub(crate) fn latest_deletion(doc: &Automerge) -> Result<Option<am::ChangeHash>, Malformed> {
+    let set = settings(doc, None)?.into_iter().filter_map(|(hash, set)| set.then_some(hash));
+    Ok(latest(doc, set))
+}
+
 /// What a change did to the flag, where it did something.
 ///
 /// # Errors

@@ -13,6 +13,7 @@ use crate::instant::Instant;
 use crate::pointer;
 use crate::record::Record;
 use crate::schema::{MergeRule, RecordSchema};
+use crate::text;
 use crate::violation::Violation;
 
 /// One edit. Pointers are JSON pointers into the record.
@@ -29,6 +30,15 @@ pub enum Edit {
     Unset {
         /// The field.
         pointer: String,
+    },
+    /// Writes on in a text: what others wrote into it since `base` stays.
+    Text {
+        /// The text's member.
+        pointer: String,
+        /// The text that was written on.
+        base: String,
+        /// What it became.
+        value: String,
     },
     /// Adds an element to a set.
     Add {
@@ -51,6 +61,7 @@ impl Edit {
         match self {
             Self::Set { pointer, .. }
             | Self::Unset { pointer }
+            | Self::Text { pointer, .. }
             | Self::Add { pointer, .. }
             | Self::Remove { pointer, .. } => pointer,
         }
@@ -282,35 +293,8 @@ impl Document {
         Ok(self.commit_at(schema, &heads, actor.id(), stamp.options(), &ops)?)
     }
 
-    /// Decides a conflict for the value that `key` names; with an empty pointer an offered deletion.
-    ///
-    /// # Errors
-    /// [`EditError::NoConflict`] where the field has no conflict any more or none with this value.
-    pub fn resolve(
-        &mut self,
-        schema: &RecordSchema,
-        actor: Actor,
-        stamp: &Stamp,
-        pointer: &str,
-        key: &str,
-    ) -> Result<Option<Change>, EditError> {
-        let no_conflict = || EditError::NoConflict { pointer: pointer.to_owned() };
-        if pointer == WHOLE {
-            let life = Life::of(&self.am).map_err(DocumentError::from)?;
-            let ops = life.decide(key).ok_or_else(no_conflict)?;
-            return self.commit_touched(schema, actor, stamp, ops);
-        }
-        let contested = self.reader(schema, None).contested().map_err(DocumentError::from)?;
-        let (_, candidates) =
-            contested.into_iter().find(|(p, _)| p == pointer).ok_or_else(no_conflict)?;
-        let chosen = candidates.into_iter().find(|c| c.key() == key).ok_or_else(no_conflict)?;
-        let path = pointer::parse(pointer).ok_or_else(no_conflict)?;
-        let op = op_for(schema, &path, chosen.value).ok_or_else(no_conflict)?;
-        self.commit_touched(schema, actor, stamp, vec![op])
-    }
-
     /// Commits steps of a person, and with them the moment into members that keep the latest one.
-    fn commit_touched(
+    pub(crate) fn commit_touched(
         &mut self,
         schema: &RecordSchema,
         actor: Actor,
@@ -375,6 +359,12 @@ fn apply_to_record(
             record.remove(name);
             Ok(())
         }
+        (Edit::Text { base, value, .. }, MergeRule::Text, []) => {
+            let current = record.get(name).and_then(Value::as_str).unwrap_or_default();
+            let text = text::merged(base, value, current)?;
+            record.insert(name.clone(), Value::String(text));
+            Ok(())
+        }
         (Edit::Add { value, .. }, MergeRule::Set { .. }, []) => {
             let set = record.entry(name.clone()).or_insert_with(|| Value::Array(Vec::new()));
             if let Some(items) = set.as_array_mut()
@@ -394,6 +384,7 @@ fn apply_to_record(
             Ok(())
         }
         (Edit::Add { .. } | Edit::Remove { .. }, _, _) => Err(refuse("it is no set")),
+        (Edit::Text { .. }, _, _) => Err(refuse("it is no text that is merged by character")),
         _ => Err(refuse("it has no such part")),
     }
 }
