@@ -74,17 +74,6 @@ impl App {
         })
     }
 
-    /// A profile after a decision, which may have been to delete it.
-    pub(crate) fn decided(&self, id: &str) -> Result<ProfileDetail, Problem> {
-        let store = &self.shared.store;
-        let read = || {
-            let view = store.profile_with_past(id)?;
-            let conflicts = if view.deleted { Vec::new() } else { store.conflicts(id)? };
-            views::detail(store, &view, conflicts)
-        };
-        read().map_err(|e| of_store(&e))
-    }
-
     pub(crate) fn restore(&self, request: &ProfileAt) -> Result<ProfileDetail, Problem> {
         let change = change_of(request)?;
         let session = self.session();

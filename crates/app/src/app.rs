@@ -9,12 +9,15 @@ use kartei_local_store::{Session, Store, StoreOptions};
 use kartei_profile::Actor;
 use kartei_protocol::commands::Commands;
 use kartei_protocol::desktop::{
-    About, ActDone, Acts, AddWatched, BackupStore, BulkEdit, CheckStore, Compacted, DeleteProfiles,
-    DeletedProfiles, EditProfile, Empty, ErasureReport, ExportProfiles, ExportRun, HistoryPage,
-    ImportFiles, ImportHistory, ImportId, ImportReport, ImportRun, ListImports, ListPart,
-    ListProfiles, OpenProfile, OpenedFiles, Presence, ProfileAt, ProfileDetail, ProfileId,
-    ProfilePage, ProfileVersion, RejectedProfiles, ResolveConflict, RunId, SaveImportFile,
-    SavedFile, SendAgain, SignIn, StoreCheck, StoreInfo, SyncStatus, WatchedFolders, WatchedId,
+    About, ActDone, Acts, AddWatched, AskSeries, BackupStore, BulkEdit, CheckStore, Choice,
+    Compacted, ConflictPage, DecideConflicts, DecideMany, Decision, DeleteProfiles,
+    DeletedProfiles, Deletion, EditProfile, Empty, ErasureReport, ExportProfiles, ExportRun,
+    GetProfile, HistoryPage, ImportFiles, ImportHistory, ImportId, ImportReport, ImportRun,
+    ListConflicts, ListImports, ListObservations, ListPart, ListProfiles, ObservationPage,
+    OpenProfile, OpenedFiles, Presence, ProfileAt, ProfileDetail, ProfileId, ProfilePage,
+    ProfileVersion, RejectedProfiles, RelaysProfile, ResolveConflict, RunId, SaveImportFile,
+    SavedFile, SendAgain, Series, SignIn, StoreCheck, StoreInfo, SyncStatus, WatchedFolders,
+    WatchedId,
 };
 use kartei_protocol::events::HostEvent;
 use kartei_protocol::problem::{Problem, ProblemCode};
@@ -25,6 +28,7 @@ use crate::erasure;
 use crate::export::Exports;
 use crate::hub::Hub;
 use crate::import::{Job, Progress, import_file};
+use crate::observations;
 use crate::problem::{of_filter, of_relay, of_store};
 use crate::queue::{ImportQueue, Request};
 use crate::shared::Shared;
@@ -181,6 +185,10 @@ impl App {
     }
 
     pub(crate) fn detail(&self, id: &str) -> Result<ProfileDetail, Problem> {
+        self.whole_detail(id).map(observations::left_out)
+    }
+
+    fn whole_detail(&self, id: &str) -> Result<ProfileDetail, Problem> {
         let store = &self.shared.store;
         let read = || {
             let view = store.profile(id)?;
@@ -207,8 +215,19 @@ impl Commands for App {
         })
     }
 
-    fn get_profile(&self, request: ProfileId) -> Result<ProfileDetail, Problem> {
-        self.detail(&request.id)
+    fn get_profile(&self, request: GetProfile) -> Result<ProfileDetail, Problem> {
+        match request.whole {
+            true => self.whole_detail(&request.id),
+            false => self.detail(&request.id),
+        }
+    }
+
+    fn observation_series(&self, request: AskSeries) -> Result<Series, Problem> {
+        self.series(&request)
+    }
+
+    fn list_observations(&self, request: ListObservations) -> Result<ObservationPage, Problem> {
+        self.observations(&request)
     }
 
     fn profile_history(&self, request: ProfileId) -> Result<HistoryPage, Problem> {
@@ -231,13 +250,21 @@ impl Commands for App {
     }
 
     fn resolve_conflict(&self, request: ResolveConflict) -> Result<ProfileDetail, Problem> {
-        let session = self.session();
-        let ResolveConflict { id, pointer, key } = &request;
-        let resolved = self.shared.store.resolve(&session, clock::now(), id, pointer, key);
-        if resolved.map_err(|e| of_store(&e))? {
-            self.changed();
-        }
-        self.decided(id)
+        let ResolveConflict { id, pointer, key } = request;
+        let decision = Decision { pointer, choice: Choice::Side { key } };
+        self.decide(DecideConflicts { id, decisions: vec![decision] })
+    }
+
+    fn decide_conflicts(&self, request: DecideConflicts) -> Result<ProfileDetail, Problem> {
+        self.decide(request)
+    }
+
+    fn decide_many(&self, request: DecideMany) -> Result<ActDone, Problem> {
+        self.decide_for_side(&request)
+    }
+
+    fn list_conflicts(&self, request: ListConflicts) -> Result<ConflictPage, Problem> {
+        self.conflicting(request)
     }
 
     fn import_files(&self, request: ImportFiles) -> Result<ImportRun, Problem> {
@@ -318,12 +345,24 @@ impl Commands for App {
         self.deleted_profiles(&request)
     }
 
+    fn get_deleted(&self, request: ProfileId) -> Result<Deletion, Problem> {
+        self.deletion(&request.id)
+    }
+
     fn list_rejected(&self, request: ListPart) -> Result<RejectedProfiles, Problem> {
         self.rejected_profiles(&request)
     }
 
     fn send_again(&self, request: SendAgain) -> Result<SyncStatus, Problem> {
         self.retry(&request)
+    }
+
+    fn compare_with_relays(&self, request: ProfileId) -> Result<RelaysProfile, Problem> {
+        self.relays_profile(&request.id)
+    }
+
+    fn take_relays(&self, request: ProfileId) -> Result<SyncStatus, Problem> {
+        self.take_relays_profile(&request.id)
     }
 
     fn list_acts(&self, _: Empty) -> Result<Acts, Problem> {

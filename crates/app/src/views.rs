@@ -1,12 +1,15 @@
 //! From rows of the store to what a front end shows.
 
 use kartei_local_store::{HistoryRow, ProfileView, Store, StoreError};
-use kartei_profile::{ActorClass, Conflict, FieldChange, HistoryKind};
+use kartei_profile::{ActorClass, Conflict, FieldChange, HistoryKind, Origin};
 use kartei_protocol::desktop;
 use serde_json::Value;
 
 use crate::aside::refusal;
 use crate::clock;
+
+/// The member whose author is told beside it.
+const CONSENT: &str = "/consent";
 
 pub(crate) fn row(view: &ProfileView) -> desktop::ProfileRow {
     let record = value(&view.record);
@@ -38,9 +41,16 @@ pub(crate) fn detail(
     conflicts: Vec<Conflict>,
 ) -> Result<desktop::ProfileDetail, StoreError> {
     let conflicts: Result<Vec<_>, _> = conflicts.into_iter().map(|c| conflict(store, c)).collect();
+    let record = value(&view.record);
+    let consent_from = match record.get("consent") {
+        Some(_) => store.origin(&view.id, CONSENT)?.map(origin),
+        None => None,
+    };
     Ok(desktop::ProfileDetail {
         id: view.id.clone(),
-        record: value(&view.record),
+        observations: record["observations"].as_array().map_or(0, |all| all.len() as u64),
+        record,
+        consent_from,
         hash: kartei_profile::RecordHash::from_bytes(view.hash).to_string(),
         rev: view.rev,
         status: view.status,
@@ -55,7 +65,7 @@ pub(crate) fn detail(
     })
 }
 
-fn conflict(store: &Store, conflict: Conflict) -> Result<desktop::Conflict, StoreError> {
+pub(crate) fn conflict(store: &Store, conflict: Conflict) -> Result<desktop::Conflict, StoreError> {
     let values: Result<Vec<_>, StoreError> = conflict
         .values
         .into_iter()
@@ -72,6 +82,14 @@ fn conflict(store: &Store, conflict: Conflict) -> Result<desktop::Conflict, Stor
         })
         .collect();
     Ok(desktop::Conflict { pointer: conflict.pointer, base: conflict.base, values: values? })
+}
+
+pub(crate) fn origin(origin: Origin) -> desktop::Origin {
+    desktop::Origin {
+        by: origin.by,
+        at: origin.at.map(|seconds| clock::text(seconds.saturating_mul(1000))),
+        imported: origin.class != ActorClass::Person,
+    }
 }
 
 pub(crate) fn history(rows: Vec<HistoryRow>) -> desktop::HistoryPage {
@@ -96,7 +114,7 @@ pub(crate) fn history(rows: Vec<HistoryRow>) -> desktop::HistoryPage {
     desktop::HistoryPage { entries: entries.collect() }
 }
 
-fn field(change: FieldChange) -> desktop::FieldChange {
+pub(crate) fn field(change: FieldChange) -> desktop::FieldChange {
     desktop::FieldChange { pointer: change.pointer, before: change.before, after: change.after }
 }
 
@@ -104,6 +122,9 @@ pub(crate) fn edit(edit: desktop::Edit) -> kartei_profile::Edit {
     match edit {
         desktop::Edit::Set { pointer, value } => kartei_profile::Edit::Set { pointer, value },
         desktop::Edit::Unset { pointer } => kartei_profile::Edit::Unset { pointer },
+        desktop::Edit::Text { pointer, base, value } => {
+            kartei_profile::Edit::Text { pointer, base, value }
+        }
         desktop::Edit::Add { pointer, value } => kartei_profile::Edit::Add { pointer, value },
         desktop::Edit::Remove { pointer, value } => kartei_profile::Edit::Remove { pointer, value },
     }

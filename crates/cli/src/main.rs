@@ -21,8 +21,8 @@ use clap::Parser;
 use kartei_app::{App, AppOptions, default_data_dir};
 use kartei_protocol::commands::Commands;
 use kartei_protocol::desktop::{
-    BulkEdit, DeleteProfiles, EditProfile, Empty, ExportFormat, ImportId, ListProfiles, ProfileAt,
-    ProfileId, ResolveConflict, Selection, SignIn, SortKey, SyncStatus,
+    BulkEdit, DeleteProfiles, EditProfile, Empty, ExportFormat, GetProfile, ImportId, ListProfiles,
+    ProfileAt, ProfileId, ResolveConflict, Selection, SignIn, SortKey, SyncStatus,
 };
 use kartei_protocol::problem::{Problem, ProblemCode};
 use tracing_subscriber::EnvFilter;
@@ -93,7 +93,7 @@ fn command(app: &Arc<App>, command: Command, output: &Output) -> Result<Done, Pr
             list(app, ListProfiles { search, limit, ..ListProfiles::default() }, output)?;
         }
         Command::Show { id, history } => {
-            let profile = app.get_profile(ProfileId { id: id.clone() })?;
+            let profile = app.get_profile(GetProfile { id: id.clone(), whole: true })?;
             let history = history.then(|| app.profile_history(ProfileId { id })).transpose()?;
             show::profile(output, &profile, history.as_ref())?;
         }

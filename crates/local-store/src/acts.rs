@@ -299,6 +299,7 @@ fn word(kind: ActKind) -> &'static str {
         ActKind::Resolve => "resolve",
         ActKind::Restore => "restore",
         ActKind::Delete => "delete",
+        ActKind::TakeRelays => "take_relays",
         ActKind::Import => "import",
         ActKind::Undo => "undo",
     }
@@ -310,6 +311,7 @@ fn kind_of(word: &str) -> ActKind {
         "resolve" => ActKind::Resolve,
         "restore" => ActKind::Restore,
         "delete" => ActKind::Delete,
+        "take_relays" => ActKind::TakeRelays,
         "import" => ActKind::Import,
         "undo" => ActKind::Undo,
         _ => ActKind::Edit,

@@ -258,7 +258,7 @@ pub(crate) fn refuse(done: &mut ActDone, obstacle: Obstacle) {
     }
 }
 
-fn not_here(id: String) -> Obstacle {
+pub(crate) fn not_here(id: String) -> Obstacle {
     let reason = "there is no such profile here".to_owned();
     Obstacle { id, reason, code: "not_found".to_owned() }
 }

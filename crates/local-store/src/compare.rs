@@ -10,13 +10,13 @@ use std::collections::{HashMap, HashSet};
 use kartei_profile::{Change, Document, RecordHash};
 use kartei_protocol::desktop::RepairReport;
 use kartei_protocol::sync::{BucketDigests, Member, ProfileLine};
-use kartei_sync_core::{BUCKETS, Digests, Incoming, Taken, bucket_of, take};
+use kartei_sync_core::{BUCKETS, Digests, bucket_of};
 use rusqlite::Transaction;
-use serde_json::value::RawValue;
 use sha2::{Digest as _, Sha256};
 
 use crate::acts::moment;
 use crate::error::StoreError;
+use crate::relays::Relays;
 use crate::reread;
 use crate::row::{self, Prepared, StoredProfile, Written};
 use crate::session::{self, Session};
@@ -271,26 +271,10 @@ impl Store {
         stored: Option<&StoredProfile>,
         line: &ProfileLine,
     ) -> Result<bool, StoreError> {
-        let refuse = |reason: String| {
-            StoreError::Damaged(format!("answer of the relay for `{}`: {reason}", line.id))
-        };
-        let genesis = RecordHash::from_hex(&line.genesis)
-            .ok_or_else(|| refuse("no genesis hash".to_owned()))?;
-        let changes = line.changes.iter().map(|bytes| Change::from_bytes(&bytes.0));
-        let changes: Vec<Change> =
-            changes.collect::<Result<_, _>>().map_err(|e| refuse(e.to_string()))?;
+        let Some(theirs) = self.relays(session, now, line)? else { return Ok(false) };
+        let Relays { genesis, changes, mut record, mut document, mut conflicts, mut deleted } =
+            theirs;
         let theirs: HashSet<_> = changes.iter().map(Change::hash).collect();
-        let incoming = Incoming {
-            genesis,
-            record: line.record.as_deref().map(RawValue::get),
-            changes: changes.clone(),
-        };
-        let taken = take(&self.schema, None, &incoming, session.actor, &session.stamp(now));
-        let Taken::Stored { mut record, mut document, mut conflicts, mut deleted, .. } =
-            taken.map_err(|e| refuse(e.to_string()))?
-        else {
-            return Ok(false);
-        };
         // A document that is sound and has the same beginning may know more than the relay.
         let mine = stored.filter(|stored| stored.edited && stored.genesis == genesis);
         let mine = mine.and_then(|stored| Document::load(&stored.body(db).ok()?).ok());

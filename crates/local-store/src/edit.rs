@@ -43,29 +43,6 @@ impl Store {
         })
     }
 
-    /// Decides a conflict for the value that `key` names.
-    ///
-    /// # Errors
-    /// As [`Store::edit`].
-    pub fn resolve(
-        &self,
-        session: &Session,
-        now: i64,
-        id: &str,
-        pointer: &str,
-        key: &str,
-    ) -> Result<bool, StoreError> {
-        self.change(session, now, id, ActKind::Resolve, |db, stored| {
-            let schema = &self.schema;
-            let mut document = stored.document(db, schema)?;
-            let stamp = session.stamp(now);
-            match document.resolve(schema, session.actor, &stamp, pointer, key)? {
-                Some(change) => made(schema, &document, change).map(Some),
-                None => Ok(None),
-            }
-        })
-    }
-
     /// Deletes a profile. Its history stays, and the deletion can be taken back.
     ///
     /// # Errors
@@ -116,7 +93,7 @@ impl Store {
         })
     }
 
-    fn change(
+    pub(crate) fn change(
         &self,
         session: &Session,
         now: i64,
@@ -197,7 +174,11 @@ pub(crate) fn step_on(
     }
 }
 
-fn made(schema: &RecordSchema, document: &Document, change: Change) -> Result<Made, StoreError> {
+pub(crate) fn made(
+    schema: &RecordSchema,
+    document: &Document,
+    change: Change,
+) -> Result<Made, StoreError> {
     Ok(Made {
         body: document.save(),
         change,

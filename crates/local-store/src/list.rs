@@ -130,7 +130,10 @@ impl Store {
     }
 }
 
-fn by_ids(db: &Transaction<'_>, ids: &[String]) -> Result<(Vec<Pk>, Vec<String>), StoreError> {
+pub(crate) fn by_ids(
+    db: &Transaction<'_>,
+    ids: &[String],
+) -> Result<(Vec<Pk>, Vec<String>), StoreError> {
     let mut select = db.prepare_cached("SELECT pk FROM profiles WHERE id = ?1 AND deleted = 0")?;
     let (mut keys, mut missing) = (Vec::with_capacity(ids.len()), Vec::new());
     for id in ids {

@@ -1,6 +1,6 @@
 //! One profile as people look at it.
 
-use kartei_profile::{Conflict, HistoryEntry, Record};
+use kartei_profile::{Conflict, HistoryEntry, Origin, Record};
 use kartei_protocol::desktop::ProfileStatus;
 use rusqlite::{OptionalExtension, Row, Transaction, params};
 
@@ -106,6 +106,21 @@ impl Store {
                 return Ok(Vec::new());
             }
             Ok(stored.document(db, &self.schema)?.conflicts(&self.schema)?)
+        })
+    }
+
+    /// Who wrote the value that a member of a profile shows; with an empty pointer, who deleted it.
+    /// Nothing where its document does not say.
+    ///
+    /// # Errors
+    /// [`StoreError::NotFound`] or a failure.
+    pub fn origin(&self, id: &str, pointer: &str) -> Result<Option<Origin>, StoreError> {
+        self.read(|db| {
+            let stored = StoredProfile::get_with_past(db, id)?;
+            if !stored.edited {
+                return Ok(None);
+            }
+            Ok(stored.document(db, &self.schema)?.origin(&self.schema, pointer)?)
         })
     }
 

@@ -8,12 +8,14 @@ use schemars::{JsonSchema, SchemaGenerator};
 use serde_json::{Map, Value, json};
 
 use crate::desktop::{
-    About, ActDone, Acts, AddWatched, BackupStore, BulkEdit, CheckStore, Compacted, DeleteProfiles,
-    DeletedProfiles, EditProfile, Empty, ErasureReport, ExportProfiles, ExportRun, HistoryPage,
-    ImportFiles, ImportHistory, ImportId, ImportReport, ImportRun, ListImports, ListPart,
-    ListProfiles, OpenProfile, OpenedFiles, Presence, ProfileAt, ProfileDetail, ProfileId,
-    ProfilePage, ProfileVersion, RejectedProfiles, ResolveConflict, RunId, SaveImportFile,
-    SavedFile, SendAgain, SignIn, StoreCheck, StoreInfo, SyncStatus, WatchedFolders, WatchedId,
+    About, ActDone, Acts, AddWatched, AskSeries, BackupStore, BulkEdit, CheckStore, Compacted,
+    ConflictPage, DecideConflicts, DecideMany, DeleteProfiles, DeletedProfiles, Deletion,
+    EditProfile, Empty, ErasureReport, ExportProfiles, ExportRun, GetProfile, HistoryPage,
+    ImportFiles, ImportHistory, ImportId, ImportReport, ImportRun, ListConflicts, ListImports,
+    ListObservations, ListPart, ListProfiles, ObservationPage, OpenProfile, OpenedFiles, Presence,
+    ProfileAt, ProfileDetail, ProfileId, ProfilePage, ProfileVersion, RejectedProfiles,
+    RelaysProfile, ResolveConflict, RunId, SaveImportFile, SavedFile, SendAgain, Series, SignIn,
+    StoreCheck, StoreInfo, SyncStatus, WatchedFolders, WatchedId,
 };
 use crate::events::HostEvent;
 use crate::problem::{Problem, ProblemCode};
@@ -66,13 +68,23 @@ commands! {
     /// One page of the list, filtered, searched and sorted in the store.
     list_profiles(ListProfiles) -> ProfilePage;
     /// One profile with its conflicts and its sync state.
-    get_profile(ProfileId) -> ProfileDetail;
+    get_profile(GetProfile) -> ProfileDetail;
+    /// A profile's observations as lanes over time, reduced to what shows the same lines.
+    observation_series(AskSeries) -> Series;
+    /// A part of a profile's observations, the last one first.
+    list_observations(ListObservations) -> ObservationPage;
     /// Who changed what and when, newest first.
     profile_history(ProfileId) -> HistoryPage;
     /// Applies edits as one change; answers the profile as it is afterwards.
     edit_profile(EditProfile) -> ProfileDetail;
     /// Decides one conflict for one of its values.
     resolve_conflict(ResolveConflict) -> ProfileDetail;
+    /// Decides conflicts of a profile, all of these or none, as one step.
+    decide_conflicts(DecideConflicts) -> ProfileDetail;
+    /// Decides the conflicts of several profiles for one side, as one step.
+    decide_many(DecideMany) -> ActDone;
+    /// Profiles in conflict, with what waits for a decision.
+    list_conflicts(ListConflicts) -> ConflictPage;
     /// Starts an import of files, one after another; progress and report come as events.
     import_files(ImportFiles) -> ImportRun;
     /// Stops an import after its current batch. What was written stays; running it again skips it.
@@ -108,10 +120,16 @@ commands! {
     erase_profile(ProfileId) -> ErasureReport;
     /// Deleted profiles. `profile_history` and `restore_profile` know them too.
     list_deleted(ListPart) -> DeletedProfiles;
+    /// A deleted profile: who deleted it, and when.
+    get_deleted(ProfileId) -> Deletion;
     /// Profiles of which the relay refused something, with the reason.
     list_rejected(ListPart) -> RejectedProfiles;
     /// Sends what the relay refused once more.
     send_again(SendAgain) -> SyncStatus;
+    /// What taking the relay's state of a refused profile would give up.
+    compare_with_relays(ProfileId) -> RelaysProfile;
+    /// Puts the relay's state in the place of a refused profile, as a step that can be taken back.
+    take_relays(ProfileId) -> SyncStatus;
     /// The last steps, and what undo and redo would do.
     list_acts(Empty) -> Acts;
     /// Takes the last step back, also one of an earlier session.

@@ -10,7 +10,7 @@ use std::time::{Duration, Instant};
 use anyhow::{Context, Result, bail};
 use kartei_app::{App, AppOptions};
 use kartei_protocol::commands::Commands;
-use kartei_protocol::desktop::{Edit, EditProfile, Empty, ProfileId, SignIn, SyncState};
+use kartei_protocol::desktop::{Edit, EditProfile, Empty, GetProfile, SignIn, SyncState};
 use kartei_protocol::events::HostEvent;
 use kartei_test_support::{Http, gunzipped, until};
 use serde_json::{Value, json};
@@ -63,7 +63,7 @@ impl Desk {
     pub(crate) fn see(&self, id: &str, value: &Value) -> Result<()> {
         let end = Instant::now() + SEEN_WITHIN;
         loop {
-            let profile = self.app.get_profile(ProfileId { id: id.to_owned() })?;
+            let profile = self.app.get_profile(GetProfile { id: id.to_owned(), whole: false })?;
             if profile.record["attributes"]["bench"] == *value {
                 return Ok(());
             }

@@ -50,6 +50,8 @@ pub enum ActKind {
     Restore,
     /// Profiles were deleted.
     Delete,
+    /// The relay's state took the place of what it had refused.
+    TakeRelays,
     /// An import was undone.
     Import,
     /// A step was taken back, or done again.
@@ -99,7 +101,7 @@ pub struct Obstacle {
     /// Why it stayed as it is, in English.
     pub reason: String,
     /// A stable word for the reason: `edited_since`, `deleted`, `at_relay`, `imported_since`,
-    /// `not_found`, `not_allowed`.
+    /// `not_found`, `not_allowed`, `no_such_side`.
     pub code: String,
 }
 

@@ -3,6 +3,7 @@
 use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 
+use super::FieldChange;
 use crate::problem::Problem;
 
 /// Asks for a part of a list whose order is its own, the last one first.
@@ -26,6 +27,21 @@ pub struct DeletedProfile {
     pub deleted_at: String,
     /// Whether the relay does not know of it yet.
     pub pending: bool,
+}
+
+/// A deleted profile that somebody asks for by its id.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
+pub struct Deletion {
+    /// The record's `id`.
+    pub id: String,
+    /// The record's `display_name`.
+    pub display_name: Option<String>,
+    /// Who deleted it, where that is known.
+    pub by: Option<String>,
+    /// When it was deleted, or when this store learnt of it: RFC 3339, UTC.
+    pub at: String,
+    /// Whether it was deleted on this device.
+    pub mine: bool,
 }
 
 /// Deleted profiles.
@@ -67,4 +83,19 @@ pub struct RejectedProfiles {
 pub struct SendAgain {
     /// The record's `id`; none for all.
     pub id: Option<String>,
+}
+
+/// A refused profile beside the relay's state of it.
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize, JsonSchema)]
+pub struct RelaysProfile {
+    /// The record's `id`.
+    pub id: String,
+    /// Whether the relay has the profile at all.
+    pub known: bool,
+    /// Whether it is deleted there.
+    pub deleted: bool,
+    /// Changes here that the relay does not have: what taking its state gives up.
+    pub changes: u64,
+    /// What differs from the relay's record to the one here.
+    pub fields: Vec<FieldChange>,
 }

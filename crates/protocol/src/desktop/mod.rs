@@ -2,9 +2,11 @@
 
 mod acts;
 mod aside;
+mod conflicts;
 mod erasure;
 mod exports;
 mod imports;
+mod observations;
 mod presence;
 mod upkeep;
 
@@ -14,9 +16,11 @@ use serde_json::Value;
 
 pub use acts::*;
 pub use aside::*;
+pub use conflicts::*;
 pub use erasure::*;
 pub use exports::*;
 pub use imports::*;
+pub use observations::*;
 pub use presence::*;
 pub use upkeep::*;
 
@@ -42,6 +46,17 @@ pub struct About {
 pub struct ProfileId {
     /// The record's `id`.
     pub id: String,
+}
+
+/// Asks for one profile.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
+#[serde(deny_unknown_fields)]
+pub struct GetProfile {
+    /// The record's `id`.
+    pub id: String,
+    /// Whether the record is to have its observations however many they are.
+    #[serde(default)]
+    pub whole: bool,
 }
 
 /// How the list is ordered.
@@ -135,46 +150,20 @@ pub struct ProfilePage {
     pub next: Option<String>,
 }
 
-/// One of the values that a field in conflict has.
-#[derive(Debug, Clone, PartialEq, Serialize, Deserialize, JsonSchema)]
-pub struct ConflictValue {
-    /// The value; `null` where the other side removed the field (see `removed`). Of the whole
-    /// profile: whether this side deleted it, `true` or `false`.
-    pub value: Value,
-    /// Whether this side removed the field rather than setting it to `null`.
-    pub removed: bool,
-    /// Names this value to `resolve_conflict`.
-    pub key: String,
-    /// Who set it, where known.
-    pub by: Option<String>,
-    /// When, RFC 3339, where known.
-    pub at: Option<String>,
-    /// Whether an import set it, rather than a person.
-    pub imported: bool,
-    /// Whether it was set on this device.
-    pub mine: bool,
-}
-
-/// A field with several values that differ.
-#[derive(Debug, Clone, PartialEq, Serialize, Deserialize, JsonSchema)]
-pub struct Conflict {
-    /// JSON pointer of the field; empty where one side deleted the whole profile, beside which the
-    /// other wrote.
-    pub pointer: String,
-    /// The value before the sides parted, where there was one.
-    pub base: Option<Value>,
-    /// The values; the first is the one that every replica shows meanwhile.
-    pub values: Vec<ConflictValue>,
-}
-
 /// Everything about one profile.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize, JsonSchema)]
 pub struct ProfileDetail {
     /// The record's `id`.
     pub id: String,
-    /// The canonical record `user_profile.v1`.
+    /// The canonical record `user_profile.v1`; without its observations where they are many, unless
+    /// all were asked for.
     #[schemars(with = "std::collections::BTreeMap<String, Value>")]
     pub record: Value,
+    /// How many observations the record has.
+    pub observations: u64,
+    /// Who wrote the consent that is shown, where that is known.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub consent_from: Option<Origin>,
     /// SHA-256 of the canonical form, lower-case hex.
     pub hash: String,
     /// The relay's revision of the last change that this replica has seen.
@@ -192,6 +181,17 @@ pub struct ProfileDetail {
     /// Whether the profile is deleted now, by the decision that this answers.
     #[serde(default, skip_serializing_if = "std::ops::Not::not")]
     pub deleted: bool,
+}
+
+/// Where a value came from.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
+pub struct Origin {
+    /// Who, where known.
+    pub by: Option<String>,
+    /// When, RFC 3339; imports carry no time.
+    pub at: Option<String>,
+    /// Whether an import brought it, rather than a person.
+    pub imported: bool,
 }
 
 /// One field's change within a history entry.
@@ -265,6 +265,16 @@ pub enum Edit {
         /// JSON pointer of the field.
         pointer: String,
     },
+    /// Writes on in a text that is merged by character (`/notes`): what others wrote into it since
+    /// `base` stays.
+    Text {
+        /// JSON pointer of the text.
+        pointer: String,
+        /// The text that was written on, as it was shown.
+        base: String,
+        /// What it became.
+        value: String,
+    },
     /// Adds a member to a set (`/tags`, `/observations`, `/attachments`).
     Add {
         /// JSON pointer of the set.
@@ -289,18 +299,6 @@ pub struct EditProfile {
     pub id: String,
     /// The edits, at most 1,000.
     pub edits: Vec<Edit>,
-}
-
-/// Decides a conflict.
-#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
-#[serde(deny_unknown_fields)]
-pub struct ResolveConflict {
-    /// The record's `id`.
-    pub id: String,
-    /// JSON pointer of the field.
-    pub pointer: String,
-    /// The chosen value's `key`.
-    pub key: String,
 }
 
 /// Paths that wait to be imported.
