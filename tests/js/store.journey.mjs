@@ -263,7 +263,7 @@ test('a profile is deleted from its menu, listed as deleted, and comes back eith
   await picture('deleted');
   assert.equal((await kartei(data, 'list', '--filter', 'id:watched-1')).matching, 0);
   await button('Restore watched-1').click();
-  await page.getByText('watched-1 is back.').waitFor();
+  await page.getByText('Restored', { exact: true }).waitFor();
   await page.getByText('Nothing deleted').waitFor();
   await page.getByRole('link', { name: 'Open profile' }).click();
   await opened.waitFor();

@@ -2,17 +2,20 @@
 
 export type Route =
   | { view: 'profiles'; id: string | null; filter: string | null }
+  | { view: 'conflicts' }
   | { view: 'imports' }
   | { view: 'sync' }
   | { view: 'store' }
   | { view: 'deleted' };
 
+/** Views whose address is their name. */
+const PLAIN = ['conflicts', 'imports', 'sync', 'store', 'deleted'] as const;
+
 export function parseRoute(hash: string): Route {
   const [path = '', query = ''] = hash.replace(/^#\/?/, '').split('?', 2);
   const [view, id] = path.split('/');
-  if (view === 'imports' || view === 'sync' || view === 'store' || view === 'deleted') {
-    return { view };
-  }
+  const plain = PLAIN.find((one) => one === view);
+  if (plain !== undefined) return { view: plain };
   return {
     view: 'profiles',
     id: id ? decoded(id) : null,

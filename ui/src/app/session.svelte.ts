@@ -1,3 +1,4 @@
+import { ConflictList } from '$features/conflicts/conflicts.svelte';
 import { Deleted } from '$features/deleted/deleted.svelte';
 import { Imports } from '$features/imports/imports.svelte';
 import { Past } from '$features/imports/past.svelte';
@@ -19,6 +20,7 @@ export class Session {
   readonly sync: Sync;
   readonly rejected: Rejected;
   readonly deleted: Deleted;
+  readonly conflicts: ConflictList;
   readonly steps: Steps;
   readonly past: Past;
   readonly store: DataFolder;
@@ -34,6 +36,7 @@ export class Session {
     this.sync = new Sync(ipc);
     this.rejected = new Rejected(ipc);
     this.deleted = new Deleted(ipc);
+    this.conflicts = new ConflictList(ipc);
     this.steps = new Steps(ipc);
     this.past = new Past(ipc);
     this.store = new DataFolder(ipc);
@@ -79,6 +82,7 @@ export class Session {
       case 'profiles_changed':
         this.list.refresh();
         this.deleted.refresh();
+        this.conflicts.refresh();
         this.steps.storeChanged();
         void this.profile?.refresh();
         break;
@@ -100,6 +104,7 @@ export class Session {
   #catchUp(): void {
     this.list.refresh();
     this.deleted.refresh();
+    this.conflicts.refresh();
     void this.profile?.refresh();
     void this.elsewhere.show(this.profile?.id ?? null);
     void this.sync.load();

@@ -1,6 +1,7 @@
 import { fireEvent, render, screen } from '@testing-library/svelte';
 import { expect, test } from 'vitest';
 import { Deleted } from '$features/deleted/deleted.svelte';
+import { Steps } from '$features/steps/steps.svelte';
 import { Ipc, type DeletedProfile } from '$lib/ipc';
 import { FakeHost, fakeDetail, fakeProblem } from '$lib/ipc/fake';
 import DeletedView from './DeletedView.svelte';
@@ -21,7 +22,7 @@ const deletion = {
   fields: [],
 };
 
-function shown(rows: DeletedProfile[]): { host: FakeHost; deleted: Deleted } {
+function shown(rows: DeletedProfile[]): { host: FakeHost; deleted: Deleted; steps: Steps } {
   let left = rows;
   const host = new FakeHost({
     list_deleted: () => ({ rows: left, total: left.length }),
@@ -33,16 +34,16 @@ function shown(rows: DeletedProfile[]): { host: FakeHost; deleted: Deleted } {
       return fakeDetail({ id });
     },
   });
-  const deleted = new Deleted(new Ipc(host));
-  render(DeletedView, { deleted, href: (id: string) => `#/profiles/${id}` });
-  return { host, deleted };
+  const ipc = new Ipc(host);
+  const [deleted, steps] = [new Deleted(ipc), new Steps(ipc)];
+  render(DeletedView, { deleted, steps, href: (id: string) => `#/profiles/${id}` });
+  return { host, deleted, steps };
 }
 
 test('a profile comes back as it was when it was deleted', async () => {
-  const { host } = shown([gone('p-1'), gone('p-2')]);
+  const { host, steps } = shown([gone('p-1'), gone('p-2')]);
   await fireEvent.click(await screen.findByRole('button', { name: 'Restore p-1' }));
-  const link = await screen.findByRole('link', { name: 'Open profile' });
-  expect(link.getAttribute('href')).toBe('#/profiles/p-1');
+  await expect.poll(() => steps.told).toMatchObject({ kind: 'step', href: '#/profiles/p-1' });
   expect(screen.queryByRole('button', { name: 'Restore p-1' })).toBeNull();
   expect(screen.getByRole('button', { name: 'Restore p-2' })).toBeTruthy();
   expect(host.requests('restore_profile')).toEqual([{ id: 'p-1', change: 'c2' }]);

@@ -2,6 +2,7 @@ import { render, screen } from '@testing-library/svelte';
 import { expect, test } from 'vitest';
 import { Rejected } from '$features/sync/rejected.svelte';
 import { Sync } from '$features/sync/sync.svelte';
+import { Steps } from '$features/steps/steps.svelte';
 import { Ipc, type SyncStatus } from '$lib/ipc';
 import { FakeHost, fakeStatus } from '$lib/ipc/fake';
 import SyncView from './SyncView.svelte';
@@ -11,7 +12,7 @@ function shown(status: Partial<SyncStatus>) {
   const sync = new Sync(ipc);
   sync.take(fakeStatus({ relay: 'https://relay.example', state: 'up_to_date', ...status }));
   const href = (id: string) => `#/profiles/${id}`;
-  render(SyncView, { sync, rejected: new Rejected(ipc), href });
+  render(SyncView, { sync, rejected: new Rejected(ipc), steps: new Steps(ipc), href });
 }
 
 test('a difference that was mended is told: when, how many, which', () => {

@@ -9,8 +9,6 @@ export class Deleted {
   problem = $state.raw<Problem | null>(null);
   /** The profile that is being brought back. */
   restoring = $state<string | null>(null);
-  /** The profile that was brought back last, as long as the list is looked at. */
-  restored = $state<string | null>(null);
 
   readonly #ipc: Ipc;
   #limit = PART;
@@ -47,7 +45,6 @@ export class Deleted {
     this.#asked += 1;
     this.#limit = PART;
     this.found = null;
-    this.restored = null;
     this.problem = null;
   }
 
@@ -62,7 +59,6 @@ export class Deleted {
       if (change === undefined) throw new Error(`\`${id}\` has no history`);
       await this.#ipc.call('restore_profile', { id, change });
       await this.load();
-      this.restored = id;
       return true;
     } catch (thrown) {
       this.problem = problemOf(thrown);

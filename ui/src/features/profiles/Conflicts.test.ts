@@ -29,7 +29,7 @@ beforeEach(async () => {
   });
   const profile = new OpenProfile(new Ipc(host), DETAIL.id);
   await profile.load();
-  render(Conflicts, { profile });
+  render(Conflicts, { profile, onCompare: () => {} });
 });
 
 test('a deletion that somebody wrote beside is told in words, and decided by its own button', async () => {

@@ -52,7 +52,9 @@ beforeEach(async () => {
     profile,
     people: [],
     tab: 'overview',
+    known: { attributes: ['city', 'orders'], tags: ['vip', 'regular'] },
     onTab: nothing,
+    onStep: nothing,
     onPrevious: nothing,
     onNext: nothing,
     onDelete: nothing,
@@ -111,7 +113,7 @@ test('what is no number is not sent and not lost', async () => {
 });
 
 test('tags are added and removed by name', async () => {
-  const field = screen.getByRole('textbox', { name: 'Add tag' });
+  const field = screen.getByRole('combobox', { name: 'Add tag' });
   await fireEvent.input(field, { target: { value: ' new ' } });
   await fireEvent.submit(field.closest('form')!);
   await fireEvent.click(screen.getByRole('button', { name: 'Remove tag vip' }));
@@ -121,4 +123,47 @@ test('tags are added and removed by name', async () => {
       { op: 'add', pointer: '/tags', value: 'new' },
       { op: 'remove', pointer: '/tags', value: 'vip' },
     ]);
+});
+
+test('known names are offered while one types, and taken with the arrows', async () => {
+  await fireEvent.click(screen.getByRole('button', { name: 'Add attribute' }));
+  const field = screen.getByRole<HTMLInputElement>('combobox', { name: 'Name' });
+  await fireEvent.input(field, { target: { value: 'ci' } });
+  const offered = within(screen.getByRole('listbox', { name: 'Name' })).getAllByRole('option');
+  expect(offered.map((one) => one.textContent.trim())).toEqual(['city']);
+  await fireEvent.keyDown(field, { key: 'ArrowDown' });
+  await fireEvent.keyDown(field, { key: 'Enter' });
+  expect(field.value).toBe('city');
+  await fireEvent.keyDown(field, { key: 'Escape' });
+  expect(screen.queryByRole('combobox', { name: 'Name' })).toBeNull();
+});
+
+test('who deleted the open profile is told, with the way back', async () => {
+  host.answer('get_profile', () => Promise.reject(fakeProblem('not_found', 'gone')));
+  host.answer('get_deleted', ({ id }) => ({
+    id,
+    display_name: null,
+    by: 'Ben',
+    at: '2026-11-20T13:03:00Z',
+    mine: false,
+  }));
+  host.answer('profile_history', () => ({
+    entries: [
+      {
+        change: 'c9',
+        kind: 'deletion',
+        by: 'Ben',
+        at: null,
+        file: null,
+        pending: false,
+        fields: [],
+      },
+    ],
+  }));
+  host.answer('restore_profile', () => DETAIL);
+  await profile.refresh();
+  expect((await screen.findByText(/^Ben deleted this profile on/)).textContent).toContain('2026');
+  await fireEvent.click(screen.getByRole('button', { name: 'Restore' }));
+  await screen.findByRole('textbox', { name: 'Notes' });
+  expect(host.requests('restore_profile')).toEqual([{ id: DETAIL.id, change: 'c9' }]);
 });

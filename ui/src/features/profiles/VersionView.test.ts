@@ -25,7 +25,7 @@ beforeEach(async () => {
   host = new FakeHost({
     get_profile: () => fakeDetail({ record: now }),
     profile_history: () => ({ entries: [entry('c2', 'edit'), entry('c1', 'genesis')] }),
-    profile_at: ({ id, change }) => ({ id, change, record: then }),
+    profile_at: ({ id, change }) => ({ id, change, record: change === 'c1' ? then : now }),
     restore_profile: () => fakeDetail({ record: then }),
   });
   const profile = new OpenProfile(new Ipc(host), 'cdnow-00042');
@@ -63,4 +63,17 @@ test('the newest state is the present one and has nothing to view', async () => 
   await screen.findByRole('list', { name: 'History' });
   expect(screen.getAllByRole('button', { name: /^View as it was/ })).toHaveLength(1);
   expect(screen.getAllByLabelText('Tag vip added')).toHaveLength(2);
+});
+
+test('two versions are compared, the earlier one on the left, and neither is restored', async () => {
+  await fireEvent.click(await screen.findByRole('button', { name: 'Back to the history' }));
+  await fireEvent.click(await screen.findByRole('button', { name: /^Compare: Edited/ }));
+  await screen.findByText('Choose the version to compare with.');
+  await fireEvent.click(screen.getByRole('button', { name: /^Compare: First/ }));
+  const version = await screen.findByRole('region', { name: 'As it was then' });
+  expect(version.textContent).toMatch(/city\s*Bern\s*now:\s*Basel/);
+  expect([...version.querySelectorAll('del, ins')].map((mark) => mark.textContent)).toEqual([
+    'Bern',
+    'Basel',
+  ]);
 });

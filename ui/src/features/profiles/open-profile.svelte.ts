@@ -1,11 +1,14 @@
 import {
   problemOf,
+  type Decision,
+  type Deletion,
   type Edit,
   type HistoryEntry,
   type Ipc,
   type Problem,
   type ProfileDetail,
 } from '$lib/ipc';
+import { Observations } from './observed.svelte';
 import { asRecord, withEdits } from './record';
 
 /** An edit that the host has not answered yet. */
@@ -13,10 +16,11 @@ interface Waiting {
   edits: Edit[];
 }
 
-/** A profile as it was after a change. */
+/** A profile as it was after a change, beside what it is now or was after another. */
 export interface Version {
   entry: HistoryEntry;
   record: Record<string, unknown>;
+  against: { entry: HistoryEntry; isNow: boolean; record: Record<string, unknown> };
 }
 
 /**
@@ -26,13 +30,18 @@ export interface Version {
  */
 export class OpenProfile {
   readonly id: string;
+  readonly observations: Observations;
   detail = $state.raw<ProfileDetail | null>(null);
+  /** Who deleted the profile and when, where it is deleted; `detail` is then what it was. */
+  deletion = $state.raw<Deletion | null>(null);
   /** Why the profile could not be fetched. */
   problem = $state.raw<Problem | null>(null);
   history = $state.raw<HistoryEntry[] | null>(null);
   historyProblem = $state.raw<Problem | null>(null);
   /** An earlier state that is looked at. */
   version = $state.raw<Version | null>(null);
+  /** The entry of the history that another is to be compared with. */
+  compared = $state.raw<HistoryEntry | null>(null);
   /** Problems of edits and decisions, by field. */
   fieldProblems = $state.raw<Readonly<Record<string, Problem>>>({});
 
@@ -52,18 +61,28 @@ export class OpenProfile {
     return asRecord(withEdits(this.detail.record, edits));
   });
 
+  /** The record as the host answered it last. */
+  readonly stored = $derived(asRecord(this.detail?.record ?? {}));
+
   constructor(ipc: Ipc, id: string) {
     this.#ipc = ipc;
     this.id = id;
+    this.observations = new Observations(ipc, id);
   }
 
-  /** Shows the profile as it was after a change. */
-  async view(entry: HistoryEntry): Promise<void> {
+  /** Shows the profile as it was after a change, beside what it is now or was after another. */
+  async view(entry: HistoryEntry, against?: HistoryEntry): Promise<void> {
     const asked = (this.#versionAsked += 1);
+    const newest = this.history?.[0] ?? entry;
+    const other = against ?? newest;
+    const at = ({ change }: HistoryEntry) =>
+      this.#ipc.call('profile_at', { id: this.id, change }).then(({ record }) => record);
     try {
-      const { record } = await this.#ipc.call('profile_at', { id: this.id, change: entry.change });
+      const [record, beside] = await Promise.all([at(entry), at(other)]);
       if (asked !== this.#versionAsked) return;
-      this.version = { entry, record };
+      const isNow = other.change === newest.change;
+      this.version = { entry, record, against: { entry: other, isNow, record: beside } };
+      this.compared = null;
       this.historyProblem = null;
     } catch (thrown) {
       if (asked === this.#versionAsked) this.historyProblem = problemOf(thrown);
@@ -82,6 +101,8 @@ export class OpenProfile {
         const detail = await this.#ipc.call('restore_profile', { id: this.id, change });
         this.#asked += 1;
         this.detail = detail;
+        this.deletion = null;
+        this.problem = null;
         this.historyProblem = null;
         this.leaveVersion();
         await this.loadHistory();
@@ -101,10 +122,38 @@ export class OpenProfile {
       const detail = await this.#ipc.call('get_profile', { id: this.id });
       if (asked !== this.#asked) return;
       this.detail = detail;
+      this.deletion = null;
       this.problem = null;
     } catch (thrown) {
-      if (asked === this.#asked) this.problem = problemOf(thrown);
+      const problem = problemOf(thrown);
+      const deletion = problem.code === 'not_found' ? await this.#deletion() : null;
+      if (asked !== this.#asked) return;
+      this.deletion = deletion;
+      this.problem = deletion === null ? problem : null;
     }
+  }
+
+  /** Who deleted the profile; null where it was never here. */
+  async #deletion(): Promise<Deletion | null> {
+    try {
+      return await this.#ipc.call('get_deleted', { id: this.id });
+    } catch {
+      // That there is no such profile is told by the problem that led here.
+      return null;
+    }
+  }
+
+  /** Brings a deleted profile back as it was. */
+  async revive(): Promise<boolean> {
+    await this.loadHistory();
+    const newest = this.history?.[0];
+    if (newest === undefined) {
+      this.problem = this.historyProblem;
+      return false;
+    }
+    const revived = await this.restore(newest.change);
+    if (!revived) this.problem = this.historyProblem;
+    return revived;
   }
 
   async loadHistory(): Promise<void> {
@@ -153,6 +202,23 @@ export class OpenProfile {
         this.#ipc.call('resolve_conflict', { id: this.id, pointer, key }),
       ),
     );
+    this.#queue = sent;
+    return sent;
+  }
+
+  /** Decides conflicts, all of these or none, as one step. Answers why not, where it could not. */
+  async decide(decisions: Decision[]): Promise<Problem | null> {
+    const sent = this.#queue.then(async () => {
+      try {
+        const detail = await this.#ipc.call('decide_conflicts', { id: this.id, decisions });
+        this.#asked += 1;
+        this.detail = detail;
+        if (this.history !== null) void this.loadHistory();
+        return null;
+      } catch (thrown) {
+        return problemOf(thrown);
+      }
+    });
     this.#queue = sent;
     return sent;
   }

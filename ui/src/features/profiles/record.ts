@@ -2,19 +2,18 @@ import { pointerParts } from '$lib/format/pointer';
 import type { Scalar } from '$lib/format/scalar';
 import type { Edit } from '$lib/ipc';
 
-export interface Observation {
-  id?: string;
-  signal: string;
-  value: number;
-  n?: number;
-  at: string;
-  source?: string;
-}
-
 export interface Consent {
   analytics: boolean;
   recorded_at: string;
   source?: string;
+}
+
+export interface Attachment {
+  file_id: string;
+  name: string;
+  size: number;
+  media_type: string;
+  digest: string;
 }
 
 /** The members of `user_profile.v1` that the inspector shows. */
@@ -24,7 +23,7 @@ export interface ProfileRecord {
   tags?: string[];
   notes?: string;
   consent?: Consent;
-  observations?: Observation[];
+  attachments?: Attachment[];
   created_at?: string;
   updated_at?: string;
 }
@@ -46,14 +45,17 @@ export function withEdits(
   for (const edit of edits) {
     const [member, key] = pointerParts(edit.pointer);
     if (member === undefined) continue;
-    if (edit.op === 'set' || edit.op === 'unset') {
+    if (edit.op === 'set' || edit.op === 'unset' || edit.op === 'text') {
       let target = next;
       if (key !== undefined) {
         target = { ...(next[member] as Record<string, unknown> | undefined) };
         next[member] = target;
       }
-      if (edit.op === 'set') target[key ?? member] = edit.value;
-      else delete target[key ?? member];
+      if (edit.op === 'unset' || (edit.op === 'text' && edit.value === '')) {
+        delete target[key ?? member];
+      } else {
+        target[key ?? member] = edit.value;
+      }
     } else {
       const members = (next[member] as unknown[] | undefined) ?? [];
       const others = members.filter((m) => m !== edit.value);

@@ -15,6 +15,8 @@ import {
 export type Told =
   | { kind: 'bulk' | 'deleted' | 'import' | 'undone' | 'redone'; done: ActDone }
   | { kind: 'nothing'; what: 'undo' | 'redo' }
+  /** A step on one profile, in words of its own; it can be undone. */
+  | { kind: 'step'; id: string; words: () => string; href: string | null }
   /** Erased for good from here; the relay's account of it. */
   | { kind: 'erased'; id: string; report: ErasureReport }
   /** Erased for good by somebody else, while it was open here. */
@@ -162,6 +164,18 @@ export class Steps {
     this.told = null;
   }
 
+  /** A step on one profile was taken. */
+  tellStep(id: string, words: () => string, href: string | null = null): void {
+    this.#tell({ kind: 'step', id, words, href });
+    void this.load();
+  }
+
+  /** A step on many profiles was taken elsewhere than here. */
+  tellBulk(done: ActDone): void {
+    this.#tell({ kind: 'bulk', done });
+    void this.load();
+  }
+
   /** An import was undone. No step takes that back: the file can be imported again. */
   tellImport(done: ActDone): void {
     this.#tell({ kind: 'import', done });
@@ -192,7 +206,7 @@ export class Steps {
       told.kind === 'problem' ||
       told.kind === 'erased' ||
       told.kind === 'erased_elsewhere' ||
-      (told.kind !== 'nothing' && told.done.refused > 0);
+      ('done' in told && told.done.refused > 0);
     if (!stays) this.#leaving = setTimeout(() => (this.told = null), TOLD_MS);
   }
 

@@ -7,6 +7,7 @@ import RejectedList from './RejectedList.svelte';
 
 let host: FakeHost;
 let aside: RejectedProfile[];
+let taken: string[];
 
 beforeEach(() => {
   const row = (id: string, change: Partial<RejectedProfile> = {}): RejectedProfile => ({
@@ -26,7 +27,13 @@ beforeEach(() => {
     },
   });
   const rejected = new Rejected(new Ipc(host));
-  render(RejectedList, { rejected, count: 2, href: (id: string) => `#/profiles/${id}` });
+  taken = [];
+  render(RejectedList, {
+    rejected,
+    count: 2,
+    href: (id: string) => `#/profiles/${id}`,
+    onTaken: (id: string) => taken.push(id),
+  });
 });
 
 test('each says why, leads to its profile, and can be sent once more', async () => {
@@ -55,4 +62,41 @@ test('what cannot be sent says so and stays', async () => {
   await fireEvent.click(screen.getByRole('button', { name: 'Send p-1 again' }));
   await screen.findByRole('alert');
   expect(screen.getByText('p-1')).toBeTruthy();
+});
+
+test("the relay's state is taken once it was said what that gives up", async () => {
+  HTMLDialogElement.prototype.showModal = function () {
+    this.open = true;
+  };
+  await screen.findByText('p-2');
+  host.answer('compare_with_relays', ({ id }) => ({
+    id,
+    known: true,
+    deleted: false,
+    changes: 1,
+    fields: [{ pointer: '/attributes/city', before: 'Bern', after: 'Basel' }],
+  }));
+  host.answer('take_relays', ({ id }) => {
+    aside = aside.filter((one) => one.id !== id);
+    return fakeStatus({ rejected: aside.length });
+  });
+  await fireEvent.click(screen.getByRole('button', { name: "Take the relay's state of p-1" }));
+  const dialog = await screen.findByRole('dialog');
+  expect(dialog.textContent).toContain('1 field differs');
+  expect(dialog.textContent).toMatch(/city\s*Bern\s*Basel/);
+  expect(host.requests('take_relays'), 'nothing yet').toEqual([]);
+  await fireEvent.click(screen.getByRole('button', { name: "Take the relay's state" }));
+  await expect.poll(() => taken).toEqual(['p-1']);
+  expect(screen.queryByText('p-1')).toBeNull();
+});
+
+test('where the relay has no such profile there is nothing to take', async () => {
+  HTMLDialogElement.prototype.showModal = function () {
+    this.open = true;
+  };
+  await screen.findByText('p-2');
+  const nothing = { known: false, deleted: false, changes: 0, fields: [] };
+  host.answer('compare_with_relays', ({ id }) => ({ id, ...nothing }));
+  await fireEvent.click(screen.getByRole('button', { name: "Take the relay's state of p-1" }));
+  await screen.findByRole('dialog', { name: 'The relay does not have p-1' });
 });

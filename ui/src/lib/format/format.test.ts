@@ -9,7 +9,7 @@ import {
   formatSize,
   formatSpan,
 } from './index';
-import { parseScalar } from './scalar';
+import { editableText, kindOf, parseScalar } from './scalar';
 
 describe('numbers follow the language', () => {
   test('English', () => {
@@ -57,9 +57,29 @@ describe('what is typed becomes a value of the chosen kind', () => {
     ['boolean', 'false', false],
     ['boolean', 'yes', undefined],
     ['null', 'anything', null],
+    ['number', '12,345', 12_345],
+    ['number', '1,234,567.5', 1_234_567.5],
+    ['date', ' 2026-02-28 ', '2026-02-28'],
+    ['date', '2026-02-31', undefined],
+    ['date', '20.11.2026', undefined],
   ] as const)('%s %j', (kind, text, value) => {
     expect(parseScalar(kind, text)).toBe(value);
   });
+});
+
+test('numbers are typed as the language writes them, and read back the same', () => {
+  locale.choose('de');
+  expect(parseScalar('number', '1.234,5')).toBe(1_234.5);
+  expect(parseScalar('number', '1.234')).toBe(1_234);
+  expect(parseScalar('number', '0.5')).toBe(0.5);
+  expect(editableText(1_234.5)).toBe('1234,5');
+  expect(parseScalar('number', editableText(1_234.567))).toBe(1_234.567);
+});
+
+test('a text that is a day is a date', () => {
+  expect(kindOf('2026-11-20')).toBe('date');
+  expect(kindOf('2026-11-31')).toBe('text');
+  expect(kindOf('2026-11-20T10:00:00Z')).toBe('text');
 });
 
 test('nothing takes no time at all', () => {

@@ -85,9 +85,12 @@ export class FakeRows {
       throw { code: 'not_found', message: `there is no profile \`${id}\``, subject: id };
     }
     const status = this.#status(index);
+    const record = this.#record(index, id);
     return {
       id,
-      record: this.#record(index, id),
+      record,
+      observations: (record['observations'] as unknown[]).length,
+      consent_from: { by: 'jonas@example.org', at: at(index, 90_000), imported: false },
       hash: '9f2c4e81d7a35b06c1e8f94720ab63d5e1f08c927b4d6a35f0c8e2719d4b6a83',
       rev: 18_204 - index,
       status,
@@ -152,6 +155,7 @@ export class FakeRows {
       >;
       const list = (detail.record[member] ?? []) as unknown[];
       if (edit.op === 'set') target[key ?? member] = edit.value;
+      else if (edit.op === 'text') target[key ?? member] = edit.value;
       else if (edit.op === 'unset') delete target[key ?? member];
       else if (edit.op === 'add') detail.record[member] = [...list, edit.value].sort();
       else detail.record[member] = list.filter((one) => one !== edit.value);

@@ -1,3 +1,4 @@
+import { aloneAnswers } from './fake-profile';
 import { FakeRows } from './fake-rows';
 import { storeAnswers } from './fake-store';
 import type {
@@ -97,6 +98,7 @@ export function fakeDetail(change: Partial<ProfileDetail> = {}): ProfileDetail {
     id: 'cdnow-00042',
     record: { schema: 'user_profile.v1', id: 'cdnow-00042' },
     hash: '9f2c4e81d7a35b06c1e8f94720ab63d5e1f08c927b4d6a35f0c8e2719d4b6a83',
+    observations: 0,
     rev: 18_204,
     status: 'synced',
     pending: false,
@@ -259,6 +261,7 @@ export function fakeFromAddress(search: string): FakeHost {
       return detail;
     },
     resolve_conflict: ({ id, pointer, key }) => rows.resolve(id, pointer, key),
+    ...aloneAnswers(rows, () => host),
     open_profile: () => ({ profiles: options.has('alone') ? [] : fakePresence() }),
     take_opened_files: () => ({ paths: [] }),
     sync_status: () => status,

@@ -58,6 +58,21 @@ export type Edit =
       pointer: string;
     }
   | {
+      /**
+       * The text that was written on, as it was shown.
+       */
+      base: string;
+      op: 'text';
+      /**
+       * JSON pointer of the text.
+       */
+      pointer: string;
+      /**
+       * What it became.
+       */
+      value: string;
+    }
+  | {
       op: 'add';
       /**
        * JSON pointer of the set.
@@ -82,7 +97,8 @@ export type Edit =
 /**
  * What sort of step it was.
  */
-export type ActKind = 'edit' | 'bulk' | 'resolve' | 'restore' | 'delete' | 'import' | 'undo';
+export type ActKind =
+  'edit' | 'bulk' | 'resolve' | 'restore' | 'delete' | 'take_relays' | 'import' | 'undo';
 /**
  * A format of export.
  */
@@ -96,9 +112,34 @@ export type ExportState = 'running' | 'done' | 'cancelled' | 'failed';
  */
 export type ImportState = 'queued' | 'running' | 'done' | 'cancelled' | 'failed';
 /**
+ * What a field in conflict becomes.
+ */
+export type Choice =
+  | {
+      /**
+       * The value's `key`.
+       */
+      key: string;
+      take: 'side';
+    }
+  | {
+      take: 'value';
+      /**
+       * The value.
+       */
+      value: unknown;
+    }
+  | {
+      take: 'removed';
+    };
+/**
  * Whether the relay has what this replica has.
  */
 export type ProfileStatus = 'synced' | 'pending' | 'conflict' | 'rejected';
+/**
+ * A side of a conflict.
+ */
+export type Side = 'mine' | 'theirs';
 /**
  * How an import came to be.
  */
@@ -226,6 +267,18 @@ export interface Commands {
     request: Empty;
     response: Compacted;
   };
+  compare_with_relays: {
+    request: ProfileId;
+    response: RelaysProfile;
+  };
+  decide_conflicts: {
+    request: DecideConflicts;
+    response: ProfileDetail;
+  };
+  decide_many: {
+    request: DecideMany;
+    response: ActDone;
+  };
   delete_profiles: {
     request: DeleteProfiles;
     response: ActDone;
@@ -242,6 +295,10 @@ export interface Commands {
     request: ExportProfiles;
     response: ExportRun;
   };
+  get_deleted: {
+    request: ProfileId;
+    response: Deletion;
+  };
   get_export: {
     request: RunId;
     response: ExportRun;
@@ -251,7 +308,7 @@ export interface Commands {
     response: ImportRun;
   };
   get_profile: {
-    request: ProfileId;
+    request: GetProfile;
     response: ProfileDetail;
   };
   import_files: {
@@ -266,6 +323,10 @@ export interface Commands {
     request: Empty;
     response: Acts;
   };
+  list_conflicts: {
+    request: ListConflicts;
+    response: ConflictPage;
+  };
   list_deleted: {
     request: ListPart;
     response: DeletedProfiles;
@@ -273,6 +334,10 @@ export interface Commands {
   list_imports: {
     request: ListImports;
     response: ImportHistory;
+  };
+  list_observations: {
+    request: ListObservations;
+    response: ObservationPage;
   };
   list_profiles: {
     request: ListProfiles;
@@ -285,6 +350,10 @@ export interface Commands {
   list_watched: {
     request: Empty;
     response: WatchedFolders;
+  };
+  observation_series: {
+    request: AskSeries;
+    response: Series;
   };
   open_profile: {
     request: OpenProfile;
@@ -345,6 +414,10 @@ export interface Commands {
   take_opened_files: {
     request: Empty;
     response: OpenedFiles;
+  };
+  take_relays: {
+    request: ProfileId;
+    response: SyncStatus;
   };
   undo: {
     request: Empty;
@@ -569,7 +642,7 @@ export interface Act {
 export interface Obstacle {
   /**
    * A stable word for the reason: `edited_since`, `deleted`, `at_relay`, `imported_since`,
-   * `not_found`, `not_allowed`.
+   * `not_found`, `not_allowed`, `no_such_side`.
    */
   code: string;
   /**
@@ -890,23 +963,78 @@ export interface Compacted {
   before: number;
 }
 /**
- * Deletes profiles, as one step.
+ * Names one profile.
  */
-export interface DeleteProfiles {
-  selection: Selection;
-}
-/**
- * Edits of one profile, applied together.
- */
-export interface EditProfile {
-  /**
-   * The edits, at most 1,000.
-   */
-  edits: Edit[];
+export interface ProfileId {
   /**
    * The record's `id`.
    */
   id: string;
+}
+/**
+ * A refused profile beside the relay's state of it.
+ */
+export interface RelaysProfile {
+  /**
+   * Changes here that the relay does not have: what taking its state gives up.
+   */
+  changes: number;
+  /**
+   * Whether it is deleted there.
+   */
+  deleted: boolean;
+  /**
+   * What differs from the relay's record to the one here.
+   */
+  fields: FieldChange[];
+  /**
+   * The record's `id`.
+   */
+  id: string;
+  /**
+   * Whether the relay has the profile at all.
+   */
+  known: boolean;
+}
+/**
+ * One field's change within a history entry.
+ */
+export interface FieldChange {
+  /**
+   * The value after; absent where it was removed.
+   */
+  after?: unknown;
+  /**
+   * The value before; absent where there was none.
+   */
+  before?: unknown;
+  /**
+   * JSON pointer of the field.
+   */
+  pointer: string;
+}
+/**
+ * Decides conflicts of a profile, all of these or none, as one step.
+ */
+export interface DecideConflicts {
+  /**
+   * The decisions, at most 1,000.
+   */
+  decisions: Decision[];
+  /**
+   * The record's `id`.
+   */
+  id: string;
+}
+/**
+ * The end of one conflict.
+ */
+export interface Decision {
+  choice: Choice;
+  /**
+   * JSON pointer of the field; empty for a deletion that somebody wrote beside.
+   */
+  pointer: string;
 }
 /**
  * Everything about one profile.
@@ -921,6 +1049,10 @@ export interface ProfileDetail {
    */
   conflicts: Conflict[];
   /**
+   * Who wrote the consent that is shown, where that is known.
+   */
+  consent_from?: Origin | null;
+  /**
    * Whether the profile is deleted now, by the decision that this answers.
    */
   deleted?: boolean;
@@ -933,11 +1065,16 @@ export interface ProfileDetail {
    */
   id: string;
   /**
+   * How many observations the record has.
+   */
+  observations: number;
+  /**
    * Whether changes wait for the relay.
    */
   pending: boolean;
   /**
-   * The canonical record `user_profile.v1`.
+   * The canonical record `user_profile.v1`; without its observations where they are many, unless
+   * all were asked for.
    */
   record: {
     [k: string]: unknown;
@@ -1005,9 +1142,46 @@ export interface ConflictValue {
   value: unknown;
 }
 /**
- * Names one profile.
+ * Where a value came from.
  */
-export interface ProfileId {
+export interface Origin {
+  /**
+   * When, RFC 3339; imports carry no time.
+   */
+  at?: string | null;
+  /**
+   * Who, where known.
+   */
+  by?: string | null;
+  /**
+   * Whether an import brought it, rather than a person.
+   */
+  imported: boolean;
+}
+/**
+ * Decides the conflicts of several profiles for one side, as one step.
+ */
+export interface DecideMany {
+  /**
+   * The profiles.
+   */
+  ids: string[];
+  side: Side;
+}
+/**
+ * Deletes profiles, as one step.
+ */
+export interface DeleteProfiles {
+  selection: Selection;
+}
+/**
+ * Edits of one profile, applied together.
+ */
+export interface EditProfile {
+  /**
+   * The edits, at most 1,000.
+   */
+  edits: Edit[];
   /**
    * The record's `id`.
    */
@@ -1076,6 +1250,44 @@ export interface ExportProfiles {
   to?: string | null;
 }
 /**
+ * A deleted profile that somebody asks for by its id.
+ */
+export interface Deletion {
+  /**
+   * When it was deleted, or when this store learnt of it: RFC 3339, UTC.
+   */
+  at: string;
+  /**
+   * Who deleted it, where that is known.
+   */
+  by?: string | null;
+  /**
+   * The record's `display_name`.
+   */
+  display_name?: string | null;
+  /**
+   * The record's `id`.
+   */
+  id: string;
+  /**
+   * Whether it was deleted on this device.
+   */
+  mine: boolean;
+}
+/**
+ * Asks for one profile.
+ */
+export interface GetProfile {
+  /**
+   * The record's `id`.
+   */
+  id: string;
+  /**
+   * Whether the record is to have its observations however many they are.
+   */
+  whole?: boolean;
+}
+/**
  * Asks for an import.
  */
 export interface ImportFiles {
@@ -1117,6 +1329,57 @@ export interface Acts {
    * What `undo` takes back.
    */
   undo?: Act | null;
+}
+/**
+ * Asks for profiles in conflict, the one that changed last first.
+ */
+export interface ListConflicts {
+  /**
+   * How many at most; at most 200, since each one's document is read.
+   */
+  limit?: number;
+  /**
+   * How many profiles to pass over.
+   */
+  offset?: number;
+  /**
+   * Words to find, as in `list_profiles`.
+   */
+  search?: string;
+}
+/**
+ * Profiles in conflict.
+ */
+export interface ConflictPage {
+  /**
+   * The profiles from `offset` on.
+   */
+  rows: ConflictRow[];
+  /**
+   * How many match the search.
+   */
+  total: number;
+}
+/**
+ * A profile in conflict.
+ */
+export interface ConflictRow {
+  /**
+   * When this store last changed the profile: RFC 3339, UTC.
+   */
+  changed_at: string;
+  /**
+   * What waits for a decision.
+   */
+  conflicts: Conflict[];
+  /**
+   * The record's `display_name`.
+   */
+  display_name?: string | null;
+  /**
+   * The record's `id`.
+   */
+  id: string;
 }
 /**
  * Asks for a part of a list whose order is its own, the last one first.
@@ -1234,6 +1497,69 @@ export interface ImportEntry {
    * When it was undone.
    */
   undone_at?: string | null;
+}
+/**
+ * Asks for rows of a profile's observations, the last one first.
+ */
+export interface ListObservations {
+  /**
+   * The record's `id`.
+   */
+  id?: string;
+  /**
+   * How many at most; at most 1,000.
+   */
+  limit?: number;
+  /**
+   * How many to pass over.
+   */
+  offset?: number;
+  /**
+   * Of this signal only, where it is given.
+   */
+  signal?: string | null;
+}
+/**
+ * Rows of a profile's observations.
+ */
+export interface ObservationPage {
+  /**
+   * The rows.
+   */
+  rows: ObservationRow[];
+  /**
+   * How many there are in all.
+   */
+  total: number;
+}
+/**
+ * One observation.
+ */
+export interface ObservationRow {
+  /**
+   * When: RFC 3339, UTC.
+   */
+  at: string;
+  /**
+   * Its id within the profile.
+   */
+  id: string;
+  /**
+   * How many single observations it stands for.
+   */
+  n: number;
+  /**
+   * What was observed.
+   */
+  signal: string;
+  /**
+   * Where it came from.
+   */
+  source?: string | null;
+  /**
+   * Its value.
+   */
+  value: number;
 }
 /**
  * Asks for a page of the list.
@@ -1360,6 +1686,86 @@ export interface RejectedProfile {
   problem: Problem;
 }
 /**
+ * Asks for a profile's observations as lanes over time.
+ */
+export interface AskSeries {
+  /**
+   * From this moment on, in seconds since 1970; from the first where it is absent.
+   */
+  from?: number | null;
+  /**
+   * The record's `id`.
+   */
+  id: string;
+  /**
+   * Points of one lane at most; at most 2,000. More are reduced to what shows the same line.
+   */
+  points_max: number;
+  /**
+   * Up to this moment; to the last where it is absent.
+   */
+  to?: number | null;
+}
+/**
+ * A profile's observations over time.
+ */
+export interface Series {
+  /**
+   * The first moment of all, in seconds since 1970; absent without observations.
+   */
+  first?: number | null;
+  /**
+   * One lane a signal, by name; at most 64, those with the most observations.
+   */
+  lanes: Lane[];
+  /**
+   * The last one.
+   */
+  last?: number | null;
+  /**
+   * How many signals have no lane here.
+   */
+  left_out: number;
+  /**
+   * How many observations the profile has.
+   */
+  total: number;
+}
+/**
+ * The observations of one signal, oldest first.
+ */
+export interface Lane {
+  /**
+   * Moments, in seconds since 1970.
+   */
+  at: number[];
+  /**
+   * How many there are between `from` and `to`.
+   */
+  count: number;
+  /**
+   * The largest value among them.
+   */
+  max: number;
+  /**
+   * The smallest value among them.
+   */
+  min: number;
+  /**
+   * Whether `at` and `values` are fewer than `count`: of each stretch of time the first, the
+   * last, the smallest and the largest.
+   */
+  reduced: boolean;
+  /**
+   * The signal.
+   */
+  signal: string;
+  /**
+   * The values at these moments.
+   */
+  values: number[];
+}
+/**
  * Says which profile the window shows.
  */
 export interface OpenProfile {
@@ -1460,23 +1866,6 @@ export interface HistoryEntry {
    * Whether the relay has it.
    */
   pending: boolean;
-}
-/**
- * One field's change within a history entry.
- */
-export interface FieldChange {
-  /**
-   * The value after; absent where it was removed.
-   */
-  after?: unknown;
-  /**
-   * The value before; absent where there was none.
-   */
-  before?: unknown;
-  /**
-   * JSON pointer of the field.
-   */
-  pointer: string;
 }
 /**
  * Names a watched folder.

@@ -22,6 +22,11 @@ export class Draft {
     this.#typed = typed;
   }
 
+  /** Whether something is typed that is not stored. */
+  get isOpen(): boolean {
+    return this.#typed !== null;
+  }
+
   drop(): void {
     this.#typed = null;
   }
