@@ -127,7 +127,8 @@ fn javascript(workspace: &Workspace, summaries: &mut Summaries) -> Result<()> {
 }
 
 fn browser(workspace: &Workspace, summaries: &mut Summaries) -> Result<()> {
-    let journeys = ["browser.journey.mjs", "store.journey.mjs", "people.journey.mjs"];
+    let journeys =
+        ["browser.journey.mjs", "store.journey.mjs", "people.journey.mjs", "together.journey.mjs"];
     node_tests(workspace, summaries, "browser journey", &journeys)
 }
 
