@@ -9,11 +9,22 @@ use tauri_plugin_dialog::{DialogExt, MessageDialogKind};
 use crate::arguments::Arguments;
 use crate::bridge::{self, Host};
 
+/// What shows the window's page.
+const WEB_ENGINE: &str = if cfg!(target_os = "windows") {
+    "WebView2"
+} else if cfg!(target_os = "macos") {
+    "WebKit"
+} else {
+    "WebKitGTK"
+};
+
 /// Opens everything. A data folder that cannot be opened is said in a dialog, since there is no
 /// page yet that could say it.
 pub(crate) fn open(handle: &AppHandle, arguments: Arguments) -> tauri::Result<()> {
     let data_dir = arguments.data_dir.unwrap_or_else(kartei_app::default_data_dir);
-    let app = match App::open(AppOptions { data_dir, ..AppOptions::default() }) {
+    kartei_app::start_log(&data_dir);
+    let web_engine = tauri::webview_version().ok().map(|version| format!("{WEB_ENGINE} {version}"));
+    let app = match App::open(AppOptions { data_dir, web_engine, ..AppOptions::default() }) {
         Ok(app) => app,
         Err(problem) => {
             say_and_exit(handle, &problem);
@@ -26,7 +37,7 @@ pub(crate) fn open(handle: &AppHandle, arguments: Arguments) -> tauri::Result<()
     }
     app.start_sync();
     if let Err(problem) = app.start_watching() {
-        tracing::error!(%problem, "The watched folders are not watched");
+        tracing::error!(code = ?problem.code, %problem, "The watched folders are not watched");
     }
     handle.manage(Host(app));
     for window in &handle.config().app.windows {

@@ -11,23 +11,25 @@ use kartei_protocol::commands::Commands;
 use kartei_protocol::desktop::{
     About, ActDone, Acts, AddWatched, AskSeries, BackupStore, BulkEdit, CheckStore, Choice,
     Compacted, ConflictPage, DecideConflicts, DecideMany, Decision, DeleteProfiles,
-    DeletedProfiles, Deletion, EditProfile, Empty, ErasureReport, ExportProfiles, ExportRun,
-    GetProfile, HistoryPage, ImportFiles, ImportHistory, ImportId, ImportReport, ImportRun,
-    ListConflicts, ListImports, ListObservations, ListPart, ListProfiles, ObservationPage,
-    OpenProfile, OpenedFiles, Presence, ProfileAt, ProfileDetail, ProfileId, ProfilePage,
-    ProfileVersion, RejectedProfiles, RelaysProfile, ResolveConflict, RunId, SaveImportFile,
-    SavedFile, SendAgain, Series, SignIn, StoreCheck, StoreInfo, SyncStatus, WatchedFolders,
-    WatchedId,
+    DeletedProfiles, Deletion, Diagnostics, EditProfile, Empty, ErasureReport, ExportProfiles,
+    ExportRun, GetProfile, HistoryPage, ImportFiles, ImportHistory, ImportId, ImportReport,
+    ImportRun, ListConflicts, ListImports, ListObservations, ListPart, ListProfiles, LogPage,
+    ObservationPage, OpenProfile, OpenedFiles, PrepareDiagnostics, Presence, ProfileAt,
+    ProfileDetail, ProfileId, ProfilePage, ProfileVersion, ReadLog, RejectedProfiles,
+    RelaysProfile, ResolveConflict, RunId, SampleData, SaveDiagnostics, SaveImportFile, SavedFile,
+    SendAgain, Series, SignIn, StoreCheck, StoreInfo, SyncStatus, WatchedFolders, WatchedId,
 };
 use kartei_protocol::events::HostEvent;
 use kartei_protocol::problem::{Problem, ProblemCode};
 use kartei_relay_client::RelayClient;
 
 use crate::clock;
+use crate::diagnostics::Prepared;
 use crate::erasure;
 use crate::export::Exports;
 use crate::hub::Hub;
 use crate::import::{Job, Progress, import_file};
+use crate::log;
 use crate::observations;
 use crate::problem::{of_filter, of_relay, of_store};
 use crate::queue::{ImportQueue, Request};
@@ -48,6 +50,8 @@ pub struct AppOptions {
     pub author: Option<String>,
     /// Waits this long for another program's write, rather than five seconds.
     pub busy_timeout: Option<Duration>,
+    /// The engine that shows the window, where there is one that the front end knows.
+    pub web_engine: Option<String>,
 }
 
 /// A replica at work: the store, imports, sync, and listeners.
@@ -62,6 +66,8 @@ pub struct App {
     pub(crate) exports: Exports,
     pub(crate) background: Arc<Background>,
     pub(crate) syncs: AtomicBool,
+    pub(crate) web_engine: Option<String>,
+    pub(crate) prepared: Prepared,
     opened: Mutex<Vec<String>>,
 }
 
@@ -82,6 +88,7 @@ impl App {
         let author = settings.author.or_else(|| fallback_author.clone());
         let session = Session { actor: random_actor()?, author };
         let hub = Arc::new(Hub::default());
+        log::follow(&hub, &store);
         let shared = Arc::new(Shared::new(Arc::clone(&store), Arc::clone(&hub)));
         let background = Arc::new(Background::default());
         let (after_shared, after_background) = (Arc::clone(&shared), Arc::clone(&background));
@@ -101,6 +108,8 @@ impl App {
             exports: Exports::default(),
             background,
             syncs: AtomicBool::new(false),
+            web_engine: options.web_engine,
+            prepared: Prepared::default(),
             opened: Mutex::default(),
         }))
     }
@@ -132,7 +141,7 @@ impl App {
     pub fn start_sync(&self) {
         self.syncs.store(true, Ordering::Relaxed);
         if let Err(problem) = self.background.start(&self.shared, self.session()) {
-            tracing::error!(%problem, "Sync did not start");
+            tracing::error!(code = ?problem.code, %problem, "Sync did not start");
         }
         sync::emit_status(&self.shared);
     }
@@ -200,8 +209,31 @@ impl App {
 
 impl Commands for App {
     fn about(&self, _: Empty) -> Result<About, Problem> {
-        let data_dir = self.data_dir.display().to_string();
-        Ok(About { version: env!("CARGO_PKG_VERSION").to_owned(), data_dir })
+        Ok(self.versions())
+    }
+
+    fn open_data_folder(&self, _: Empty) -> Result<Empty, Problem> {
+        self.show_folder()
+    }
+
+    fn read_log(&self, request: ReadLog) -> Result<LogPage, Problem> {
+        self.log_page(&request)
+    }
+
+    fn prepare_diagnostics(&self, request: PrepareDiagnostics) -> Result<Diagnostics, Problem> {
+        self.diagnose(&request)
+    }
+
+    fn save_diagnostics(&self, request: SaveDiagnostics) -> Result<SavedFile, Problem> {
+        self.save_bundle(&request)
+    }
+
+    fn sample_data(&self, _: Empty) -> Result<SampleData, Problem> {
+        self.sample()
+    }
+
+    fn import_sample(&self, _: Empty) -> Result<ImportRun, Problem> {
+        self.bring_sample()
     }
 
     fn list_profiles(&self, request: ListProfiles) -> Result<ProfilePage, Problem> {

@@ -23,7 +23,7 @@ const RUNNING_MS: i64 = 24 * 60 * 60 * 1_000;
 /// done stays noted, and it is tried again with the next page and the next start.
 pub(crate) fn finish(store: &Store) {
     if let Err(problem) = try_finish(store) {
-        tracing::warn!(%problem, "Traces of erased profiles are still to be removed");
+        tracing::warn!(code = ?problem.code, %problem, "Traces of erased profiles are still to be removed");
     }
 }
 

@@ -35,10 +35,6 @@ struct Arguments {
 
 fn main() -> Result<()> {
     let arguments = Arguments::parse();
-    tracing_subscriber::fmt()
-        .with_env_filter(tracing_subscriber::EnvFilter::from_default_env())
-        .with_writer(std::io::stderr)
-        .init();
     if !arguments.listen.ip().is_loopback() {
         bail!("{} is no loopback address; this host has no sign-in", arguments.listen);
     }
@@ -46,6 +42,7 @@ fn main() -> Result<()> {
         bail!("{} holds no built UI; run `cargo xtask ui`", arguments.ui.display());
     }
     let data_dir = arguments.data.unwrap_or_else(kartei_app::default_data_dir);
+    kartei_app::start_log(&data_dir);
     let app = App::open(AppOptions { data_dir, ..AppOptions::default() })?;
     app.start_sync();
     app.start_watching()?;

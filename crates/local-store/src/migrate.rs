@@ -14,6 +14,12 @@ const STEPS: &[&str] = &[
     include_str!("sql/006_digests.sql"),
 ];
 
+/// The format that this program writes.
+#[must_use]
+pub fn newest_format() -> u32 {
+    u32::try_from(STEPS.len()).unwrap_or(u32::MAX)
+}
+
 /// Brings the database to the newest format.
 ///
 /// # Errors

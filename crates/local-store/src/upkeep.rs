@@ -12,6 +12,12 @@ use crate::store::Store;
 /// Steps that a compaction leaves in place, newest first.
 const ACTS_KEPT: u32 = 1_000;
 
+/// The version of SQLite that is built in.
+#[must_use]
+pub fn sqlite_version() -> &'static str {
+    rusqlite::version()
+}
+
 impl Store {
     /// How large the database is.
     ///

@@ -10,12 +10,13 @@ use serde_json::{Map, Value, json};
 use crate::desktop::{
     About, ActDone, Acts, AddWatched, AskSeries, BackupStore, BulkEdit, CheckStore, Compacted,
     ConflictPage, DecideConflicts, DecideMany, DeleteProfiles, DeletedProfiles, Deletion,
-    EditProfile, Empty, ErasureReport, ExportProfiles, ExportRun, GetProfile, HistoryPage,
-    ImportFiles, ImportHistory, ImportId, ImportReport, ImportRun, ListConflicts, ListImports,
-    ListObservations, ListPart, ListProfiles, ObservationPage, OpenProfile, OpenedFiles, Presence,
-    ProfileAt, ProfileDetail, ProfileId, ProfilePage, ProfileVersion, RejectedProfiles,
-    RelaysProfile, ResolveConflict, RunId, SaveImportFile, SavedFile, SendAgain, Series, SignIn,
-    StoreCheck, StoreInfo, SyncStatus, WatchedFolders, WatchedId,
+    Diagnostics, EditProfile, Empty, ErasureReport, ExportProfiles, ExportRun, GetProfile,
+    HistoryPage, ImportFiles, ImportHistory, ImportId, ImportReport, ImportRun, ListConflicts,
+    ListImports, ListObservations, ListPart, ListProfiles, LogPage, ObservationPage, OpenProfile,
+    OpenedFiles, PrepareDiagnostics, Presence, ProfileAt, ProfileDetail, ProfileId, ProfilePage,
+    ProfileVersion, ReadLog, RejectedProfiles, RelaysProfile, ResolveConflict, RunId, SampleData,
+    SaveDiagnostics, SaveImportFile, SavedFile, SendAgain, Series, SignIn, StoreCheck, StoreInfo,
+    SyncStatus, WatchedFolders, WatchedId,
 };
 use crate::events::HostEvent;
 use crate::problem::{Problem, ProblemCode};
@@ -63,8 +64,20 @@ macro_rules! commands {
 }
 
 commands! {
-    /// Version of the program and where its data lies.
+    /// Versions of the program and its parts, and where its data lies.
     about(Empty) -> About;
+    /// Opens the data folder in the system's file manager.
+    open_data_folder(Empty) -> Empty;
+    /// Entries of the program's log.
+    read_log(ReadLog) -> LogPage;
+    /// Makes a diagnostic bundle without personal data, to be looked at before it is saved.
+    prepare_diagnostics(PrepareDiagnostics) -> Diagnostics;
+    /// Saves the bundle that was shown last.
+    save_diagnostics(SaveDiagnostics) -> SavedFile;
+    /// What there is of the sample data that comes with the program.
+    sample_data(Empty) -> SampleData;
+    /// Starts an import of the sample data, like that of any file.
+    import_sample(Empty) -> ImportRun;
     /// One page of the list, filtered, searched and sorted in the store.
     list_profiles(ListProfiles) -> ProfilePage;
     /// One profile with its conflicts and its sync state.

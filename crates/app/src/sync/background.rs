@@ -47,7 +47,7 @@ impl Background {
             .spawn(move || {
                 let done = super::block_on(run(&shared, &exchange, receiver, wake));
                 if let Err(problem) = done {
-                    tracing::error!(%problem, "Sync ended");
+                    tracing::error!(code = ?problem.code, %problem, "Sync ended");
                 }
                 shared.view().phase = None;
             })
@@ -119,9 +119,9 @@ async fn run(
                 match done {
                     Ok(event) => event,
                     Err(failed) => {
-                        tracing::warn!(problem = %failed.problem, "Sync step failed");
+                        tracing::warn!(code = ?failed.problem.code, problem = %failed.problem, "Sync step failed");
                         if let Err(problem) = exchange.note(&failed) {
-                            tracing::error!(%problem, "Failure could not be noted");
+                            tracing::error!(code = ?problem.code, %problem, "Failure could not be noted");
                         }
                         Event::Failed(failed.failure)
                     }
@@ -154,7 +154,7 @@ async fn run(
         effect = engine.handle(engine_now(), random(), event);
         if before == Phase::Syncing && engine.phase() == Phase::UpToDate {
             if let Err(problem) = exchange.note_phase(engine.phase()) {
-                tracing::error!(%problem, "End of sync could not be noted");
+                tracing::error!(code = ?problem.code, %problem, "End of sync could not be noted");
             }
             let mut view = shared.view();
             (view.exchanged, view.remaining) = (0, 0);

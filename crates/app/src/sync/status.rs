@@ -14,7 +14,9 @@ use crate::shared::Shared;
 pub(crate) fn emit_status(shared: &Shared) {
     match status(shared) {
         Ok(status) => shared.hub.emit(&HostEvent::Sync { status }),
-        Err(problem) => tracing::error!(%problem, "Sync state could not be read"),
+        Err(problem) => {
+            tracing::error!(code = ?problem.code, %problem, "Sync state could not be read");
+        }
     }
 }
 

@@ -8,6 +8,7 @@ mod exports;
 mod imports;
 mod observations;
 mod presence;
+mod program;
 mod upkeep;
 
 use schemars::JsonSchema;
@@ -22,6 +23,7 @@ pub use exports::*;
 pub use imports::*;
 pub use observations::*;
 pub use presence::*;
+pub use program::*;
 pub use upkeep::*;
 
 use crate::problem::Problem;
@@ -30,15 +32,6 @@ use crate::problem::Problem;
 #[derive(Debug, Clone, Copy, Default, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
 #[serde(deny_unknown_fields)]
 pub struct Empty {}
-
-/// Version and place of the data.
-#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
-pub struct About {
-    /// The program's version.
-    pub version: String,
-    /// The data folder.
-    pub data_dir: String,
-}
 
 /// Names one profile.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]

@@ -161,6 +161,10 @@ export type SortKey =
  */
 export type HistoryKind = 'genesis' | 'import' | 'edit' | 'deletion' | 'revival';
 /**
+ * How much an entry of the log matters; the lesser first.
+ */
+export type LogLevel = 'info' | 'warn' | 'error';
+/**
  * A file about an import.
  */
 export type ImportFile = 'errors_ndjson' | 'errors_csv' | 'rejected';
@@ -319,6 +323,10 @@ export interface Commands {
     request: ImportId;
     response: ImportReport;
   };
+  import_sample: {
+    request: Empty;
+    response: ImportRun;
+  };
   list_acts: {
     request: Empty;
     response: Acts;
@@ -355,9 +363,17 @@ export interface Commands {
     request: AskSeries;
     response: Series;
   };
+  open_data_folder: {
+    request: Empty;
+    response: Empty;
+  };
   open_profile: {
     request: OpenProfile;
     response: Presence;
+  };
+  prepare_diagnostics: {
+    request: PrepareDiagnostics;
+    response: Diagnostics;
   };
   profile_at: {
     request: ProfileAt;
@@ -366,6 +382,10 @@ export interface Commands {
   profile_history: {
     request: ProfileId;
     response: HistoryPage;
+  };
+  read_log: {
+    request: ReadLog;
+    response: LogPage;
   };
   redo: {
     request: Empty;
@@ -382,6 +402,14 @@ export interface Commands {
   restore_profile: {
     request: ProfileAt;
     response: ProfileDetail;
+  };
+  sample_data: {
+    request: Empty;
+    response: SampleData;
+  };
+  save_diagnostics: {
+    request: SaveDiagnostics;
+    response: SavedFile;
   };
   save_import_file: {
     request: SaveImportFile;
@@ -433,7 +461,7 @@ export interface Commands {
  */
 export interface Empty {}
 /**
- * Version and place of the data.
+ * Versions, and the place of the data.
  */
 export interface About {
   /**
@@ -441,9 +469,29 @@ export interface About {
    */
   data_dir: string;
   /**
+   * Operating system and processor, as in `linux x86_64`.
+   */
+  platform: string;
+  /**
+   * The schema that records follow.
+   */
+  record_schema: string;
+  /**
+   * The version of SQLite.
+   */
+  sqlite: string;
+  /**
+   * The format of the data folder's database.
+   */
+  store_format: number;
+  /**
    * The program's version.
    */
   version: string;
+  /**
+   * The engine that shows the window, where the shell knows it.
+   */
+  web_engine?: string | null;
 }
 /**
  * Names a folder to watch.
@@ -1797,6 +1845,67 @@ export interface OpenElsewhere {
   people: string[];
 }
 /**
+ * Asks for a diagnostic bundle to look at.
+ */
+export interface PrepareDiagnostics {
+  /**
+   * Also checks the data folder, which takes about a minute for a million profiles.
+   */
+  check?: boolean;
+  window?: WindowFacts;
+}
+/**
+ * What the window tells of itself, for a diagnostic bundle.
+ */
+export interface WindowFacts {
+  /**
+   * The density that was chosen.
+   */
+  density?: string;
+  /**
+   * The engine, as it names itself.
+   */
+  engine?: string;
+  /**
+   * The language, as `de`.
+   */
+  language?: string;
+  /**
+   * Width and height in CSS pixels, and pixels per CSS pixel.
+   */
+  size?: string;
+  /**
+   * The theme that was chosen.
+   */
+  theme?: string;
+}
+/**
+ * A diagnostic bundle that nobody has written yet.
+ */
+export interface Diagnostics {
+  /**
+   * Its number in this session, for `save_diagnostics`.
+   */
+  bundle: number;
+  /**
+   * Its files, whole: what is saved is what was shown.
+   */
+  files: DiagnosticFile[];
+}
+/**
+ * One file of a diagnostic bundle.
+ */
+export interface DiagnosticFile {
+  /**
+   * Its name in the bundle.
+   */
+  name: string;
+  /**
+   * All that it holds.
+   */
+  text: string;
+}
+/**
  * Names a state of a profile: the one after a change.
  */
 export interface ProfileAt {
@@ -1868,6 +1977,61 @@ export interface HistoryEntry {
   pending: boolean;
 }
 /**
+ * Asks for a part of the log.
+ */
+export interface ReadLog {
+  level?: LogLevel;
+  /**
+   * How many at most; at most 1,000. 0: 200.
+   */
+  limit?: number;
+  /**
+   * Letters that occur in the entry, capitals or not.
+   */
+  search?: string;
+}
+/**
+ * A part of the log, newest first.
+ */
+export interface LogPage {
+  /**
+   * The entries.
+   */
+  entries: LogEntry[];
+  /**
+   * How many there are of what was asked for.
+   */
+  matching: number;
+  /**
+   * How many are kept altogether.
+   */
+  total: number;
+}
+/**
+ * One entry of the log. It holds no record contents, ids, names or paths.
+ */
+export interface LogEntry {
+  /**
+   * When: RFC 3339, UTC.
+   */
+  at: string;
+  /**
+   * Numbers and stable words about it.
+   */
+  fields: {
+    [k: string]: unknown;
+  };
+  level: LogLevel;
+  /**
+   * What happened, in English.
+   */
+  message: string;
+  /**
+   * The part of the program, as in `kartei_app::sync`.
+   */
+  place: string;
+}
+/**
  * Names a watched folder.
  */
 export interface WatchedId {
@@ -1892,6 +2056,40 @@ export interface ResolveConflict {
    * JSON pointer of the field.
    */
   pointer: string;
+}
+/**
+ * The sample data that comes with the program.
+ */
+export interface SampleData {
+  /**
+   * A filter that shows them.
+   */
+  filter: string;
+  /**
+   * How many of them are in the data folder now.
+   */
+  here: number;
+  /**
+   * The import that brought them, where it stands; undoing it removes them.
+   */
+  import?: number | null;
+  /**
+   * How many profiles it has.
+   */
+  offered: number;
+}
+/**
+ * Saves the bundle that was shown.
+ */
+export interface SaveDiagnostics {
+  /**
+   * Its number.
+   */
+  bundle: number;
+  /**
+   * The file; else one in the person's folder for downloads, under a name that is free.
+   */
+  to?: string | null;
 }
 /**
  * Asks for a file about an import.
