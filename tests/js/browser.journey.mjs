@@ -53,7 +53,7 @@ after(async () => {
 });
 
 test('without profiles the page says what to do', async () => {
-  await page.getByRole('heading', { name: 'No profiles yet' }).waitFor();
+  await page.getByRole('heading', { name: 'Start with Kartei' }).waitFor();
   await badge().getByText('On this device only').waitFor();
   await picture('empty');
 });

@@ -58,7 +58,7 @@ const VIEWS = [
   { name: 'notifications', hash: '#/notifications' },
   { name: 'sync', hash: '#/sync' },
   { name: 'administration', hash: '#/administration' },
-  { name: 'store', hash: '#/store' },
+  { name: 'store', hash: '#/settings/data' },
   { name: 'deleted', hash: '#/deleted' },
   { name: 'settings', hash: '#/settings' },
   { name: 'shortcuts', hash: '#/profiles', act: press('?') },

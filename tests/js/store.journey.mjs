@@ -270,6 +270,7 @@ test('a profile is deleted from its menu, listed as deleted, and comes back eith
 });
 
 test('the data folder is checked, copied and compacted', async () => {
+  await goTo('Settings');
   await goTo('Data folder');
   await button('Check').click();
   await page.getByText('everything agrees').waitFor();
@@ -285,7 +286,7 @@ test('the data folder is checked, copied and compacted', async () => {
 test('all of it is there in German and in the dark', async () => {
   await page.emulateMedia({ colorScheme: 'dark' });
   await button('DE Deutsch').click();
-  await page.getByRole('heading', { name: 'Datenordner' }).waitFor();
+  await page.getByRole('region', { name: 'Datenordner' }).waitFor();
   await picture('store-de-dark');
   await goTo('Importe');
   await page.getByRole('heading', { name: 'Importverlauf' }).waitFor();

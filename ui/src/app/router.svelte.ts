@@ -1,21 +1,36 @@
 // Every view has an address behind the hash, so that it can be linked, gone back to and tested.
 
+import { SECTIONS, type SettingsSection } from '$views/settings-sections';
+
 export type Route =
   | { view: 'profiles'; id: string | null; filter: string | null }
-  | { view: 'conflicts' }
-  | { view: 'imports' }
-  | { view: 'sync' }
-  | { view: 'store' }
-  | { view: 'deleted' };
+  | { view: 'settings'; section: SettingsSection }
+  | { view: PlainView };
 
-/** Views whose address is their name. */
-const PLAIN = ['conflicts', 'imports', 'sync', 'store', 'deleted'] as const;
+/** Views that show one thing, so that their name is their address. */
+const PLAIN_VIEWS = [
+  'conflicts',
+  'imports',
+  'uploads',
+  'analyses',
+  'calibration',
+  'notifications',
+  'sync',
+  'administration',
+  'deleted',
+] as const;
+export type PlainView = (typeof PLAIN_VIEWS)[number];
 
 export function parseRoute(hash: string): Route {
   const [path = '', query = ''] = hash.replace(/^#\/?/, '').split('?', 2);
   const [view, id] = path.split('/');
-  const plain = PLAIN.find((one) => one === view);
+  const plain = PLAIN_VIEWS.find((one) => one === view);
   if (plain !== undefined) return { view: plain };
+  // Where the data folder was in versions before; links to it may be kept.
+  if (view === 'store') return { view: 'settings', section: 'data' };
+  if (view === 'settings') {
+    return { view, section: SECTIONS.find((one) => one === id) ?? SECTIONS[0] };
+  }
   return {
     view: 'profiles',
     id: id ? decoded(id) : null,
@@ -33,6 +48,7 @@ function decoded(part: string): string {
 }
 
 export function routeHref(route: Route): string {
+  if (route.view === 'settings') return `#/settings/${route.section}`;
   if (route.view !== 'profiles') return `#/${route.view}`;
   const path = route.id === null ? '#/profiles' : `#/profiles/${encodeURIComponent(route.id)}`;
   return route.filter === null ? path : `${path}?filter=${encodeURIComponent(route.filter)}`;

@@ -11,7 +11,9 @@ test.each<[string, Route]>([
   ],
   ['#/imports', { view: 'imports' }],
   ['#/sync', { view: 'sync' }],
-  ['#/store', { view: 'store' }],
+  ['#/administration', { view: 'administration' }],
+  ['#/settings/appearance', { view: 'settings', section: 'appearance' }],
+  ['#/settings/log', { view: 'settings', section: 'log' }],
   ['#/deleted', { view: 'deleted' }],
 ])('%s names a view and is written again the same', (hash, route) => {
   expect(parseRoute(hash)).toEqual(route);

@@ -1,16 +1,22 @@
 import { ConflictList } from '$features/conflicts/conflicts.svelte';
 import { Deleted } from '$features/deleted/deleted.svelte';
-import { Imports } from '$features/imports/imports.svelte';
+import { hasEnded, Imports } from '$features/imports/imports.svelte';
 import { Past } from '$features/imports/past.svelte';
 import { OpenProfile } from '$features/profiles/open-profile.svelte';
 import { Elsewhere } from '$features/profiles/presence.svelte';
 import { ProfileList } from '$features/profiles/profile-list.svelte';
+import { Bundle } from '$features/settings/diagnostics.svelte';
+import { Log } from '$features/settings/log.svelte';
+import { Sample } from '$features/start/sample.svelte';
 import { Steps } from '$features/steps/steps.svelte';
 import { DataFolder } from '$features/store/store.svelte';
 import { Rejected } from '$features/sync/rejected.svelte';
 import { Sync } from '$features/sync/sync.svelte';
 import { fileName } from '$lib/format';
-import type { HostEvent, Ipc } from '$lib/ipc';
+import type { HostEvent, Ipc, ProfileRow } from '$lib/ipc';
+
+/** Profiles that the palette offers: as many as one reads before typing another letter. */
+const FOUND_MAX = 8;
 
 /** One window's controllers, and the one place that hands them what the host tells. */
 export class Session {
@@ -24,6 +30,9 @@ export class Session {
   readonly steps: Steps;
   readonly past: Past;
   readonly store: DataFolder;
+  readonly sample: Sample;
+  readonly log: Log;
+  readonly bundle: Bundle;
   profile = $state.raw<OpenProfile | null>(null);
 
   readonly #ipc: Ipc;
@@ -40,6 +49,14 @@ export class Session {
     this.steps = new Steps(ipc);
     this.past = new Past(ipc);
     this.store = new DataFolder(ipc);
+    this.sample = new Sample(ipc);
+    this.log = new Log(ipc);
+    this.bundle = new Bundle(ipc);
+  }
+
+  /** Whether this person's token is an administrator's. */
+  get mayAdminister(): boolean {
+    return this.sync.status?.role === 'admin';
   }
 
   /** Starts to listen; `onImport` is called when something starts an import from outside. */
@@ -50,6 +67,7 @@ export class Session {
     );
     void this.list.apply();
     void this.sync.load();
+    void this.sample.load();
     void this.imports.takeOpened();
     return stop;
   }
@@ -66,6 +84,7 @@ export class Session {
     switch (event.kind) {
       case 'import':
         this.imports.take(event.run);
+        if (hasEnded(event.run)) void this.sample.importEnded();
         break;
       case 'export':
         this.steps.take(event.run);
@@ -84,6 +103,7 @@ export class Session {
         this.deleted.refresh();
         this.conflicts.refresh();
         this.steps.storeChanged();
+        this.sample.storeChanged();
         void this.profile?.refresh();
         break;
       case 'files_hover':
@@ -100,6 +120,27 @@ export class Session {
     }
   }
 
+  /** Profiles by the beginning of their id, or by words, for going to them. */
+  async findProfiles(words: string): Promise<ProfileRow[]> {
+    if (words === '') return [];
+    const page = { sort: 'id' as const, descending: false, offset: 0, limit: FOUND_MAX };
+    const id = words.replaceAll(/[\\"*]/g, '\\$&');
+    const asked = [
+      this.#ipc.call('list_profiles', { ...page, filter: `id:"${id}*"`, search: '' }),
+      this.#ipc.call('list_profiles', { ...page, filter: '', search: words }),
+    ];
+    const rows = (await Promise.all(asked)).flatMap((answer) => answer.rows);
+    const first = new Map(rows.map((row) => [row.id, row]));
+    return [...first.values()].slice(0, FOUND_MAX);
+  }
+
+  /** Removes the sample data; where it was edited it asks first, and then is `sure`. */
+  async removeSample(sure = false): Promise<void> {
+    const done = await (sure ? this.sample.removeEdited() : this.sample.remove());
+    if (done !== null) this.steps.tellImport(done);
+    else if (this.sample.problem !== null) this.steps.tellProblem(this.sample.problem);
+  }
+
   /** Events may have been lost: asks for what they would have told. */
   #catchUp(): void {
     this.list.refresh();
@@ -108,6 +149,7 @@ export class Session {
     void this.profile?.refresh();
     void this.elsewhere.show(this.profile?.id ?? null);
     void this.sync.load();
+    void this.sample.load();
     void this.imports.catchUp();
     void this.steps.catchUp();
   }

@@ -127,8 +127,13 @@ fn javascript(workspace: &Workspace, summaries: &mut Summaries) -> Result<()> {
 }
 
 fn browser(workspace: &Workspace, summaries: &mut Summaries) -> Result<()> {
-    let journeys =
-        ["browser.journey.mjs", "store.journey.mjs", "people.journey.mjs", "together.journey.mjs"];
+    let journeys = [
+        "browser.journey.mjs",
+        "store.journey.mjs",
+        "people.journey.mjs",
+        "together.journey.mjs",
+        "shell.journey.mjs",
+    ];
     node_tests(workspace, summaries, "browser journey", &journeys)
 }
 

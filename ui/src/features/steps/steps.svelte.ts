@@ -37,6 +37,8 @@ export class Steps {
   acts = $state.raw<Acts | null>(null);
   /** Why the last steps could not be fetched. */
   actsProblem = $state.raw<Problem | null>(null);
+  /** The export that runs, whether the note shows it or not. */
+  exporting = $state.raw<ExportRun | null>(null);
   /** The profiles that a step could not change, while somebody looks at them. */
   refused = $state.raw<ActDone | null>(null);
 
@@ -45,6 +47,8 @@ export class Steps {
   #pause: ReturnType<typeof setTimeout> | undefined;
   #asked = 0;
   #erasing: string | null = null;
+  /** An export whose note was put away while it ran; its end is told all the same. */
+  #putAway: number | null = null;
 
   constructor(ipc: Ipc) {
     this.#ipc = ipc;
@@ -140,9 +144,10 @@ export class Steps {
   async catchUp(): Promise<void> {
     const shown = this.told;
     void this.load();
-    if (shown?.kind !== 'export' || shown.run.state !== 'running') return;
+    const running = shown?.kind === 'export' ? shown.run : this.exporting;
+    if (running?.state !== 'running') return;
     try {
-      this.take(await this.#ipc.call('get_export', { run: shown.run.run }));
+      this.take(await this.#ipc.call('get_export', { run: running.run }));
     } catch (thrown) {
       this.#tell({ kind: 'problem', problem: problemOf(thrown) });
     }
@@ -156,11 +161,14 @@ export class Steps {
       if (shown.run.state !== 'running') return;
       if (run.state === 'running' && run.profiles < shown.run.profiles) return;
     }
+    this.exporting = run.state === 'running' ? run : null;
+    if (run.state === 'running' && this.#putAway === run.run) return;
     this.#tell({ kind: 'export', run });
   }
 
   dismiss(): void {
     clearTimeout(this.#leaving);
+    if (this.told?.kind === 'export') this.#putAway = this.told.run.run;
     this.told = null;
   }
 
@@ -176,10 +184,21 @@ export class Steps {
     void this.load();
   }
 
+  /** Shows the note of the export that runs again. */
+  showExport(): void {
+    this.#putAway = null;
+    if (this.exporting !== null) this.#tell({ kind: 'export', run: this.exporting });
+  }
+
   /** An import was undone. No step takes that back: the file can be imported again. */
   tellImport(done: ActDone): void {
     this.#tell({ kind: 'import', done });
     void this.load();
+  }
+
+  /** Something that no step of a list did went wrong. */
+  tellProblem(problem: Problem): void {
+    this.#tell({ kind: 'problem', problem });
   }
 
   async #step(what: 'undo' | 'redo'): Promise<void> {

@@ -43,6 +43,19 @@ export class DataFolder {
     }
   }
 
+  /** Whether there is a file manager beside the window: a browser's host has none. */
+  get hasFileManager(): boolean {
+    return this.#ipc.files.kind === 'paths';
+  }
+
+  async openFolder(): Promise<void> {
+    try {
+      await this.#ipc.call('open_data_folder', {});
+    } catch (thrown) {
+      this.problem = { of: null, problem: problemOf(thrown) };
+    }
+  }
+
   async run(doing: Doing): Promise<void> {
     if (this.doing !== null) return;
     this.doing = doing;

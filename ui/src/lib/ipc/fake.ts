@@ -1,7 +1,9 @@
 import { aloneAnswers } from './fake-profile';
 import { FakeRows } from './fake-rows';
+import { programAnswers } from './fake-program';
 import { storeAnswers } from './fake-store';
 import type {
+  About,
   Act,
   ActDone,
   ErasureReport,
@@ -11,6 +13,7 @@ import type {
   Presence,
   Problem,
   ProfileDetail,
+  SampleData,
   SyncStatus,
 } from './generated';
 import type { CommandName, FileSource, RequestOf, ResponseOf, Transport } from './transport';
@@ -107,6 +110,22 @@ export function fakeDetail(change: Partial<ProfileDetail> = {}): ProfileDetail {
     changed_at: '2026-11-20T13:03:00Z',
     ...change,
   };
+}
+
+export function fakeAbout(change: Partial<About> = {}): About {
+  return {
+    version: '0.1.0',
+    data_dir: '/data/kartei',
+    sqlite: '3.51.0',
+    store_format: 6,
+    record_schema: 'user_profile.v1',
+    platform: 'linux x86_64',
+    ...change,
+  };
+}
+
+export function fakeSample(change: Partial<SampleData> = {}): SampleData {
+  return { offered: 2_800, here: 0, filter: 'id:bfi-*', ...change };
 }
 
 export function fakeAct(change: Partial<Act> = {}): Act {
@@ -248,7 +267,11 @@ export function fakeFromAddress(search: string): FakeHost {
   });
   const host: FakeHost = new FakeHost({
     ...storeAnswers(rows, () => host),
-    about: () => ({ version: '0.1.0', data_dir: '/data/kartei' }),
+    about: () => fakeAbout(),
+    sample_data: () => fakeSample(options.has('sample') ? { here: 2_800, import: 3 } : {}),
+    import_sample: () => fakeRun({ state: 'queued' }),
+    open_data_folder: () => ({}),
+    ...programAnswers(),
     list_profiles: (request) => rows.page(request),
     get_profile: ({ id }) => {
       if (id === 'erased') throw fakeProblem('erased', 'this profile was erased for good');

@@ -24,7 +24,11 @@ class ThemeState {
 
   /** The next of the three, as the button in the status bar steps through them. */
   step(): void {
-    this.#current = THEMES[(THEMES.indexOf(this.#current) + 1) % THEMES.length] ?? 'auto';
+    this.choose(THEMES[(THEMES.indexOf(this.#current) + 1) % THEMES.length] ?? 'auto');
+  }
+
+  choose(theme: Theme): void {
+    this.#current = theme;
     localStorage.setItem(STORED_AS, this.#current);
     this.#apply();
   }

@@ -1,0 +1,32 @@
+import { m } from '$lib/i18n.svelte';
+
+/** Places whose content a later version brings. They say so, and nothing in them pretends to work. */
+export type Later = 'uploads' | 'analyses' | 'calibration' | 'notifications' | 'administration';
+
+export const LATER: Record<Later, { view: () => string; title: () => string; text: () => string }> =
+  {
+    uploads: { view: m.uploads, title: m.later_uploads_title, text: m.later_uploads_text },
+    analyses: { view: m.analyses, title: m.later_analyses_title, text: m.later_analyses_text },
+    calibration: {
+      view: m.calibration,
+      title: m.later_calibration_title,
+      text: m.later_calibration_text,
+    },
+    notifications: {
+      view: m.notifications,
+      title: m.later_notifications_title,
+      text: m.later_notifications_text,
+    },
+    administration: {
+      view: m.administration,
+      title: m.later_administration_title,
+      text: m.later_administration_text,
+    },
+  };
+
+/** What an administrator types at the relay, as docs/relay.md has it. */
+export const RELAY_COMMANDS = [
+  'kartei-relay admin org create NAME',
+  'kartei-relay admin token create --org NAME --role analyst --name PERSON',
+  'kartei-relay admin erasures --org NAME',
+];
