@@ -72,6 +72,8 @@ fn run(cli: Cli, output: &Output) -> Result<Done, Problem> {
         data_dir: cli.data.unwrap_or_else(default_data_dir),
         author: None,
         busy_timeout: cli.busy_timeout_ms.map(Duration::from_millis),
+        // A terminal shows no window.
+        web_engine: None,
     })?;
     let done = command(&app, cli.command, output);
     app.shutdown();

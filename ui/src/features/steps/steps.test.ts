@@ -95,6 +95,19 @@ test('an export’s answer that events have overtaken does not turn it back', ()
   expect(steps.told).toMatchObject({ run: { state: 'done' } });
 });
 
+test('an export whose note was put away runs on in the status bar, and its end is told', () => {
+  steps.take(run({ profiles: 1 }));
+  steps.dismiss();
+  steps.take(run({ profiles: 4 }));
+  expect([steps.told, steps.exporting?.profiles]).toEqual([null, 4]);
+  steps.showExport();
+  expect(steps.told).toMatchObject({ kind: 'export', run: { profiles: 4 } });
+  steps.dismiss();
+  steps.take(run({ state: 'done', profiles: 10, bytes: 512 }));
+  expect(steps.told).toMatchObject({ kind: 'export', run: { state: 'done' } });
+  expect(steps.exporting).toBeNull();
+});
+
 test('after a gap in the events an export that ran is asked for', async () => {
   host.answer('get_export', () => run({ state: 'done', profiles: 10, bytes: 512 }));
   steps.take(run({ profiles: 8 }));
