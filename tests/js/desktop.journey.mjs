@@ -42,7 +42,7 @@ after(async () => {
 test('an empty data folder opens with a page that says what to do', async () => {
   window = await desktop.open(['--data', data]);
   await speakEnglish(window);
-  await window.find(saying('No profiles yet'));
+  await window.find(saying('Start with Kartei'));
   await window.picture(picture('empty'));
   await window.quit();
 });
