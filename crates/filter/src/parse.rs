@@ -42,6 +42,39 @@ pub fn parse(text: &str) -> Result<Expr, FilterError> {
     Ok(expr)
 }
 
+/// A part of a filter, beside which others stand that must hold too.
+#[derive(Debug, Clone, PartialEq)]
+pub(crate) struct Part {
+    /// As it was typed.
+    pub(crate) text: String,
+    pub(crate) expr: Expr,
+}
+
+/// The parts of a filter that must all hold. A whole that is one choice (`a or b`) is one part, in
+/// parentheses, so that others can stand beside it.
+///
+/// # Errors
+/// [`FilterError`] at the first mistake.
+pub(crate) fn parts(text: &str) -> Result<Vec<Part>, FilterError> {
+    let whole = parse(text)?;
+    let mut parser = Parser { scanner: Scanner { text, at: 0 }, terms: 0, depth: 0 };
+    parser.scanner.blanks();
+    let mut parts = Vec::new();
+    while !parser.scanner.ends() {
+        if parser.scanner.is_keyword("or") {
+            return Ok(vec![Part { text: format!("({})", text.trim()), expr: whole }]);
+        }
+        if parser.scanner.keyword("and").is_some() {
+            continue;
+        }
+        let start = parser.scanner.at;
+        let expr = parser.unary()?;
+        parts.push(Part { text: text[start..parser.scanner.at].trim_end().to_owned(), expr });
+        parser.scanner.blanks();
+    }
+    Ok(parts)
+}
+
 struct Parser<'a> {
     scanner: Scanner<'a>,
     terms: usize,

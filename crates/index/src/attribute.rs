@@ -62,7 +62,7 @@ pub(crate) struct Attribute<'a> {
     pub(crate) texts: Option<(Strings<'a>, Integers<'a>)>,
 }
 
-/// One value of an attribute; texts are their bytes.
+/// One value of a row; texts are their bytes.
 #[derive(Debug, Clone, PartialEq)]
 pub(crate) enum Value {
     Number(f64),

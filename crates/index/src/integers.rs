@@ -8,6 +8,9 @@ use kartei_filter::Comparison;
 use crate::bits::{self, WORD};
 use crate::wire::{Flaw, Reader, put, put_signed};
 
+/// Bits of packed numbers that are counted in an array: 4,096 counters, which stay in a core's cache.
+const FEW_WIDTH_MAX: u32 = 12;
+
 /// Packed whole numbers.
 #[derive(Debug, Clone, Copy)]
 pub(crate) struct Integers<'a> {
@@ -94,6 +97,23 @@ impl<'a> Integers<'a> {
         #[expect(clippy::cast_possible_truncation, reason = "masked to 64 bits at most")]
         let word = (u128::from_le_bytes(sixteen) >> shift) as u64;
         word & mask
+    }
+
+    /// How many different packed numbers there can be, where they are few enough to be counted in an
+    /// array.
+    pub(crate) fn few(&self) -> Option<usize> {
+        (self.width <= FEW_WIDTH_MAX).then(|| 1 << self.width)
+    }
+
+    /// The packed number at a place, where they are [few](Self::few).
+    #[inline]
+    pub(crate) fn packed(&self, at: usize) -> usize {
+        usize::try_from(self.raw(at)).unwrap_or_default()
+    }
+
+    /// The number that a packed one stands for.
+    pub(crate) fn unpacked(&self, packed: usize) -> i64 {
+        self.value(packed as u64)
     }
 
     /// The number at a place.

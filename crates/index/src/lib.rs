@@ -3,7 +3,8 @@
 //! A [`ChunkBuilder`] makes the columns of some hundred profiles; whoever stores them hands their
 //! bytes back when a [`Catalog`] asks its [`Source`] for them. The catalog answers which profiles a
 //! filter holds for ([`Catalog::select`]) and reads lists of them page by page, sorted
-//! ([`Catalog::page`]). What it answers is what [`kartei_filter`] means, profile by profile.
+//! ([`Catalog::page`]), and counts how many of them have each value ([`Catalog::count_attribute`]).
+//! What it answers is what [`kartei_filter`] means, profile by profile.
 //!
 //! Columns are kept as they were written and evaluated so: a comparison becomes a range of packed
 //! numbers, a word a search among sorted terms. Bytes are checked wherever they are read; damaged
@@ -19,6 +20,7 @@ mod column;
 mod cursor;
 mod error;
 mod evaluate;
+mod facet;
 mod fit;
 mod head;
 mod integers;
@@ -38,6 +40,7 @@ mod select;
 mod signal;
 mod source;
 mod strings;
+mod tally;
 #[cfg(test)]
 mod tests;
 mod texts;
@@ -46,6 +49,7 @@ mod wire;
 pub use builder::ChunkBuilder;
 pub use catalog::Catalog;
 pub use error::Error;
+pub use facet::{Counts, DISTINCT_MAX, Outline, Value};
 pub use keys::{Key, Keys};
 pub use order::{Order, OrderKey};
 pub use page::{From, Page};

@@ -111,6 +111,11 @@ impl<'a> Numbers<'a> {
         decode(self.digits, self.integers.get(at))
     }
 
+    /// The number that a whole one in [`integers`](Self::integers) stands for.
+    pub(crate) fn decoded(&self, whole: i64) -> f64 {
+        decode(self.digits, whole)
+    }
+
     pub(crate) fn integers(&self) -> &Integers<'a> {
         &self.integers
     }

@@ -121,7 +121,16 @@ impl Catalog {
         Ok(matches)
     }
 
-    fn status_rows<S: Source>(
+    /// The profiles of today with these keys, which ascend.
+    pub fn matches_of(&mut self, keys: &[Key]) -> Matches {
+        let rows = self.rows_of(keys);
+        let (count, id) = (bits::count(&rows), self.selections.next_id);
+        self.selections.next_id += 1;
+        Matches { rows, count, id, version: self.version, numbering: self.numbering }
+    }
+
+    /// The rows of profiles with each of some statuses.
+    pub(crate) fn status_rows<S: Source>(
         &mut self,
         named: &[Status],
         source: &mut S,

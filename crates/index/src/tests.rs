@@ -3,6 +3,7 @@
 mod arbitrary;
 mod damage;
 mod encodings;
+mod facets;
 mod lists;
 mod segments;
 mod store;

@@ -133,6 +133,7 @@ impl World {
             let wanted: Vec<Key> = expected.iter().skip(rank).take(limit).copied().collect();
             assert_eq!(page.keys, wanted, "page by rank");
         }
+        super::facets::check(&mut self.store, catalog, expr);
     }
 }
 
