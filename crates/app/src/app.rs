@@ -2,22 +2,25 @@
 
 use std::path::{Path, PathBuf};
 use std::sync::atomic::{AtomicBool, Ordering};
-use std::sync::{Arc, Mutex, PoisonError, RwLock};
+use std::sync::{Arc, Mutex, OnceLock, PoisonError, RwLock, Weak};
 use std::time::Duration;
 
+use kartei_keychain::Keychain;
 use kartei_local_store::{Session, Store, StoreOptions};
 use kartei_profile::Actor;
 use kartei_protocol::commands::Commands;
 use kartei_protocol::desktop::{
-    About, ActDone, Acts, AddWatched, AskSeries, BackupStore, BulkEdit, CheckStore, Choice,
-    Compacted, ConflictPage, DecideConflicts, DecideMany, Decision, DeleteProfiles,
+    About, ActDone, Acts, AddWatched, AddWorkspace, AskSeries, BackupStore, BulkEdit, CheckStore,
+    Choice, Compacted, ConflictPage, DecideConflicts, DecideMany, Decision, DeleteProfiles,
     DeletedProfiles, Deletion, Diagnostics, EditProfile, Empty, ErasureReport, ExportProfiles,
     ExportRun, GetProfile, HistoryPage, ImportFiles, ImportHistory, ImportId, ImportReport,
-    ImportRun, ListConflicts, ListImports, ListObservations, ListPart, ListProfiles, LogPage,
-    ObservationPage, OpenProfile, OpenedFiles, PrepareDiagnostics, Presence, ProfileAt,
-    ProfileDetail, ProfileId, ProfilePage, ProfileVersion, ReadLog, RejectedProfiles,
-    RelaysProfile, ResolveConflict, RunId, SampleData, SaveDiagnostics, SaveImportFile, SavedFile,
-    SendAgain, Series, SignIn, StoreCheck, StoreInfo, SyncStatus, WatchedFolders, WatchedId,
+    ImportRun, KeepToken, ListConflicts, ListImports, ListObservations, ListPart, ListProfiles,
+    LogPage, NoticeShown, ObservationPage, OpenProfile, OpenedFiles, OpenedLink,
+    PrepareDiagnostics, Presence, ProfileAt, ProfileDetail, ProfileId, ProfilePage, ProfileVersion,
+    ReadLog, RejectedProfiles, RelaysProfile, RemoveWorkspace, RenameWorkspace, ResolveConflict,
+    RunId, SampleData, SaveDiagnostics, SaveImportFile, SavedFile, Security, SendAgain, Series,
+    ShowNotice, SignIn, StoreCheck, StoreInfo, SyncStatus, WatchedFolders, WatchedId, WorkspaceId,
+    Workspaces,
 };
 use kartei_protocol::events::HostEvent;
 use kartei_protocol::problem::{Problem, ProblemCode};
@@ -35,8 +38,10 @@ use crate::problem::{of_filter, of_relay, of_store};
 use crate::queue::{ImportQueue, Request};
 use crate::shared::Shared;
 use crate::sync::{self, Background};
+use crate::token::Tokens;
 use crate::views;
 use crate::watch::Watch;
+use crate::workplace::Workplace;
 
 /// Edits in one request at most: a person changes some fields, a bulk edit is another command.
 pub(crate) const EDITS_MAX: usize = 1_000;
@@ -52,6 +57,8 @@ pub struct AppOptions {
     pub busy_timeout: Option<Duration>,
     /// The engine that shows the window, where there is one that the front end knows.
     pub web_engine: Option<String>,
+    /// Where secrets are put; without one they lie in the database.
+    pub keychain: Option<Arc<dyn Keychain>>,
 }
 
 /// A replica at work: the store, imports, sync, and listeners.
@@ -69,6 +76,8 @@ pub struct App {
     pub(crate) web_engine: Option<String>,
     pub(crate) prepared: Prepared,
     opened: Mutex<Vec<String>>,
+    /// The workspaces that this is one of, where it is.
+    pub(crate) workplace: OnceLock<Weak<Workplace>>,
 }
 
 impl App {
@@ -89,7 +98,11 @@ impl App {
         let session = Session { actor: random_actor()?, author };
         let hub = Arc::new(Hub::default());
         log::follow(&hub, &store);
-        let shared = Arc::new(Shared::new(Arc::clone(&store), Arc::clone(&hub)));
+        let shared = Arc::new(Shared::new(
+            Arc::clone(&store),
+            Arc::clone(&hub),
+            Tokens::new(options.keychain),
+        ));
         let background = Arc::new(Background::default());
         let (after_shared, after_background) = (Arc::clone(&shared), Arc::clone(&background));
         let data_dir = options.data_dir.clone();
@@ -111,6 +124,7 @@ impl App {
             web_engine: options.web_engine,
             prepared: Prepared::default(),
             opened: Mutex::default(),
+            workplace: OnceLock::new(),
         }))
     }
 
@@ -438,6 +452,14 @@ impl Commands for App {
         Ok(OpenedFiles { paths: std::mem::take(&mut opened) })
     }
 
+    fn take_opened_link(&self, _: Empty) -> Result<OpenedLink, Problem> {
+        Ok(self.take_link())
+    }
+
+    fn show_notice(&self, request: ShowNotice) -> Result<NoticeShown, Problem> {
+        self.notify(&request)
+    }
+
     fn open_profile(&self, request: OpenProfile) -> Result<Presence, Problem> {
         self.shared.desk.open(request.id);
         Ok(self.shared.desk.presence())
@@ -449,7 +471,7 @@ impl Commands for App {
         let client = RelayClient::new(&url, &token).map_err(|e| of_relay(&e))?;
         let who = sync::block_on(client.who_am_i())?.map_err(|e| of_relay(&e))?;
         self.background.stop();
-        self.shared.store.sign_in(&url, &token, &who).map_err(|e| of_store(&e))?;
+        self.put_token(&url, &token, &who)?;
         self.session.write().unwrap_or_else(PoisonError::into_inner).author = Some(who.name);
         if self.syncs.load(Ordering::Relaxed) {
             self.background.start(&self.shared, self.session())?;
@@ -460,7 +482,9 @@ impl Commands for App {
 
     fn sign_out(&self, _: Empty) -> Result<SyncStatus, Problem> {
         self.background.stop();
+        let settings = self.shared.store.sync_settings().map_err(|e| of_store(&e))?;
         self.shared.store.sign_out().map_err(|e| of_store(&e))?;
+        self.shared.tokens.forget(&settings);
         let mut session = self.session.write().unwrap_or_else(PoisonError::into_inner);
         session.author.clone_from(&self.fallback_author);
         drop(session);
@@ -475,6 +499,34 @@ impl Commands for App {
     fn sync_now(&self, _: Empty) -> Result<SyncStatus, Problem> {
         self.background.sync_now();
         sync::status(&self.shared)
+    }
+
+    fn security(&self, _: Empty) -> Result<Security, Problem> {
+        self.how_secrets_are_kept()
+    }
+
+    fn keep_token(&self, request: KeepToken) -> Result<Security, Problem> {
+        self.move_token(request.in_keychain)
+    }
+
+    fn list_workspaces(&self, _: Empty) -> Result<Workspaces, Problem> {
+        self.all_workspaces()
+    }
+
+    fn add_workspace(&self, request: AddWorkspace) -> Result<Workspaces, Problem> {
+        self.add_one_workspace(request)
+    }
+
+    fn open_workspace(&self, request: WorkspaceId) -> Result<Workspaces, Problem> {
+        self.change_workspace(&request.id)
+    }
+
+    fn rename_workspace(&self, request: RenameWorkspace) -> Result<Workspaces, Problem> {
+        self.name_workspace(&request)
+    }
+
+    fn remove_workspace(&self, request: RemoveWorkspace) -> Result<Workspaces, Problem> {
+        self.remove_one_workspace(&request)
     }
 }
 

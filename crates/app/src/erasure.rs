@@ -137,7 +137,8 @@ impl App {
     /// [`ProblemCode::NotFound`] where the relay knows no such profile, or another problem.
     pub fn erase(&self, id: &str) -> Result<ErasureReport, Problem> {
         let settings = self.shared.store.sync_settings().map_err(|e| of_store(&e))?;
-        let (Some(relay), Some(token)) = (settings.relay, settings.token) else {
+        let token = self.shared.tokens.get(&settings)?;
+        let (Some(relay), Some(token)) = (settings.relay, token) else {
             let message = "only a relay erases for good: sign in with `kartei login URL --token …`";
             return Err(Problem::new(ProblemCode::NotSignedIn, message));
         };

@@ -46,6 +46,11 @@ impl Exports {
         lock(&self.runs)
     }
 
+    /// Whether an export runs.
+    pub(crate) fn is_busy(&self) -> bool {
+        self.lock().values().any(|run| run.shown.state == ExportState::Running)
+    }
+
     /// Stops what runs and waits for it; what is not complete leaves no file.
     pub(crate) fn shutdown(&self) {
         let threads: Vec<JoinHandle<()>> = {

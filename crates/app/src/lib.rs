@@ -1,6 +1,6 @@
 //! The use cases of a replica, behind every front end: window, command line, browser bridge.
 //!
-//! [`App`] is one data folder at work. It implements the declared command list, tells listeners
+//! [`App`] is one data folder at work, [`Workplace`] a home folder with several of them. It implements the declared command list, tells listeners
 //! what happens, runs imports one after another on a thread of its own, and syncs on another. It
 //! must not know windows, terminals or HTTP servers.
 
@@ -16,6 +16,8 @@ mod files;
 mod folder;
 mod hub;
 mod import;
+mod instance;
+mod link;
 mod log;
 mod observations;
 mod past;
@@ -26,11 +28,15 @@ mod report;
 mod sample;
 mod shared;
 mod sync;
+mod token;
 mod upkeep;
 mod views;
 mod watch;
+mod workplace;
 
 pub use app::{App, AppOptions};
 pub use folder::default_data_dir;
 pub use import::Progress;
+pub use instance::{Claim, Handover, Instance};
 pub use log::start as start_log;
+pub use workplace::{Workplace, workspace_folder, workspaces};

@@ -110,6 +110,15 @@ impl ImportQueue {
         self.running.load(Ordering::Relaxed) == import
     }
 
+    /// Whether an import runs or waits that writes something.
+    pub(crate) fn is_busy(&self) -> bool {
+        let waits = |run: &Run| {
+            !run.shown.dry_run
+                && matches!(run.shown.state, ImportState::Queued | ImportState::Running)
+        };
+        self.runs.lock().values().any(waits)
+    }
+
     pub(crate) fn add(&self, request: Request) -> Result<ImportRun, Problem> {
         let files = request.paths.clone();
         if files.is_empty() || files.len() > FILES_MAX {

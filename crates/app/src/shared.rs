@@ -7,6 +7,7 @@ use kartei_sync_core::Phase;
 
 use crate::hub::Hub;
 use crate::sync::Desk;
+use crate::token::Tokens;
 
 /// What is known of a running sync.
 #[derive(Debug, Default)]
@@ -26,12 +27,14 @@ pub(crate) struct Shared {
     pub(crate) hub: Arc<Hub>,
     /// Which profile is open here, and which ones elsewhere.
     pub(crate) desk: Desk,
+    /// Where the relay's token lies.
+    pub(crate) tokens: Tokens,
     view: Mutex<SyncView>,
 }
 
 impl Shared {
-    pub(crate) fn new(store: Arc<Store>, hub: Arc<Hub>) -> Self {
-        Self { store, hub, desk: Desk::default(), view: Mutex::default() }
+    pub(crate) fn new(store: Arc<Store>, hub: Arc<Hub>, tokens: Tokens) -> Self {
+        Self { store, hub, desk: Desk::default(), tokens, view: Mutex::default() }
     }
 
     pub(crate) fn view(&self) -> MutexGuard<'_, SyncView> {

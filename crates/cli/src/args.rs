@@ -16,6 +16,9 @@ pub(crate) struct Cli {
     /// Data folder.
     #[arg(long, global = true, env = "KARTEI_DATA_DIR", value_name = "DIR")]
     pub(crate) data: Option<PathBuf>,
+    /// A workspace of the data folder, by its name or id, rather than the folder itself.
+    #[arg(long, global = true, env = "KARTEI_WORKSPACE", value_name = "NAME")]
+    pub(crate) workspace: Option<String>,
     /// Prints one JSON object instead of text.
     #[arg(long, global = true)]
     pub(crate) json: bool,
@@ -174,7 +177,10 @@ pub(crate) enum Command {
     },
     /// Gives space back to the disk.
     Compact,
-    /// Connects the data folder to a relay.
+    /// Lists the workspaces of the data folder. The window makes, names and removes them.
+    Workspaces,
+    /// Connects the data folder to a relay. The token goes to the system's keychain, or to the
+    /// database where none answers or KARTEI_KEYCHAIN is `off`.
     Login {
         /// The relay's address.
         url: String,

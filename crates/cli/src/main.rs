@@ -19,6 +19,7 @@ use std::time::Duration;
 
 use clap::Parser;
 use kartei_app::{App, AppOptions, default_data_dir};
+use kartei_keychain::SystemKeychain;
 use kartei_protocol::commands::Commands;
 use kartei_protocol::desktop::{
     BulkEdit, DeleteProfiles, EditProfile, Empty, ExportFormat, GetProfile, ImportId, ListProfiles,
@@ -68,12 +69,22 @@ fn main() -> ExitCode {
 }
 
 fn run(cli: Cli, output: &Output) -> Result<Done, Problem> {
+    let home = cli.data.unwrap_or_else(default_data_dir);
+    if let Command::Workspaces = cli.command {
+        show::workspaces(output, &kartei_app::workspaces(&home)?)?;
+        return Ok(Done::Whole);
+    }
+    let data_dir = match &cli.workspace {
+        Some(name) => kartei_app::workspace_folder(&home, name)?,
+        None => home,
+    };
     let app = App::open(AppOptions {
-        data_dir: cli.data.unwrap_or_else(default_data_dir),
+        data_dir,
         author: None,
         busy_timeout: cli.busy_timeout_ms.map(Duration::from_millis),
         // A terminal shows no window.
         web_engine: None,
+        keychain: Some(Arc::new(SystemKeychain::of_session())),
     })?;
     let done = command(&app, cli.command, output);
     app.shutdown();
@@ -154,6 +165,8 @@ fn command(app: &Arc<App>, command: Command, output: &Output) -> Result<Done, Pr
         Command::Check { repair } => return steps::check(app, repair, output),
         Command::Backup { file } => steps::backup(app, &file, output)?,
         Command::Compact => steps::compact(app, output)?,
+        // Asked of the home's list, before a workspace is opened.
+        Command::Workspaces => {}
         Command::Login { url, token } => {
             let status = app.sign_in(SignIn { url, token })?;
             show_status(output, &status)?;

@@ -2,7 +2,7 @@
 
 use kartei_protocol::desktop::{
     ErasureReport, HistoryKind, HistoryPage, ProfileDetail, ProfilePage, ProfileStatus, SyncState,
-    SyncStatus,
+    SyncStatus, Workspaces,
 };
 use kartei_protocol::problem::Problem;
 use serde_json::Value;
@@ -222,4 +222,16 @@ pub(crate) fn status(status: &SyncStatus) -> String {
         number(status.conflicts),
         number(status.rejected)
     )
+}
+
+pub(crate) fn workspaces(output: &Output, all: &Workspaces) -> Result<(), Problem> {
+    if output.json() {
+        return output.value(all);
+    }
+    let line = |one: &kartei_protocol::desktop::Workspace| {
+        let name = one.name.as_deref().or(one.organisation.as_deref()).unwrap_or("–");
+        let relay = one.relay.as_deref().unwrap_or("no relay");
+        format!("{:<8}  {name}  {relay}  {}", one.id, one.folder)
+    };
+    output.lines(&all.workspaces.iter().map(line).collect::<Vec<_>>())
 }

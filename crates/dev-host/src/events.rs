@@ -7,7 +7,7 @@ use std::sync::atomic::{AtomicUsize, Ordering};
 use axum::extract::State;
 use axum::response::sse::{Event, KeepAlive, Sse};
 use futures_util::Stream;
-use kartei_app::App;
+use kartei_app::Workplace;
 use kartei_protocol::events::HostEvent;
 use tokio::sync::broadcast;
 use tokio_stream::wrappers::BroadcastStream;
@@ -28,10 +28,10 @@ pub(crate) struct Events {
 
 impl Events {
     /// Follows the host from now on.
-    pub(crate) fn subscribe(app: &App) -> Self {
+    pub(crate) fn subscribe(workplace: &Workplace) -> Self {
         let (sender, _) = broadcast::channel(WAITING_MAX);
         let events = Self { sender: sender.clone(), windows: Arc::default() };
-        app.subscribe(move |event: &HostEvent| match serde_json::to_string(event) {
+        workplace.subscribe(move |event: &HostEvent| match serde_json::to_string(event) {
             // Without an open stream nobody needs the event: a page asks for the state at first.
             Ok(text) => drop(sender.send(text.into())),
             Err(error) => tracing::error!(%error, "an event is no JSON"),
@@ -42,21 +42,21 @@ impl Events {
 
 /// An open page. With the last one, nothing is shown any more.
 struct Window {
-    app: Arc<App>,
+    workplace: Arc<Workplace>,
     windows: Arc<AtomicUsize>,
 }
 
 impl Window {
-    fn open(app: Arc<App>, windows: Arc<AtomicUsize>) -> Self {
+    fn open(workplace: Arc<Workplace>, windows: Arc<AtomicUsize>) -> Self {
         windows.fetch_add(1, Ordering::Relaxed);
-        Self { app, windows }
+        Self { workplace, windows }
     }
 }
 
 impl Drop for Window {
     fn drop(&mut self) {
         if self.windows.fetch_sub(1, Ordering::Relaxed) == 1 {
-            self.app.window_closed();
+            self.workplace.app().window_closed();
         }
     }
 }
@@ -72,7 +72,7 @@ pub(crate) async fn stream(
         .map(|text| Ok(Event::default().data(&*text)));
     // A first byte at once: the browser calls the stream open only then.
     let opened = once(Ok(Event::default().comment("open")));
-    let window = Window::open(shared.app, shared.events.windows);
+    let window = Window::open(shared.workplace, shared.events.windows);
     // The window lives as long as its stream.
     let told = opened.chain(until_lagging).map(move |event| {
         let _ = &window;

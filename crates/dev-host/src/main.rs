@@ -15,7 +15,8 @@ use std::sync::Arc;
 
 use anyhow::{Context, Result, bail};
 use clap::Parser;
-use kartei_app::{App, AppOptions};
+use kartei_app::{AppOptions, Workplace};
+use kartei_keychain::SystemKeychain;
 use tokio::net::TcpListener;
 
 /// Serves Kartei's window to a browser on this machine. For development and tests only.
@@ -43,23 +44,26 @@ fn main() -> Result<()> {
     }
     let data_dir = arguments.data.unwrap_or_else(kartei_app::default_data_dir);
     kartei_app::start_log(&data_dir);
-    let app = App::open(AppOptions { data_dir, ..AppOptions::default() })?;
-    app.start_sync();
-    app.start_watching()?;
+    let workplace = Workplace::open(AppOptions {
+        data_dir,
+        keychain: Some(Arc::new(SystemKeychain::of_session())),
+        ..AppOptions::default()
+    })?;
+    workplace.start_working();
     // The host's own calls block and own their threads; this runtime only serves HTTP.
     let runtime =
         tokio::runtime::Builder::new_multi_thread().worker_threads(2).enable_all().build()?;
-    let served = runtime.block_on(serve(Arc::clone(&app), arguments.ui, arguments.listen));
+    let served = runtime.block_on(serve(Arc::clone(&workplace), arguments.ui, arguments.listen));
     runtime.shutdown_background();
-    app.shutdown();
+    workplace.shutdown();
     served
 }
 
-async fn serve(app: Arc<App>, ui: PathBuf, listen: SocketAddr) -> Result<()> {
+async fn serve(workplace: Arc<Workplace>, ui: PathBuf, listen: SocketAddr) -> Result<()> {
     let listener =
         TcpListener::bind(listen).await.with_context(|| format!("cannot listen on {listen}"))?;
     let address = listener.local_addr()?;
-    let routes = routes::build(app, &ui)?;
+    let routes = routes::build(workplace, &ui)?;
     println!("kartei-dev-host listening on http://{address}");
     tokio::select! {
         served = axum::serve(listener, routes) => served.context("serving failed"),

@@ -12,8 +12,7 @@ use axum::http::{HeaderValue, StatusCode, header};
 use axum::middleware;
 use axum::response::{IntoResponse, Json, Response};
 use axum::routing::{get, post};
-use kartei_app::App;
-use kartei_protocol::commands::dispatch;
+use kartei_app::Workplace;
 use kartei_protocol::problem::{Problem, ProblemCode};
 use serde_json::Value;
 use tower_http::services::{ServeDir, ServeFile};
@@ -28,21 +27,21 @@ const COMMAND_BYTES_MAX: usize = 16 * 1024 * 1024;
 /// The same policy as the desktop's, but for the bridge's own address: what breaks there breaks in
 /// the browser's tests too.
 const CONTENT_SECURITY_POLICY: &str = "default-src 'none'; script-src 'self'; \
-    style-src 'self' 'unsafe-inline'; font-src 'self'; img-src 'self' data:; connect-src 'self'; \
+    style-src 'self'; font-src 'self'; img-src 'self' data:; connect-src 'self'; \
     object-src 'none'; base-uri 'none'; form-action 'none'; frame-ancestors 'none'";
 
 /// What the handlers share.
 #[derive(Clone)]
 pub(crate) struct Shared {
-    pub app: Arc<App>,
+    pub workplace: Arc<Workplace>,
     pub events: Events,
     pub drops: Arc<Drops>,
 }
 
-/// Builds the routes around an open data folder.
-pub(crate) fn build(app: Arc<App>, ui: &Path) -> Result<Router> {
-    let events = Events::subscribe(&app);
-    let shared = Shared { app, events, drops: Arc::new(Drops::new()?) };
+/// Builds the routes around the workspaces of a home folder.
+pub(crate) fn build(workplace: Arc<Workplace>, ui: &Path) -> Result<Router> {
+    let events = Events::subscribe(&workplace);
+    let shared = Shared { workplace, events, drops: Arc::new(Drops::new()?) };
     let pages = ServeDir::new(ui).fallback(ServeFile::new(ui.join("index.html")));
     Ok(Router::new()
         .route("/ipc/{name}", post(call).layer(DefaultBodyLimit::max(COMMAND_BYTES_MAX)))
@@ -61,9 +60,10 @@ async fn call(
 ) -> Result<Json<Value>, Refusal> {
     let payload: Value = serde_json::from_slice(&body)
         .map_err(|e| Problem::new(ProblemCode::InvalidRequest, format!("{name}: {e}")))?;
-    let answer = tokio::task::spawn_blocking(move || dispatch(&*shared.app, &name, payload))
-        .await
-        .map_err(|e| Problem::new(ProblemCode::Internal, format!("the command ended: {e}")))?;
+    let answer =
+        tokio::task::spawn_blocking(move || shared.workplace.call(&name, payload))
+            .await
+            .map_err(|e| Problem::new(ProblemCode::Internal, format!("the command ended: {e}")))?;
     Ok(Json(answer?))
 }
 
@@ -116,6 +116,7 @@ fn status(code: ProblemCode) -> StatusCode {
         ProblemCode::StoreLocked
         | ProblemCode::StoreTooNew
         | ProblemCode::StoreDamaged
+        | ProblemCode::Keychain
         | ProblemCode::Internal => StatusCode::INTERNAL_SERVER_ERROR,
     }
 }

@@ -52,6 +52,6 @@ pub use pull::{PageEnd, PulledPage};
 pub use received::{LineReader, ReceivedLines};
 pub use relays::RelaysVersion;
 pub use reread::Reread;
-pub use session::{Session, SyncSettings};
+pub use session::{Session, SyncSettings, TokenAt};
 pub use store::{Store, StoreOptions, Totals};
 pub use upkeep::sqlite_version;

@@ -31,8 +31,12 @@ impl Session {
 pub struct SyncSettings {
     /// The relay's address.
     pub relay: Option<String>,
-    /// The device's token.
+    /// The device's token, where it lies in this database.
     pub token: Option<String>,
+    /// The name of the device's token in the keychain, where it lies there.
+    pub token_name: Option<String>,
+    /// Whether the person wants the token in this database, although there is a keychain.
+    pub database_chosen: bool,
     /// The organisation's name at the relay.
     pub organisation: Option<String>,
     /// The person's name at the relay.
@@ -49,6 +53,33 @@ pub struct SyncSettings {
     pub problem: Option<String>,
 }
 
+impl SyncSettings {
+    /// Whether there is a token, wherever it lies.
+    #[must_use]
+    pub fn is_signed_in(&self) -> bool {
+        self.token.is_some() || self.token_name.is_some()
+    }
+}
+
+/// Where the device's token lies.
+#[derive(Clone, Copy)]
+pub enum TokenAt<'a> {
+    /// In this database: the token itself.
+    Database(&'a str),
+    /// In the keychain, under this name.
+    Keychain(&'a str),
+}
+
+impl std::fmt::Debug for TokenAt<'_> {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        // The token must never reach a log.
+        f.write_str(match self {
+            Self::Database(_) => "Database",
+            Self::Keychain(_) => "Keychain",
+        })
+    }
+}
+
 impl std::fmt::Debug for SyncSettings {
     fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
         // The token must never reach a log.
@@ -61,6 +92,8 @@ impl std::fmt::Debug for SyncSettings {
 
 const RELAY: &str = "relay";
 const TOKEN: &str = "token";
+const TOKEN_NAME: &str = "token_name";
+const DATABASE_CHOSEN: &str = "token_in_database";
 const ORGANISATION: &str = "organisation";
 const AUTHOR: &str = "author";
 const ROLE: &str = "role";
@@ -86,6 +119,16 @@ pub(crate) fn put(db: &Transaction<'_>, key: &str, value: Option<&str>) -> Resul
     Ok(())
 }
 
+fn put_token(db: &Transaction<'_>, token: Option<TokenAt<'_>>) -> Result<(), StoreError> {
+    let (here, name) = match token {
+        None => (None, None),
+        Some(TokenAt::Database(token)) => (Some(token), None),
+        Some(TokenAt::Keychain(name)) => (None, Some(name)),
+    };
+    put(db, TOKEN, here)?;
+    put(db, TOKEN_NAME, name)
+}
+
 pub(crate) fn put_cursor(db: &Transaction<'_>, cursor: &Cursor) -> Result<(), StoreError> {
     put(db, CURSOR, Some(&cursor.to_string()))
 }
@@ -109,6 +152,8 @@ impl Store {
             Ok(SyncSettings {
                 relay: get(db, RELAY)?,
                 token: get(db, TOKEN)?,
+                token_name: get(db, TOKEN_NAME)?,
+                database_chosen: get(db, DATABASE_CHOSEN)?.is_some(),
                 organisation: get(db, ORGANISATION)?,
                 author: get(db, AUTHOR)?,
                 role: get(db, ROLE)?,
@@ -125,10 +170,10 @@ impl Store {
     ///
     /// # Errors
     /// [`StoreError`].
-    pub fn sign_in(&self, relay: &str, token: &str, who: &WhoAmI) -> Result<(), StoreError> {
-        self.write(|db| {
+    pub fn sign_in(&self, relay: &str, token: TokenAt<'_>, who: &WhoAmI) -> Result<(), StoreError> {
+        self.write_wiping(|db| {
             put(db, RELAY, Some(relay))?;
-            put(db, TOKEN, Some(token))?;
+            put_token(db, Some(token))?;
             put(db, ORGANISATION, Some(&who.organisation))?;
             put(db, AUTHOR, Some(&who.name))?;
             put(db, ROLE, Some(&who.role))?;
@@ -144,14 +189,31 @@ impl Store {
     /// # Errors
     /// [`StoreError`].
     pub fn sign_out(&self) -> Result<(), StoreError> {
-        self.write(|db| {
-            put(db, TOKEN, None)?;
+        self.write_wiping(|db| {
+            put_token(db, None)?;
             put(db, RELAY, None)?;
             put(db, ROLE, None)?;
             put(db, OFFLINE_SINCE, None)?;
             put(db, PROBLEM, None)?;
             put(db, ORGANISATION, None)
         })
+    }
+
+    /// Notes that the token lies elsewhere now. Nothing of it is left in the database's files where
+    /// it left the database.
+    ///
+    /// # Errors
+    /// [`StoreError`].
+    pub fn move_token(&self, token: TokenAt<'_>) -> Result<(), StoreError> {
+        self.write_wiping(|db| put_token(db, Some(token)))
+    }
+
+    /// Notes whether the person wants the token in this database.
+    ///
+    /// # Errors
+    /// [`StoreError`].
+    pub fn choose_database(&self, chosen: bool) -> Result<(), StoreError> {
+        self.write(|db| put(db, DATABASE_CHOSEN, chosen.then_some("1")))
     }
 
     /// Notes what the relay says that the token may do. Answers whether that is news; it is none where
@@ -161,7 +223,8 @@ impl Store {
     /// [`StoreError`].
     pub fn note_role(&self, role: &str) -> Result<bool, StoreError> {
         let is_news = |db: &Transaction<'_>| -> Result<bool, StoreError> {
-            Ok(get(db, TOKEN)?.is_some() && get(db, ROLE)?.as_deref() != Some(role))
+            let signed_in = get(db, TOKEN)?.is_some() || get(db, TOKEN_NAME)?.is_some();
+            Ok(signed_in && get(db, ROLE)?.as_deref() != Some(role))
         };
         if !self.read(is_news)? {
             return Ok(false);

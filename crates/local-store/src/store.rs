@@ -124,6 +124,25 @@ impl Store {
         self.transact("NORMAL", work)
     }
 
+    /// As [`write`](Self::write); what it deletes is also overwritten in the files. Readers of
+    /// another program may keep the log's old pages a while longer.
+    pub(crate) fn write_wiping<T>(
+        &self,
+        work: impl FnOnce(&Writing<'_>) -> Result<T, StoreError>,
+    ) -> Result<T, StoreError> {
+        let wipe = |wipes: bool| {
+            self.with_writer(|writer| Ok(writer.pragma_update(None, "secure_delete", wipes)?))
+        };
+        wipe(true)?;
+        let done = self.write(work);
+        wipe(false)?;
+        let done = done?;
+        self.with_writer(|writer| {
+            Ok(writer.query_row("PRAGMA wal_checkpoint(TRUNCATE)", [], |_| Ok(()))?)
+        })?;
+        Ok(done)
+    }
+
     fn transact<T>(
         &self,
         synchronous: &str,

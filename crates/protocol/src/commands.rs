@@ -8,15 +8,17 @@ use schemars::{JsonSchema, SchemaGenerator};
 use serde_json::{Map, Value, json};
 
 use crate::desktop::{
-    About, ActDone, Acts, AddWatched, AskSeries, BackupStore, BulkEdit, CheckStore, Compacted,
-    ConflictPage, DecideConflicts, DecideMany, DeleteProfiles, DeletedProfiles, Deletion,
-    Diagnostics, EditProfile, Empty, ErasureReport, ExportProfiles, ExportRun, GetProfile,
-    HistoryPage, ImportFiles, ImportHistory, ImportId, ImportReport, ImportRun, ListConflicts,
-    ListImports, ListObservations, ListPart, ListProfiles, LogPage, ObservationPage, OpenProfile,
-    OpenedFiles, PrepareDiagnostics, Presence, ProfileAt, ProfileDetail, ProfileId, ProfilePage,
-    ProfileVersion, ReadLog, RejectedProfiles, RelaysProfile, ResolveConflict, RunId, SampleData,
-    SaveDiagnostics, SaveImportFile, SavedFile, SendAgain, Series, SignIn, StoreCheck, StoreInfo,
-    SyncStatus, WatchedFolders, WatchedId,
+    About, ActDone, Acts, AddWatched, AddWorkspace, AskSeries, BackupStore, BulkEdit, CheckStore,
+    Compacted, ConflictPage, DecideConflicts, DecideMany, DeleteProfiles, DeletedProfiles,
+    Deletion, Diagnostics, EditProfile, Empty, ErasureReport, ExportProfiles, ExportRun,
+    GetProfile, HistoryPage, ImportFiles, ImportHistory, ImportId, ImportReport, ImportRun,
+    KeepToken, ListConflicts, ListImports, ListObservations, ListPart, ListProfiles, LogPage,
+    NoticeShown, ObservationPage, OpenProfile, OpenedFiles, OpenedLink, PrepareDiagnostics,
+    Presence, ProfileAt, ProfileDetail, ProfileId, ProfilePage, ProfileVersion, ReadLog,
+    RejectedProfiles, RelaysProfile, RemoveWorkspace, RenameWorkspace, ResolveConflict, RunId,
+    SampleData, SaveDiagnostics, SaveImportFile, SavedFile, Security, SendAgain, Series,
+    ShowNotice, SignIn, StoreCheck, StoreInfo, SyncStatus, WatchedFolders, WatchedId, WorkspaceId,
+    Workspaces,
 };
 use crate::events::HostEvent;
 use crate::problem::{Problem, ProblemCode};
@@ -163,6 +165,10 @@ commands! {
     compact_store(Empty) -> Compacted;
     /// Files that the program was opened with and that nobody has taken yet.
     take_opened_files(Empty) -> OpenedFiles;
+    /// The link that the program was opened with, where nobody has followed it yet.
+    take_opened_link(Empty) -> OpenedLink;
+    /// Shows a native note, unless the window has the focus.
+    show_notice(ShowNotice) -> NoticeShown;
     /// Says which profile the window shows, or that it shows none, and answers what others have open.
     open_profile(OpenProfile) -> Presence;
     /// Connects this data folder to a relay and starts to sync.
@@ -173,6 +179,20 @@ commands! {
     sync_status(Empty) -> SyncStatus;
     /// Asks for a sync now rather than at the next occasion.
     sync_now(Empty) -> SyncStatus;
+    /// Where the relay's token lies, and whether there is a keychain for it.
+    security(Empty) -> Security;
+    /// Chooses where the relay's token lies, and moves it there.
+    keep_token(KeepToken) -> Security;
+    /// The workspaces, of which one is open.
+    list_workspaces(Empty) -> Workspaces;
+    /// Makes a workspace, signs it in where a relay is named, and opens it in this window.
+    add_workspace(AddWorkspace) -> Workspaces;
+    /// Opens another workspace in this window, which then loads anew.
+    open_workspace(WorkspaceId) -> Workspaces;
+    /// Gives a workspace another name.
+    rename_workspace(RenameWorkspace) -> Workspaces;
+    /// Removes a workspace that is not open, with its data on this computer.
+    remove_workspace(RemoveWorkspace) -> Workspaces;
 }
 
 fn reference<T: JsonSchema>(schemas: &mut SchemaGenerator) -> Value {

@@ -45,6 +45,10 @@ pub enum HostEvent {
         /// Their paths.
         paths: Vec<String>,
     },
+    /// The system asked to open a link. It waits until `take_opened_link` takes it.
+    LinkOpened,
+    /// Another workspace is open now: everything that was shown belongs to the one before.
+    WorkspaceOpened,
     /// Files hover over the window (`true`) or have left it.
     FilesHover {
         /// Whether they hover now.

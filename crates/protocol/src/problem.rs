@@ -64,6 +64,8 @@ pub enum ProblemCode {
     CursorTooOld,
     /// This replica and the relay hold different things, and a repair did not help.
     Differs,
+    /// The system's keychain does not answer, is locked, or no longer has what was put into it.
+    Keychain,
     /// A fault in this program.
     Internal,
 }

@@ -156,6 +156,8 @@ impl Client {
 
     fn command<S: AsRef<OsStr>>(&self, arguments: &[S]) -> Command {
         let mut command = Command::new(&self.program);
+        // No test writes into the keychain of whoever runs it.
+        command.env("KARTEI_KEYCHAIN", "off");
         // What the surrounding shell says must not reach a test.
         command.env_remove("KARTEI_DATA_DIR").stdin(Stdio::null());
         command.arg("--data").arg(&self.data).args(arguments);

@@ -38,6 +38,7 @@ const NAMED_BY: &[(&str, &[&str])] = &[
     ("axum", &["kartei-relay", "kartei-dev-host"]),
     ("rusqlite", &["kartei-local-store", "kartei-relay-store"]),
     ("reqwest", &["kartei-relay-client", "kartei-blob-store"]),
+    ("keyring", &["kartei-keychain"]),
 ];
 
 /// The first may not reach the second, not even by way of another crate.

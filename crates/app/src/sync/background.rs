@@ -9,8 +9,10 @@ use kartei_protocol::problem::{Problem, ProblemCode};
 use kartei_relay_client::RelayClient;
 use kartei_sync_core::{Effect, Engine, Event, Phase};
 use tokio::sync::mpsc::{UnboundedReceiver, UnboundedSender, unbounded_channel};
+use tokio::sync::oneshot;
 use tokio::time::Instant;
 
+use crate::problem;
 use crate::shared::Shared;
 use crate::sync::exchange::Exchange;
 use crate::sync::{emit_status, engine_now, presence, random};
@@ -38,14 +40,21 @@ impl Background {
     /// Starts, or starts anew after the relay changed. Does nothing without a relay.
     pub(crate) fn start(&self, shared: &Arc<Shared>, session: Session) -> Result<(), Problem> {
         self.stop();
-        let Some(exchange) = Exchange::new(Arc::clone(shared), session)? else { return Ok(()) };
-        let (sender, receiver) = unbounded_channel();
+        let settings = shared.store.sync_settings().map_err(|e| problem::of_store(&e))?;
+        if !settings.is_signed_in() {
+            return Ok(());
+        }
+        let (sender, mut receiver) = unbounded_channel();
         let shared = Arc::clone(shared);
         let wake = sender.clone();
         let thread = std::thread::Builder::new()
             .name("sync".to_owned())
             .spawn(move || {
-                let done = super::block_on(run(&shared, &exchange, receiver, wake));
+                let done = super::block_on(async {
+                    if let Some(exchange) = connect(&shared, session, &mut receiver).await {
+                        run(&shared, &exchange, receiver, wake).await;
+                    }
+                });
                 if let Err(problem) = done {
                     tracing::error!(code = ?problem.code, %problem, "Sync ended");
                 }
@@ -87,6 +96,58 @@ impl Background {
     ) -> std::sync::MutexGuard<'_, Option<(UnboundedSender<Message>, JoinHandle<()>)>> {
         self.running.lock().unwrap_or_else(PoisonError::into_inner)
     }
+}
+
+/// Gets the token and makes the way to the relay. The keychain may ask the person to unlock it: that
+/// happens on a thread that nobody waits for when sync is stopped. Where the token cannot be had, that
+/// is noted, and tried again when a sync is asked for. `None` says that sync was stopped.
+async fn connect(
+    shared: &Arc<Shared>,
+    session: Session,
+    messages: &mut UnboundedReceiver<Message>,
+) -> Option<Exchange> {
+    loop {
+        let (answer, answered) = oneshot::channel();
+        let (asked, of) = (Arc::clone(shared), session.clone());
+        let asking = std::thread::Builder::new().name("token".to_owned()).spawn(move || {
+            if let Err(problem) = asked.tokens.settle(&asked.store) {
+                tracing::warn!(%problem, "The token stays where it is");
+            }
+            // Nobody listens any more where sync was stopped meanwhile.
+            let _ = answer.send(Exchange::new(asked, of));
+        });
+        if let Err(error) = asking {
+            tracing::error!(%error, "The system gives no thread for the keychain");
+            return None;
+        }
+        let made = tokio::select! {
+            made = answered => made.ok()?,
+            () = stop_is_asked(messages) => return None,
+        };
+        match made {
+            Ok(exchange) => return exchange,
+            Err(problem) => {
+                tracing::warn!(%problem, "Sync waits for the token");
+                let text = serde_json::to_string(&problem).unwrap_or_default();
+                if let Err(error) = shared.store.note_problem(&text) {
+                    tracing::error!(%error, "Failure could not be noted");
+                }
+                emit_status(shared);
+            }
+        }
+        loop {
+            match messages.recv().await {
+                Some(Message::Stop) | None => return None,
+                Some(Message::SyncNow) => break,
+                Some(_) => {}
+            }
+        }
+    }
+}
+
+async fn stop_is_asked(messages: &mut UnboundedReceiver<Message>) {
+    // What else comes meanwhile is part of the first cycle anyway.
+    while !matches!(messages.recv().await, Some(Message::Stop) | None) {}
 }
 
 async fn run(

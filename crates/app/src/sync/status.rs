@@ -28,12 +28,13 @@ pub(crate) fn status(shared: &Shared) -> Result<SyncStatus, Problem> {
         (view.phase, view.exchanged, view.remaining)
     };
     let left = shared.store.difference_left().map_err(|e| problem::of_store(&e))?;
+    let signed_in = settings.is_signed_in();
     let problem: Option<Problem> =
         settings.problem.or(left).as_deref().and_then(|text| serde_json::from_str(text).ok());
     let rereading = shared.store.rereading().map_err(|e| problem::of_store(&e))?;
     let waits = totals.pending > totals.rejected;
     let state = match phase {
-        _ if settings.token.is_none() => SyncState::Local,
+        _ if !signed_in => SyncState::Local,
         Some(Phase::Syncing) if settings.offline_since.is_none() => SyncState::Syncing,
         _ if problem.is_some() => SyncState::Problem,
         _ if settings.offline_since.is_some() => SyncState::Offline,

@@ -9,7 +9,9 @@ mod imports;
 mod observations;
 mod presence;
 mod program;
+mod system;
 mod upkeep;
+mod workspaces;
 
 use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
@@ -24,7 +26,9 @@ pub use imports::*;
 pub use observations::*;
 pub use presence::*;
 pub use program::*;
+pub use system::*;
 pub use upkeep::*;
+pub use workspaces::*;
 
 use crate::problem::Problem;
 
