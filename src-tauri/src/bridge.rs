@@ -2,8 +2,7 @@
 
 use std::sync::Arc;
 
-use kartei_app::App;
-use kartei_protocol::commands::dispatch;
+use kartei_app::Workplace;
 use kartei_protocol::events::HostEvent;
 use kartei_protocol::problem::{Problem, ProblemCode};
 use serde_json::Value;
@@ -12,8 +11,8 @@ use tauri::{AppHandle, Emitter, Manager, State};
 /// The Tauri event that carries every [`HostEvent`].
 const EVENT: &str = "kartei";
 
-/// The open data folder, as Tauri's managed state.
-pub(crate) struct Host(pub Arc<App>);
+/// The home folder with its workspaces, as Tauri's managed state.
+pub(crate) struct Host(pub Arc<Workplace>);
 
 /// Calls the command `name` of the shared list. Commands touch the disk, so they run off the event
 /// loop.
@@ -23,16 +22,16 @@ pub(crate) async fn call(
     name: String,
     payload: Value,
 ) -> Result<Value, Problem> {
-    let app = Arc::clone(&host.0);
-    tauri::async_runtime::spawn_blocking(move || dispatch(&*app, &name, payload)).await.map_err(
+    let workplace = Arc::clone(&host.0);
+    tauri::async_runtime::spawn_blocking(move || workplace.call(&name, payload)).await.map_err(
         |error| Problem::new(ProblemCode::Internal, format!("the command ended: {error}")),
     )?
 }
 
 /// Passes the host's events on to the window.
-pub(crate) fn forward_events(app: &App, handle: &AppHandle) {
+pub(crate) fn forward_events(workplace: &Workplace, handle: &AppHandle) {
     let handle = handle.clone();
-    app.subscribe(move |event: &HostEvent| {
+    workplace.subscribe(move |event: &HostEvent| {
         // The only failure is a window that is closing; it needs no events any more.
         if let Err(error) = handle.emit(EVENT, event) {
             tracing::debug!(%error, "an event found no window");

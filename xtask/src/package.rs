@@ -68,6 +68,13 @@ pub(crate) fn install_for_tests(workspace: &Workspace) -> Result<PathBuf> {
     dpkg.arg("--install").arg(&package);
     exec::capture(&mut dpkg).context("dpkg does not install the package")?;
     satisfied(workspace, &package)?;
+    // What Debian's own packages do when a menu entry or a type of file comes; theirs is for `/usr`.
+    let share = root.join("usr/share");
+    exec::capture(workspace.command("update-desktop-database").arg(share.join("applications")))?;
+    exec::capture(workspace.command("update-mime-database").arg(share.join("mime")))?;
+    let entry = share.join(format!("applications/{IDENTIFIER}.desktop"));
+    exec::capture(workspace.command("desktop-file-validate").arg(entry))
+        .context("the menu entry is not as it must be")?;
     let listed =
         exec::capture(
             workspace

@@ -53,7 +53,9 @@ for (const name of ['SIGINT', 'SIGTERM']) process.once(name, () => process.exit(
  * the group to end and waits; what does not end in time is killed.
  */
 export function start(command, args, { env = {}, stdio = ['ignore', 'pipe', 'inherit'] } = {}) {
-  const child = spawn(command, args, { env: { ...process.env, ...env }, stdio, detached: true });
+  // No journey writes into the keychain of whoever runs it.
+  const whole = { ...process.env, KARTEI_KEYCHAIN: 'off', ...env };
+  const child = spawn(command, args, { env: whole, stdio, detached: true });
   const ended = new Promise((resolve) => {
     child.once('exit', resolve);
     child.once('error', resolve);
@@ -95,9 +97,33 @@ const run = promisify(execFile);
 /** `kartei` on a data folder; answers its JSON. */
 export async function kartei(data, ...args) {
   const { stdout } = await run(program('kartei'), ['--data', data, '--json', ...args], {
+    env: { ...process.env, KARTEI_KEYCHAIN: 'off' },
     maxBuffer: 1 << 26,
   });
   return JSON.parse(stdout);
+}
+
+/** Runs a program to its end; one that fails is an error. */
+export const runProgram = (name, args) => run(program(name), args, { timeout: 30_000 });
+
+/**
+ * Opens a file or a link as a file manager or a browser does: the system finds the program for it by
+ * what the installed package says of itself.
+ */
+export async function openBySystem(address, data, home) {
+  const bin = process.env.KARTEI_INSTALLED;
+  if (bin === undefined) throw new Error('run this through `cargo xtask test --only desktop`');
+  const env = {
+    ...process.env,
+    PATH: `${bin}:${process.env.PATH}`,
+    XDG_DATA_DIRS: `${join(bin, '..', 'share')}:/usr/share`,
+    // Nobody's own choice of programs.
+    HOME: home,
+    XDG_DATA_HOME: join(home, 'share'),
+    XDG_CONFIG_HOME: join(home, 'config'),
+    KARTEI_DATA_DIR: data,
+  };
+  await run('gio', ['open', address], { env, timeout: 30_000 });
 }
 
 /** A relay with one organisation; `token(role, name)` makes tokens. */

@@ -156,6 +156,15 @@ class Window {
     writeFileSync(path, Buffer.from(png, 'base64'));
   }
 
+  /** Gives the window a size, in pixels of its content. */
+  async resize(width, height) {
+    await request('POST', `${this.#session}/window/rect`, { width, height });
+  }
+
+  rect() {
+    return request('GET', `${this.#session}/window/rect`);
+  }
+
   /** Closes the window, which ends the program. */
   async quit() {
     await request('DELETE', `${this.#session}/window`).catch(() => undefined);

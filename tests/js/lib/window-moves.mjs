@@ -33,6 +33,9 @@ export async function openProfile(window, id) {
   await window.find(inspector(id));
 }
 
+/** Waits for a profile that something else opened. */
+export const openedProfile = (window, id) => window.find(inspector(id));
+
 export async function closeProfile(window, id) {
   await window.click(named('button', 'Close profile'));
   await window.gone(inspector(id));

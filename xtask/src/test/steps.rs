@@ -133,13 +133,14 @@ fn browser(workspace: &Workspace, summaries: &mut Summaries) -> Result<()> {
         "people.journey.mjs",
         "together.journey.mjs",
         "shell.journey.mjs",
+        "workspaces.journey.mjs",
     ];
     node_tests(workspace, summaries, "browser journey", &journeys)
 }
 
 fn desktop(workspace: &Workspace, summaries: &mut Summaries) -> Result<()> {
     let installed = package::install_for_tests(workspace)?;
-    let mut node = node_command(workspace, &["desktop.journey.mjs"]);
+    let mut node = node_command(workspace, &["desktop.journey.mjs", "system.journey.mjs"]);
     // What people install is what is tried.
     node.env("KARTEI_INSTALLED", installed);
     run_node(&mut node, summaries, "desktop journey")
