@@ -2,21 +2,30 @@ import { ConflictList } from '$features/conflicts/conflicts.svelte';
 import { Deleted } from '$features/deleted/deleted.svelte';
 import { hasEnded, Imports } from '$features/imports/imports.svelte';
 import { Past } from '$features/imports/past.svelte';
+import { Notices } from '$features/notices/notices.svelte';
 import { OpenProfile } from '$features/profiles/open-profile.svelte';
 import { Elsewhere } from '$features/profiles/presence.svelte';
 import { ProfileList } from '$features/profiles/profile-list.svelte';
 import { Bundle } from '$features/settings/diagnostics.svelte';
 import { Log } from '$features/settings/log.svelte';
+import { SecurityState } from '$features/settings/security.svelte';
 import { Sample } from '$features/start/sample.svelte';
 import { Steps } from '$features/steps/steps.svelte';
 import { DataFolder } from '$features/store/store.svelte';
 import { Rejected } from '$features/sync/rejected.svelte';
 import { Sync } from '$features/sync/sync.svelte';
+import { WorkspaceList } from '$features/workspaces/workspaces.svelte';
 import { fileName } from '$lib/format';
-import type { HostEvent, Ipc, ProfileRow } from '$lib/ipc';
+import type { HostEvent, Ipc, Problem, ProfileRow } from '$lib/ipc';
 
 /** Profiles that the palette offers: as many as one reads before typing another letter. */
 const FOUND_MAX = 8;
+
+/** Nothing of the workspace before may stay, in no controller and no address: the page begins again. */
+function loadAnew(): void {
+  history.replaceState(null, '', location.pathname + location.search);
+  location.reload();
+}
 
 /** One window's controllers, and the one place that hands them what the host tells. */
 export class Session {
@@ -33,7 +42,12 @@ export class Session {
   readonly sample: Sample;
   readonly log: Log;
   readonly bundle: Bundle;
+  readonly workspaces: WorkspaceList;
+  readonly notices: Notices;
+  readonly security: SecurityState;
   profile = $state.raw<OpenProfile | null>(null);
+  /** Why a link of another program leads nowhere. */
+  linkProblem = $state.raw<Problem | null>(null);
 
   readonly #ipc: Ipc;
 
@@ -52,6 +66,9 @@ export class Session {
     this.sample = new Sample(ipc);
     this.log = new Log(ipc);
     this.bundle = new Bundle(ipc);
+    this.workspaces = new WorkspaceList(ipc);
+    this.notices = new Notices(ipc);
+    this.security = new SecurityState(ipc);
   }
 
   /** Whether this person's token is an administrator's. */
@@ -59,16 +76,20 @@ export class Session {
     return this.sync.status?.role === 'admin';
   }
 
-  /** Starts to listen; `onImport` is called when something starts an import from outside. */
-  start(onImport: () => void): () => void {
+  /**
+   * Starts to listen; `onImport` is called when something starts an import from outside, `onProfile`
+   * when a link names a profile.
+   */
+  start(onImport: () => void, onProfile: (id: string) => void): () => void {
     const stop = this.#ipc.listen(
-      (event) => this.#take(event, onImport),
+      (event) => this.#take(event, onImport, onProfile),
       () => this.#catchUp(),
     );
     void this.list.apply();
     void this.sync.load();
     void this.sample.load();
     void this.imports.takeOpened();
+    void this.#takeLink(onProfile);
     return stop;
   }
 
@@ -80,7 +101,8 @@ export class Session {
     void this.elsewhere.show(id);
   }
 
-  #take(event: HostEvent, onImport: () => void): void {
+  #take(event: HostEvent, onImport: () => void, onProfile: (id: string) => void): void {
+    this.notices.take(event);
     switch (event.kind) {
       case 'import':
         this.imports.take(event.run);
@@ -117,6 +139,12 @@ export class Session {
         void this.imports.takeOpened();
         onImport();
         break;
+      case 'link_opened':
+        void this.#takeLink(onProfile);
+        break;
+      case 'workspace_opened':
+        loadAnew();
+        break;
     }
   }
 
@@ -139,6 +167,14 @@ export class Session {
     const done = await (sure ? this.sample.removeEdited() : this.sample.remove());
     if (done !== null) this.steps.tellImport(done);
     else if (this.sample.problem !== null) this.steps.tellProblem(this.sample.problem);
+  }
+
+  /** Follows a link that the program was opened with: whoever takes it first does, once. */
+  async #takeLink(onProfile: (id: string) => void): Promise<void> {
+    // Without an answer there is no link; what keeps the host from answering is told elsewhere.
+    const link = await this.#ipc.call('take_opened_link', {}).catch(() => null);
+    if (link?.problem != null) this.linkProblem = link.problem;
+    if (link?.profile != null) onProfile(link.profile);
   }
 
   /** Events may have been lost: asks for what they would have told. */

@@ -42,6 +42,7 @@ const TABLE: Record<ProblemCode, Words> = {
   too_large: { text: m.problem_too_large, action: m.problem_too_large_action },
   cursor_too_old: { text: m.problem_cursor_too_old, action: m.problem_cursor_too_old_action },
   differs: { text: m.problem_differs, action: m.problem_differs_action },
+  keychain: { text: m.problem_keychain, action: m.problem_keychain_action },
   internal: { text: m.problem_internal, action: m.problem_internal_action },
 };
 

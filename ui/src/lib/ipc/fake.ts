@@ -2,6 +2,7 @@ import { aloneAnswers } from './fake-profile';
 import { FakeRows } from './fake-rows';
 import { programAnswers } from './fake-program';
 import { storeAnswers } from './fake-store';
+import { systemAnswers } from './fake-system';
 import type {
   About,
   Act,
@@ -286,6 +287,7 @@ export function fakeFromAddress(search: string): FakeHost {
     resolve_conflict: ({ id, pointer, key }) => rows.resolve(id, pointer, key),
     ...aloneAnswers(rows, () => host),
     open_profile: () => ({ profiles: options.has('alone') ? [] : fakePresence() }),
+    ...systemAnswers(options),
     take_opened_files: () => ({ paths: [] }),
     sync_status: () => status,
     sync_now: () => status,
