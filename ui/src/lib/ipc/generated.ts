@@ -34,6 +34,7 @@ export type ProblemCode =
   | 'too_large'
   | 'cursor_too_old'
   | 'differs'
+  | 'keychain'
   | 'internal';
 /**
  * One edit of a record.
@@ -141,6 +142,14 @@ export type ProfileStatus = 'synced' | 'pending' | 'conflict' | 'rejected';
  */
 export type Side = 'mine' | 'theirs';
 /**
+ * Whether the system's keychain answers.
+ */
+export type KeychainState = 'ready' | 'locked' | 'absent';
+/**
+ * Where the relay's token lies.
+ */
+export type TokenPlace = 'nowhere' | 'keychain' | 'database';
+/**
  * How an import came to be.
  */
 export type ImportSource = 'person' | 'watch';
@@ -180,6 +189,10 @@ export type Role = 'viewer' | 'analyst' | 'admin';
  * What syncing is at.
  */
 export type SyncState = 'local' | 'waiting' | 'syncing' | 'up_to_date' | 'offline' | 'problem';
+/**
+ * What a native note is about. A newer one takes the place of an older one of its kind.
+ */
+export type NoticeKind = 'import' | 'export' | 'sync' | 'conflicts';
 /**
  * An event of the host. Progress comes at most ten times a second for each import.
  */
@@ -222,6 +235,12 @@ export type HostEvent =
       paths: string[];
     }
   | {
+      kind: 'link_opened';
+    }
+  | {
+      kind: 'workspace_opened';
+    }
+  | {
       /**
        * Whether they hover now.
        */
@@ -246,6 +265,10 @@ export interface Commands {
   add_watched: {
     request: AddWatched;
     response: WatchedFolders;
+  };
+  add_workspace: {
+    request: AddWorkspace;
+    response: Workspaces;
   };
   backup_store: {
     request: BackupStore;
@@ -327,6 +350,10 @@ export interface Commands {
     request: Empty;
     response: ImportRun;
   };
+  keep_token: {
+    request: KeepToken;
+    response: Security;
+  };
   list_acts: {
     request: Empty;
     response: Acts;
@@ -359,6 +386,10 @@ export interface Commands {
     request: Empty;
     response: WatchedFolders;
   };
+  list_workspaces: {
+    request: Empty;
+    response: Workspaces;
+  };
   observation_series: {
     request: AskSeries;
     response: Series;
@@ -370,6 +401,10 @@ export interface Commands {
   open_profile: {
     request: OpenProfile;
     response: Presence;
+  };
+  open_workspace: {
+    request: WorkspaceId;
+    response: Workspaces;
   };
   prepare_diagnostics: {
     request: PrepareDiagnostics;
@@ -395,6 +430,14 @@ export interface Commands {
     request: WatchedId;
     response: WatchedFolders;
   };
+  remove_workspace: {
+    request: RemoveWorkspace;
+    response: Workspaces;
+  };
+  rename_workspace: {
+    request: RenameWorkspace;
+    response: Workspaces;
+  };
   resolve_conflict: {
     request: ResolveConflict;
     response: ProfileDetail;
@@ -415,9 +458,17 @@ export interface Commands {
     request: SaveImportFile;
     response: SavedFile;
   };
+  security: {
+    request: Empty;
+    response: Security;
+  };
   send_again: {
     request: SendAgain;
     response: SyncStatus;
+  };
+  show_notice: {
+    request: ShowNotice;
+    response: NoticeShown;
   };
   sign_in: {
     request: SignIn;
@@ -442,6 +493,10 @@ export interface Commands {
   take_opened_files: {
     request: Empty;
     response: OpenedFiles;
+  };
+  take_opened_link: {
+    request: Empty;
+    response: OpenedLink;
   };
   take_relays: {
     request: ProfileId;
@@ -570,6 +625,74 @@ export interface TextRange {
    * The first unit.
    */
   start: number;
+}
+/**
+ * Makes a workspace and opens it.
+ */
+export interface AddWorkspace {
+  /**
+   * Its name; else the organisation's.
+   */
+  name?: string | null;
+  /**
+   * Its relay; nothing for a workspace that stays on this computer.
+   */
+  relay?: SignIn | null;
+}
+/**
+ * Connects to a relay.
+ */
+export interface SignIn {
+  /**
+   * The device's token.
+   */
+  token: string;
+  /**
+   * Base address, `http://` or `https://`.
+   */
+  url: string;
+}
+/**
+ * All workspaces, the home first, then in the order in which they were made.
+ */
+export interface Workspaces {
+  /**
+   * The workspaces.
+   */
+  workspaces: Workspace[];
+}
+/**
+ * A data folder of its own, with a relay of its own or none.
+ */
+export interface Workspace {
+  /**
+   * Whether it is the open one.
+   */
+  current: boolean;
+  /**
+   * Its data folder.
+   */
+  folder: string;
+  /**
+   * Whether it is the one that the others lie in; it cannot be removed.
+   */
+  home: boolean;
+  /**
+   * What it is called by among programs; `home` for the first one.
+   */
+  id: string;
+  /**
+   * What its owner calls it; nothing where it never got a name.
+   */
+  name?: string | null;
+  /**
+   * The organisation at its relay, as it was when the workspace was open last.
+   */
+  organisation?: string | null;
+  /**
+   * Its relay's address, as it was when the workspace was open last.
+   */
+  relay?: string | null;
 }
 /**
  * Asks for a copy of the data folder's database.
@@ -1362,6 +1485,30 @@ export interface ImportId {
   import: number;
 }
 /**
+ * Chooses where the relay's token lies, now and after later sign-ins.
+ */
+export interface KeepToken {
+  /**
+   * In the keychain, or in the data folder's database.
+   */
+  in_keychain: boolean;
+}
+/**
+ * How secrets are kept.
+ */
+export interface Security {
+  /**
+   * Whether the person chose the database for it.
+   */
+  database_chosen: boolean;
+  keychain: KeychainState;
+  /**
+   * What the keychain said, where it did not answer as it should.
+   */
+  keychain_says?: string | null;
+  token: TokenPlace;
+}
+/**
  * The last steps, and what undo and redo would do now.
  */
 export interface Acts {
@@ -1845,6 +1992,15 @@ export interface OpenElsewhere {
   people: string[];
 }
 /**
+ * Names a workspace.
+ */
+export interface WorkspaceId {
+  /**
+   * Its id.
+   */
+  id: string;
+}
+/**
  * Asks for a diagnostic bundle to look at.
  */
 export interface PrepareDiagnostics {
@@ -2041,6 +2197,33 @@ export interface WatchedId {
   id: number;
 }
 /**
+ * Removes a workspace with everything in its data folder on this computer. What its relay has
+ * stays there.
+ */
+export interface RemoveWorkspace {
+  /**
+   * Also where changes are lost by it that no relay has; refused as `blocked` else.
+   */
+  even_unsent: boolean;
+  /**
+   * Its id.
+   */
+  id: string;
+}
+/**
+ * Gives a workspace another name.
+ */
+export interface RenameWorkspace {
+  /**
+   * Its id.
+   */
+  id: string;
+  /**
+   * The name: 1 to 80 characters that no other workspace has.
+   */
+  name: string;
+}
+/**
  * Decides a conflict.
  */
 export interface ResolveConflict {
@@ -2203,17 +2386,28 @@ export interface RepairReport {
   replaced: number;
 }
 /**
- * Connects to a relay.
+ * Asks for a native note. Its words are the window's, which knows the language; they name counts
+ * and files, never what a record holds.
  */
-export interface SignIn {
+export interface ShowNotice {
+  kind: NoticeKind;
   /**
-   * The device's token.
+   * The second line, which may be empty; at most 200 characters.
    */
-  token: string;
+  text: string;
   /**
-   * Base address, `http://` or `https://`.
+   * The first line; at most 200 characters.
    */
-  url: string;
+  title: string;
+}
+/**
+ * Whether a native note was shown.
+ */
+export interface NoticeShown {
+  /**
+   * No where the window has the focus, or where there is nothing that shows notes.
+   */
+  shown: boolean;
 }
 /**
  * How large the data folder is.
@@ -2244,4 +2438,17 @@ export interface OpenedFiles {
    * The paths.
    */
   paths: string[];
+}
+/**
+ * A link that the program was opened with and that nobody has followed yet.
+ */
+export interface OpenedLink {
+  /**
+   * Why it leads nowhere.
+   */
+  problem?: Problem | null;
+  /**
+   * The profile that it names.
+   */
+  profile?: string | null;
 }
