@@ -10,17 +10,18 @@ use kartei_local_store::{Session, Store, StoreOptions};
 use kartei_profile::Actor;
 use kartei_protocol::commands::Commands;
 use kartei_protocol::desktop::{
-    About, ActDone, Acts, AddWatched, AddWorkspace, AskSeries, BackupStore, BulkEdit, CheckStore,
-    Choice, Compacted, ConflictPage, DecideConflicts, DecideMany, Decision, DeleteProfiles,
-    DeletedProfiles, Deletion, Diagnostics, EditProfile, Empty, ErasureReport, ExportProfiles,
-    ExportRun, GetProfile, HistoryPage, ImportFiles, ImportHistory, ImportId, ImportReport,
-    ImportRun, KeepToken, ListConflicts, ListImports, ListObservations, ListPart, ListProfiles,
-    LogPage, NoticeShown, ObservationPage, OpenProfile, OpenedFiles, OpenedLink,
-    PrepareDiagnostics, Presence, ProfileAt, ProfileDetail, ProfileId, ProfilePage, ProfileVersion,
-    ReadLog, RejectedProfiles, RelaysProfile, RemoveWorkspace, RenameWorkspace, ResolveConflict,
-    RunId, SampleData, SaveDiagnostics, SaveImportFile, SavedFile, Security, SendAgain, Series,
-    ShowNotice, SignIn, StoreCheck, StoreInfo, SyncStatus, WatchedFolders, WatchedId, WorkspaceId,
-    Workspaces,
+    About, ActDone, Acts, AddWatched, AddWorkspace, AskSeries, AttributeNames, BackupStore,
+    BulkEdit, CheckStore, Choice, Compacted, ConflictPage, CopiedRows, CopyRows, CountFacet,
+    DecideConflicts, DecideMany, Decision, DeleteProfiles, DeletedProfiles, Deletion, Diagnostics,
+    EditProfile, Empty, ErasureReport, ExportProfiles, ExportRun, Facet, FilterText, GetProfile,
+    HistoryPage, ImportFiles, ImportHistory, ImportId, ImportReport, ImportRun, KeepToken,
+    ListConflicts, ListImports, ListObservations, ListPart, ListProfiles, LogPage, NarrowFilter,
+    NoticeShown, ObservationPage, OpenProfile, OpenedFiles, OpenedLink, PrepareDiagnostics,
+    Presence, ProfileAt, ProfileDetail, ProfileId, ProfilePage, ProfileVersion, ReadLog,
+    RejectedProfiles, RelaysProfile, RemoveWorkspace, RenameWorkspace, ResolveConflict, RunId,
+    SampleData, SaveDiagnostics, SaveImportFile, SaveView, SavedFile, SavedView, SavedViews,
+    Security, SendAgain, Series, ShowNotice, SignIn, StoreCheck, StoreInfo, SyncStatus,
+    TableLayout, ViewId, WatchedFolders, WatchedId, WorkspaceId, Workspaces,
 };
 use kartei_protocol::events::HostEvent;
 use kartei_protocol::problem::{Problem, ProblemCode};
@@ -38,6 +39,7 @@ use crate::problem::{of_filter, of_relay, of_store};
 use crate::queue::{ImportQueue, Request};
 use crate::shared::Shared;
 use crate::sync::{self, Background};
+use crate::table;
 use crate::token::Tokens;
 use crate::views;
 use crate::watch::Watch;
@@ -259,6 +261,42 @@ impl Commands for App {
             total: page.total,
             next: page.next,
         })
+    }
+
+    fn list_attributes(&self, _: Empty) -> Result<AttributeNames, Problem> {
+        self.attribute_names()
+    }
+
+    fn count_facet(&self, request: CountFacet) -> Result<Facet, Problem> {
+        self.facet(&request)
+    }
+
+    fn narrow_filter(&self, request: NarrowFilter) -> Result<FilterText, Problem> {
+        table::narrow(&request)
+    }
+
+    fn copy_rows(&self, request: CopyRows) -> Result<CopiedRows, Problem> {
+        self.copied(&request)
+    }
+
+    fn list_views(&self, _: Empty) -> Result<SavedViews, Problem> {
+        self.saved_views()
+    }
+
+    fn save_view(&self, request: SaveView) -> Result<SavedView, Problem> {
+        self.keep_view(request)
+    }
+
+    fn delete_view(&self, request: ViewId) -> Result<SavedViews, Problem> {
+        self.forget_view(&request.id)
+    }
+
+    fn table_layout(&self, _: Empty) -> Result<TableLayout, Problem> {
+        self.shared.store.table_layout().map_err(|e| of_store(&e))
+    }
+
+    fn keep_table_layout(&self, request: TableLayout) -> Result<TableLayout, Problem> {
+        self.keep_layout(request)
     }
 
     fn get_profile(&self, request: GetProfile) -> Result<ProfileDetail, Problem> {

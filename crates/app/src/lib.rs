@@ -28,6 +28,7 @@ mod report;
 mod sample;
 mod shared;
 mod sync;
+mod table;
 mod token;
 mod upkeep;
 mod views;

@@ -32,7 +32,9 @@ pub(crate) fn of_store(error: &StoreError) -> Problem {
         StoreError::NoChange { id, .. } => {
             return Problem::new(ProblemCode::NotFound, error.to_string()).about(id.clone());
         }
-        StoreError::NoImport(_) => return Problem::new(ProblemCode::NotFound, error.to_string()),
+        StoreError::NoImport(_) | StoreError::NoView(_) => {
+            return Problem::new(ProblemCode::NotFound, error.to_string());
+        }
         StoreError::Blocked(_) | StoreError::InTheWay(_) => {
             return Problem::new(ProblemCode::Blocked, error.to_string());
         }

@@ -24,6 +24,11 @@ pub(crate) fn row(view: &ProfileView) -> desktop::ProfileRow {
         observations: record["observations"]
             .as_array()
             .map_or(0, |items| u32::try_from(items.len()).unwrap_or(u32::MAX)),
+        // A canonical record has its observations in the order of their instants.
+        last_observation: record["observations"]
+            .as_array()
+            .and_then(|items| items.last()?["at"].as_str())
+            .map(str::to_owned),
         status: view.status,
         changed_at: clock::text(view.changed_at),
         id: view.id.clone(),

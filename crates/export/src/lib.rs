@@ -15,6 +15,7 @@ mod lines;
 mod parquet_rows;
 mod parquet_schema;
 mod row;
+mod sheet;
 mod sink;
 mod source;
 mod summary;
@@ -27,6 +28,7 @@ pub use error::Error;
 pub use file::{Existing, Written, free_path, write_file};
 pub use lines::GZIP_LEVEL;
 pub use parquet_rows::{ROW_GROUP_BYTES, ROW_GROUP_ROWS, SCHEMA_KEY, WRITER_KEY, ZSTD_LEVEL};
+pub use sheet::{Sheet, SheetColumn};
 pub use source::{Batch, Source};
 
 use columns::Columns;

@@ -9,7 +9,7 @@ use std::time::{Duration, Instant};
 
 use kartei_local_store::{Session, Store, StoreOptions};
 use kartei_profile::{Actor, Edit};
-use kartei_protocol::desktop::{ListProfiles, Selection, SortKey};
+use kartei_protocol::desktop::{CountFacet, Field, ListProfiles, Selection, SortKey};
 use serde_json::json;
 
 /// Runs of a query: the worst of them is the 99th percentile.
@@ -37,6 +37,45 @@ fn request(filter: &str, search: &str, sort: SortKey) -> ListProfiles {
         sort,
         limit: 50,
         ..ListProfiles::default()
+    }
+}
+
+/// Counts beside the list, for everything and for a filter.
+fn facets(store: &Store) {
+    let begun = Instant::now();
+    let names = store.attribute_names().unwrap();
+    let cold = begun.elapsed();
+    let mut times = Vec::new();
+    for _ in 0..20 {
+        let begun = Instant::now();
+        store.attribute_names().unwrap();
+        times.push(begun.elapsed());
+    }
+    let note = format!("{} attributes; first time {:.0} ms", names.len(), millis(cold));
+    say("names of attributes, with a sample of values", times, &note);
+    let attributes = names.into_iter().map(|one| Field::Attribute(one.name));
+    for field in [Field::Status, Field::Tags].into_iter().chain(attributes) {
+        for filter in ["", "orders>=30"] {
+            let request = CountFacet {
+                filter: filter.to_owned(),
+                search: String::new(),
+                field: field.clone(),
+                find: String::new(),
+                limit: 6,
+            };
+            let begun = Instant::now();
+            let facet = store.count_facet(&request).unwrap();
+            let cold = begun.elapsed();
+            let mut times = Vec::new();
+            for _ in 0..20 {
+                let begun = Instant::now();
+                store.count_facet(&request).unwrap();
+                times.push(begun.elapsed());
+            }
+            let distinct = facet.distinct;
+            let note = format!("{distinct} values; first time {:.0} ms", millis(cold));
+            say(&format!("facet {field:?} of `{filter}`"), times, &note);
+        }
     }
 }
 
@@ -102,6 +141,8 @@ fn main() {
             say("… next pages", times, "");
         }
     }
+
+    facets(&store);
 
     let ids: Vec<String> = store
         .list(&ListProfiles { limit: 1_000, ..request("", "", SortKey::Id) })

@@ -45,6 +45,9 @@ pub enum StoreError {
     /// No such import in the history.
     #[error("there is no import {0} in the history")]
     NoImport(u64),
+    /// No such saved view.
+    #[error("there is no saved view `{0}`")]
+    NoView(String),
     /// Something is in the way of what was asked for.
     #[error("{0}")]
     Blocked(String),

@@ -90,6 +90,32 @@ impl Store {
         })
     }
 
+    /// The first rows of a selection in the order of a list, and how many it has.
+    ///
+    /// # Errors
+    /// [`StoreError::Filter`] or a failure.
+    pub fn rows_of(
+        &self,
+        selection: &Selection,
+        sort: &SortKey,
+        descending: bool,
+        limit: usize,
+    ) -> Result<(Vec<ProfileView>, u64), StoreError> {
+        self.read(|db| {
+            let (keys, _) = self.select_in(db, selection)?;
+            let mut lists = lock(&self.lists);
+            lists.bring_up(db)?;
+            let matches = lists.catalog.matches_of(&keys);
+            let order = Order { by: order_key(sort), descending };
+            let page = lists
+                .catalog
+                .page(&matches, &order, From::Rank(0), limit, &mut Rows::new(db))
+                .map_err(index_error)?;
+            drop(lists);
+            Ok((views(db, &page.keys)?, matches.count() as u64))
+        })
+    }
+
     /// How many profiles a selection names.
     ///
     /// # Errors

@@ -12,6 +12,7 @@ const STEPS: &[&str] = &[
     include_str!("sql/004_deleted_list.sql"),
     include_str!("sql/005_erasures.sql"),
     include_str!("sql/006_digests.sql"),
+    include_str!("sql/007_views.sql"),
 ];
 
 /// The format that this program writes.

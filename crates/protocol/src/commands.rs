@@ -8,17 +8,18 @@ use schemars::{JsonSchema, SchemaGenerator};
 use serde_json::{Map, Value, json};
 
 use crate::desktop::{
-    About, ActDone, Acts, AddWatched, AddWorkspace, AskSeries, BackupStore, BulkEdit, CheckStore,
-    Compacted, ConflictPage, DecideConflicts, DecideMany, DeleteProfiles, DeletedProfiles,
-    Deletion, Diagnostics, EditProfile, Empty, ErasureReport, ExportProfiles, ExportRun,
-    GetProfile, HistoryPage, ImportFiles, ImportHistory, ImportId, ImportReport, ImportRun,
-    KeepToken, ListConflicts, ListImports, ListObservations, ListPart, ListProfiles, LogPage,
+    About, ActDone, Acts, AddWatched, AddWorkspace, AskSeries, AttributeNames, BackupStore,
+    BulkEdit, CheckStore, Compacted, ConflictPage, CopiedRows, CopyRows, CountFacet,
+    DecideConflicts, DecideMany, DeleteProfiles, DeletedProfiles, Deletion, Diagnostics,
+    EditProfile, Empty, ErasureReport, ExportProfiles, ExportRun, Facet, FilterText, GetProfile,
+    HistoryPage, ImportFiles, ImportHistory, ImportId, ImportReport, ImportRun, KeepToken,
+    ListConflicts, ListImports, ListObservations, ListPart, ListProfiles, LogPage, NarrowFilter,
     NoticeShown, ObservationPage, OpenProfile, OpenedFiles, OpenedLink, PrepareDiagnostics,
     Presence, ProfileAt, ProfileDetail, ProfileId, ProfilePage, ProfileVersion, ReadLog,
     RejectedProfiles, RelaysProfile, RemoveWorkspace, RenameWorkspace, ResolveConflict, RunId,
-    SampleData, SaveDiagnostics, SaveImportFile, SavedFile, Security, SendAgain, Series,
-    ShowNotice, SignIn, StoreCheck, StoreInfo, SyncStatus, WatchedFolders, WatchedId, WorkspaceId,
-    Workspaces,
+    SampleData, SaveDiagnostics, SaveImportFile, SaveView, SavedFile, SavedView, SavedViews,
+    Security, SendAgain, Series, ShowNotice, SignIn, StoreCheck, StoreInfo, SyncStatus,
+    TableLayout, ViewId, WatchedFolders, WatchedId, WorkspaceId, Workspaces,
 };
 use crate::events::HostEvent;
 use crate::problem::{Problem, ProblemCode};
@@ -82,6 +83,24 @@ commands! {
     import_sample(Empty) -> ImportRun;
     /// One page of the list, filtered, searched and sorted in the store.
     list_profiles(ListProfiles) -> ProfilePage;
+    /// The attributes that profiles have, with how many have each.
+    list_attributes(Empty) -> AttributeNames;
+    /// How many of the listed profiles have each value of a field.
+    count_facet(CountFacet) -> Facet;
+    /// Adds a value to a filter or takes it out; answers the filter's text.
+    narrow_filter(NarrowFilter) -> FilterText;
+    /// Rows of the list as CSV, for the clipboard.
+    copy_rows(CopyRows) -> CopiedRows;
+    /// The saved views of the table.
+    list_views(Empty) -> SavedViews;
+    /// Saves a view, a new one or one that is there; answers it as it is kept.
+    save_view(SaveView) -> SavedView;
+    /// Deletes a saved view.
+    delete_view(ViewId) -> SavedViews;
+    /// The columns that the table was left with.
+    table_layout(Empty) -> TableLayout;
+    /// Keeps the columns of the table in the data folder.
+    keep_table_layout(TableLayout) -> TableLayout;
     /// One profile with its conflicts and its sync state.
     get_profile(GetProfile) -> ProfileDetail;
     /// A profile's observations as lanes over time, reduced to what shows the same lines.

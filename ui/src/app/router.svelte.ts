@@ -3,7 +3,13 @@
 import { SECTIONS, type SettingsSection } from '$views/settings-sections';
 
 export type Route =
-  | { view: 'profiles'; id: string | null; filter: string | null }
+  | {
+      view: 'profiles';
+      id: string | null;
+      filter: string | null;
+      /** The id of a saved view. */
+      saved?: string;
+    }
   | { view: 'settings'; section: SettingsSection }
   | { view: PlainView };
 
@@ -31,10 +37,13 @@ export function parseRoute(hash: string): Route {
   if (view === 'settings') {
     return { view, section: SECTIONS.find((one) => one === id) ?? SECTIONS[0] };
   }
+  const asked = new URLSearchParams(query);
+  const saved = asked.get('view');
   return {
     view: 'profiles',
     id: id ? decoded(id) : null,
-    filter: new URLSearchParams(query).get('filter'),
+    filter: asked.get('filter'),
+    ...(saved === null ? {} : { saved }),
   };
 }
 
@@ -51,10 +60,19 @@ export function routeHref(route: Route): string {
   if (route.view === 'settings') return `#/settings/${route.section}`;
   if (route.view !== 'profiles') return `#/${route.view}`;
   const path = route.id === null ? '#/profiles' : `#/profiles/${encodeURIComponent(route.id)}`;
-  return route.filter === null ? path : `${path}?filter=${encodeURIComponent(route.filter)}`;
+  const asked = { view: route.saved, filter: route.filter };
+  const query = Object.entries(asked).flatMap(([name, value]) =>
+    value == null ? [] : [`${name}=${encodeURIComponent(value)}`],
+  );
+  return query.length === 0 ? path : `${path}?${query.join('&')}`;
 }
 
-export const profileRoute = (id: string | null): Route => ({ view: 'profiles', id, filter: null });
+export const profileRoute = (id: string | null, saved: string | null = null): Route => ({
+  view: 'profiles',
+  id,
+  filter: null,
+  ...(saved === null ? {} : { saved }),
+});
 
 export class Router {
   #route = $state.raw<Route>(parseRoute(location.hash));

@@ -9,6 +9,7 @@ test.each<[string, Route]>([
     '#/profiles?filter=status%3Aconflict',
     { view: 'profiles', id: null, filter: 'status:conflict' },
   ],
+  ['#/profiles/a?view=7f', { view: 'profiles', id: 'a', filter: null, saved: '7f' }],
   ['#/imports', { view: 'imports' }],
   ['#/sync', { view: 'sync' }],
   ['#/administration', { view: 'administration' }],

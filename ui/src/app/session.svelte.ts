@@ -3,9 +3,13 @@ import { Deleted } from '$features/deleted/deleted.svelte';
 import { hasEnded, Imports } from '$features/imports/imports.svelte';
 import { Past } from '$features/imports/past.svelte';
 import { Notices } from '$features/notices/notices.svelte';
+import { AttributeCatalog } from '$features/profiles/attribute-catalog.svelte';
+import { Copies } from '$features/profiles/copies.svelte';
+import { Facets } from '$features/profiles/facets.svelte';
 import { OpenProfile } from '$features/profiles/open-profile.svelte';
 import { Elsewhere } from '$features/profiles/presence.svelte';
 import { ProfileList } from '$features/profiles/profile-list.svelte';
+import { SavedViews } from '$features/profiles/saved-views.svelte';
 import { Bundle } from '$features/settings/diagnostics.svelte';
 import { Log } from '$features/settings/log.svelte';
 import { SecurityState } from '$features/settings/security.svelte';
@@ -30,6 +34,10 @@ function loadAnew(): void {
 /** One window's controllers, and the one place that hands them what the host tells. */
 export class Session {
   readonly list: ProfileList;
+  readonly views: SavedViews;
+  readonly catalog: AttributeCatalog;
+  readonly facets: Facets;
+  readonly copies: Copies;
   readonly elsewhere: Elsewhere;
   readonly imports: Imports;
   readonly sync: Sync;
@@ -54,6 +62,10 @@ export class Session {
   constructor(ipc: Ipc) {
     this.#ipc = ipc;
     this.list = new ProfileList(ipc);
+    this.views = new SavedViews(ipc, this.list);
+    this.catalog = new AttributeCatalog(ipc);
+    this.facets = new Facets(ipc, this.list, this.catalog);
+    this.copies = new Copies(ipc, this.list);
     this.elsewhere = new Elsewhere(ipc);
     this.imports = new Imports(ipc);
     this.sync = new Sync(ipc);
@@ -85,6 +97,7 @@ export class Session {
       (event) => this.#take(event, onImport, onProfile),
       () => this.#catchUp(),
     );
+    void this.views.load();
     void this.list.apply();
     void this.sync.load();
     void this.sample.load();
@@ -122,6 +135,7 @@ export class Session {
         break;
       case 'profiles_changed':
         this.list.refresh();
+        this.facets.storeChanged();
         this.deleted.refresh();
         this.conflicts.refresh();
         this.steps.storeChanged();

@@ -5,11 +5,13 @@ mod aside;
 mod conflicts;
 mod erasure;
 mod exports;
+mod facets;
 mod imports;
 mod observations;
 mod presence;
 mod program;
 mod system;
+mod table;
 mod upkeep;
 mod workspaces;
 
@@ -22,11 +24,13 @@ pub use aside::*;
 pub use conflicts::*;
 pub use erasure::*;
 pub use exports::*;
+pub use facets::*;
 pub use imports::*;
 pub use observations::*;
 pub use presence::*;
 pub use program::*;
 pub use system::*;
+pub use table::*;
 pub use upkeep::*;
 pub use workspaces::*;
 
@@ -125,6 +129,9 @@ pub struct ProfileRow {
     pub tags: Vec<String>,
     /// How many observations the record has.
     pub observations: u32,
+    /// The instant of the last of them: RFC 3339, UTC.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub last_observation: Option<String>,
     /// Sync state; a conflict outranks a pending change.
     pub status: ProfileStatus,
     /// When this store last changed the profile: RFC 3339, UTC.

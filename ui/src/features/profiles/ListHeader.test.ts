@@ -4,8 +4,11 @@ import { beforeEach, expect, test, vi } from 'vitest';
 import { Ipc } from '$lib/ipc';
 import { FakeHost } from '$lib/ipc/fake';
 import { FakeRows } from '$lib/ipc/fake-rows';
+import { tableAnswers } from '$lib/ipc/fake-table';
+import { AttributeCatalog } from './attribute-catalog.svelte';
 import ListHeader from './ListHeader.svelte';
 import { ProfileList } from './profile-list.svelte';
+import { SavedViews } from './saved-views.svelte';
 
 const onBulk = vi.fn();
 let list: ProfileList;
@@ -13,12 +16,16 @@ let host: FakeHost;
 
 beforeEach(async () => {
   const rows = new FakeRows(26_370);
-  host = new FakeHost({ list_profiles: (request) => rows.page(request) });
-  list = new ProfileList(new Ipc(host));
+  host = new FakeHost({ ...tableAnswers(rows), list_profiles: (request) => rows.page(request) });
+  const ipc = new Ipc(host);
+  list = new ProfileList(ipc);
   await list.apply();
   const children = createRawSnippet(() => ({ render: () => '<span>import</span>' }));
   render(ListHeader, {
     list,
+    views: new SavedViews(ipc, list),
+    catalog: new AttributeCatalog(ipc),
+    onView: vi.fn(),
     isEmpty: false,
     onBulk,
     onDelete: vi.fn(),
@@ -76,4 +83,23 @@ test('arrows, letters and Escape work in the menu, and the focus comes back', as
   await press('Escape');
   expect(document.activeElement).toBe(button);
   expect(screen.queryByRole('menu')).toBeNull();
+});
+
+test('columns are found by name, added with their counts in sight, moved by keys and hidden', async () => {
+  await fireEvent.click(screen.getByRole('button', { name: 'Columns' }));
+  list.width = 1_000;
+  const find = screen.getByLabelText('Find a column');
+  await fireEvent.input(find, { target: { value: 'seg' } });
+  const add = await screen.findByRole('button', { name: 'Show segment' });
+  expect(add.textContent).toContain('6,593');
+  await fireEvent.click(add);
+  expect(list.layout.shown.at(-1)).toBe('attribute:segment');
+  const shown = await screen.findByRole('button', { name: 'Hide segment' });
+  await expect.poll(() => document.activeElement).toBe(shown);
+  await fireEvent.keyDown(shown, { key: 'ArrowUp', altKey: true });
+  expect(list.layout.shown.at(-2)).toBe('attribute:segment');
+  await fireEvent.click(screen.getByRole('button', { name: 'Hide segment' }));
+  expect(list.layout.shown).not.toContain('attribute:segment');
+  await fireEvent.click(screen.getByRole('button', { name: 'Reset' }));
+  expect(list.layout.isPlain).toBe(true);
 });

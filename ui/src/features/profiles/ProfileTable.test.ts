@@ -11,6 +11,8 @@ import { ProfileList } from './profile-list.svelte';
 const opened = vi.fn();
 const moved = vi.fn();
 const picked = vi.fn();
+const copied = vi.fn();
+const menus = vi.fn();
 let list: ProfileList;
 let elsewhere: Elsewhere;
 
@@ -26,6 +28,8 @@ beforeEach(async () => {
     onOpen: opened,
     onMove: moved,
     onPick: picked,
+    onCopy: copied,
+    onMenu: menus,
   });
 });
 
@@ -104,4 +108,75 @@ test('a row says who else has its profile open, as long as they have', async () 
   elsewhere.take({ profiles: [] });
   await tick();
   expect(within(row()).queryByRole('img', { name: /Also viewing/ })).toBeNull();
+});
+
+const focused = () => document.activeElement as HTMLElement;
+const key = (name: string, more: object = {}) =>
+  fireEvent.keyDown(focused(), { key: name, ...more });
+
+test('arrows go into the cells of a row and out again, and Ctrl+C copies the current one', async () => {
+  copied.mockClear();
+  screen.getByRole('row', { name: /cdnow-00001/ }).focus();
+  await key('c', { ctrlKey: true });
+  await key('ArrowRight');
+  await expect.poll(() => focused().role).toBe('gridcell');
+  await key('End');
+  await expect.poll(() => focused().dataset['column']).toBe('changed');
+  expect(focused().tabIndex).toBe(0);
+  await key('c', { metaKey: true });
+  await key('Home');
+  await expect.poll(() => focused().dataset['column']).toBe('status');
+  await key('ArrowLeft');
+  await expect.poll(() => focused().role).toBe('row');
+  expect(copied.mock.calls).toEqual([
+    [0, null],
+    [0, 'changed'],
+  ]);
+});
+
+test('the menu of a row opens at a click and by keys, with the cell that is meant', async () => {
+  menus.mockClear();
+  const row = screen.getByRole('row', { name: /cdnow-00003/ });
+  const cell = row.querySelector('[data-column=name]')!;
+  await fireEvent.contextMenu(cell, { clientX: 30, clientY: 40 });
+  expect(menus).toHaveBeenCalledWith(2, 'name', { x: 30, y: 40 });
+  screen.getByRole('row', { name: /cdnow-00001/ }).focus();
+  await key('F10', { shiftKey: true });
+  await key('ContextMenu');
+  expect(menus).toHaveBeenCalledTimes(3);
+  expect(menus.mock.calls[1]![0]).toBe(0);
+});
+
+test('columns are moved, widened and hidden by keys, and the focus stays on them', async () => {
+  const names = () => screen.getAllByRole('columnheader').map((head) => head.textContent.trim());
+  list.width = 600;
+  screen.getByRole('button', { name: 'Tags' }).focus();
+  await key('ArrowLeft', { altKey: true });
+  await expect.poll(() => list.layout.shown[0]).toBe('tags');
+  await expect.poll(() => focused().dataset['head']).toBe('tags');
+  expect(names().indexOf('Tags')).toBeLessThan(names().indexOf('Name'));
+  await key('ArrowRight', { shiftKey: true });
+  expect(list.layout.widths['tags']).toBeGreaterThan(0);
+  await key('Delete');
+  expect(list.layout.shown).not.toContain('tags');
+});
+
+test('one label of the header can be tabbed to, and arrows go to the others', async () => {
+  const labels = () => [...document.querySelectorAll<HTMLElement>('button[data-head]')];
+  const stops = () => labels().filter((label) => label.tabIndex === 0);
+  expect(stops().map((label) => label.dataset['head'])).toEqual(['id']);
+  stops()[0]!.focus();
+  await key('ArrowRight');
+  await expect.poll(() => stops().map((label) => label.dataset['head'])).toEqual(['name']);
+  expect(focused().dataset['head']).toBe('name');
+});
+
+test('the menu of a column sorts, moves and hides it', async () => {
+  screen.getByRole('button', { name: 'Name' }).focus();
+  await key('F10', { shiftKey: true });
+  const menu = await screen.findByRole('menu', { name: 'Column Name' });
+  await fireEvent.click(within(menu).getByRole('menuitemradio', { name: 'Descending' }));
+  await expect.poll(() => list.rows.query.sort).toBe('name');
+  expect(list.descending).toBe(true);
+  await expect.poll(() => focused().dataset['head']).toBe('name');
 });

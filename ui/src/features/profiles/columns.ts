@@ -4,7 +4,8 @@ import type { ProfileRow, SortKey } from '$lib/ipc';
 
 /** More would squeeze names; the inspector shows them all. */
 export const ATTRIBUTE_COLUMNS_MAX = 4;
-const FIXED_WIDTH = 692;
+/** What all columns but attributes need at least. */
+const FIXED_WIDTH = 688;
 const ATTRIBUTE_WIDTH = 96;
 /** Beyond this, a column of measured values would be nothing but zeroes. */
 const DECIMALS_MAX = 4;
@@ -24,6 +25,11 @@ function decimalsOf(value: number): number {
 
 /** The attributes that most of these rows have; on a tie in the order of their names. */
 export function frequentAttributes(rows: ProfileRow[]): AttributeColumn[] {
+  return attributesOf(rows).slice(0, ATTRIBUTE_COLUMNS_MAX);
+}
+
+/** All attributes that these rows have, with how their columns stand; the most frequent first. */
+export function attributesOf(rows: ProfileRow[]): AttributeColumn[] {
   const counts = new Map<string, { rows: number; numbers: number; decimals: number }>();
   for (const row of rows) {
     for (const [name, value] of Object.entries(row.attributes)) {
@@ -38,7 +44,6 @@ export function frequentAttributes(rows: ProfileRow[]): AttributeColumn[] {
   }
   return [...counts]
     .sort(([a, x], [b, y]) => y.rows - x.rows || (a < b ? -1 : 1))
-    .slice(0, ATTRIBUTE_COLUMNS_MAX)
     .map(([name, { rows: all, numbers, decimals }]) => ({
       name,
       numeric: numbers * 2 > all,
@@ -100,29 +105,87 @@ export function sortKey(column: string): SortKey {
   return { attribute: column.slice(ATTRIBUTE.length) };
 }
 
-/** The columns that fit: attributes give way first, since they were chosen by us. */
-export function profileColumns(attributes: AttributeColumn[], width: number): Column[] {
+/** The attribute that a column shows; null for the other columns. */
+export const attributeOf = (key: string) =>
+  key.startsWith(ATTRIBUTE) ? key.slice(ATTRIBUTE.length) : null;
+
+/** Columns that are no attributes, in the order in which menus offer them. */
+export const PLAIN_COLUMNS: Record<string, () => string> = {
+  name: m.column_name,
+  tags: m.column_tags,
+  observations: m.column_observations,
+  last_observation: m.column_last_observation,
+  changed: m.column_changed,
+};
+
+/** A column as people call it. */
+export const columnLabel = (key: string) => attributeOf(key) ?? PLAIN_COLUMNS[key]?.() ?? key;
+
+/** What gives way first where the table is too narrow for the plain columns. */
+const SPARE = ['changed', 'tags', 'observations'];
+
+/** What the window shows as long as nobody has said: what fits; attributes give way first. */
+export function chosenColumns(attributes: AttributeColumn[], width: number): string[] {
   const room = Math.max(0, Math.floor((width - FIXED_WIDTH) / ATTRIBUTE_WIDTH));
+  const names = attributes.slice(0, room).map(({ name }) => ATTRIBUTE + name);
+  const chosen = ['name', ...names, 'tags', 'observations', 'changed'];
+  // Before the table is laid out nobody knows how wide it is.
+  if (width === 0 || names.length > 0) return chosen;
+  let missing = FIXED_WIDTH - width;
+  const spare = SPARE.filter((key) => {
+    const givesWay = missing > 0;
+    if (givesWay) missing -= SHAPES[key]?.width ?? 0;
+    return givesWay;
+  });
+  return chosen.filter((key) => !spare.includes(key));
+}
+
+/** How each column stands as long as nobody has made it wider or narrower. */
+const SHAPES: Record<string, Pick<Column, 'width' | 'grow' | 'align' | 'sort'>> = {
+  name: { width: 128, grow: 1.4, sort: 'name' },
+  tags: { width: 96, grow: 1 },
+  observations: { width: 120, align: 'end', sort: 'observations' },
+  last_observation: { width: 144, align: 'end', sort: 'last_observation' },
+  changed: { width: 144, align: 'end', sort: 'changed' },
+};
+
+function shapeOf(key: string, numeric: (name: string) => boolean) {
+  const name = attributeOf(key);
+  if (name === null) return SHAPES[key];
+  return { width: 80, grow: 0.7, align: numeric(name) ? 'end' : 'start', sort: key } as const;
+}
+
+/** The columns of the table: what says which row it is stays, the others are as somebody wants them. */
+export function profileColumns(
+  shown: string[],
+  widths: Record<string, number>,
+  numeric: (name: string) => boolean,
+): Column[] {
+  const chosen = (key: string, width: number, grow?: number) => {
+    const own = widths[key];
+    if (own !== undefined) return { width: own };
+    return grow === undefined ? { width } : { width, grow };
+  };
+  const id: Column = {
+    key: 'id',
+    label: m.column_id(),
+    ...chosen('id', 128, 1),
+    mono: true,
+    sort: 'id',
+    frozen: true,
+    resizable: true,
+  };
   return [
-    { key: 'pick', label: m.pick_column(), track: '16px', hasHead: true },
-    { key: 'status', label: m.column_status(), track: '12px', hidesLabel: true },
-    { key: 'id', label: m.column_id(), track: 'minmax(112px, 1fr)', mono: true, sort: 'id' },
-    { key: 'name', label: m.column_name(), track: 'minmax(112px, 1.4fr)', sort: 'name' },
-    ...attributes.slice(0, room).map(({ name, numeric }): Column => ({
-      key: ATTRIBUTE + name,
-      label: name,
-      sort: ATTRIBUTE + name,
-      track: 'minmax(64px, 0.7fr)',
-      align: numeric ? 'end' : 'start',
-    })),
-    { key: 'tags', label: m.column_tags(), track: 'minmax(80px, 1fr)' },
-    {
-      key: 'observations',
-      label: m.column_observations(),
-      track: '104px',
-      align: 'end',
-      sort: 'observations',
-    },
-    { key: 'changed', label: m.column_changed(), track: '128px', align: 'end', sort: 'changed' },
+    { key: 'pick', label: m.pick_column(), width: 32, hasHead: true, frozen: true },
+    { key: 'status', label: m.column_status(), width: 28, hidesLabel: true, frozen: true },
+    id,
+    ...shown.flatMap((key): Column[] => {
+      const shape = shapeOf(key, numeric);
+      // A later version knows columns that this one does not.
+      if (shape === undefined) return [];
+      const { width, grow, ...rest } = shape as Omit<Column, 'key' | 'label'>;
+      const label = columnLabel(key);
+      return [{ key, label, ...rest, ...chosen(key, width, grow), movable: true, resizable: true }];
+    }),
   ];
 }

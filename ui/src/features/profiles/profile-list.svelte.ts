@@ -1,6 +1,8 @@
-import type { Ipc, Problem, ProfileRow, Selection, SortKey } from '$lib/ipc';
+import type { Ipc, Problem, ProfileRow, Selection, SortKey, TableView } from '$lib/ipc';
 import { PAGE_ROWS, PagedRows } from '$lib/state/paged-rows.svelte';
-import { columnsFor, sortColumn, sortKey, type AttributeColumn } from './columns';
+import { attributesOf, chosenColumns, columnsFor, sortColumn, sortKey } from './columns';
+import type { AttributeColumn } from './columns';
+import { Layout } from './layout.svelte';
 import { PickedRows } from './picked-rows.svelte';
 
 interface Query {
@@ -34,6 +36,10 @@ export class ProfileList {
   /** Position of the row that has the focus. */
   active = $state(0);
   attributes = $state.raw<AttributeColumn[]>([]);
+  /** How the columns of all attributes stand that rows were seen with. */
+  shapes = $state.raw<ReadonlyMap<string, AttributeColumn>>(new Map());
+  /** How wide the table is; as many columns are chosen as fit. */
+  width = $state(0);
   /** Grows when another query's rows take the place of those before: they start at the top. */
   answered = $state(0);
   /** Attribute keys and tags of the rows seen so far, sorted: what menus offer. */
@@ -41,6 +47,7 @@ export class ProfileList {
   seenTags = $state.raw<string[]>([]);
   readonly rows: PagedRows<ProfileRow, Query>;
   readonly picked: PickedRows;
+  readonly layout = new Layout(() => chosenColumns(this.attributes, this.width));
 
   readonly #ipc: Ipc;
   #activeId: string | null = null;
@@ -79,6 +86,22 @@ export class ProfileList {
   selection(): Selection {
     const { filter, search } = this.rows.query;
     return { ids: null, filter, search };
+  }
+
+  /** What the table says now, as a view keeps it. */
+  get view(): TableView {
+    const { filter, search, sort, descending } = this;
+    return { filter, search, sort, descending, layout: this.layout.plain };
+  }
+
+  /** Shows what a view says. */
+  async show(view: TableView): Promise<void> {
+    this.filter = view.filter ?? '';
+    this.search = view.search ?? '';
+    this.sort = view.sort ?? 'id';
+    this.descending = view.descending ?? false;
+    this.layout.take(view.layout ?? { widths: {} });
+    await this.apply();
   }
 
   clear(): void {
@@ -184,6 +207,10 @@ export class ProfileList {
     }
     if (first.length === 0) return;
     this.attributes = columnsFor(first, this.attributes, this.sort);
+    // Rows that have no such attribute say nothing of how its column stands.
+    const shapes = new Map(this.shapes);
+    for (const shape of attributesOf(first)) shapes.set(shape.name, shape);
+    this.shapes = shapes;
     this.seenAttributes = joined(
       this.seenAttributes,
       first.flatMap((row) => Object.keys(row.attributes)),

@@ -72,6 +72,7 @@ export class FakeRows {
       attributes: record.attributes,
       tags: record.tags ?? [],
       observations: record.observations.length,
+      last_observation: at(index, 0),
       status: edited?.status ?? this.#status(index),
       changed_at: at(index, 0),
     };

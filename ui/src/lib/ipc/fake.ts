@@ -3,6 +3,7 @@ import { FakeRows } from './fake-rows';
 import { programAnswers } from './fake-program';
 import { storeAnswers } from './fake-store';
 import { systemAnswers } from './fake-system';
+import { tableAnswers } from './fake-table';
 import type {
   About,
   Act,
@@ -273,6 +274,7 @@ export function fakeFromAddress(search: string): FakeHost {
     import_sample: () => fakeRun({ state: 'queued' }),
     open_data_folder: () => ({}),
     ...programAnswers(),
+    ...tableAnswers(rows),
     list_profiles: (request) => rows.page(request),
     get_profile: ({ id }) => {
       if (id === 'erased') throw fakeProblem('erased', 'this profile was erased for good');

@@ -113,6 +113,38 @@ export type ExportState = 'running' | 'done' | 'cancelled' | 'failed';
  */
 export type ImportState = 'queued' | 'running' | 'done' | 'cancelled' | 'failed';
 /**
+ * How the list is ordered.
+ */
+export type SortKey =
+  | 'id'
+  | 'changed'
+  | 'name'
+  | 'observations'
+  | 'last_observation'
+  | {
+      attribute: string;
+    };
+/**
+ * A field whose values can be listed or filtered by.
+ */
+export type Field =
+  | 'id'
+  | 'name'
+  | 'observations'
+  | 'status'
+  | 'tags'
+  | {
+      attribute: string;
+    };
+/**
+ * A value of a field.
+ */
+export type FieldValue =
+  | 'missing'
+  | {
+      is: unknown;
+    };
+/**
  * What a field in conflict becomes.
  */
 export type Choice =
@@ -154,17 +186,9 @@ export type TokenPlace = 'nowhere' | 'keychain' | 'database';
  */
 export type ImportSource = 'person' | 'watch';
 /**
- * How the list is ordered.
+ * What becomes of a value in a filter.
  */
-export type SortKey =
-  | 'id'
-  | 'changed'
-  | 'name'
-  | 'observations'
-  | 'last_observation'
-  | {
-      attribute: string;
-    };
+export type NarrowHow = 'any' | 'all' | 'not' | 'drop';
 /**
  * What sort of change a history entry is.
  */
@@ -298,6 +322,14 @@ export interface Commands {
     request: ProfileId;
     response: RelaysProfile;
   };
+  copy_rows: {
+    request: CopyRows;
+    response: CopiedRows;
+  };
+  count_facet: {
+    request: CountFacet;
+    response: Facet;
+  };
   decide_conflicts: {
     request: DecideConflicts;
     response: ProfileDetail;
@@ -309,6 +341,10 @@ export interface Commands {
   delete_profiles: {
     request: DeleteProfiles;
     response: ActDone;
+  };
+  delete_view: {
+    request: ViewId;
+    response: SavedViews;
   };
   edit_profile: {
     request: EditProfile;
@@ -350,6 +386,10 @@ export interface Commands {
     request: Empty;
     response: ImportRun;
   };
+  keep_table_layout: {
+    request: TableLayout;
+    response: TableLayout;
+  };
   keep_token: {
     request: KeepToken;
     response: Security;
@@ -357,6 +397,10 @@ export interface Commands {
   list_acts: {
     request: Empty;
     response: Acts;
+  };
+  list_attributes: {
+    request: Empty;
+    response: AttributeNames;
   };
   list_conflicts: {
     request: ListConflicts;
@@ -382,6 +426,10 @@ export interface Commands {
     request: ListPart;
     response: RejectedProfiles;
   };
+  list_views: {
+    request: Empty;
+    response: SavedViews;
+  };
   list_watched: {
     request: Empty;
     response: WatchedFolders;
@@ -389,6 +437,10 @@ export interface Commands {
   list_workspaces: {
     request: Empty;
     response: Workspaces;
+  };
+  narrow_filter: {
+    request: NarrowFilter;
+    response: FilterText;
   };
   observation_series: {
     request: AskSeries;
@@ -458,6 +510,10 @@ export interface Commands {
     request: SaveImportFile;
     response: SavedFile;
   };
+  save_view: {
+    request: SaveView;
+    response: SavedView;
+  };
   security: {
     request: Empty;
     response: Security;
@@ -489,6 +545,10 @@ export interface Commands {
   sync_status: {
     request: Empty;
     response: SyncStatus;
+  };
+  table_layout: {
+    request: Empty;
+    response: TableLayout;
   };
   take_opened_files: {
     request: Empty;
@@ -1185,6 +1245,100 @@ export interface FieldChange {
   pointer: string;
 }
 /**
+ * Asks for rows as CSV: those of a selection, in the order of the list.
+ */
+export interface CopyRows {
+  /**
+   * The columns after the id, named as in [`TableLayout`].
+   */
+  columns: string[];
+  /**
+   * Whether the order is turned round.
+   */
+  descending?: boolean;
+  selection: Selection;
+  sort?: SortKey;
+}
+/**
+ * Rows as CSV.
+ */
+export interface CopiedRows {
+  /**
+   * A header and the rows (RFC 4180), as in an export.
+   */
+  csv: string;
+  /**
+   * How many rows there are.
+   */
+  rows: number;
+  /**
+   * How many the selection has. Only the first 10,000 rows are copied.
+   */
+  selected: number;
+}
+/**
+ * Asks how many profiles have each value of a field.
+ */
+export interface CountFacet {
+  field: Field;
+  /**
+   * The filter of the list. What it says of this field alone is left out of the counting.
+   */
+  filter?: string;
+  /**
+   * Only values with this in them, in any case of letters.
+   */
+  find?: string;
+  /**
+   * How many values at most; at most 1,000. Those that the filter names come beside them.
+   */
+  limit: number;
+  /**
+   * The words of the list's search.
+   */
+  search?: string;
+}
+/**
+ * The values of a field.
+ */
+export interface Facet {
+  /**
+   * How many different values there are, of those with `find` in them.
+   */
+  distinct: number;
+  /**
+   * How many profiles were counted.
+   */
+  profiles: number;
+  /**
+   * Whether there are too many values to count them (20,000).
+   */
+  too_many?: boolean;
+  /**
+   * The most frequent first (of `status` in the order of urgency). Values that the filter names
+   * are always among them.
+   */
+  values: FacetValue[];
+}
+/**
+ * A value with how many profiles have it.
+ */
+export interface FacetValue {
+  /**
+   * Whether the filter asks for it.
+   */
+  chosen?: boolean;
+  /**
+   * How many profiles.
+   */
+  count: number;
+  /**
+   * Whether the filter excludes it.
+   */
+  excluded?: boolean;
+  value: FieldValue;
+}
+/**
  * Decides conflicts of a profile, all of these or none, as one step.
  */
 export interface DecideConflicts {
@@ -1344,6 +1498,78 @@ export interface DecideMany {
  */
 export interface DeleteProfiles {
   selection: Selection;
+}
+/**
+ * Names a view.
+ */
+export interface ViewId {
+  /**
+   * The view's `id`.
+   */
+  id: string;
+}
+/**
+ * The saved views.
+ */
+export interface SavedViews {
+  /**
+   * In the order of their names.
+   */
+  views: SavedView[];
+}
+/**
+ * A view that was saved under a name.
+ */
+export interface SavedView {
+  /**
+   * When it was saved last: RFC 3339, UTC.
+   */
+  changed_at: string;
+  /**
+   * Names it for good, on every device.
+   */
+  id: string;
+  /**
+   * Its name.
+   */
+  name: string;
+  view: TableView;
+}
+/**
+ * What a view says of the table.
+ */
+export interface TableView {
+  /**
+   * Whether the order is turned round.
+   */
+  descending?: boolean;
+  /**
+   * The filter, as typed.
+   */
+  filter?: string;
+  layout?: TableLayout;
+  /**
+   * The words of the search.
+   */
+  search?: string;
+  sort?: SortKey;
+}
+/**
+ * The columns of a table. A column is named `name`, `tags`, `observations`,
+ * `last_observation`, `changed`, or `attribute:` and the key; a window leaves names out that it does not know, so that later ones
+ * (scores) can stand beside them.
+ */
+export interface TableLayout {
+  /**
+   * The columns after the id, in order; absent: the window chooses what fits. At most 200.
+   */
+  columns?: string[] | null;
+  /**
+   * Widths in pixels, of columns that somebody made wider or narrower.
+   */
+  widths?: {
+    [k: string]: number;
+  };
 }
 /**
  * Edits of one profile, applied together.
@@ -1524,6 +1750,37 @@ export interface Acts {
    * What `undo` takes back.
    */
   undo?: Act | null;
+}
+/**
+ * The attributes that profiles have.
+ */
+export interface AttributeNames {
+  /**
+   * The most frequent first, at most 2,000.
+   */
+  attributes: AttributeName[];
+}
+/**
+ * An attribute that profiles have.
+ */
+export interface AttributeName {
+  /**
+   * How many different values a sample of twenty thousand profiles has; absent where there are
+   * more than fifty.
+   */
+  few?: number | null;
+  /**
+   * Its key.
+   */
+  name: string;
+  /**
+   * Whether most of its values are numbers.
+   */
+  numeric: boolean;
+  /**
+   * How many profiles have it.
+   */
+  profiles: number;
 }
 /**
  * Asks for profiles in conflict, the one that changed last first.
@@ -1836,6 +2093,10 @@ export interface ProfileRow {
    */
   id: string;
   /**
+   * The instant of the last of them: RFC 3339, UTC.
+   */
+  last_observation?: string | null;
+  /**
    * How many observations the record has.
    */
   observations: number;
@@ -1879,6 +2140,27 @@ export interface RejectedProfile {
    */
   id: string;
   problem: Problem;
+}
+/**
+ * Adds a value to a filter, or takes it out.
+ */
+export interface NarrowFilter {
+  field: Field;
+  /**
+   * The filter as typed.
+   */
+  filter?: string;
+  how: NarrowHow;
+  value: FieldValue;
+}
+/**
+ * A filter in the filter language.
+ */
+export interface FilterText {
+  /**
+   * The text.
+   */
+  filter: string;
 }
 /**
  * Asks for a profile's observations as lanes over time.
@@ -2287,6 +2569,20 @@ export interface SaveImportFile {
    * Where to; else the person's folder for downloads, under a name that is free.
    */
   to?: string | null;
+}
+/**
+ * Saves a view.
+ */
+export interface SaveView {
+  /**
+   * The view to change; absent: a new one.
+   */
+  id?: string | null;
+  /**
+   * Its name, 1 to 100 characters, which no other view has.
+   */
+  name: string;
+  view: TableView;
 }
 /**
  * Names a refused profile, or all.

@@ -1,0 +1,137 @@
+//! What surrounds the table of profiles: facets, saved views, columns, and rows for the clipboard.
+
+use kartei_export::{Sheet, SheetColumn};
+use kartei_filter::Narrow;
+use kartei_local_store::{View, narrowed};
+use kartei_protocol::desktop::{
+    AttributeNames, CopiedRows, CopyRows, CountFacet, Facet, Field, FilterText, NarrowFilter,
+    NarrowHow, SaveView, SavedView, SavedViews, TableLayout,
+};
+use kartei_protocol::problem::{Problem, ProblemCode};
+
+use crate::app::App;
+use crate::clock;
+use crate::problem::{of_filter, of_store};
+
+/// Rows that are copied at most: some megabytes of text, which a clipboard still takes at once. More
+/// of them are an export.
+const COPIED_MAX: usize = 10_000;
+
+/// What begins the name of an attribute's column.
+const ATTRIBUTE: &str = "attribute:";
+
+/// Adds a value to a filter or takes it out.
+pub(crate) fn narrow(request: &NarrowFilter) -> Result<FilterText, Problem> {
+    let how = match request.how {
+        NarrowHow::Any => Narrow::Any,
+        NarrowHow::All => Narrow::All,
+        NarrowHow::Not => Narrow::Not,
+        NarrowHow::Drop => Narrow::Drop,
+    };
+    let narrowed = narrowed(&request.filter, &request.field, &request.value, how);
+    match narrowed.map_err(|e| of_filter(&e, &request.filter))? {
+        Some(filter) => Ok(FilterText { filter }),
+        None => Err(Problem::new(ProblemCode::InvalidRequest, "the field has no such value")),
+    }
+}
+
+impl App {
+    pub(crate) fn attribute_names(&self) -> Result<AttributeNames, Problem> {
+        let attributes = self.shared.store.attribute_names().map_err(|e| of_store(&e))?;
+        Ok(AttributeNames { attributes })
+    }
+
+    pub(crate) fn facet(&self, request: &CountFacet) -> Result<Facet, Problem> {
+        if matches!(request.field, Field::Id | Field::Name | Field::Observations) {
+            let message = "this field has too many values to list them";
+            return Err(Problem::new(ProblemCode::InvalidRequest, message));
+        }
+        self.shared.store.count_facet(request).map_err(|e| of_filter(&e, &request.filter))
+    }
+
+    pub(crate) fn copied(&self, request: &CopyRows) -> Result<CopiedRows, Problem> {
+        let CopyRows { selection, sort, descending, .. } = request;
+        let (rows, selected) = self
+            .shared
+            .store
+            .rows_of(selection, sort, *descending, COPIED_MAX)
+            .map_err(|e| of_filter(&e, &selection.filter))?;
+        let columns = request.columns.iter().filter_map(|name| column(name));
+        let mut sheet = Sheet::new(std::iter::once(SheetColumn::Id).chain(columns).collect());
+        for row in &rows {
+            let others = request.columns.iter().filter_map(|name| match name.as_str() {
+                "changed" => Some(clock::text(row.changed_at)),
+                "status" => Some(row.status.word().to_owned()),
+                _ => None,
+            });
+            let others: Vec<String> = others.collect();
+            let others: Vec<&str> = others.iter().map(String::as_str).collect();
+            sheet.add(&row.record, &others).map_err(|error| {
+                Problem::new(ProblemCode::StoreDamaged, error.to_string()).about(row.id.clone())
+            })?;
+        }
+        Ok(CopiedRows { csv: sheet.finish(), rows: rows.len() as u64, selected })
+    }
+
+    pub(crate) fn saved_views(&self) -> Result<SavedViews, Problem> {
+        let views = self.shared.store.views().map_err(|e| of_store(&e))?;
+        Ok(SavedViews { views: views.into_iter().map(saved).collect() })
+    }
+
+    pub(crate) fn keep_view(&self, request: SaveView) -> Result<SavedView, Problem> {
+        let store = &self.shared.store;
+        let id = match request.id {
+            // Only what is there can be changed.
+            Some(id) => store.view(&id).map_err(|e| of_store(&e))?.id,
+            None => random_id()?,
+        };
+        let SaveView { name, view, .. } = request;
+        let view = View { id, name, view, changed_at: clock::now() };
+        store.save_view(&view, self.session().author.as_deref()).map_err(|e| of_store(&e))?;
+        Ok(saved(store.view(&view.id).map_err(|e| of_store(&e))?))
+    }
+
+    pub(crate) fn forget_view(&self, id: &str) -> Result<SavedViews, Problem> {
+        let by = self.session().author;
+        let deleted = self.shared.store.delete_view(id, clock::now(), by.as_deref());
+        deleted.map_err(|e| of_store(&e))?;
+        self.saved_views()
+    }
+
+    pub(crate) fn keep_layout(&self, layout: TableLayout) -> Result<TableLayout, Problem> {
+        self.shared.store.keep_table_layout(&layout).map_err(|e| of_store(&e))?;
+        Ok(layout)
+    }
+}
+
+fn saved(view: View) -> SavedView {
+    SavedView {
+        id: view.id,
+        name: view.name,
+        view: view.view,
+        changed_at: clock::text(view.changed_at),
+    }
+}
+
+/// A column by its name in layouts; `None` for names of a later version.
+fn column(name: &str) -> Option<SheetColumn> {
+    Some(match name {
+        "name" => SheetColumn::Name,
+        "tags" => SheetColumn::Tags,
+        "observations" => SheetColumn::Observations,
+        "last_observation" => SheetColumn::LastObservation,
+        "changed" => SheetColumn::Other("changed_at"),
+        "status" => SheetColumn::Other("status"),
+        _ => SheetColumn::Attribute(name.strip_prefix(ATTRIBUTE)?.to_owned()),
+    })
+}
+
+/// An id that no other device makes.
+fn random_id() -> Result<String, Problem> {
+    let mut random = [0; 16];
+    getrandom::fill(&mut random).map_err(|e| {
+        let message = format!("the operating system gave no random bytes: {e}");
+        Problem::new(ProblemCode::Internal, message)
+    })?;
+    Ok(format!("{:032x}", u128::from_be_bytes(random)))
+}
