@@ -134,6 +134,7 @@ fn browser(workspace: &Workspace, summaries: &mut Summaries) -> Result<()> {
         "together.journey.mjs",
         "shell.journey.mjs",
         "workspaces.journey.mjs",
+        "table.journey.mjs",
     ];
     node_tests(workspace, summaries, "browser journey", &journeys)
 }
