@@ -16,8 +16,13 @@ const MADE: &[&str] = &["node_modules", "dist", "paraglide"];
 pub(crate) fn build(workspace: &Workspace) -> Result<()> {
     node::require()?;
     node::install(workspace, "ui")?;
-    exec::show(&mut node::npm(workspace, "ui", &["run", "build"]))?;
-    if workspace.path("ui/dist/index.html").is_file() {
+    let page = workspace.path("ui/dist/index.html");
+    if let Err(error) = exec::show(&mut node::npm(workspace, "ui", &["run", "build"])) {
+        // The bundler may have written before it failed, and what it wrote would pass for a build.
+        let _ = fs::remove_file(&page);
+        return Err(error);
+    }
+    if page.is_file() {
         Ok(())
     } else {
         bail!("`npm run build` in ui/ made no dist/index.html")
