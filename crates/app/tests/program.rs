@@ -8,7 +8,7 @@ use std::time::Duration;
 
 use anyhow::{Context, Result, ensure};
 use kartei_app::{App, AppOptions, start_log};
-use kartei_local_store::{Store, StoreOptions};
+use kartei_local_store::{Store, StoreOptions, TokenAt};
 use kartei_protocol::commands::Commands;
 use kartei_protocol::desktop::{
     Edit, EditProfile, Empty, ImportFiles, ImportId, ImportState, LogLevel, PrepareDiagnostics,
@@ -72,7 +72,7 @@ fn a_bundle_tells_what_happened_and_names_nobody() -> Result<()> {
     };
     // Nobody listens at port 9: the state is offline.
     let relay = "http://127.0.0.1:9/team-anna";
-    Store::open(&data, StoreOptions::default())?.sign_in(relay, TOKEN, &who)?;
+    Store::open(&data, StoreOptions::default())?.sign_in(relay, TokenAt::Database(TOKEN), &who)?;
     start_log(&data);
     let (app, events) = open(&data)?;
     let record = json!({
