@@ -22,11 +22,7 @@ pub(crate) fn build(workspace: &Workspace) -> Result<()> {
         let _ = fs::remove_file(&page);
         return Err(error);
     }
-    if page.is_file() {
-        Ok(())
-    } else {
-        bail!("`npm run build` in ui/ made no dist/index.html")
-    }
+    if page.is_file() { Ok(()) } else { bail!("`npm run build` in ui/ made no dist/index.html") }
 }
 
 /// Builds where a source is newer than the last build. An equal build has a new date, and the

@@ -156,11 +156,6 @@ class Window {
     writeFileSync(path, Buffer.from(png, 'base64'));
   }
 
-  /** Gives the window a size, in pixels of its content. */
-  async resize(width, height) {
-    await request('POST', `${this.#session}/window/rect`, { width, height });
-  }
-
   rect() {
     return request('GET', `${this.#session}/window/rect`);
   }
