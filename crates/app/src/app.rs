@@ -37,6 +37,7 @@ use crate::log;
 use crate::observations;
 use crate::problem::{of_filter, of_relay, of_store};
 use crate::queue::{ImportQueue, Request};
+use crate::random;
 use crate::shared::Shared;
 use crate::sync::{self, Background};
 use crate::table;
@@ -97,7 +98,7 @@ impl App {
         let settings = store.sync_settings().map_err(|e| of_store(&e))?;
         let fallback_author = options.author.or_else(account_name);
         let author = settings.author.or_else(|| fallback_author.clone());
-        let session = Session { actor: random_actor()?, author };
+        let session = Session { actor: Actor::from_random(random::bytes()?), author };
         let hub = Arc::new(Hub::default());
         log::follow(&hub, &store);
         let shared = Arc::new(Shared::new(
@@ -573,15 +574,4 @@ fn account_name() -> Option<String> {
         .into_iter()
         .find_map(|name| std::env::var(name).ok())
         .filter(|n| !n.is_empty())
-}
-
-fn random_actor() -> Result<Actor, Problem> {
-    let mut random = [0; 12];
-    getrandom::fill(&mut random).map_err(|e| {
-        Problem::new(
-            ProblemCode::Internal,
-            format!("the operating system gave no random bytes: {e}"),
-        )
-    })?;
-    Ok(Actor::from_random(random))
 }

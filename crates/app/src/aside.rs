@@ -6,7 +6,6 @@ use kartei_protocol::desktop::{
 };
 use kartei_protocol::problem::{Problem, ProblemCode};
 use kartei_protocol::sync::ProfileLine;
-use kartei_relay_client::RelayClient;
 use serde_json::Value;
 
 use crate::app::App;
@@ -102,12 +101,10 @@ impl App {
 
     /// The profile as the relay has it, whole; nothing where it does not have it.
     fn relays_line(&self, id: &str) -> Result<Option<ProfileLine>, Problem> {
-        let settings = self.shared.store.sync_settings().map_err(|e| of_store(&e))?;
-        let (Some(relay), Some(token)) = (settings.relay, settings.token) else {
+        let client = self.shared.relay()?.ok_or_else(|| {
             let message = "without a relay there is nothing to compare with: sign in first";
-            return Err(Problem::new(ProblemCode::NotSignedIn, message));
-        };
-        let client = RelayClient::new(&relay, &token).map_err(|e| of_relay(&e))?;
+            Problem::new(ProblemCode::NotSignedIn, message)
+        })?;
         let found = sync::block_on(client.fetch(&[id.to_owned()]))?;
         let lines = found.map_err(|e| of_relay(&e).about(id))?;
         Ok(lines.into_iter().find(|line| line.id == id))

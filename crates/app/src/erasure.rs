@@ -8,7 +8,6 @@ use std::sync::atomic::Ordering;
 use kartei_local_store::{Erasures, Store};
 use kartei_protocol::desktop::ErasureReport;
 use kartei_protocol::problem::{Problem, ProblemCode};
-use kartei_relay_client::RelayClient;
 use kartei_sync_core::ids_named;
 
 use crate::app::App;
@@ -136,13 +135,10 @@ impl App {
     /// [`ProblemCode::NotSignedIn`], [`ProblemCode::Forbidden`] where the token is no administrator's,
     /// [`ProblemCode::NotFound`] where the relay knows no such profile, or another problem.
     pub fn erase(&self, id: &str) -> Result<ErasureReport, Problem> {
-        let settings = self.shared.store.sync_settings().map_err(|e| of_store(&e))?;
-        let token = self.shared.tokens.get(&settings)?;
-        let (Some(relay), Some(token)) = (settings.relay, token) else {
+        let client = self.shared.relay()?.ok_or_else(|| {
             let message = "only a relay erases for good: sign in with `kartei login URL --token …`";
-            return Err(Problem::new(ProblemCode::NotSignedIn, message));
-        };
-        let client = RelayClient::new(&relay, &token).map_err(|e| of_relay(&e))?;
+            Problem::new(ProblemCode::NotSignedIn, message)
+        })?;
         let about = |problem: Problem| problem.about(id);
         let said = sync::block_on(client.erase(id))?.map_err(|e| about(of_relay(&e)))?;
         // Here too at once, where the relay can still be reached.

@@ -17,6 +17,8 @@ use std::time::{Duration, Instant};
 use kartei_protocol::problem::{Problem, ProblemCode};
 use serde::{Deserialize, Serialize};
 
+use crate::random;
+
 const LOCK: &str = "window.lock";
 const ADDRESS: &str = "window.address";
 
@@ -101,7 +103,7 @@ impl Instance {
 
     fn begin(home: &Path, lock: File) -> io::Result<Self> {
         let listener = TcpListener::bind((Ipv4Addr::LOCALHOST, 0))?;
-        let secret = secret()?;
+        let secret = random::hex::<16>().map_err(io::Error::other)?;
         write_private(&home.join(ADDRESS), &format!("{} {secret}\n", listener.local_addr()?))?;
         Ok(Self { _lock: lock, listener, secret })
     }
@@ -157,12 +159,6 @@ fn hand_over(home: &Path, handover: &Handover) -> io::Result<()> {
     let mut answer = String::new();
     stream.take(TAKEN.len() as u64).read_to_string(&mut answer)?;
     if answer == TAKEN { Ok(()) } else { Err(unreadable()) }
-}
-
-fn secret() -> io::Result<String> {
-    let high = getrandom::u64().map_err(io::Error::other)?;
-    let low = getrandom::u64().map_err(io::Error::other)?;
-    Ok(format!("{high:016x}{low:016x}"))
 }
 
 /// Writes a file that only this account can read, whole or not at all.

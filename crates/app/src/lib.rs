@@ -24,6 +24,7 @@ mod past;
 mod problem;
 mod program;
 mod queue;
+mod random;
 mod report;
 mod sample;
 mod shared;

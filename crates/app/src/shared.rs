@@ -3,9 +3,12 @@
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 
 use kartei_local_store::Store;
+use kartei_protocol::problem::Problem;
+use kartei_relay_client::RelayClient;
 use kartei_sync_core::Phase;
 
 use crate::hub::Hub;
+use crate::problem::{of_relay, of_store};
 use crate::sync::Desk;
 use crate::token::Tokens;
 
@@ -35,6 +38,15 @@ pub(crate) struct Shared {
 impl Shared {
     pub(crate) fn new(store: Arc<Store>, hub: Arc<Hub>, tokens: Tokens) -> Self {
         Self { store, hub, desk: Desk::default(), tokens, view: Mutex::default() }
+    }
+
+    /// The way to the relay, with the token from where it lies; `None` where nobody is signed in. May
+    /// ask the keychain, and with it the person.
+    pub(crate) fn relay(&self) -> Result<Option<RelayClient>, Problem> {
+        let settings = self.store.sync_settings().map_err(|e| of_store(&e))?;
+        let token = self.tokens.get(&settings)?;
+        let (Some(relay), Some(token)) = (settings.relay, token) else { return Ok(None) };
+        RelayClient::new(&relay, &token).map(Some).map_err(|e| of_relay(&e))
     }
 
     pub(crate) fn view(&self) -> MutexGuard<'_, SyncView> {

@@ -12,6 +12,7 @@ use kartei_protocol::problem::{Problem, ProblemCode};
 use crate::app::App;
 use crate::clock;
 use crate::problem::{of_filter, of_store};
+use crate::random;
 
 /// Rows that are copied at most: some megabytes of text, which a clipboard still takes at once. More
 /// of them are an export.
@@ -83,7 +84,8 @@ impl App {
         let id = match request.id {
             // Only what is there can be changed.
             Some(id) => store.view(&id).map_err(|e| of_store(&e))?.id,
-            None => random_id()?,
+            // An id that no other device makes.
+            None => random::hex::<16>()?,
         };
         let SaveView { name, view, .. } = request;
         let view = View { id, name, view, changed_at: clock::now() };
@@ -124,14 +126,4 @@ fn column(name: &str) -> Option<SheetColumn> {
         "status" => SheetColumn::Other("status"),
         _ => SheetColumn::Attribute(name.strip_prefix(ATTRIBUTE)?.to_owned()),
     })
-}
-
-/// An id that no other device makes.
-fn random_id() -> Result<String, Problem> {
-    let mut random = [0; 16];
-    getrandom::fill(&mut random).map_err(|e| {
-        let message = format!("the operating system gave no random bytes: {e}");
-        Problem::new(ProblemCode::Internal, message)
-    })?;
-    Ok(format!("{:032x}", u128::from_be_bytes(random)))
 }

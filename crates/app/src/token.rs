@@ -10,6 +10,7 @@ use kartei_protocol::problem::{Problem, ProblemCode};
 
 use crate::app::App;
 use crate::problem::of_store;
+use crate::random;
 use crate::sync;
 
 /// A name that is asked for to see whether the keychain answers; nothing is ever put there.
@@ -135,11 +136,7 @@ impl Placed {
 
 /// A name that no other data folder has, wherever this one is moved to.
 fn new_name() -> Result<String, Problem> {
-    let random = getrandom::u64().map_err(|e| {
-        let message = format!("the operating system gave no random bytes: {e}");
-        Problem::new(ProblemCode::Internal, message)
-    })?;
-    Ok(format!("relay token {random:016x}"))
+    Ok(format!("relay token {}", random::hex::<8>()?))
 }
 
 fn of_keychain(error: &KeychainError) -> Problem {
@@ -213,6 +210,7 @@ mod tests {
     use tempfile::TempDir;
 
     use super::*;
+    use crate::shared::Shared;
 
     const TOKEN: &str = "kartei_0123456789abcdef";
 
@@ -265,6 +263,14 @@ mod tests {
         assert_eq!(desk.token_anew().unwrap().as_deref(), Some(TOKEN));
         desk.tokens.settle(&desk.store).unwrap();
         assert_eq!(desk.settings().token_name, settings.token_name);
+    }
+
+    #[test]
+    fn whoever_speaks_with_the_relay_finds_the_token_where_it_lies() {
+        let Desk { _folder, store, tokens, .. } = Desk::signed_in();
+        tokens.settle(&store).unwrap();
+        let shared = Shared::new(Arc::new(store), Arc::default(), tokens);
+        assert!(shared.relay().unwrap().is_some(), "signed in, though the database has no token");
     }
 
     #[test]

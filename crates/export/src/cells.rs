@@ -3,7 +3,7 @@
 use std::io::{self, Write};
 
 use crate::Options;
-use crate::row::Text;
+use crate::row::{AttributeValue, Scalar, Text};
 
 /// Between the elements of a list in one cell.
 const LIST_SEPARATOR: char = ';';
@@ -52,6 +52,15 @@ impl Line {
     pub(crate) fn plain(&mut self, text: &str) {
         self.begin_cell();
         self.bytes.extend_from_slice(text.as_bytes());
+    }
+
+    /// The value of an attribute; its null has the cell of a missing one.
+    pub(crate) fn scalar(&mut self, value: &AttributeValue<'_>) {
+        match &value.scalar {
+            Scalar::Text(text) => self.text(&text.0),
+            Scalar::Number(_) | Scalar::Bool(_) => self.plain(value.json),
+            Scalar::Null => self.missing(1),
+        }
     }
 
     /// A whole number.

@@ -7,7 +7,7 @@ use crate::Options;
 use crate::cells::Line;
 use crate::columns::Columns;
 use crate::error::Error;
-use crate::row::{AttributeValue, Members, Observation, Row, Scalar, Text, read};
+use crate::row::{AttributeValue, Members, Observation, Row, Text, read};
 use crate::source::{Feed, Source};
 use crate::summary::Observed;
 
@@ -109,11 +109,7 @@ fn write_attributes(
     for key in columns.attributes.keys() {
         match rest.next_if(|(name, _)| name.0 == **key) {
             None => line.missing(1),
-            Some((_, value)) => match &value.scalar {
-                Scalar::Text(text) => line.text(&text.0),
-                Scalar::Number(_) | Scalar::Bool(_) => line.plain(value.json),
-                Scalar::Null => line.missing(1),
-            },
+            Some((_, value)) => line.scalar(value),
         }
     }
     rest.next().is_none().then_some(())

@@ -4,7 +4,7 @@ use std::convert::Infallible;
 
 use crate::cells::Line;
 use crate::error::Error;
-use crate::row::{Row, Scalar, read};
+use crate::row::{Row, read};
 use crate::{Format, Options};
 
 /// A column of a [`Sheet`].
@@ -88,11 +88,7 @@ impl Sheet {
                 SheetColumn::Attribute(key) => {
                     match row.attributes.0.iter().find(|(name, _)| name.0 == *key) {
                         None => line.missing(1),
-                        Some((_, value)) => match &value.scalar {
-                            Scalar::Text(text) => line.text(&text.0),
-                            Scalar::Number(_) | Scalar::Bool(_) => line.plain(value.json),
-                            Scalar::Null => line.missing(1),
-                        },
+                        Some((_, value)) => line.scalar(value),
                     }
                 }
                 SheetColumn::Other(_) => match others.next() {

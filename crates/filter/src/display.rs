@@ -84,12 +84,7 @@ impl Display for Comparison {
 
 impl Display for Status {
     fn fmt(&self, f: &mut Formatter<'_>) -> fmt::Result {
-        f.write_str(match self {
-            Self::Synced => "synced",
-            Self::Pending => "pending",
-            Self::Conflict => "conflict",
-            Self::Rejected => "rejected",
-        })
+        f.write_str(self.word())
     }
 }
 

@@ -7,14 +7,6 @@ use kartei_profile::Instant;
 use crate::ast::{Operand, Pattern, Status};
 use crate::error::{FilterError, FilterErrorCode as Code};
 
-/// The statuses by their words.
-const STATUSES: &[(&str, Status)] = &[
-    ("synced", Status::Synced),
-    ("pending", Status::Pending),
-    ("conflict", Status::Conflict),
-    ("rejected", Status::Rejected),
-];
-
 pub(crate) fn error(range: Range<usize>, code: Code, message: impl Into<String>) -> FilterError {
     FilterError { range, code, message: message.into(), suggestion: None }
 }
@@ -59,14 +51,13 @@ pub(crate) fn number(written: &Written) -> Result<f64, FilterError> {
 }
 
 pub(crate) fn status(written: &Written) -> Result<Status, FilterError> {
-    let found = STATUSES.iter().find(|(word, _)| *word == written.raw);
-    found.map(|(_, status)| *status).ok_or_else(|| {
+    Status::of_word(&written.raw).ok_or_else(|| {
         let message = format!(
             "there is no status `{}`; it is one of synced, pending, conflict, rejected",
             written.raw
         );
         let mut error = error(written.range.clone(), Code::UnknownStatus, message);
-        let mut words = STATUSES.iter().map(|(word, _)| *word);
+        let mut words = Status::ALL.iter().map(|status| status.word());
         let near = words.find(|word| is_one_slip(&written.raw, word));
         error.suggestion = near.map(str::to_owned);
         error

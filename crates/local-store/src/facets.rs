@@ -3,9 +3,7 @@
 
 use kartei_filter::{Chosen, Expr, Operand, Pattern, Status, Subject};
 use kartei_index::{Counts, Value};
-use kartei_protocol::desktop::{
-    AttributeName, CountFacet, Facet, FacetValue, Field, FieldValue, ProfileStatus,
-};
+use kartei_protocol::desktop::{AttributeName, CountFacet, Facet, FacetValue, Field, FieldValue};
 use serde_json::json;
 
 use crate::catalog::{Rows, index_error};
@@ -173,7 +171,7 @@ fn json_of(value: Value) -> FieldValue {
 }
 
 fn word(status: Status) -> FieldValue {
-    FieldValue::Is(json!(status.to_string()))
+    FieldValue::Is(json!(status.word()))
 }
 
 /// The text that a value is found by.
@@ -200,16 +198,7 @@ fn expr_of(subject: &Subject, value: &FieldValue) -> Option<Expr> {
         Subject::Tags => Expr::tag(value.as_str()?),
         Subject::Id => Expr::Term(Term::Id(exact(value.as_str()?))),
         Subject::Name => Expr::Term(Term::Name(exact(value.as_str()?))),
-        Subject::Status => {
-            let all = [
-                (ProfileStatus::Synced, Status::Synced),
-                (ProfileStatus::Pending, Status::Pending),
-                (ProfileStatus::Conflict, Status::Conflict),
-                (ProfileStatus::Rejected, Status::Rejected),
-            ];
-            let word = value.as_str()?;
-            Expr::status(all.into_iter().find(|(status, _)| status.word() == word)?.1)
-        }
+        Subject::Status => Expr::status(Status::of_word(value.as_str()?)?),
         Subject::Observations => Expr::Term(Term::Observations(Comparison::Equal, value.as_f64()?)),
         Subject::Attribute(key) => Expr::attribute(
             key,
@@ -230,7 +219,7 @@ fn value_of(expr: &Expr) -> Option<FieldValue> {
     let Expr::Term(term) = expr else { return Some(FieldValue::Missing) };
     Some(FieldValue::Is(match term {
         Term::Tag(Pattern::Exact(text)) => json!(text),
-        Term::Status(status) => json!(status.to_string()),
+        Term::Status(status) => json!(status.word()),
         Term::Attribute { operand, .. } => match operand {
             Operand::Number(number) => json!(number),
             Operand::Text(Pattern::Exact(text)) => json!(text),

@@ -132,13 +132,7 @@ impl Store {
                 import: stored.import,
             };
             row::update(db, &stored, &written)?;
-            for sql in [
-                "DELETE FROM pending_changes WHERE profile = ?1",
-                "DELETE FROM outbox WHERE profile = ?1",
-                "DELETE FROM rejected WHERE profile = ?1",
-            ] {
-                db.prepare_cached(sql)?.execute([stored.pk])?;
-            }
+            row::forget_unsent(db, stored.pk)?;
             Ok(!fields.is_empty())
         })
     }

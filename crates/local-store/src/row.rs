@@ -246,14 +246,21 @@ pub(crate) fn remove(db: &Writing<'_>, stored: &StoredProfile) -> Result<(), Sto
     if !stored.deleted {
         db.prepare_cached("INSERT INTO gone (pk) VALUES (?1)")?.execute([stored.pk])?;
     }
+    forget_unsent(db, stored.pk)?;
+    for sql in ["DELETE FROM documents WHERE profile = ?1", "DELETE FROM profiles WHERE pk = ?1"] {
+        db.prepare_cached(sql)?.execute([stored.pk])?;
+    }
+    Ok(())
+}
+
+/// Forgets what a profile still had for the relay, and what the relay refused of it.
+pub(crate) fn forget_unsent(db: &Transaction<'_>, pk: Pk) -> Result<(), StoreError> {
     for sql in [
         "DELETE FROM outbox WHERE profile = ?1",
         "DELETE FROM rejected WHERE profile = ?1",
         "DELETE FROM pending_changes WHERE profile = ?1",
-        "DELETE FROM documents WHERE profile = ?1",
-        "DELETE FROM profiles WHERE pk = ?1",
     ] {
-        db.prepare_cached(sql)?.execute([stored.pk])?;
+        db.prepare_cached(sql)?.execute([pk])?;
     }
     Ok(())
 }

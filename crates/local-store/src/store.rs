@@ -112,7 +112,7 @@ impl Store {
         &self,
         work: impl FnOnce(&Writing<'_>) -> Result<T, StoreError>,
     ) -> Result<T, StoreError> {
-        self.transact("FULL", work)
+        self.transact("FULL", false, work)
     }
 
     /// Runs `work` in a write transaction that the system writes to the disk when it likes. Losing
@@ -121,7 +121,7 @@ impl Store {
         &self,
         work: impl FnOnce(&Writing<'_>) -> Result<T, StoreError>,
     ) -> Result<T, StoreError> {
-        self.transact("NORMAL", work)
+        self.transact("NORMAL", false, work)
     }
 
     /// As [`write`](Self::write); what it deletes is also overwritten in the files. Readers of
@@ -130,13 +130,7 @@ impl Store {
         &self,
         work: impl FnOnce(&Writing<'_>) -> Result<T, StoreError>,
     ) -> Result<T, StoreError> {
-        let wipe = |wipes: bool| {
-            self.with_writer(|writer| Ok(writer.pragma_update(None, "secure_delete", wipes)?))
-        };
-        wipe(true)?;
-        let done = self.write(work);
-        wipe(false)?;
-        let done = done?;
+        let done = self.transact("FULL", true, work)?;
         self.with_writer(|writer| {
             Ok(writer.query_row("PRAGMA wal_checkpoint(TRUNCATE)", [], |_| Ok(()))?)
         })?;
@@ -146,10 +140,13 @@ impl Store {
     fn transact<T>(
         &self,
         synchronous: &str,
+        wipes: bool,
         work: impl FnOnce(&Writing<'_>) -> Result<T, StoreError>,
     ) -> Result<T, StoreError> {
         let mut writer = lock(&self.writer);
+        // Both hold for the writer until somebody says otherwise: each transaction does.
         writer.pragma_update(None, "synchronous", synchronous)?;
+        writer.pragma_update(None, "secure_delete", wipes)?;
         let transaction = writer.transaction_with_behavior(TransactionBehavior::Immediate)?;
         let writing = Writing::begin(transaction)?;
         let done = work(&writing)?;

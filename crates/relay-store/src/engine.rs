@@ -65,9 +65,9 @@ pub(crate) trait Engine: Debug + Send + Sync + Segments + ErasureEngine {
     /// What is known of profiles, one answer for each question, all of one snapshot.
     fn look(&self, org: OrgId, asked: &[Asked<'_>]) -> Result<Looked>;
 
-    /// Writes profiles and numbers them. Ids differ. They were judged by what was there `as_of` a
-    /// revision: where that is still the newest one, new profiles need not be looked for again.
-    fn commit(&self, org: OrgId, writes: &[Write], as_of: u64) -> Result<Committed>;
+    /// Writes profiles and numbers them. Ids differ. They were judged by what was there `as_of`:
+    /// where that still holds, new profiles need not be looked for again.
+    fn commit(&self, org: OrgId, writes: &[Write], as_of: AsOf) -> Result<Committed>;
 
     /// The rows above `from` in the order of their revisions, with their changes above `base`, until
     /// `rows_max` or `bytes_max` is reached (at least one), and the head, all of one snapshot.
@@ -85,7 +85,7 @@ pub(crate) trait Engine: Debug + Send + Sync + Segments + ErasureEngine {
         &self,
         org: OrgId,
         writes: &[Write],
-        as_of: u64,
+        as_of: AsOf,
         note: &Note<'_>,
     ) -> Result<Committed>;
 
@@ -230,6 +230,25 @@ pub(crate) struct Looked {
     pub(crate) as_of: u64,
     /// One answer for each question.
     pub(crate) held: Vec<Option<Held>>,
+}
+
+/// When it was looked whether profiles are there.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) enum AsOf {
+    /// When this was the organisation's newest revision.
+    Rev(u64),
+    /// Some of them never: they are taken to be new until the database says otherwise.
+    Hope,
+}
+
+impl AsOf {
+    /// What holds for all that was seen then or at a revision.
+    pub(crate) fn and(self, rev: u64) -> Self {
+        match self {
+            Self::Rev(other) => Self::Rev(other.min(rev)),
+            Self::Hope => Self::Hope,
+        }
+    }
 }
 
 /// A profile to be written.

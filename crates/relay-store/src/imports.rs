@@ -5,7 +5,7 @@ use std::collections::{HashMap, HashSet};
 use kartei_profile::{Document, ImportOutcome, Record, RecordHash};
 
 use crate::access::OrgId;
-use crate::engine::{Asked, Held, ImportEnd, ImportName, ImportRow, Looked, Want};
+use crate::engine::{AsOf, Asked, Held, ImportEnd, ImportName, ImportRow, Looked, Want};
 use crate::error::RelayStoreError;
 use crate::leases::{Lease, Note};
 use crate::push::{damaged, untouched};
@@ -60,6 +60,10 @@ pub struct Noting<'a> {
     pub lease: &'a Lease,
     /// How far it is, from what became of each record; nothing for one that is still to be done.
     pub progress: &'a dyn Fn(&[Option<ImportLanded>]) -> String,
+    /// Whether the records are likely to be new ones, as those before them in the file were. Then it
+    /// is not looked first whether they are there: writing them finds it out, at the price of doing
+    /// it again where they are.
+    pub likely_new: bool,
 }
 
 impl std::fmt::Debug for Noting<'_> {
@@ -161,7 +165,12 @@ impl RelayStore {
         // Most of a file that comes again is known by its hashes alone. Who was erased is found by the
         // commit.
         let asked: Vec<Asked<'_>> = records.iter().map(|one| ask(&one.id, Want::Stub)).collect();
-        let Looked { as_of, held } = self.engine.look(org, &asked)?;
+        let (as_of, held) = if noting.likely_new {
+            (AsOf::Hope, vec![None; records.len()])
+        } else {
+            let Looked { as_of, held } = self.engine.look(org, &asked)?;
+            (AsOf::Rev(as_of), held)
+        };
         let mut landed: Vec<ImportLanded> = records
             .iter()
             .zip(&held)

@@ -5,7 +5,7 @@ use std::collections::HashSet;
 use kartei_protocol::sync::{ErasedLine, PushEnd};
 
 use crate::access::OrgId;
-use crate::engine::{Asked, Committed, Held, Want, Write};
+use crate::engine::{AsOf, Asked, Committed, Held, Want, Write};
 use crate::error::RelayStoreError;
 use crate::store::RelayStore;
 use crate::{erasure, parallel};
@@ -24,9 +24,9 @@ pub(crate) enum Judged<A> {
 
 /// What is known of items before.
 pub(crate) struct Seen {
-    /// The organisation's newest revision when they were looked at.
-    pub(crate) as_of: u64,
-    /// Which of them had no profile.
+    /// When they were looked at.
+    pub(crate) as_of: AsOf,
+    /// Which of them had no profile, or are hoped to have none.
     pub(crate) absent: Vec<bool>,
 }
 
@@ -72,15 +72,15 @@ impl RelayStore {
         erased: impl Fn(&I, &ErasedLine) -> A,
         judge: impl Fn(&I, Option<&Held>) -> Result<Judged<A>, RelayStoreError> + Sync,
     ) -> Result<Done<A>, RelayStoreError> {
-        let unseen = Seen { as_of: 0, absent: vec![false; items.len()] };
+        let unseen = Seen { as_of: AsOf::Rev(0), absent: vec![false; items.len()] };
         self.settle_in(org, items, unseen, ask, erased, judge, |writes, as_of, _| {
             self.engine.commit(org, writes, as_of)
         })
     }
 
     /// The same with another way to commit, which is told what each item comes to with it. Items whose
-    /// profile was seen to be absent a moment ago are not looked for: the commit finds out, under the
-    /// lock, where that is no longer so.
+    /// profile was seen to be absent a moment ago, or is hoped to be, are not looked for: the commit
+    /// finds out, under the lock, where that is not so.
     #[expect(clippy::too_many_arguments, reason = "each is a step of the walk")]
     pub(crate) fn settle_in<I: Sync, A: Send>(
         &self,
@@ -90,7 +90,7 @@ impl RelayStore {
         ask: impl Fn(&I) -> Asked<'_>,
         erased: impl Fn(&I, &ErasedLine) -> A,
         judge: impl Fn(&I, Option<&Held>) -> Result<Judged<A>, RelayStoreError> + Sync,
-        commit: impl Fn(&[Write], u64, &dyn Answered<A>) -> Result<Committed, RelayStoreError>,
+        commit: impl Fn(&[Write], AsOf, &dyn Answered<A>) -> Result<Committed, RelayStoreError>,
     ) -> Result<Done<A>, RelayStoreError> {
         let Seen { as_of: seen_at, mut absent } = seen;
         let mut answers: Vec<Option<(A, Option<u64>)>> = items.iter().map(|_| None).collect();
@@ -107,11 +107,11 @@ impl RelayStore {
             let (new, round): (Vec<usize>, Vec<usize>) =
                 round.into_iter().partition(|at| std::mem::take(&mut absent[*at]));
             let mut work: Vec<(usize, Option<Held>)> = Vec::with_capacity(new.len() + round.len());
-            let mut as_of = if new.is_empty() { u64::MAX } else { seen_at };
+            let mut as_of = if new.is_empty() { AsOf::Rev(u64::MAX) } else { seen_at };
             if !round.is_empty() {
                 let asked: Vec<Asked<'_>> = round.iter().map(|at| ask(&items[*at])).collect();
                 let looked = self.engine.look(org, &asked)?;
-                as_of = as_of.min(looked.as_of);
+                as_of = as_of.and(looked.as_of);
                 work.extend(round.into_iter().zip(looked.held));
             }
             let missing: Vec<usize> =

@@ -7,7 +7,7 @@ use kartei_protocol::sync::{BucketDigests, Cursor, FETCH_IDS_MAX, Member, Profil
 use kartei_sync_core::{BUCKETS, Digests, bucket_of};
 
 use crate::access::{OrgId, Organisation, new_epoch};
-use crate::engine::{FeedLimits, Held, Row, Want, Write};
+use crate::engine::{AsOf, FeedLimits, Held, Row, Want, Write};
 use crate::error::RelayStoreError;
 use crate::feed;
 use crate::parallel;
@@ -255,7 +255,7 @@ impl RelayStore {
         let (messages, writes): (Vec<(String, &str)>, Vec<Write>) =
             writes.into_iter().map(|(id, (message, write))| ((id, message), write)).unzip();
         // All of them are there, and are looked at again whatever was written since.
-        let done = self.engine.commit(org, &writes, 0)?;
+        let done = self.engine.commit(org, &writes, AsOf::Rev(0))?;
         for ((id, message), rev) in messages.iter().zip(done.revs) {
             checked.add(message, Some(id), rev.is_some());
         }

@@ -107,6 +107,7 @@ pub(super) fn run(
         progress,
         waiting: Vec::new(),
         waiting_bytes: 0,
+        only_new: false,
         at: Some(0),
     };
     let outcome = read(store.schema(), feed(body), &mut work);
@@ -202,6 +203,8 @@ struct Work<'a> {
     progress: Progress,
     waiting: Vec<Waiting>,
     waiting_bytes: usize,
+    /// Whether the records before were all new.
+    only_new: bool,
     /// Where the next block begins in the text, while that is known.
     at: Option<u64>,
 }
@@ -272,9 +275,11 @@ impl Work<'_> {
                 progress.settle(lines_with(&waiting, landed.iter().copied()));
                 progress.text()
             };
-            let noting = Noting { import: &row.id, lease, progress: &told };
+            let likely_new = self.only_new;
+            let noting = Noting { import: &row.id, lease, progress: &told, likely_new };
             self.store.import_records(*org, author, *mode, &records, &noting)?
         };
+        self.only_new = landed.iter().all(|one| *one == ImportLanded::Created);
         self.progress.settle(lines_with(&waiting, landed.iter().copied().map(Some)));
         for ((line, offset, record), landed) in waiting.into_iter().zip(landed) {
             if matches!(landed, ImportLanded::Exists | ImportLanded::Erased) {

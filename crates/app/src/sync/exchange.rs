@@ -54,10 +54,7 @@ pub(crate) struct Exchange {
 impl Exchange {
     /// `None` where no relay is configured.
     pub(crate) fn new(shared: Arc<Shared>, session: Session) -> Result<Option<Self>, Problem> {
-        let settings = shared.store.sync_settings().map_err(|e| problem::of_store(&e))?;
-        let token = shared.tokens.get(&settings)?;
-        let (Some(relay), Some(token)) = (settings.relay, token) else { return Ok(None) };
-        let client = RelayClient::new(&relay, &token).map_err(|e| problem::of_relay(&e))?;
+        let Some(client) = shared.relay()? else { return Ok(None) };
         let (has_mended, feed_alone) = (AtomicBool::new(false), AtomicBool::new(false));
         Ok(Some(Self { shared, session, has_mended, client, feed_alone }))
     }

@@ -10,6 +10,7 @@ use kartei_protocol::problem::{Problem, ProblemCode};
 use serde::{Deserialize, Serialize};
 
 use crate::instance::write_private;
+use crate::random;
 
 /// The id of the workspace that the others lie in.
 pub(super) const HOME: &str = "home";
@@ -183,11 +184,7 @@ pub(super) fn folder_of(home: &Path, id: &str) -> PathBuf {
 
 /// A folder of its own for a new workspace.
 pub(super) fn new_id() -> Result<String, Problem> {
-    let random = getrandom::u32().map_err(|e| {
-        let message = format!("the operating system gave no random bytes: {e}");
-        Problem::new(ProblemCode::Internal, message)
-    })?;
-    Ok(format!("{random:08x}"))
+    random::hex::<4>()
 }
 
 /// Deletes a workspace's folder. A name of its own first: what is half deleted is never opened.

@@ -20,15 +20,15 @@ use std::future::Future;
 use deadpool_postgres::{Object, Pool, Transaction};
 use kartei_profile::RecordHash;
 use kartei_sync_core::Digests;
-use tokio::runtime::Runtime;
+use tokio::runtime::{Handle, Runtime};
 use tokio_postgres::IsolationLevel;
 
 pub use migrate::Migrated;
 
 use crate::access::OrgId;
 use crate::engine::{
-    Asked, Committed, Engine, Fed, FeedLimits, FeedRow, FoundToken, Head, ImportEnd, ImportName,
-    ImportRow, Looked, NewToken, Notice, Result, Row, Swept, Write,
+    AsOf, Asked, Committed, Engine, Fed, FeedLimits, FeedRow, FoundToken, Head, ImportEnd,
+    ImportName, ImportRow, Looked, NewToken, Notice, Result, Row, Swept, Write,
 };
 use crate::error::RelayStoreError;
 use crate::leases::{Kept, Lease, Note};
@@ -40,7 +40,20 @@ const RUNTIME_THREADS: usize = 2;
 
 pub(crate) struct Postgres {
     pool: Pool,
-    runtime: Runtime,
+    runtime: Handle,
+    _threads: Threads,
+}
+
+/// The threads that drive the connections. They end by themselves: a store may be dropped where
+/// nobody may wait for them, in a task that a relay's end cancelled.
+struct Threads(Option<Runtime>);
+
+impl Drop for Threads {
+    fn drop(&mut self) {
+        if let Some(runtime) = self.0.take() {
+            runtime.shutdown_background();
+        }
+    }
 }
 
 impl std::fmt::Debug for Postgres {
@@ -69,7 +82,7 @@ impl Postgres {
             migrate::check(&client).await?;
             connect::check_role(&client).await
         })?;
-        Ok(Self { pool, runtime })
+        Ok(Self { pool, runtime: runtime.handle().clone(), _threads: Threads(Some(runtime)) })
     }
 
     /// Brings the database to this program's format, as its owner, and gives `relay_role` the rights
@@ -206,8 +219,10 @@ impl Engine for Postgres {
         self.read(org, async |db| profiles::look(db, org, asked).await)
     }
 
-    fn commit(&self, org: OrgId, writes: &[Write], as_of: u64) -> Result<Committed> {
-        self.write(org, async |db| profiles::commit(db, org, writes, as_of).await)
+    fn commit(&self, org: OrgId, writes: &[Write], as_of: AsOf) -> Result<Committed> {
+        let commit =
+            |as_of| self.write(org, async |db| profiles::commit(db, org, writes, as_of).await);
+        again_without_hope(as_of, commit)
     }
 
     fn feed(&self, org: OrgId, from: u64, base: u64, limits: FeedLimits) -> Result<(Head, Fed)> {
@@ -226,16 +241,20 @@ impl Engine for Postgres {
         &self,
         org: OrgId,
         writes: &[Write],
-        as_of: u64,
+        as_of: AsOf,
         note: &Note<'_>,
     ) -> Result<Committed> {
-        self.write(org, async |db| {
-            let done = profiles::commit(db, org, writes, as_of).await?;
-            let progress = (note.progress)(&done.revs);
-            let kept = imports::renew(db, org, note.import, note.lease, Some(&progress)).await?;
-            note.check(kept)?;
-            Ok(done)
-        })
+        let commit = |as_of| {
+            self.write(org, async |db| {
+                let done = profiles::commit(db, org, writes, as_of).await?;
+                let progress = (note.progress)(&done.revs);
+                let kept =
+                    imports::renew(db, org, note.import, note.lease, Some(&progress)).await?;
+                note.check(kept)?;
+                Ok(done)
+            })
+        };
+        again_without_hope(as_of, commit)
     }
 
     fn begin_import(&self, org: OrgId, import: &ImportRow, lease: &Lease) -> Result<bool> {
@@ -314,6 +333,17 @@ impl Engine for Postgres {
 enum How {
     Write,
     Snapshot,
+}
+
+/// Commits, and once more with a look at everything where what was hoped to be new was there.
+fn again_without_hope(
+    as_of: AsOf,
+    commit: impl Fn(AsOf) -> Result<Committed>,
+) -> Result<Committed> {
+    match commit(as_of) {
+        Err(RelayStoreError::Overtaken) if as_of == AsOf::Hope => commit(AsOf::Rev(0)),
+        done => done,
+    }
 }
 
 async fn get(pool: &Pool) -> Result<lease::Lease> {

@@ -8,6 +8,7 @@
 use std::collections::HashMap;
 
 use deadpool_postgres::Transaction;
+use futures_util::future::{join3, try_join};
 use kartei_profile::RecordHash;
 use tokio_postgres::types::ToSql;
 use tokio_postgres::{Portal, Row as SqlRow, Statement};
@@ -17,7 +18,7 @@ use super::upkeep::{self, HEAD};
 use crate::access::OrgId;
 use crate::digests::{Counted, Tally};
 use crate::engine::{
-    Asked, Committed, Fed, FeedLimits, FeedRow, Head, Held, Looked, Meter, Result, Row,
+    AsOf, Asked, Committed, Fed, FeedLimits, FeedRow, Head, Held, Looked, Meter, Result, Row,
     StoredChange, Want, Write,
 };
 use crate::error::RelayStoreError;
@@ -51,7 +52,6 @@ pub(super) async fn head(db: &Transaction<'_>, org: OrgId, lock: bool) -> Result
 }
 
 pub(super) async fn look(db: &Transaction<'_>, org: OrgId, asked: &[Asked<'_>]) -> Result<Looked> {
-    let as_of = head(db, org, false).await?.rev;
     let select = db
         .prepare_cached(
             "SELECT a.at, p.rev, p.genesis, p.hash, p.conflicts, p.changed_at, p.deleted, \
@@ -70,8 +70,12 @@ pub(super) async fn look(db: &Transaction<'_>, org: OrgId, asked: &[Asked<'_>]) 
             Want::Document => 2,
         })
         .collect();
+    // Both at once: a read of one profile is as long as its round trips.
+    let found = async { Ok(db.query(&select, &[&org.0, &ids, &wants]).await?) };
+    let (head, found) = try_join(head(db, org, false), found).await?;
+    let as_of = head.rev;
     let mut held: Vec<Option<Held>> = vec![None; asked.len()];
-    for row in db.query(&select, &[&org.0, &ids, &wants]).await? {
+    for row in found {
         let at = usize::try_from(unsigned(&row, 0)).unwrap_or_default();
         if let Some(slot) = at.checked_sub(1).and_then(|at| held.get_mut(at)) {
             *slot = Some(Held {
@@ -117,13 +121,13 @@ pub(super) async fn commit(
     db: &Transaction<'_>,
     org: OrgId,
     writes: &[Write],
-    as_of: u64,
+    as_of: AsOf,
 ) -> Result<Committed> {
     let before = head(db, org, true).await?;
     let head_before = before.rev;
     // Under the lock: where nobody wrote since, what was not there is not there.
-    let nobody_wrote = before.rev == as_of;
-    let doubtful = writes.iter().filter(|write| write.expected.is_some() || !nobody_wrote);
+    let trusted = as_of == AsOf::Hope || as_of == AsOf::Rev(before.rev);
+    let doubtful = writes.iter().filter(|write| write.expected.is_some() || !trusted);
     let ids: Vec<&str> = doubtful.map(|write| write.id.as_str()).collect();
     let there = stand(db, org, &ids).await?;
     let mut head_rev = head_before;
@@ -154,6 +158,10 @@ pub(super) async fn commit(
     if head_rev > head_before {
         let mut keyed: Vec<(i64, u64, &Write)> = Vec::with_capacity(old.len());
         let keys = insert(db, org, &fresh).await?;
+        if keys.len() < fresh.len() {
+            // Hoped in vain.
+            return Err(RelayStoreError::Overtaken);
+        }
         keyed.extend(fresh.iter().zip(keys).map(|((rev, write), pk)| (pk, *rev, *write)));
         update(db, &old).await?;
         keyed.extend(old);
@@ -163,7 +171,7 @@ pub(super) async fn commit(
     Ok(Committed { epoch: before.epoch, head_before, head_rev, revs, total })
 }
 
-/// Inserts new profiles; answers their keys in the same order.
+/// Inserts new profiles; answers their keys in the same order, without those that were there.
 async fn insert(db: &Transaction<'_>, org: OrgId, fresh: &[(u64, &Write)]) -> Result<Vec<i64>> {
     if fresh.is_empty() {
         return Ok(Vec::new());
@@ -175,7 +183,8 @@ async fn insert(db: &Transaction<'_>, org: OrgId, fresh: &[(u64, &Write)]) -> Re
              SELECT $1, id, rev, genesis, rev, hash, conflicts, changed_at, deleted, genesis_record, \
              record FROM unnest($2::text[], $3::bigint[], $4::bytea[], $5::bytea[], $6::integer[], \
              $7::bigint[], $8::boolean[], $9::text[], $10::text[]) AS w (id, rev, genesis, hash, \
-             conflicts, changed_at, deleted, genesis_record, record) RETURNING rev, pk",
+             conflicts, changed_at, deleted, genesis_record, record) \
+             ON CONFLICT (org, id) DO NOTHING RETURNING rev, pk",
         )
         .await?;
     let column = Columns::of(fresh.iter().map(|(rev, write)| (*rev, *write)));
@@ -354,10 +363,16 @@ async fn in_index_order(
     select: &Statement,
     parameters: &[&(dyn ToSql + Sync)],
 ) -> Result<Portal> {
-    db.batch_execute("SET LOCAL enable_sort = off").await?;
-    let portal = db.bind(select, parameters).await?;
-    db.batch_execute("SET LOCAL enable_sort = on").await?;
-    Ok(portal)
+    // All three go out together and are done in this order.
+    let (off, portal, on) = join3(
+        db.batch_execute("SET LOCAL enable_sort = off"),
+        db.bind(select, parameters),
+        db.batch_execute("SET LOCAL enable_sort = on"),
+    )
+    .await;
+    off?;
+    on?;
+    Ok(portal?)
 }
 
 pub(super) async fn feed(

@@ -47,7 +47,7 @@ impl Postgres {
             .query_one("SELECT set_config('kartei.org', $1, true)", &[&org.0.to_string()])
             .await?;
         let row = client.query_one(HEAD, &[&org.0]).await?;
-        let runtime = self.runtime.handle().clone();
+        let runtime = self.runtime.clone();
         Ok((read_head(&row), PostgresRows { stream: None, client, runtime, org }))
     }
 }

@@ -19,8 +19,8 @@ use rusqlite::{Connection, Transaction, TransactionBehavior};
 
 use crate::access::OrgId;
 use crate::engine::{
-    Asked, Committed, Engine, Fed, FeedLimits, FeedRow, FoundToken, Head, ImportEnd, ImportName,
-    ImportRow, Looked, NewToken, Notice, Result, Row, Swept, Write,
+    AsOf, Asked, Committed, Engine, Fed, FeedLimits, FeedRow, FoundToken, Head, ImportEnd,
+    ImportName, ImportRow, Looked, NewToken, Notice, Result, Row, Swept, Write,
 };
 use crate::error::RelayStoreError;
 use crate::leases::{Kept, Lease, Note};
@@ -152,7 +152,7 @@ impl Engine for Sqlite {
     }
 
     /// Looking again costs next to nothing here.
-    fn commit(&self, org: OrgId, writes: &[Write], _as_of: u64) -> Result<Committed> {
+    fn commit(&self, org: OrgId, writes: &[Write], _as_of: AsOf) -> Result<Committed> {
         self.write(|db| profiles::commit(db, org, writes))
     }
 
@@ -172,7 +172,7 @@ impl Engine for Sqlite {
         &self,
         org: OrgId,
         writes: &[Write],
-        _as_of: u64,
+        _as_of: AsOf,
         note: &Note<'_>,
     ) -> Result<Committed> {
         self.write(|db| {

@@ -147,8 +147,9 @@ pub(crate) fn an_erased_profile_does_not_come_back(stage: &Stage<'_>) {
         .collect();
     let held = lease("here", 60_000);
     assert!(stage.store.begin_import(stage.org, &row("a"), &held).unwrap());
-    let noting = Noting { import: "a", lease: &held, progress: &|_| String::new() };
-    for mode in [ImportMode::Upsert, ImportMode::Create, ImportMode::Replace] {
+    let modes = [ImportMode::Upsert, ImportMode::Create, ImportMode::Replace];
+    for (mode, likely_new) in modes.into_iter().flat_map(|mode| [(mode, true), (mode, false)]) {
+        let noting = Noting { import: "a", lease: &held, progress: &|_| String::new(), likely_new };
         let landed =
             stage.store.import_records(stage.org, &author(), mode, &records, &noting).unwrap();
         assert_eq!((landed[0], landed[2]), (ImportLanded::Erased, ImportLanded::Erased));

@@ -1,3 +1,5 @@
+use std::collections::BTreeSet;
+
 use kartei_relay_store::{
     ImportEnd, ImportMode, ImportName, ImportRecord, ImportRow, Kept, Lease, Noting,
     RelayStoreError,
@@ -69,7 +71,7 @@ pub(crate) fn progress_is_kept_with_the_records_that_it_counts(stage: &Stage<'_>
         .collect();
     let settled = |landed: &[Option<_>]| landed.iter().flatten().count().to_string();
     let import = |lease: &Lease| {
-        let noting = Noting { import: "a", lease, progress: &settled };
+        let noting = Noting { import: "a", lease, progress: &settled, likely_new: false };
         store.import_records(org, &author(), ImportMode::Upsert, &records, &noting)
     };
     let lost = import(&lease("gone", 60_000));
@@ -81,10 +83,42 @@ pub(crate) fn progress_is_kept_with_the_records_that_it_counts(stage: &Stage<'_>
     assert_eq!(found.progress.as_deref(), Some("3"), "of the last commit");
     store.cancel_import(org, "a", NOW).unwrap();
     let more = [ImportRecord { id: "r".to_owned(), ..records[0].clone() }];
-    let noting = Noting { import: "a", lease: &here, progress: &settled };
+    let noting = Noting { import: "a", lease: &here, progress: &settled, likely_new: false };
     let cancelled = store.import_records(org, &author(), ImportMode::Upsert, &more, &noting);
     assert!(matches!(cancelled, Err(RelayStoreError::ImportCancelled(_))));
     assert_eq!(stage.head(), 3);
+}
+
+/// Records that were taken to be new and are not, or are twice in the file, or were erased, come to
+/// what they come to when it is looked first.
+pub(crate) fn hoping_for_new_records_changes_nothing_but_the_way(stage: &Stage<'_>) {
+    let held = lease("here", 60_000);
+    let mut landed = Vec::new();
+    for (org, import, likely_new) in [(stage.org, "a", true), (stage.other, "b", false)] {
+        let store = &stage.store;
+        assert!(store.begin_import(org, &row(import), &held).unwrap());
+        let noting = Noting { import, lease: &held, progress: &|_| String::new(), likely_new };
+        let bring_in = |records: &[(&str, u64)]| {
+            let records: Vec<ImportRecord> = records
+                .iter()
+                .map(|(id, n)| {
+                    let record = stage.record(id, &json!({ "n": n }));
+                    let (hash, text) = (record.hash(), record.text().to_owned());
+                    ImportRecord { id: record.id().to_owned(), hash, text }
+                })
+                .collect();
+            store.import_records(org, &author(), ImportMode::Upsert, &records, &noting).unwrap()
+        };
+        let all_new = bring_in(&[("p", 1), ("q", 1)]);
+        let mixed = bring_in(&[("r", 1), ("p", 1), ("q", 2), ("s", 1), ("s", 2)]);
+        let again = bring_in(&[("r", 1), ("s", 2), ("t", 1)]);
+        let (head, rows) = store.rows_since(org, 0, 100, usize::MAX).unwrap();
+        let records: BTreeSet<String> = rows.into_iter().map(|row| row.record).collect();
+        let digests = store.bucket_digests(org).unwrap().buckets;
+        landed.push((all_new, mixed, again, head, records, digests));
+    }
+    assert_eq!(landed[0], landed[1]);
+    assert_eq!(landed[0].3, 7, "what was there already got no revision");
 }
 
 pub(crate) fn a_snapshot_stays_what_it_was(stage: &Stage<'_>) {

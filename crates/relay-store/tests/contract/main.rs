@@ -58,6 +58,10 @@ const CASES: &[Case] = &[
         "progress_is_kept_with_the_records_that_it_counts",
         leases::progress_is_kept_with_the_records_that_it_counts,
     ),
+    (
+        "hoping_for_new_records_changes_nothing_but_the_way",
+        leases::hoping_for_new_records_changes_nothing_but_the_way,
+    ),
     ("a_snapshot_stays_what_it_was", leases::a_snapshot_stays_what_it_was),
     ("an_id_without_a_profile_can_be_erased", erasure::an_id_without_a_profile_can_be_erased),
     ("an_erasure_is_a_revision_of_its_own", erasure::an_erasure_is_a_revision_of_its_own),
