@@ -3,12 +3,10 @@
 import assert from 'node:assert/strict';
 import { writeFileSync } from 'node:fs';
 import { join } from 'node:path';
-import { fileURLToPath } from 'node:url';
 import { after, before, test } from 'node:test';
-import { movesOn, openPage } from './lib/browser.mjs';
-import { kartei, program, startReady, startRelay, temporaryFolder } from './lib/processes.mjs';
+import { deskAt } from './lib/desk.mjs';
+import { startRelay, temporaryFolder } from './lib/processes.mjs';
 
-const ui = fileURLToPath(new URL('../../ui/dist', import.meta.url));
 const folder = temporaryFolder();
 const file = join(folder.path, 'people.ndjson');
 
@@ -17,21 +15,8 @@ let relay;
 let anna;
 let ben;
 
-async function deskOf(name, role = 'analyst') {
-  const data = join(folder.path, name);
-  await kartei(data, 'login', relay.url, '--token', await relay.token(role, name));
-  if (name === 'Anna Keller') await kartei(data, 'import', file);
-  await kartei(data, 'sync');
-  const serve = ['--data', data, '--ui', ui, '--listen', '127.0.0.1:0'];
-  const host = await startReady(program('kartei-dev-host'), serve, 'kartei-dev-host listening on ');
-  const { browser, page, faults } = await openPage(host.rest);
-  await page.getByText('Up to date').waitFor();
-  const desk = { host, browser, page, faults, ...movesOn(page) };
-  desk.open = async (id) => {
-    await desk.row(id).click();
-    await desk.inspector(id).waitFor();
-  };
-  desk.inspector = (id) => page.getByRole('article', { name: `Profile ${id}` });
+async function deskOf(name, more) {
+  const desk = await deskAt(relay, folder.path, name, more);
   desk.marks = (id) => desk.inspector(id).getByRole('button', { name: /^Also viewing:/ });
   desk.mark = (id) => desk.row(id).getByRole('img', { name: /^Also viewing:/ });
   return desk;
@@ -44,15 +29,12 @@ before(async () => {
   const line = (id, n) => JSON.stringify({ schema: 'user_profile.v1', id, attributes: { orders: n } });
   writeFileSync(file, ids.map(line).join('\n'));
   relay = await startRelay(join(folder.path, 'relay'));
-  anna = await deskOf('Anna Keller');
+  anna = await deskOf('Anna Keller', { file });
   ben = await deskOf('Ben');
 });
 
 after(async () => {
-  for (const desk of [anna, ben]) {
-    await desk?.browser.close();
-    await desk?.host.stop();
-  }
+  for (const desk of [anna, ben]) await desk?.stop();
   await relay?.stop();
   folder.remove();
 });
@@ -123,7 +105,7 @@ test('a program that ends without a word is gone at once', async () => {
 
 test('an administrator erases for good, and the pane closes where somebody has it open', async () => {
   await ben.browser.close();
-  ben = await deskOf('Ben', 'admin');
+  ben = await deskOf('Ben', { role: 'admin' });
   await anna.open('cdnow-1020');
   const more = anna.inspector('cdnow-1020').getByRole('button', { name: 'More actions' });
   await more.click();

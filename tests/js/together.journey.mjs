@@ -3,13 +3,11 @@
 import assert from 'node:assert/strict';
 import { writeFileSync } from 'node:fs';
 import { join } from 'node:path';
-import { fileURLToPath } from 'node:url';
 import { after, before, test } from 'node:test';
-import { movesOn, openPage } from './lib/browser.mjs';
-import { kartei, program, startReady, startRelay, temporaryFolder } from './lib/processes.mjs';
+import { deskAt } from './lib/desk.mjs';
+import { kartei, startRelay, temporaryFolder } from './lib/processes.mjs';
 import { until } from './lib/wait.mjs';
 
-const ui = fileURLToPath(new URL('../../ui/dist', import.meta.url));
 const folder = temporaryFolder();
 const file = join(folder.path, 'together.ndjson');
 const DAY_MS = 86_400_000;
@@ -18,23 +16,9 @@ let relay;
 let anna;
 let ben;
 
-async function deskOf(name) {
-  const data = join(folder.path, name);
-  await kartei(data, 'login', relay.url, '--token', await relay.token('analyst', name));
-  if (name === 'Anna') await kartei(data, 'import', file);
-  await kartei(data, 'sync');
-  const serve = ['--data', data, '--ui', ui, '--listen', '127.0.0.1:0'];
-  const host = await startReady(program('kartei-dev-host'), serve, 'kartei-dev-host listening on ');
-  const { browser, page, faults } = await openPage(host.rest);
-  await page.getByText('Up to date').waitFor();
-  const desk = { data, host, browser, page, faults, ...movesOn(page) };
-  desk.inspector = (id) => page.getByRole('article', { name: `Profile ${id}` });
-  desk.open = async (id) => {
-    await desk.goTo('Profiles');
-    await desk.row(id).click();
-    await desk.inspector(id).waitFor();
-  };
-  desk.notes = page.getByRole('textbox', { name: 'Notes' });
+async function deskOf(name, more) {
+  const desk = await deskAt(relay, folder.path, name, more);
+  desk.notes = desk.page.getByRole('textbox', { name: 'Notes' });
   return desk;
 }
 
@@ -60,15 +44,12 @@ before(async () => {
   ];
   writeFileSync(file, lines.join('\n'));
   relay = await startRelay(join(folder.path, 'relay'));
-  anna = await deskOf('Anna');
+  anna = await deskOf('Anna', { file });
   ben = await deskOf('Ben');
 });
 
 after(async () => {
-  for (const desk of [anna, ben]) {
-    await desk?.browser.close();
-    await desk?.host.stop();
-  }
+  for (const desk of [anna, ben]) await desk?.stop();
   await relay?.stop();
   folder.remove();
 });
