@@ -38,6 +38,7 @@ const HELP: &str = "usage: cargo xtask COMMAND
   bench store        what people do among a million profiles
   bench sync [--quick] [--only PART]
                      first sync beside two peers, live edits, imports beside COPY, growth
+  bench ui           what a person waits for in the real window
   setup              system packages and tools";
 
 fn main() -> ExitCode {
@@ -71,6 +72,7 @@ fn run(arguments: &[String]) -> Result<()> {
         ["tidy"] => tidy::check(&workspace),
         ["bench", "import"] => bench::import(&workspace),
         ["bench", "store"] => bench::store(&workspace),
+        ["bench", "ui"] => bench::window::run(&workspace),
         ["bench", "sync", rest @ ..] => {
             let (quick, rest) = match rest {
                 ["--quick", rest @ ..] => (true, rest),

@@ -137,6 +137,38 @@ impl Store {
         received: &ReceivedLines<L>,
         end: &PageEnd,
     ) -> Result<PulledPage, StoreError> {
+        // The next pull confirms erasures: losing power must not take them back after that.
+        let durable = !received.erased.is_empty();
+        self.apply(session, now, end, durable, |take| take(received))
+    }
+
+    /// As [`Store::apply_received`], for lines that come in parts while they are written: `parts` hands
+    /// them over, in one transaction. None of them names an erased profile.
+    ///
+    /// # Errors
+    /// [`StoreError`], also what `parts` says; nothing was applied then.
+    pub fn apply_parts<L: Borrow<ProfileLine>>(
+        &self,
+        session: &Session,
+        now: i64,
+        end: &PageEnd,
+        parts: impl FnOnce(
+            &mut dyn FnMut(&ReceivedLines<L>) -> Result<(), StoreError>,
+        ) -> Result<(), StoreError>,
+    ) -> Result<PulledPage, StoreError> {
+        self.apply(session, now, end, false, parts)
+    }
+
+    fn apply<L: Borrow<ProfileLine>>(
+        &self,
+        session: &Session,
+        now: i64,
+        end: &PageEnd,
+        durable: bool,
+        parts: impl FnOnce(
+            &mut dyn FnMut(&ReceivedLines<L>) -> Result<(), StoreError>,
+        ) -> Result<(), StoreError>,
+    ) -> Result<PulledPage, StoreError> {
         let stamp = session.stamp(now);
         let apply = |db: &Writing<'_>| {
             let mut page = PulledPage::default();
@@ -149,16 +181,19 @@ impl Store {
                 page.changed += u64::from(pull::take_sent(self, db, session, &stamp, now, sent)?);
                 Ok(())
             };
-            let mut created = 0;
-            for part in &received.untouched {
-                created += insert_untouched(db, now, part, &mut merge)?;
-            }
-            for line in &received.others {
-                merge(Sent::of(line.borrow())?)?;
-            }
-            page.changed += created;
-            page.erased = erasure::take(db, now, &received.erased)?;
-            page.changed += page.erased;
+            let (mut created, mut erased) = (0, 0);
+            parts(&mut |received| {
+                for part in &received.untouched {
+                    created += insert_untouched(db, now, part, &mut merge)?;
+                }
+                for line in &received.others {
+                    merge(Sent::of(line.borrow())?)?;
+                }
+                erased += erasure::take(db, now, &received.erased)?;
+                Ok(())
+            })?;
+            page.changed += created + erased;
+            page.erased = erased;
             let cursor = begun_first(before, &end.cursor);
             session::put_cursor(db, &cursor)?;
             page.cursor = Some(cursor);
@@ -172,8 +207,7 @@ impl Store {
             page.to_send = outbox::has_sendable(db)?;
             Ok(page)
         };
-        // The next pull confirms erasures: losing power must not take them back after that.
-        if received.erased.is_empty() { self.write_repeatable(apply) } else { self.write(apply) }
+        if durable { self.write(apply) } else { self.write_repeatable(apply) }
     }
 }
 

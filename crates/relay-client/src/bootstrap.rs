@@ -1,12 +1,23 @@
 //! Segments: what a fresh replica begins with.
 
-use std::io::{BufRead, BufReader, Read};
+use std::io::Cursor;
 
+use kartei_ndjson::{Batch, Block, Flow, Limits, ReadError, Source, read_blocks};
 use kartei_protocol::bootstrap::{BootstrapManifest, BootstrapSegment, SEGMENT_INFLATED_BYTES_MAX};
 use kartei_protocol::sync::ProfileLine;
 use sha2::{Digest, Sha256};
 
 use crate::{RelayClient, RelayError};
+
+/// What a segment may be. It was made by the relay of real records: how far it can be packed says
+/// nothing, and a line of it may be as long as all of it.
+const LIMITS: Limits = Limits {
+    line_bytes: usize::MAX,
+    inflated_bytes: SEGMENT_INFLATED_BYTES_MAX,
+    ratio: u64::MAX,
+    ratio_from_bytes: SEGMENT_INFLATED_BYTES_MAX,
+    lines: SEGMENT_INFLATED_BYTES_MAX,
+};
 
 /// A segment could not be had. The feed has everything that is in it.
 #[derive(Debug, thiserror::Error)]
@@ -71,49 +82,66 @@ fn damaged(segment: &BootstrapSegment, reason: String) -> SegmentError {
     SegmentError::Damaged { digest: segment.digest.clone(), reason }
 }
 
-/// Checks a segment's bytes against the manifest and hands its lines to `each`. What was handed over
-/// before an error is not to be used.
+/// Checks a segment's bytes against the manifest, reads its lines on all cores, some at a time by
+/// `gather`, and hands what that makes of them to `each`, in order. What was handed over before an
+/// error is not to be used.
 ///
 /// # Errors
-/// [`SegmentError::Damaged`].
-pub fn read_segment(
+/// [`SegmentError::Damaged`], or what `each` says.
+pub fn read_segment<T: Send, E: From<SegmentError>>(
     segment: &BootstrapSegment,
-    bytes: &[u8],
-    mut each: impl FnMut(ProfileLine),
-) -> Result<(), SegmentError> {
-    let digest = Sha256::digest(bytes);
+    bytes: Vec<u8>,
+    gather: impl Fn(&mut dyn Iterator<Item = ProfileLine>) -> T + Sync,
+    mut each: impl FnMut(T) -> Result<(), E>,
+) -> Result<(), E> {
+    let digest = Sha256::digest(&bytes);
     let is_it = segment.digest.len() == 2 * digest.len()
         && digest
             .iter()
             .zip(segment.digest.as_bytes().chunks_exact(2))
             .all(|(byte, hex)| format!("{byte:02x}").as_bytes() == hex);
     if !is_it {
-        return Err(damaged(segment, "its bytes do not have the digest".to_owned()));
+        return Err(damaged(segment, "its bytes do not have the digest".to_owned()).into());
     }
-    let unreadable = |error: &dyn std::fmt::Display| damaged(segment, error.to_string());
-    let inflated = zstd::Decoder::with_buffer(bytes).map_err(|e| unreadable(&e))?;
-    let mut text = BufReader::new(inflated.take(SEGMENT_INFLATED_BYTES_MAX + 1));
-    let (mut line, mut lines, mut inflated_bytes) = (Vec::new(), 0, 0);
-    loop {
-        line.clear();
-        let read = text.read_until(b'\n', &mut line).map_err(|e| unreadable(&e))?;
-        if read == 0 {
-            break;
-        }
-        inflated_bytes += read as u64;
-        if inflated_bytes > SEGMENT_INFLATED_BYTES_MAX {
-            return Err(unreadable(&format_args!(
-                "it inflates to more than {SEGMENT_INFLATED_BYTES_MAX} bytes"
-            )));
-        }
-        lines += 1;
-        each(serde_json::from_slice(&line).map_err(|e| {
-            unreadable(&format_args!("line {lines}: column {} is not understood", e.column()))
-        })?);
-    }
+    let unreadable = |error: &ReadError| {
+        let reason = match error {
+            ReadError::TooLarge(reached) => {
+                format!("it inflates to more than {} bytes", reached.limit)
+            }
+            error => error.to_string(),
+        };
+        E::from(damaged(segment, reason))
+    };
+    let source = Source::new(Cursor::new(bytes)).map_err(|e| unreadable(&e))?;
+    let read = |(): &mut (), block: &Block| {
+        let mut wrong = None;
+        let mut lines = block.lines().map_while(|(number, line)| {
+            let read = serde_json::from_slice(line.unwrap_or_default());
+            read.map_err(|e: serde_json::Error| wrong = Some((number, e.column()))).ok()
+        });
+        let gathered = gather(&mut lines);
+        // One that stopped early would pass over what is wrong behind it.
+        lines.for_each(drop);
+        wrong.map_or(Ok(gathered), Err)
+    };
+    let mut lines = 0;
+    let done = read_blocks(
+        source,
+        &LIMITS,
+        || (),
+        read,
+        |batch: Batch<Result<T, (u64, usize)>>| {
+            let gathered = batch.result.map_err(|(line, column)| {
+                damaged(segment, format!("line {line}: column {column} is not understood"))
+            })?;
+            lines += batch.lines;
+            each(gathered).map(|()| Flow::Continue)
+        },
+    );
+    done.map_err(|error| error.map_or_else(|error| error, |error| unreadable(&error)))?;
     if lines != segment.lines {
         let reason = format!("it has {lines} lines where {} were announced", segment.lines);
-        return Err(damaged(segment, reason));
+        return Err(damaged(segment, reason).into());
     }
     Ok(())
 }
@@ -144,7 +172,11 @@ mod tests {
 
     fn ids(segment: &BootstrapSegment, bytes: &[u8]) -> Result<Vec<String>, String> {
         let mut ids = Vec::new();
-        let read = read_segment(segment, bytes, |line| ids.push(line.id));
+        let gather = |lines: &mut dyn Iterator<Item = ProfileLine>| lines.collect::<Vec<_>>();
+        let read = read_segment(segment, bytes.to_vec(), gather, |lines| {
+            ids.extend(lines.into_iter().map(|line| line.id));
+            Ok::<(), SegmentError>(())
+        });
         read.map(|()| ids).map_err(|error| error.to_string())
     }
 

@@ -156,6 +156,18 @@ class Window {
     writeFileSync(path, Buffer.from(png, 'base64'));
   }
 
+  /** What a script that only looks at the page answers. */
+  run(script, args = []) {
+    return request('POST', `${this.#session}/execute/sync`, { script, args });
+  }
+
+  /** Presses a key, wherever the focus is. */
+  async keys(key) {
+    const actions = ['keyDown', 'keyUp'].map((type) => ({ type, value: key }));
+    const sequence = { type: 'key', id: 'keyboard', actions };
+    await request('POST', `${this.#session}/actions`, { actions: [sequence] });
+  }
+
   rect() {
     return request('GET', `${this.#session}/window/rect`);
   }

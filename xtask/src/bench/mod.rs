@@ -7,6 +7,7 @@ mod measure;
 mod peers;
 pub(crate) mod sync;
 mod table;
+pub(crate) mod window;
 
 use std::fs;
 use std::path::{Path, PathBuf};

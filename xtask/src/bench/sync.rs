@@ -82,7 +82,9 @@ pub(crate) fn run(workspace: &Workspace, quick: bool, only: Option<&str>) -> Res
         for &(profiles, runs) in scale.first {
             exec::heading(&format!("first sync of {profiles} profiles"));
             let bench = First { workspace, folder: &folder, scale, profiles, runs };
-            text.push_str(&bench.run()?);
+            let table = bench.run()?;
+            println!("{table}");
+            text.push_str(&table);
         }
     }
     for part in scale.inside.iter().filter(|part| wanted(part[0])) {

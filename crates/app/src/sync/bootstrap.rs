@@ -1,8 +1,8 @@
 //! Beginning with segments: much at once, before the feed.
 //!
 //! ```text
-//! manifest ─▶ fetch (some at a time) ─▶ check, inflate, read: other threads ─▶ write: one
-//!                                                          each segment and its cursor: one transaction
+//! manifest ─▶ fetch (some at a time) ─▶ check, inflate ─▶ read: all cores ─▶ write: one
+//!                                         each segment and its cursor: one transaction
 //! ```
 //! The cursor after a segment is a cursor of the feed like any other, so there is nothing else to
 //! remember: killed in the middle, a replica goes on at the next segment, of whatever chain there is
@@ -11,19 +11,17 @@
 use std::collections::VecDeque;
 use std::sync::Arc;
 
-use kartei_local_store::{LineReader, PageEnd, ReceivedLines, StoreError};
+use kartei_local_store::{LineReader, PageEnd, StoreError};
 use kartei_protocol::bootstrap::BootstrapSegment;
 use kartei_protocol::sync::{Cursor, ProfileLine};
 use kartei_relay_client::{RelayClient, RelayError, SegmentError, read_segment};
 use tokio::task::JoinHandle;
 
 use crate::clock;
-use crate::shared::Shared;
 use crate::sync::emit_status;
 use crate::sync::exchange::{Exchange, Failed};
 
-/// Segments on their way at once: one arrives and one is read while one is written. Each needs some
-/// tens of megabytes.
+/// Segments on their way at once, while one is written. Each needs some megabytes.
 const FETCHES_MAX: usize = 3;
 
 /// How often a manifest is asked for in one run, where segments go while they are fetched.
@@ -35,8 +33,8 @@ pub(crate) fn is_beginning(cursor: Option<&Cursor>) -> bool {
     cursor.is_none_or(|cursor| cursor.base == 0 && cursor.rev > 0)
 }
 
-/// A segment that is being fetched and read. Dropping it gives it up.
-struct Fetch(JoinHandle<Result<ReceivedLines<ProfileLine>, SegmentError>>);
+/// A segment that is being fetched. Dropping it gives it up.
+struct Fetch(JoinHandle<Result<Vec<u8>, SegmentError>>);
 
 impl Drop for Fetch {
     fn drop(&mut self) {
@@ -45,21 +43,26 @@ impl Drop for Fetch {
 }
 
 impl Fetch {
-    fn begin(client: RelayClient, shared: &Arc<Shared>, segment: BootstrapSegment) -> Self {
-        let schema = Arc::clone(shared.store.schema());
-        Self(tokio::spawn(async move {
-            let bytes = client.segment(&segment).await?;
-            let read = move || {
-                let mut reader = LineReader::new(&schema);
-                read_segment(&segment, &bytes, |line| reader.add(line))?;
-                Ok(reader.finish())
-            };
-            joined(tokio::task::spawn_blocking(read).await)
-        }))
+    fn begin(client: RelayClient, segment: BootstrapSegment) -> Self {
+        Self(tokio::spawn(async move { client.segment(&segment).await }))
     }
 
-    async fn done(mut self) -> Result<ReceivedLines<ProfileLine>, SegmentError> {
+    async fn done(mut self) -> Result<Vec<u8>, SegmentError> {
         joined((&mut self.0).await)
+    }
+}
+
+/// Why a segment was not taken.
+enum Taken {
+    /// The store failed, or found something wrong in it.
+    Not(StoreError),
+    /// It is not what the manifest says.
+    Unread(SegmentError),
+}
+
+impl From<SegmentError> for Taken {
+    fn from(error: SegmentError) -> Self {
+        Self::Unread(error)
     }
 }
 
@@ -144,11 +147,11 @@ impl Exchange {
             while fetches.len() < FETCHES_MAX
                 && let Some(next) = ahead.next()
             {
-                fetches.push_back(Fetch::begin(self.client.clone(), &self.shared, next.clone()));
+                fetches.push_back(Fetch::begin(self.client.clone(), next.clone()));
             }
             let Some(fetch) = fetches.pop_front() else { break };
-            let received = fetch.done().await?;
-            cursor = Some(self.apply_segment(cursor, segment, received).await?);
+            let bytes = fetch.done().await?;
+            cursor = Some(self.apply_segment(cursor, segment.clone(), bytes).await?);
             left -= segment.lines;
         }
         self.shared.view().remaining = in_feed;
@@ -159,25 +162,40 @@ impl Exchange {
     async fn apply_segment(
         &self,
         asked: Option<Cursor>,
-        segment: &BootstrapSegment,
-        received: ReceivedLines<ProfileLine>,
+        segment: BootstrapSegment,
+        bytes: Vec<u8>,
     ) -> Result<Cursor, Stopped> {
         let (shared, session) = (Arc::clone(&self.shared), self.session.clone());
-        let cursor = segment.cursor.clone();
+        let (lines, digest) = (segment.lines, segment.digest.clone());
         let write = move || {
-            let end = PageEnd { asked, cursor, total: None };
-            shared.store.apply_received(&session, clock::now(), &received, &end)
+            let end = PageEnd { asked, cursor: segment.cursor.clone(), total: None };
+            let gather = |lines: &mut dyn Iterator<Item = ProfileLine>| {
+                let mut reader = LineReader::new(shared.store.schema());
+                lines.for_each(|line| reader.add(line));
+                reader.finish()
+            };
+            shared.store.apply_parts(&session, clock::now(), &end, |take| {
+                let read =
+                    read_segment(&segment, bytes, gather, |part| take(&part).map_err(Taken::Not));
+                read.map_err(|error| match error {
+                    Taken::Not(error) => error,
+                    Taken::Unread(SegmentError::Damaged { reason, .. }) => {
+                        StoreError::Damaged(reason)
+                    }
+                    Taken::Unread(error) => StoreError::Damaged(error.to_string()),
+                })
+            })
         };
         match joined(tokio::task::spawn_blocking(write).await) {
             Ok(page) => {
-                self.shared.view().exchanged += segment.lines;
+                self.shared.view().exchanged += lines;
                 if page.changed > 0 {
                     self.shared.hub.profiles_changed();
                 }
                 page.cursor.ok_or(Stopped::Elsewhere)
             }
             Err(StoreError::Damaged(reason)) => {
-                Err(Stopped::Unusable(format!("the segment {}: {reason}", segment.digest)))
+                Err(Stopped::Unusable(format!("the segment {digest}: {reason}")))
             }
             Err(error) => Err(Stopped::Failed(error.into())),
         }

@@ -12,7 +12,10 @@ interface Query {
   descending: boolean;
 }
 
-/** Long enough for the next letter of a word, short enough to feel immediate. */
+/**
+ * How long the filter waits for the next letter: one that is half written is wrong, and saying so at
+ * each letter would be noise.
+ */
 export const TYPING_PAUSE_MS = 120;
 /** The most that the host hands out at once. */
 const IDS_AT_ONCE = 1_000;
@@ -52,6 +55,8 @@ export class ProfileList {
   readonly #ipc: Ipc;
   #activeId: string | null = null;
   #typing: ReturnType<typeof setTimeout> | undefined;
+  #asking = false;
+  #typedMeanwhile = false;
 
   constructor(ipc: Ipc) {
     this.#ipc = ipc;
@@ -65,7 +70,28 @@ export class ProfileList {
     });
   }
 
-  /** A letter was typed into one of the fields. */
+  /**
+   * A letter was typed into the search, which is right at each letter: asked at once, and again for
+   * what was typed while the answer was on its way.
+   */
+  searched(): void {
+    if (this.#asking) this.#typedMeanwhile = true;
+    else void this.#search();
+  }
+
+  async #search(): Promise<void> {
+    this.#asking = true;
+    try {
+      do {
+        this.#typedMeanwhile = false;
+        await this.apply();
+      } while (this.#typedMeanwhile);
+    } finally {
+      this.#asking = false;
+    }
+  }
+
+  /** A letter was typed into the filter. */
   typed(): void {
     clearTimeout(this.#typing);
     this.#typing = setTimeout(() => void this.apply(), TYPING_PAUSE_MS);

@@ -30,15 +30,28 @@ beforeEach(() => {
   list = new ProfileList(new Ipc(host));
 });
 
-test('typing asks once, after a pause', async () => {
+test('a search is asked at its first letter, and again for what was typed meanwhile', async () => {
   for (const text of ['v', 'vi', 'vip']) {
     list.search = text;
+    list.searched();
+  }
+  await vi.advanceTimersByTimeAsync(0);
+  const asked = host.requests('list_profiles').map((query) => query.search);
+  expect(asked).toEqual(['v', 'vip']);
+  list.search = 'vipe';
+  list.searched();
+  expect(host.requests('list_profiles').at(-1)?.search).toBe('vipe');
+});
+
+test('typing a filter asks once, after a pause', async () => {
+  for (const text of ['v', 'vi', 'vip']) {
+    list.filter = text;
     list.typed();
     await vi.advanceTimersByTimeAsync(TYPING_PAUSE_MS - 1);
   }
   expect(host.calls).toHaveLength(0);
   await vi.advanceTimersByTimeAsync(1);
-  expect(host.requests('list_profiles')).toMatchObject([{ search: 'vip', offset: 0 }]);
+  expect(host.requests('list_profiles')).toMatchObject([{ filter: 'vip', offset: 0 }]);
 });
 
 test('a filter that cannot be read is told, and the list stays', async () => {
