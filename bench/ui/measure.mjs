@@ -1,20 +1,22 @@
-// What a person waits for in the real window: `measure.mjs DATA WORDS IDS` prints one JSON object, in
+// What a person waits for in the real window: `measure.mjs DATA WORDS IDS FILE` prints one JSON object, in
 // milliseconds and megabytes. WORDS are typed into the search, IDS are profiles that the relay has and
-// that are edited. A time begins with the event of the key, as the web view got it, and ends when the
+// that are edited; FILE is imported at the end, while the main thread is watched. A time begins with the event of the key, as the web view got it, and ends when the
 // frame that shows the answer was painted; a start begins before the driver is asked for the program and
 // ends when the driver has told that the table is there. Keys go in and the page is looked at: nothing of
 // the program is called from here.
 import { readdirSync, readFileSync } from "node:fs";
 import { until } from "../../tests/js/lib/wait.mjs";
 import { ENTER, startDesktop } from "../../tests/js/lib/webdriver.mjs";
+import { runProgram } from '../../tests/js/lib/processes.mjs';
 import { search, speakEnglish } from "../../tests/js/lib/window-moves.mjs";
 
-const [data, words, ids] = process.argv.slice(2);
+const [data, words, ids, file] = process.argv.slice(2);
 const [PAGE_DOWN, END, HOME] = ["\uE00F", "\uE010", "\uE011"];
 const SEARCH = '//input[@aria-label="Search profiles"]';
 const ORDERS = '//input[@aria-label="Value of orders"]';
 const START_RUNS = 5;
 const RUNS = 20;
+const IMPORT_MS = 300_000;
 
 /** Watches in the page: from the next such event until `shown` holds and its frame is painted. */
 const WATCH = `
@@ -35,6 +37,25 @@ const WATCH = `
     requestAnimationFrame(look);
   }, { capture: true, once: true });
 `;
+
+/** Watches for how long the main thread takes no message: what a person feels as a hanging window. */
+const PULSE = `
+  const pulse = { longest: 0, over50: 0, beats: 0 };
+  window.benchPulse = pulse;
+  const { port1, port2 } = new MessageChannel();
+  let sent = performance.now();
+  port1.onmessage = () => {
+    const late = performance.now() - sent;
+    pulse.longest = Math.max(pulse.longest, late);
+    if (late > 50) pulse.over50 += 1;
+    pulse.beats += 1;
+    setTimeout(() => { sent = performance.now(); port2.postMessage(0); }, 5);
+  };
+  port2.postMessage(0);
+`;
+
+/** Whether an import of this window runs. */
+const IMPORTING = `return document.querySelector('[role=progressbar]') !== null`;
 
 /** The rows that are in view are all there. */
 const ROWS_SHOWN = `
@@ -157,12 +178,18 @@ try {
       await after("keydown", BADGED, () => window.type(ORDERS, ENTER)),
     );
   }
+  await window.fill(SEARCH, '');
+  await window.run(PULSE);
+  await runProgram('kartei-desktop', ['--data', data, file]);
+  await until('the import', () => window.run(IMPORTING));
+  await until('the end of the import', async () => !(await window.run(IMPORTING)), IMPORT_MS);
+  const pulse = await window.run('return window.benchPulse');
   const found = Object.entries(times).map(([name, taken]) => [
     name,
     summary(taken),
   ]);
   console.log(
-    JSON.stringify({ ...Object.fromEntries(found), memory: memory() }),
+    JSON.stringify({ ...Object.fromEntries(found), pulse, memory: memory() }),
   );
   await window.quit();
 } finally {

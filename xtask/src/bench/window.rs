@@ -25,6 +25,9 @@ const EDITED: [u32; 20] = [
     6_666, 7_200, 7_919, 8_128, 8_765, 9_876,
 ];
 
+/// Profiles of the file that is imported while the main thread is watched.
+const IMPORTED: u32 = 200_000;
+
 /// What is measured, in the words of the table, and the seed's goal where it gives one.
 const ROWS: [(&str, &str, &str); 6] = [
     ("start", "program asked for, until the driver tells of the table", "1,500"),
@@ -52,6 +55,7 @@ pub(crate) fn run(workspace: &Workspace) -> Result<()> {
         let ids = EDITED.map(|n| format!("made-{n:07}")).join(",");
         let mut measure = workspace.command("node");
         measure.arg(workspace.path("bench/ui/measure.mjs")).arg(&data).arg(WORDS).arg(ids);
+        measure.arg(generate::file(&folder, IMPORTED)?);
         measure.env("KARTEI_PROGRAMS", workspace.target.join("release"));
         let said = exec::capture(&mut measure)?;
         let found: Value = serde_json::from_str(&said).context("measure.mjs answers JSON")?;
@@ -93,6 +97,16 @@ fn table(profiles: u32, found: &Value) -> Result<String> {
         let (median, worst, runs) = (figure("median")?, figure("worst")?, figure("runs")?);
         writeln!(text, "| {words} | {median:.0} | {worst:.0} | {runs} | {goal} |")?;
     }
+    let pulse =
+        |name: &str| found["pulse"][name].as_f64().context("measure.mjs tells of the pulse");
+    writeln!(
+        text,
+        "\nWhile {IMPORTED} profiles were imported the main thread took no message for at most {:.0} ms; \
+         of {} looks {} waited for more than 50 ms.",
+        pulse("longest")?,
+        pulse("beats")?,
+        pulse("over50")?
+    )?;
     let memory = found["memory"].as_object().context("measure.mjs says what memory was used")?;
     let parts: Vec<String> = memory.iter().map(|(name, size)| format!("{name} {size}")).collect();
     let whole: u64 = memory.values().filter_map(Value::as_u64).sum();
