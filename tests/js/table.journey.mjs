@@ -185,6 +185,24 @@ test('a value of a cell narrows the list and is excluded from it', async () => {
   assert.equal(await filter().inputValue(), '-attributes.city:"Basel"');
 });
 
+test('a filter is completed with what the profiles have, by keys', async () => {
+  await set(filter(), '');
+  await filter().focus();
+  await page.keyboard.type('ci');
+  await page.getByRole('option', { name: 'city: 3,000' }).waitFor();
+  await page.keyboard.press('ArrowDown');
+  await page.keyboard.press('Enter');
+  await page.keyboard.type('Ch');
+  await page.getByRole('option', { name: 'Chur 1,000' }).waitFor();
+  await picture('completion');
+  await page.keyboard.press('ArrowDown');
+  await page.keyboard.press('Tab');
+  await count(1_000).waitFor();
+  assert.equal(await filter().inputValue(), 'city:Chur');
+  await set(filter(), '');
+  await count(PEOPLE).waitFor();
+});
+
 test('every row is reached by keys', async () => {
   await row('p-0000').focus();
   await page.keyboard.press('End');

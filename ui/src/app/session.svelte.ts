@@ -3,6 +3,7 @@ import { Deleted } from '$features/deleted/deleted.svelte';
 import { hasEnded, Imports } from '$features/imports/imports.svelte';
 import { Past } from '$features/imports/past.svelte';
 import { Notices } from '$features/notices/notices.svelte';
+import { Completion } from '$features/profiles/completion.svelte';
 import { AttributeCatalog } from '$features/profiles/attribute-catalog.svelte';
 import { Copies } from '$features/profiles/copies.svelte';
 import { Facets } from '$features/profiles/facets.svelte';
@@ -37,6 +38,7 @@ export class Session {
   readonly views: SavedViews;
   readonly catalog: AttributeCatalog;
   readonly facets: Facets;
+  readonly completion: Completion;
   readonly copies: Copies;
   readonly elsewhere: Elsewhere;
   readonly imports: Imports;
@@ -65,6 +67,7 @@ export class Session {
     this.views = new SavedViews(ipc, this.list);
     this.catalog = new AttributeCatalog(ipc);
     this.facets = new Facets(ipc, this.list, this.catalog);
+    this.completion = new Completion(ipc, this.list, this.catalog);
     this.copies = new Copies(ipc, this.list);
     this.elsewhere = new Elsewhere(ipc);
     this.imports = new Imports(ipc);

@@ -147,6 +147,8 @@ export class ProfileList {
     this.filterProblem = filterIsWrong ? outcome : null;
     this.wrongFilter = filterIsWrong ? query.filter : '';
     this.queryProblem = filterIsWrong ? null : outcome;
+    // An address may begin with such a filter: then there is no list before it to keep.
+    if (filterIsWrong && !this.rows.loaded) await this.rows.setQuery({ ...query, filter: '' });
     if (outcome !== null) return;
     // What is picked must be among what is shown, or a step would reach what nobody sees.
     if (query.filter !== shown.filter || query.search !== shown.search) this.picked.clear();

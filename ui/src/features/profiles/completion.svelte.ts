@@ -1,0 +1,73 @@
+import { formatCount } from '$lib/format';
+import { m } from '$lib/i18n.svelte';
+import type { Ipc } from '$lib/ipc';
+import type { AttributeCatalog } from './attribute-catalog.svelte';
+import {
+  fieldOffers,
+  nameOffers,
+  OFFERED_MAX,
+  valueOffers,
+  writingAt,
+  type Offer,
+  type Writing,
+} from './filter-completion';
+import type { ProfileList } from './profile-list.svelte';
+
+/** Offers what could stand at the cursor of the filter, from what the profiles really have. */
+export class Completion {
+  offers = $state.raw<Offer[]>([]);
+  /** What the offers would replace. */
+  writing = $state.raw<Writing | null>(null);
+
+  readonly #ipc: Ipc;
+  readonly #list: ProfileList;
+  readonly #catalog: AttributeCatalog;
+  /** Grows with every letter: an answer to an older one is dropped. */
+  #asked = 0;
+
+  constructor(ipc: Ipc, list: ProfileList, catalog: AttributeCatalog) {
+    this.#ipc = ipc;
+    this.#list = list;
+    this.#catalog = catalog;
+  }
+
+  /** A letter was typed; the offers follow. */
+  async ask(filter: string, cursor: number): Promise<void> {
+    const asked = ++this.#asked;
+    const writing = writingAt(filter, cursor);
+    const offers = writing === null ? [] : await this.#offersFor(writing);
+    if (asked !== this.#asked) return;
+    this.writing = writing;
+    this.offers = offers;
+  }
+
+  close(): void {
+    this.#asked += 1;
+    this.writing = null;
+    this.offers = [];
+  }
+
+  async #offersFor({ typed, of }: Writing): Promise<Offer[]> {
+    if (of === null || of === 'has') {
+      await this.#catalog.load();
+      const names = this.#catalog.names.map(({ name, profiles }) => ({
+        name,
+        hint: formatCount(profiles),
+      }));
+      return of === null ? fieldOffers(typed, names, m.filter_field()) : nameOffers(typed, names);
+    }
+    try {
+      // Counted in the list as it is shown: what is being written cannot be read yet.
+      const { filter, search } = this.#list.rows.query;
+      const request = { field: of, filter, search, find: typed, limit: OFFERED_MAX };
+      const { values } = await this.#ipc.call('count_facet', request);
+      return valueOffers(
+        values.map(({ value, count }) => ({ value, hint: formatCount(count) })),
+        typed,
+      );
+    } catch {
+      // Nothing is offered then; what is wrong with the filter is told by the list.
+      return [];
+    }
+  }
+}
