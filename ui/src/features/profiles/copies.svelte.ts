@@ -26,36 +26,43 @@ export class Copies {
   async cell(row: ProfileRow, column: string | null): Promise<void> {
     const value = cellValue(row, column);
     if (value === '') this.#tell(m.copied_nothing());
-    else await this.#put(value, m.copied_value());
+    else await this.#put(value, () => m.copied_value());
   }
 
   /** The whole record, as it is kept. */
   async json(id: string): Promise<void> {
-    try {
-      const { record } = await this.#ipc.call('get_profile', { id, whole: true });
-      await this.#put(JSON.stringify(record, null, 2), m.copied_json({ id }));
-    } catch (thrown) {
-      this.#tell(problemOf(thrown).message);
-    }
+    const text = this.#ipc
+      .call('get_profile', { id, whole: true })
+      .then(({ record }) => JSON.stringify(record, null, 2));
+    await this.#put(text, () => m.copied_json({ id }));
   }
 
   /** The picked rows with the columns that are shown. */
   async picked(): Promise<void> {
     const list = this.#list;
     const { sort, descending } = list.rows.query;
-    const columns = list.layout.shown;
-    try {
-      const request = { selection: list.picked.selection(), columns, sort, descending };
-      const { csv, rows, selected } = await this.#ipc.call('copy_rows', request);
+    const request = {
+      selection: list.picked.selection(),
+      columns: list.layout.shown,
+      sort,
+      descending,
+    };
+    let told = '';
+    const text = this.#ipc.call('copy_rows', request).then(({ csv, rows, selected }) => {
       const counts = { count: rows, n: formatCount(rows), total: formatCount(selected) };
-      await this.#put(csv, rows < selected ? m.copied_part(counts) : m.copied_rows(counts));
+      told = rows < selected ? m.copied_part(counts) : m.copied_rows(counts);
+      return csv;
+    });
+    await this.#put(text, () => told);
+  }
+
+  /** Nothing is awaited before the clipboard has it: see `copyText`. */
+  async #put(text: string | Promise<string>, told: () => string): Promise<void> {
+    try {
+      this.#tell((await copyText(text)) ? told() : m.copied_not());
     } catch (thrown) {
       this.#tell(problemOf(thrown).message);
     }
-  }
-
-  async #put(text: string, told: string): Promise<void> {
-    this.#tell((await copyText(text)) ? told : m.copied_not());
   }
 
   #tell(text: string): void {
