@@ -17,7 +17,12 @@ afterEach(() => vi.useRealTimers());
 function badge(status: Partial<SyncStatus>): string {
   const sync = new Sync(new Ipc(new FakeHost()));
   sync.take(fakeStatus(status));
-  render(SyncBadge, { sync, href: '#/sync', filterHref: (filter: string) => `#/${filter}` });
+  render(SyncBadge, {
+    sync,
+    href: '#/sync',
+    conflictsHref: '#/conflicts',
+    filterHref: (filter: string) => `#/${filter}`,
+  });
   return screen
     .getAllByRole('group', { name: 'Sync state' })
     .at(-1)!
@@ -67,6 +72,7 @@ test('offline: since when, and what waits', () => {
     rejected: 2,
   });
   expect(said).toContain('Offline since 11/18/2026');
+  expect(screen.getByRole('link', { name: /1 conflict/ }).getAttribute('href')).toBe('#/conflicts');
   for (const part of ['17 pending', '1 conflict', '2 rejected']) expect(said).toContain(part);
   expect(screen.getByRole('link', { name: '17 pending' }).getAttribute('href')).toBe(
     '#/status:pending',
@@ -87,7 +93,7 @@ test('German says it in German', () => {
   locale.choose('de');
   const sync = new Sync(new Ipc(new FakeHost()));
   sync.take(fakeStatus({ state: 'local' }));
-  render(SyncBadge, { sync, href: '#/sync', filterHref: () => '#' });
+  render(SyncBadge, { sync, href: '#/sync', conflictsHref: '#/c', filterHref: () => '#' });
   expect(screen.getByRole('group', { name: 'Stand des Abgleichs' }).textContent).toContain(
     'Nur auf diesem Gerät',
   );

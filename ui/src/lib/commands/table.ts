@@ -5,7 +5,8 @@ import type { IconName } from '$lib/components/Icon.svelte';
 import { m } from '$lib/i18n.svelte';
 import type { Keys } from './keys';
 
-export type CommandGroup = 'go' | 'list' | 'selection' | 'profile' | 'steps' | 'data' | 'window';
+export type CommandGroup =
+  'go' | 'list' | 'selection' | 'profile' | 'chart' | 'conflict' | 'steps' | 'data' | 'window';
 
 export interface CommandText {
   group: CommandGroup;
@@ -15,7 +16,7 @@ export interface CommandText {
   keys?: Keys[];
   /** Words that people look for it by, beside its name. */
   also?: () => string;
-  /** The keys are heard where the focus is, as arrows in a table: listed, not handled here. */
+  /** The keys are heard where the focus is, or by who owns them: listed, not handled here. */
   atFocus?: boolean;
   /** The keys mean this in a field too. */
   everywhere?: boolean;
@@ -27,6 +28,8 @@ export const GROUPS: { key: CommandGroup; label: () => string }[] = [
   { key: 'list', label: m.group_list },
   { key: 'selection', label: m.group_selection },
   { key: 'profile', label: m.group_profile },
+  { key: 'chart', label: m.group_chart },
+  { key: 'conflict', label: m.group_conflict },
   { key: 'steps', label: m.group_steps },
   { key: 'data', label: m.group_data },
   { key: 'window', label: m.group_window },
@@ -93,6 +96,36 @@ const TABLE = {
   'profile.erase': { group: 'profile', name: m.profile_erase, icon: 'trash' },
   'profile.close': { group: 'profile', name: m.close_inspector, icon: 'close' },
 
+  'chart.point': {
+    group: 'chart',
+    name: m.shortcut_point,
+    keys: ['ArrowLeft', 'ArrowRight'],
+    atFocus: true,
+  },
+  'chart.signal': {
+    group: 'chart',
+    name: m.shortcut_signal,
+    keys: ['ArrowUp', 'ArrowDown'],
+    atFocus: true,
+  },
+  'chart.whole': { group: 'chart', name: m.shortcut_whole, keys: ['Escape'], atFocus: true },
+  'chart.table': { group: 'chart', name: m.shortcut_table, keys: ['t'], atFocus: true },
+
+  'conflict.choose': {
+    group: 'conflict',
+    name: m.shortcut_choose,
+    keys: ['ArrowLeft', 'ArrowRight'],
+    atFocus: true,
+  },
+  'conflict.field': {
+    group: 'conflict',
+    name: m.shortcut_field,
+    keys: ['ArrowUp', 'ArrowDown'],
+    atFocus: true,
+  },
+  'conflict.edit': { group: 'conflict', name: m.shortcut_by_hand, keys: ['e'], atFocus: true },
+  'conflict.apply': { group: 'conflict', name: m.shortcut_apply, keys: ['Enter'], atFocus: true },
+
   'steps.undo': { group: 'steps', name: m.undo, icon: 'undo', keys: ['Mod+z'] },
   'steps.redo': { group: 'steps', name: m.redo, icon: 'redo', keys: ['Mod+Shift+z', 'Mod+y'] },
   'steps.last': { group: 'steps', name: m.steps_title, icon: 'steps' },
@@ -125,6 +158,13 @@ const TABLE = {
     everywhere: true,
   },
   'window.shortcuts': { group: 'window', name: m.shortcuts, icon: 'keyboard', keys: ['?'] },
+  // One for each workspace, in the switcher's order.
+  'window.workspace': {
+    group: 'window',
+    name: m.shortcut_workspace,
+    keys: ['Mod+1–9'],
+    atFocus: true,
+  },
   'window.english': { group: 'window', name: m.command_english, also: m.language },
   'window.german': { group: 'window', name: m.command_german, also: m.language },
   'window.light': { group: 'window', name: m.command_light, icon: 'light', also: m.theme },
