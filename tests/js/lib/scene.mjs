@@ -9,10 +9,12 @@ import { promisify } from 'node:util';
 
 const data = (name) => fileURLToPath(new URL(`../../fixtures/data/${name}`, import.meta.url));
 
-/** A customer with many orders. */
-export const MANY = 'cdnow-00042';
+/** A customer with many orders: 220 observations in eighteen months. */
+export const MANY = 'cdnow-00499';
 /** A customer whom both edited. */
 export const CONTESTED = 'cdnow-00100';
+/** One of the sample's, which somebody wrote into. */
+export const SAMPLED = 'bfi-61650';
 /** One that was deleted. */
 export const DELETED = 'cdnow-00007';
 
@@ -37,6 +39,7 @@ export async function desks(folder) {
   await kartei(ben, 'edit', MANY, '--set', 'attributes.segment=loyal');
   await kartei(ben, 'sync');
   await kartei(anna, 'sync');
+  await kartei(anna, 'edit', SAMPLED, '--set', 'notes=Answered twice.');
   await kartei(anna, 'delete', DELETED, 'cdnow-00008');
   await kartei(anna, 'sync');
   return { data: anna, stop: relay.stop };
