@@ -26,6 +26,7 @@ use crate::{chunk, outbox};
 
 const REPAIRED: &str = "repaired";
 const DIFFERS: &str = "differs";
+const AHEAD: &str = "ahead";
 const SCRUBBED_AT: &str = "scrubbed_at";
 const COMPARED_AT: &str = "compared_at";
 
@@ -79,6 +80,27 @@ pub(crate) fn recount(db: &Writing<'_>) -> Result<(), StoreError> {
     Ok(())
 }
 
+/// Notes that this replica has a profile as it is at a revision of a history, which may be beyond its
+/// cursor: the answer to a push says so where others have written meanwhile.
+pub(crate) fn note_ahead(
+    db: &Transaction<'_>,
+    epoch: &str,
+    rev: Option<u64>,
+) -> Result<(), StoreError> {
+    let (Some(rev), Some(cursor)) = (rev, session::get_cursor(db)?) else { return Ok(()) };
+    if cursor.epoch != epoch || rev <= cursor.rev || is_ahead(db, epoch, rev - 1)? {
+        return Ok(());
+    }
+    session::put(db, AHEAD, Some(&format!("{rev} {epoch}")))
+}
+
+/// Whether this replica has something of a revision above this one.
+fn is_ahead(db: &Transaction<'_>, epoch: &str, rev: u64) -> Result<bool, StoreError> {
+    let noted = session::get(db, AHEAD)?;
+    let noted = noted.as_deref().and_then(|noted| noted.split_once(' '));
+    Ok(noted.is_some_and(|(ahead, of)| of == epoch && ahead.parse().is_ok_and(|a: u64| a > rev)))
+}
+
 /// Whether this replica holds what the relay does, whose total this is, at the revision where the
 /// cursor is. Nothing where they differ rightly or where it cannot be told.
 pub(crate) fn agrees(db: &Writing<'_>, total: Option<&str>) -> Result<Option<bool>, StoreError> {
@@ -87,6 +109,12 @@ pub(crate) fn agrees(db: &Writing<'_>, total: Option<&str>) -> Result<Option<boo
         .prepare_cached("SELECT EXISTS (SELECT 1 FROM outbox) OR EXISTS (SELECT 1 FROM rejected)")?
         .query_row([], |row| row.get(0))?;
     if differs_rightly || reread::running(db)?.is_some() {
+        return Ok(None);
+    }
+    // A page that was asked for before a push and comes after it tells of an earlier moment.
+    if let Some(cursor) = session::get_cursor(db)?
+        && is_ahead(db, &cursor.epoch, cursor.rev)?
+    {
         return Ok(None);
     }
     let Some(own) = db.digests()? else { return Ok(None) };

@@ -162,6 +162,7 @@ impl Store {
             settled.erased = erasure::take(db, now, &erased)?;
             settled.to_send = has_sendable(db)?;
             settled.complete = advance(db, end)?;
+            compare::note_ahead(db, &end.epoch, answers.iter().filter_map(rev_of).max())?;
             let cursor = session::get_cursor(db)?;
             if settled.complete && cursor.is_some_and(|cursor| cursor.rev == end.head_rev) {
                 settled.agrees = compare::agrees(db, end.total.as_deref())?;
@@ -191,9 +192,7 @@ impl Store {
             }
             PushAnswer::GenesisWanted { .. } => {
                 settled.replayed += 1;
-                db.prepare_cached("UPDATE profiles SET accepted = 0 WHERE pk = ?1")?
-                    .execute([sent.pk])?;
-                Ok(())
+                offer_whole(db, sent)
             }
             PushAnswer::Rejected { code, reason, .. } => {
                 settled.rejected += 1;
@@ -202,6 +201,15 @@ impl Store {
             // All of them are dealt with together.
             PushAnswer::Erased { .. } | PushAnswer::End(_) => Ok(()),
         }
+    }
+}
+
+/// The revision that the relay has of an item, where the answer says so.
+fn rev_of(answer: &PushAnswer) -> Option<u64> {
+    match answer {
+        PushAnswer::Accepted { rev, .. } => Some(*rev),
+        PushAnswer::OtherGenesis { profile } => Some(profile.rev),
+        _ => None,
     }
 }
 
@@ -254,6 +262,23 @@ fn accept(db: &Transaction<'_>, sent: &Sent, rev: u64) -> Result<(), StoreError>
          AND NOT EXISTS (SELECT 1 FROM pending_changes WHERE profile = ?1)",
     )?
     .execute([sent.pk])?;
+    Ok(())
+}
+
+/// Lists a profile with its beginning, which the relay does not have. The answer may be late: another
+/// program may have settled the same push with a relay that was restored from a backup since, and then
+/// nothing lists the profile any more.
+fn offer_whole(db: &Transaction<'_>, sent: &Sent) -> Result<(), StoreError> {
+    let is_here = db
+        .prepare_cached(
+            "UPDATE profiles SET accepted = 0 WHERE pk = ?1 AND coalesce(genesis, hash) = ?2",
+        )?
+        .execute(params![sent.pk, sent.genesis])?
+        > 0;
+    if is_here {
+        db.prepare_cached("INSERT OR IGNORE INTO outbox (profile) VALUES (?1)")?
+            .execute([sent.pk])?;
+    }
     Ok(())
 }
 
