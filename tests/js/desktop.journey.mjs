@@ -91,8 +91,8 @@ test('after quitting and opening again everything is still there', async () => {
 
 test('signing in to a relay clears the badge', async () => {
   await goTo(window, 'Sync');
-  await window.fill('//input[@id="relay-address"]', relay.url);
-  await window.fill('//input[@id="relay-token"]', await relay.token('analyst', 'Anna'));
+  await window.fill('//form//input[@type="url"]', relay.url);
+  await window.fill('//form//input[@type="password"]', await relay.token('analyst', 'Anna'));
   await window.click(named('button', 'Sign in'));
   await window.find(saying('Up to date'));
   await window.find(saying('0 pending'));
