@@ -11,11 +11,11 @@ pub(crate) fn on_window_event(window: &Window, event: &WindowEvent) {
     let WindowEvent::DragDrop(drag) = event else { return };
     let Some(host) = window.try_state::<Host>() else { return };
     match drag {
-        DragDropEvent::Enter { paths, .. } => host.0.app().files_hover(true, texts(paths)),
-        DragDropEvent::Leave => host.0.app().files_hover(false, Vec::new()),
+        DragDropEvent::Enter { paths, .. } => host.0.files_hover(true, texts(paths)),
+        DragDropEvent::Leave => host.0.files_hover(false, Vec::new()),
         DragDropEvent::Drop { paths, .. } => {
-            host.0.app().files_hover(false, Vec::new());
-            host.0.app().files_opened(texts(paths));
+            host.0.files_hover(false, Vec::new());
+            host.0.files_opened(texts(paths));
         }
         _ => {}
     }

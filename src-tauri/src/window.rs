@@ -98,7 +98,7 @@ pub(crate) fn raise(handle: &AppHandle) {
 
 fn open_what(workplace: &Workplace, opens: Handover) {
     if !opens.files.is_empty() {
-        workplace.app().files_opened(opens.files);
+        workplace.files_opened(opens.files);
     }
     if let Some(link) = opens.link {
         workplace.link_opened(&link);

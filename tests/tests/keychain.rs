@@ -91,3 +91,50 @@ fn the_token_lies_in_the_keychain_and_goes_with_signing_out() -> Result<()> {
     assert_eq!(said[0]["problem"]["code"], "keychain", "{said:?}");
     Ok(())
 }
+
+#[test]
+fn an_encrypted_folder_opens_with_the_keychains_key_or_the_recovery_key() -> Result<()> {
+    let stage = Stage::new()?;
+    let data = stage.path("data");
+    std::fs::create_dir_all(&data)?;
+    let people = stage.path("people.ndjson");
+    std::fs::write(&people, "{\"schema\":\"user_profile.v1\",\"id\":\"zaphod-beeblebrox\"}\n")?;
+    let key = stage.path("key.txt");
+    // One session, as above.
+    let script = format!(
+        "kartei import {}; kartei encrypt --save-recovery-key {}; kartei list; \
+         KARTEI_KEYCHAIN=off kartei list || true",
+        people.display(),
+        key.display(),
+    );
+    let said = in_a_session(&stage, &data, &script)?;
+    assert_eq!(said[1]["encrypted"], true, "{said:?}");
+    assert_eq!(said[2]["total"], 1, "the key came out of the keychain: {said:?}");
+    assert_eq!(said[3]["problem"]["code"], "store_needs_key", "{said:?}");
+    let database = std::fs::read(data.join("kartei.sqlite"))?;
+    let shows = |text: &[u8]| database.windows(text.len()).any(|part| part == text);
+    assert!(!shows(b"zaphod-beeblebrox") && !shows(b"SQLite format"));
+
+    let kartei = |arguments: &[&str]| -> Result<Value> {
+        let mut command = Command::new(program("kartei")?);
+        command.arg("--data").arg(&data).arg("--json").args(arguments);
+        let output = command.env("KARTEI_KEYCHAIN", "off").output()?;
+        let said = String::from_utf8_lossy(&output.stderr);
+        ensure!(said.is_empty(), "what is wrong is told once, as a problem: {said}");
+        Ok(serde_json::from_slice(&output.stdout)?)
+    };
+    let key = key.display().to_string();
+    assert_eq!(kartei(&["--recovery-key-file", &key, "list"])?["total"], 1);
+    let other = stage.path("other.txt").display().to_string();
+    let digits = std::fs::read_to_string(&key)?;
+    let last = digits.lines().last().context("the key is the last line")?;
+    std::fs::write(&other, last.replace('-', " ").to_uppercase())?;
+    assert_eq!(kartei(&["--recovery-key-file", &other, "list"])?["total"], 1, "written by hand");
+    std::fs::write(&other, &last[1..])?;
+    let refused = kartei(&["--recovery-key-file", &other, "list"])?;
+    assert_eq!(refused["problem"]["code"], "invalid_request", "{refused}");
+    let plain = kartei(&["--recovery-key-file", &key, "decrypt"])?;
+    assert_eq!(plain["encrypted"], false, "{plain}");
+    assert_eq!(kartei(&["list"])?["total"], 1);
+    Ok(())
+}

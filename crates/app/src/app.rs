@@ -6,22 +6,23 @@ use std::sync::{Arc, Mutex, OnceLock, PoisonError, RwLock, Weak};
 use std::time::Duration;
 
 use kartei_keychain::Keychain;
-use kartei_local_store::{Session, Store, StoreOptions};
+use kartei_local_store::{DatabaseKey, Salt, Session, Store, StoreOptions};
 use kartei_profile::Actor;
 use kartei_protocol::commands::Commands;
 use kartei_protocol::desktop::{
     About, ActDone, Acts, AddWatched, AddWorkspace, AskSeries, AttributeNames, BackupStore,
     BulkEdit, CheckStore, Choice, Compacted, ConflictPage, CopiedRows, CopyRows, CountFacet,
     DecideConflicts, DecideMany, Decision, DeleteProfiles, DeletedProfiles, Deletion, Diagnostics,
-    EditProfile, Empty, ErasureReport, ExportProfiles, ExportRun, Facet, FilterText, GetProfile,
-    HistoryPage, ImportFiles, ImportHistory, ImportId, ImportReport, ImportRun, KeepToken,
-    ListConflicts, ListImports, ListObservations, ListPart, ListProfiles, LogPage, NarrowFilter,
-    NoticeShown, ObservationPage, OpenProfile, OpenedFiles, OpenedLink, PrepareDiagnostics,
-    Presence, ProfileAt, ProfileDetail, ProfileId, ProfilePage, ProfileVersion, ReadLog,
-    RejectedProfiles, RelaysProfile, RemoveWorkspace, RenameWorkspace, ResolveConflict, RunId,
-    SampleData, SaveDiagnostics, SaveImportFile, SaveView, SavedFile, SavedView, SavedViews,
-    Security, SendAgain, Series, ShowNotice, SignIn, StoreCheck, StoreInfo, SyncStatus,
-    TableLayout, ViewId, WatchedFolders, WatchedId, WorkspaceId, Workspaces,
+    EditProfile, Empty, EncryptStore, ErasureReport, ExportProfiles, ExportRun, Facet, FilterText,
+    GetProfile, HistoryPage, ImportFiles, ImportHistory, ImportId, ImportReport, ImportRun,
+    KeepToken, ListConflicts, ListImports, ListObservations, ListPart, ListProfiles, LogPage,
+    NarrowFilter, NoticeShown, ObservationPage, OpenProfile, OpenedFiles, OpenedLink,
+    PrepareDiagnostics, Presence, ProfileAt, ProfileDetail, ProfileId, ProfilePage, ProfileVersion,
+    ReadLog, RecoveryKey, RejectedProfiles, RelaysProfile, RemoveWorkspace, RenameWorkspace,
+    ResolveConflict, RunId, SampleData, SaveDiagnostics, SaveImportFile, SaveRecoveryKey, SaveView,
+    SavedFile, SavedView, SavedViews, Security, SendAgain, Series, ShowNotice, SignIn, StoreCheck,
+    StoreInfo, SyncStatus, TableLayout, UnlockStore, ViewId, WatchedFolders, WatchedId,
+    WorkspaceId, Workspaces,
 };
 use kartei_protocol::events::HostEvent;
 use kartei_protocol::problem::{Problem, ProblemCode};
@@ -29,8 +30,10 @@ use kartei_relay_client::RelayClient;
 
 use crate::clock;
 use crate::diagnostics::Prepared;
+use crate::encryption::{self, KeychainNeed};
 use crate::erasure;
 use crate::export::Exports;
+use crate::folder;
 use crate::hub::Hub;
 use crate::import::{Job, Progress, import_file};
 use crate::log;
@@ -62,6 +65,8 @@ pub struct AppOptions {
     pub web_engine: Option<String>,
     /// Where secrets are put; without one they lie in the database.
     pub keychain: Option<Arc<dyn Keychain>>,
+    /// Opens an encrypted data folder without asking the keychain.
+    pub recovery_key: Option<DatabaseKey>,
 }
 
 /// A replica at work: the store, imports, sync, and listeners.
@@ -78,6 +83,9 @@ pub struct App {
     pub(crate) syncs: AtomicBool,
     pub(crate) web_engine: Option<String>,
     pub(crate) prepared: Prepared,
+    pub(crate) keychain: Option<Arc<dyn Keychain>>,
+    /// The key that the database will be encrypted with, once somebody has seen it.
+    pub(crate) next_key: Mutex<Option<(DatabaseKey, Salt)>>,
     opened: Mutex<Vec<String>>,
     /// The workspaces that this is one of, where it is.
     pub(crate) workplace: OnceLock<Weak<Workplace>>,
@@ -89,14 +97,17 @@ impl App {
     /// # Errors
     /// A problem of the store: locked, too new, damaged, full. Nothing was changed then.
     pub fn open(options: AppOptions) -> Result<Arc<Self>, Problem> {
-        let store_options =
-            StoreOptions { busy_timeout: options.busy_timeout, size_bytes_max: None };
+        let store_options = StoreOptions {
+            busy_timeout: options.busy_timeout,
+            size_bytes_max: None,
+            key: encryption::key_of(&options)?,
+        };
         let store = Store::open(&options.data_dir, store_options).map_err(|e| of_store(&e))?;
         let store = Arc::new(store);
         // What was begun when the program ended.
         erasure::finish(&store);
         let settings = store.sync_settings().map_err(|e| of_store(&e))?;
-        let fallback_author = options.author.or_else(account_name);
+        let fallback_author = options.author.or_else(folder::account_name);
         let author = settings.author.or_else(|| fallback_author.clone());
         let session = Session { actor: Actor::from_random(random::bytes()?), author };
         let hub = Arc::new(Hub::default());
@@ -104,7 +115,7 @@ impl App {
         let shared = Arc::new(Shared::new(
             Arc::clone(&store),
             Arc::clone(&hub),
-            Tokens::new(options.keychain),
+            Tokens::new(options.keychain.clone()),
         ));
         let background = Arc::new(Background::default());
         let (after_shared, after_background) = (Arc::clone(&shared), Arc::clone(&background));
@@ -126,6 +137,8 @@ impl App {
             syncs: AtomicBool::new(false),
             web_engine: options.web_engine,
             prepared: Prepared::default(),
+            keychain: options.keychain,
+            next_key: Mutex::default(),
             opened: Mutex::default(),
             workplace: OnceLock::new(),
         }))
@@ -548,6 +561,23 @@ impl Commands for App {
         self.move_token(request.in_keychain)
     }
 
+    fn recovery_key(&self, _: Empty) -> Result<RecoveryKey, Problem> {
+        self.shown_recovery_key()
+    }
+
+    fn save_recovery_key(&self, request: SaveRecoveryKey) -> Result<SavedFile, Problem> {
+        self.write_recovery_key(request.to)
+    }
+
+    fn encrypt_store(&self, request: EncryptStore) -> Result<Security, Problem> {
+        self.rewrite_store(request.encrypted, KeychainNeed::Needed)
+    }
+
+    fn unlock_store(&self, _: UnlockStore) -> Result<Empty, Problem> {
+        // Only what is closed has to be opened, and no command of a closed one comes here.
+        Ok(Empty {})
+    }
+
     fn list_workspaces(&self, _: Empty) -> Result<Workspaces, Problem> {
         self.all_workspaces()
     }
@@ -567,11 +597,4 @@ impl Commands for App {
     fn remove_workspace(&self, request: RemoveWorkspace) -> Result<Workspaces, Problem> {
         self.remove_one_workspace(&request)
     }
-}
-
-fn account_name() -> Option<String> {
-    ["USER", "USERNAME"]
-        .into_iter()
-        .find_map(|name| std::env::var(name).ok())
-        .filter(|n| !n.is_empty())
 }

@@ -1,4 +1,4 @@
-//! Where a person's data lies when nobody says otherwise.
+//! Where a person's data lies, and what they are called, when nobody says otherwise.
 
 use std::env;
 use std::path::PathBuf;
@@ -20,4 +20,9 @@ pub fn default_data_dir() -> PathBuf {
         variable("XDG_DATA_HOME").unwrap_or_else(|| home().join(".local").join("share"))
     };
     base.join("kartei")
+}
+
+/// The account's name on this machine.
+pub(crate) fn account_name() -> Option<String> {
+    ["USER", "USERNAME"].into_iter().find_map(|name| env::var(name).ok()).filter(|n| !n.is_empty())
 }

@@ -10,6 +10,7 @@ mod aside;
 mod clock;
 mod conflicts;
 mod diagnostics;
+mod encryption;
 mod erasure;
 mod export;
 mod files;
@@ -37,6 +38,7 @@ mod watch;
 mod workplace;
 
 pub use app::{App, AppOptions};
+pub use encryption::{KeychainNeed, read_recovery_key};
 pub use folder::default_data_dir;
 pub use import::Progress;
 pub use instance::{Claim, Handover, Instance};

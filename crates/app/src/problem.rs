@@ -22,6 +22,14 @@ pub(crate) fn of_store(error: &StoreError) -> Problem {
         StoreError::Damaged(_) => {
             (ProblemCode::StoreDamaged, "nothing was changed; keep a copy of the folder")
         }
+        StoreError::NeedsKey => (
+            ProblemCode::StoreNeedsKey,
+            "nothing was changed; unlock the keychain and try again, or give the recovery key",
+        ),
+        StoreError::WrongKey => (
+            ProblemCode::WrongKey,
+            "nothing was changed; give the recovery key of this data folder",
+        ),
         StoreError::Open(_) => (ProblemCode::StoreDamaged, "check that the folder can be written"),
         StoreError::NotFound(id) => {
             return Problem::new(ProblemCode::NotFound, error.to_string()).about(id.clone());

@@ -37,8 +37,7 @@ impl Tokens {
     }
 
     fn keychain(&self) -> Result<&dyn Keychain, KeychainError> {
-        let none = || KeychainError::Absent("this program was started without one".to_owned());
-        self.keychain.as_deref().ok_or_else(none)
+        keychain_of(self.keychain.as_ref())
     }
 
     /// The token; `None` where nobody is signed in.
@@ -120,6 +119,14 @@ impl Tokens {
     }
 }
 
+/// The keychain that the program was started with.
+pub(crate) fn keychain_of(
+    keychain: Option<&Arc<dyn Keychain>>,
+) -> Result<&dyn Keychain, KeychainError> {
+    let none = || KeychainError::Absent("this program was started without one".to_owned());
+    keychain.map(Arc::as_ref).ok_or_else(none)
+}
+
 enum Placed {
     Keychain(String),
     Database,
@@ -175,7 +182,8 @@ impl App {
             (None, None) => TokenPlace::Nowhere,
         };
         let database_chosen = settings.database_chosen;
-        Ok(Security { token, database_chosen, keychain, keychain_says })
+        let encrypted = self.shared.store.is_encrypted();
+        Ok(Security { token, database_chosen, keychain, keychain_says, encrypted })
     }
 
     pub(crate) fn move_token(&self, in_keychain: bool) -> Result<Security, Problem> {

@@ -13,31 +13,31 @@ fn open(home: &Path) -> Arc<Workplace> {
     Workplace::open(options).expect("the home opens")
 }
 
-fn ask(workplace: &Workplace, name: &str, payload: Value) -> Value {
+fn ask(workplace: &Arc<Workplace>, name: &str, payload: Value) -> Value {
     workplace.call(name, payload).unwrap_or_else(|problem| panic!("{name}: {problem}"))
 }
 
-fn refused(workplace: &Workplace, name: &str, payload: Value) -> Problem {
+fn refused(workplace: &Arc<Workplace>, name: &str, payload: Value) -> Problem {
     workplace.call(name, payload).expect_err(name)
 }
 
 /// Imports one profile into the open workspace.
-fn import(workplace: &Workplace, folder: &Path, id: &str) {
+fn import(workplace: &Arc<Workplace>, folder: &Path, id: &str) {
     let file = folder.join(format!("{id}.ndjson"));
     let record = json!({ "schema": "user_profile.v1", "id": id });
     std::fs::write(&file, format!("{record}\n")).expect("the file is written");
-    let report = workplace.app().import_now(&file, false, |_| ());
+    let report = workplace.app().expect("it is open").import_now(&file, false, |_| ());
     assert_eq!(report.counts.created, 1, "{report:?}");
 }
 
-fn ids(workplace: &Workplace) -> Vec<String> {
+fn ids(workplace: &Arc<Workplace>) -> Vec<String> {
     let page = ask(workplace, "list_profiles", json!({ "limit": 10 }));
     let rows = page["rows"].as_array().expect("a page has rows");
     rows.iter().map(|row| row["id"].as_str().unwrap_or_default().to_owned()).collect()
 }
 
 /// Adds a workspace without a relay, and answers its id; it is open then.
-fn add(workplace: &Workplace, name: &str) -> String {
+fn add(workplace: &Arc<Workplace>, name: &str) -> String {
     let all = ask(workplace, "add_workspace", json!({ "name": name, "relay": null }));
     let all = all["workspaces"].as_array().expect("a list");
     let new = all.iter().find(|one| one["name"] == name).expect("the new one is listed");
@@ -72,13 +72,13 @@ fn the_former_workspace_is_not_heard_any_more() {
     let heard: Arc<Mutex<Vec<HostEvent>>> = Arc::default();
     let told = Arc::clone(&heard);
     workplace.subscribe(move |event| told.lock().unwrap().push(event.clone()));
-    let former = workplace.app();
+    let former = workplace.app().expect("it is open");
     add(&workplace, "Study");
     assert!(heard.lock().unwrap().contains(&HostEvent::WorkspaceOpened));
     heard.lock().unwrap().clear();
     former.files_hover(true, vec!["/for/the/former".to_owned()]);
     assert!(heard.lock().unwrap().is_empty(), "{heard:?}");
-    workplace.app().files_hover(false, Vec::new());
+    workplace.files_hover(false, Vec::new());
     assert_eq!(heard.lock().unwrap().len(), 1, "the open one is heard, once");
     workplace.shutdown();
 }

@@ -19,6 +19,10 @@ pub(crate) struct Cli {
     /// A workspace of the data folder, by its name or id, rather than the folder itself.
     #[arg(long, global = true, env = "KARTEI_WORKSPACE", value_name = "NAME")]
     pub(crate) workspace: Option<String>,
+    /// Opens an encrypted data folder with the recovery key in this file, rather than with the
+    /// keychain's key.
+    #[arg(long, global = true, env = "KARTEI_RECOVERY_KEY_FILE", value_name = "FILE")]
+    pub(crate) recovery_key_file: Option<PathBuf>,
     /// Prints one JSON object instead of text.
     #[arg(long, global = true)]
     pub(crate) json: bool,
@@ -177,6 +181,19 @@ pub(crate) enum Command {
     },
     /// Gives space back to the disk.
     Compact,
+    /// Encrypts the data folder's database. Its key goes to the system's keychain, and as a recovery
+    /// key to a file, which is to be kept apart from the computer.
+    Encrypt {
+        /// A new file for the recovery key.
+        #[arg(long, value_name = "FILE")]
+        save_recovery_key: PathBuf,
+        /// Encrypts also where no keychain takes the key: every command needs --recovery-key-file
+        /// then.
+        #[arg(long)]
+        without_keychain: bool,
+    },
+    /// Writes the data folder's database plain again.
+    Decrypt,
     /// Lists the workspaces of the data folder. The window makes, names and removes them.
     Workspaces,
     /// Connects the data folder to a relay. The token goes to the system's keychain, or to the

@@ -6,6 +6,7 @@ mod args;
 mod edits;
 mod import;
 mod output;
+mod secrets;
 mod show;
 mod steps;
 mod watch;
@@ -78,6 +79,7 @@ fn run(cli: Cli, output: &Output) -> Result<Done, Problem> {
         Some(name) => kartei_app::workspace_folder(&home, name)?,
         None => home,
     };
+    let key_file = cli.recovery_key_file.as_deref();
     let app = App::open(AppOptions {
         data_dir,
         author: None,
@@ -85,6 +87,7 @@ fn run(cli: Cli, output: &Output) -> Result<Done, Problem> {
         // A terminal shows no window.
         web_engine: None,
         keychain: Some(Arc::new(SystemKeychain::of_session())),
+        recovery_key: key_file.map(kartei_app::read_recovery_key).transpose()?,
     })?;
     let done = command(&app, cli.command, output);
     app.shutdown();
@@ -165,6 +168,10 @@ fn command(app: &Arc<App>, command: Command, output: &Output) -> Result<Done, Pr
         Command::Check { repair } => return steps::check(app, repair, output),
         Command::Backup { file } => steps::backup(app, &file, output)?,
         Command::Compact => steps::compact(app, output)?,
+        Command::Encrypt { save_recovery_key, without_keychain } => {
+            secrets::encrypt(app, &save_recovery_key, without_keychain, output)?;
+        }
+        Command::Decrypt => secrets::decrypt(app, output)?,
         // Asked of the home's list, before a workspace is opened.
         Command::Workspaces => {}
         Command::Login { url, token } => {

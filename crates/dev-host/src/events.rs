@@ -56,7 +56,9 @@ impl Window {
 impl Drop for Window {
     fn drop(&mut self) {
         if self.windows.fetch_sub(1, Ordering::Relaxed) == 1 {
-            self.workplace.app().window_closed();
+            if let Ok(app) = self.workplace.app() {
+                app.window_closed();
+            }
         }
     }
 }

@@ -113,6 +113,7 @@ fn status(code: ProblemCode) -> StatusCode {
         ProblemCode::Offline | ProblemCode::RelayIncompatible | ProblemCode::RelayFailed => {
             StatusCode::BAD_GATEWAY
         }
+        ProblemCode::StoreNeedsKey | ProblemCode::WrongKey => StatusCode::LOCKED,
         ProblemCode::StoreLocked
         | ProblemCode::StoreTooNew
         | ProblemCode::StoreDamaged

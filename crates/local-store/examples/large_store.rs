@@ -1,5 +1,5 @@
 //! Times what people do in a large data folder, for `cargo xtask bench store`. Usage:
-//! `large_store FOLDER`; prints a table of medians and 99th percentiles in milliseconds.
+//! `large_store FOLDER [RECOVERY_KEY_FILE]`; prints a table of medians and 99th percentiles in milliseconds.
 
 #![expect(clippy::unwrap_used, reason = "a benchmark stops at the first surprise")]
 #![expect(clippy::print_stdout, reason = "its output is its purpose")]
@@ -7,7 +7,7 @@
 use std::path::Path;
 use std::time::{Duration, Instant};
 
-use kartei_local_store::{Session, Store, StoreOptions};
+use kartei_local_store::{DatabaseKey, Session, Store, StoreOptions};
 use kartei_profile::{Actor, Edit};
 use kartei_protocol::desktop::{CountFacet, Field, ListProfiles, Selection, SortKey};
 use serde_json::json;
@@ -16,7 +16,11 @@ use serde_json::json;
 const RUNS: usize = 100;
 
 fn open(folder: &Path) -> Store {
-    Store::open(folder, StoreOptions::default()).unwrap()
+    let key = std::env::args().nth(2).map(|file| {
+        let text = std::fs::read_to_string(file).unwrap();
+        DatabaseKey::parse(&text).unwrap()
+    });
+    Store::open(folder, StoreOptions { key, ..StoreOptions::default() }).unwrap()
 }
 
 fn millis(duration: Duration) -> f64 {

@@ -25,6 +25,12 @@ pub enum StoreError {
     /// Not a database, or a damaged one.
     #[error("the data folder's database is damaged: {0}")]
     Damaged(String),
+    /// Encrypted, and no key was given.
+    #[error("the data folder's database is encrypted, and its key is not here")]
+    NeedsKey,
+    /// Encrypted with another key than the one that was given.
+    #[error("the key does not open the data folder's database")]
+    WrongKey,
     /// The folder or file cannot be opened.
     #[error("the data folder cannot be opened: {0}")]
     Open(String),

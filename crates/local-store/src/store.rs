@@ -1,32 +1,25 @@
 //! Opening a data folder, and its connections: one that writes, some that read beside it.
 
 use std::path::{Path, PathBuf};
-use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
+use std::sync::{Arc, Condvar, Mutex, MutexGuard, PoisonError};
 use std::time::Duration;
 
 use kartei_profile::RecordSchema;
-use rusqlite::{Connection, OpenFlags, Transaction, TransactionBehavior};
+use rusqlite::{Connection, Transaction, TransactionBehavior};
 
 use crate::catalog::Lists;
+use crate::connect::{self, Lies, PAGE_BYTES};
 use crate::error::StoreError;
+use crate::key::{DatabaseKey, Salt};
 use crate::migrate;
+use crate::rewrite;
 use crate::writing::Writing;
 
 const FILE: &str = "kartei.sqlite";
 
-/// Fixed at the first write. Measured on records of 1.3 KB: half the insert time of SQLite's 4 KiB.
-const PAGE_BYTES: u32 = 16 * 1024;
-
 /// Pages in the write-ahead log before it is copied back: 64 MB, so that an import writes most
 /// pages once.
 const CHECKPOINT_PAGES: u32 = 4_000;
-
-/// Page cache of a connection in KiB (negative: SQLite's notation for bytes rather than pages).
-const CACHE_KIB: i32 = -8 * 1024;
-
-/// How long a write waits for another program's transaction. Our own longest one, a batch of an
-/// import, takes a fraction of a second.
-const BUSY_TIMEOUT: Duration = Duration::from_secs(5);
 
 /// Connections for reading that are kept open.
 const READERS_KEPT_MAX: usize = 4;
@@ -38,6 +31,8 @@ pub struct StoreOptions {
     pub busy_timeout: Option<Duration>,
     /// The database may not grow beyond this; writes fail as on a full disk then.
     pub size_bytes_max: Option<u64>,
+    /// Opens the database where it is encrypted; has no meaning where it is not.
+    pub key: Option<DatabaseKey>,
 }
 
 /// How many profiles are in which state.
@@ -56,15 +51,54 @@ pub struct Totals {
 /// One data folder's database.
 #[derive(Debug)]
 pub struct Store {
-    path: PathBuf,
-    options: StoreOptions,
+    pub(crate) path: PathBuf,
+    pub(crate) options: StoreOptions,
     pub(crate) schema: Arc<RecordSchema>,
-    writer: Mutex<Connection>,
-    readers: Mutex<Vec<Connection>>,
+    pub(crate) writer: Mutex<Connection>,
+    pub(crate) readers: Mutex<Readers>,
+    /// Told whenever a reader is done.
+    pub(crate) reader_done: Condvar,
+    /// What new connections open the file with. Changes only while there are none.
+    pub(crate) key: Mutex<Option<(DatabaseKey, Salt)>>,
     pub(crate) lists: Mutex<Lists>,
 }
 
+/// Connections for reading.
+#[derive(Debug, Default)]
+pub(crate) struct Readers {
+    pub(crate) kept: Vec<Connection>,
+    /// How many are at work.
+    pub(crate) out: usize,
+}
+
+/// A reader at work, whatever becomes of the work.
+struct Out<'a>(&'a Store);
+
+impl<'a> Out<'a> {
+    fn begin(store: &'a Store) -> (Self, Option<Connection>) {
+        let mut readers = lock(&store.readers);
+        readers.out += 1;
+        let kept = readers.kept.pop();
+        (Self(store), kept)
+    }
+}
+
+impl Drop for Out<'_> {
+    fn drop(&mut self) {
+        lock(&self.0.readers).out -= 1;
+        self.0.reader_done.notify_all();
+    }
+}
+
 impl Store {
+    /// How the database in `folder` lies on the disk. For a folder that this process has not opened.
+    ///
+    /// # Errors
+    /// [`StoreError::Open`] where it cannot be read.
+    pub fn look(folder: &Path) -> Result<Lies, StoreError> {
+        connect::look(&folder.join(FILE))
+    }
+
     /// Opens the database in `folder`, creating both where they are missing.
     ///
     /// # Errors
@@ -73,23 +107,20 @@ impl Store {
         std::fs::create_dir_all(folder)
             .map_err(|e| StoreError::Open(format!("{}: {e}", folder.display())))?;
         let path = folder.join(FILE);
-        let mut writer = connect(&path, &options)?;
-        if !migrate::is_current(&writer)? {
-            // Before the first table, or never: SQLite fixes the page size then.
-            writer.pragma_update(None, "page_size", PAGE_BYTES)?;
-            writer.pragma_update(None, "journal_mode", "WAL")?;
-            migrate::migrate(&mut writer)?;
-        }
-        writer.pragma_update(None, "wal_autocheckpoint", CHECKPOINT_PAGES)?;
-        if let Some(bytes) = options.size_bytes_max {
-            writer.pragma_update(None, "max_page_count", bytes / u64::from(PAGE_BYTES))?;
-        }
+        let key = match connect::look(&path)? {
+            Lies::Encrypted(salt) => Some((options.key.clone().ok_or(StoreError::NeedsKey)?, salt)),
+            Lies::Missing | Lies::Plain => None,
+        };
+        let writer = open_writer(&path, &options, key.as_ref().map(|(key, _)| key))?;
+        rewrite::clean_up(&path);
         Ok(Self {
             path,
             options,
             schema: Arc::new(RecordSchema::user_profile_v1()),
             writer: Mutex::new(writer),
-            readers: Mutex::new(Vec::new()),
+            readers: Mutex::default(),
+            reader_done: Condvar::new(),
+            key: Mutex::new(key),
             lists: Mutex::default(),
         })
     }
@@ -146,7 +177,8 @@ impl Store {
         let mut writer = lock(&self.writer);
         // Both hold for the writer until somebody says otherwise: each transaction does.
         writer.pragma_update(None, "synchronous", synchronous)?;
-        writer.pragma_update(None, "secure_delete", wipes)?;
+        // SQLCipher has to write every page, free ones too, and turns wiping on for that.
+        writer.pragma_update(None, "secure_delete", wipes || self.is_encrypted())?;
         let transaction = writer.transaction_with_behavior(TransactionBehavior::Immediate)?;
         let writing = Writing::begin(transaction)?;
         let done = work(&writing)?;
@@ -183,17 +215,32 @@ impl Store {
         &self,
         work: impl FnOnce(&mut Connection) -> Result<T, StoreError>,
     ) -> Result<T, StoreError> {
-        let kept = lock(&self.readers).pop();
+        let (_out, kept) = Out::begin(self);
         let mut reader = match kept {
             Some(reader) => reader,
-            None => connect(&self.path, &self.options)?,
+            None => {
+                let key = self.key();
+                connect::connect(&self.path, &self.options, key.as_ref().map(|(key, _)| key))?
+            }
         };
         let done = work(&mut reader);
         let mut readers = lock(&self.readers);
-        if readers.len() < READERS_KEPT_MAX {
-            readers.push(reader);
+        if readers.kept.len() < READERS_KEPT_MAX {
+            readers.kept.push(reader);
         }
         done
+    }
+
+    /// Whether the database is encrypted.
+    #[must_use]
+    pub fn is_encrypted(&self) -> bool {
+        lock(&self.key).is_some()
+    }
+
+    /// The key of the database and the salt that its file begins with, where it is encrypted.
+    #[must_use]
+    pub fn key(&self) -> Option<(DatabaseKey, Salt)> {
+        lock(&self.key).clone()
     }
 
     /// Counts by state.
@@ -215,20 +262,35 @@ impl Store {
     }
 }
 
-fn connect(path: &Path, options: &StoreOptions) -> Result<Connection, StoreError> {
-    let flags = OpenFlags::SQLITE_OPEN_READ_WRITE
-        | OpenFlags::SQLITE_OPEN_CREATE
-        | OpenFlags::SQLITE_OPEN_NO_MUTEX;
-    let connection = Connection::open_with_flags(path, flags)
-        .map_err(|e| StoreError::Open(format!("{}: {e}", path.display())))?;
-    connection.busy_timeout(options.busy_timeout.unwrap_or(BUSY_TIMEOUT))?;
-    connection.set_prepared_statement_cache_capacity(64);
-    // Looking up the parent of each row would cost an import a tenth of its time; the check of the
-    // data folder looks at them all.
-    connection.pragma_update(None, "foreign_keys", false)?;
-    connection.pragma_update(None, "cache_size", CACHE_KIB)?;
-    connection.pragma_update(None, "temp_store", "MEMORY")?;
-    Ok(connection)
+/// Opens the connection that writes, and brings the database to the newest format.
+pub(crate) fn open_writer(
+    path: &Path,
+    options: &StoreOptions,
+    key: Option<&DatabaseKey>,
+) -> Result<Connection, StoreError> {
+    let wrong_key = |error| match (error, key) {
+        (StoreError::Damaged(_), Some(_)) => StoreError::WrongKey,
+        (error, _) => error,
+    };
+    let mut writer = connect::connect(path, options, key).map_err(wrong_key)?;
+    let is_current = migrate::is_current(&writer).map_err(wrong_key)?;
+    let journal: String = writer.pragma_query_value(None, "journal_mode", |row| row.get(0))?;
+    if !is_current {
+        // Before the first table, or never: SQLite fixes the page size then.
+        writer.pragma_update(None, "page_size", PAGE_BYTES)?;
+    }
+    // Also where writing the file anew broke off.
+    if journal != "wal" {
+        writer.pragma_update(None, "journal_mode", "WAL")?;
+    }
+    if !is_current {
+        migrate::migrate(&mut writer)?;
+    }
+    writer.pragma_update(None, "wal_autocheckpoint", CHECKPOINT_PAGES)?;
+    if let Some(bytes) = options.size_bytes_max {
+        writer.pragma_update(None, "max_page_count", bytes / u64::from(PAGE_BYTES))?;
+    }
+    Ok(writer)
 }
 
 /// A panic while the lock was held has rolled its transaction back; the connection is sound.

@@ -3,11 +3,13 @@
 use std::path::Path;
 
 use kartei_protocol::desktop::{Compacted, StoreInfo};
-use rusqlite::{Connection, Transaction};
+use rusqlite::Transaction;
 
 use crate::chunk;
+use crate::connect;
 use crate::error::StoreError;
-use crate::store::Store;
+use crate::key::DatabaseKey;
+use crate::store::{Store, StoreOptions};
 
 /// Steps that a compaction leaves in place, newest first.
 const ACTS_KEPT: u32 = 1_000;
@@ -50,7 +52,8 @@ impl Store {
     }
 
     /// Writes a copy of the database to a new file, while others read and write. The copy is one
-    /// moment, is compact, and can be opened by putting it into an empty data folder.
+    /// moment, is compact, and can be opened by putting it into an empty data folder. Where the
+    /// database is encrypted the copy is too, with the same key.
     ///
     /// # Errors
     /// [`StoreError::Open`] where the file exists or cannot be written, or a failure; there is no
@@ -69,7 +72,7 @@ impl Store {
         let target = partial.to_str().ok_or_else(|| refuse("the path is no text".to_owned()))?;
         let copied = self.with_reader(|connection| {
             connection.execute("VACUUM INTO ?1", [target])?;
-            check_copy(partial)
+            check_copy(partial, self.key().as_ref().map(|(key, _)| key))
         });
         let finished = copied.and_then(|()| {
             let sync = || {
@@ -123,8 +126,8 @@ fn pragma(db: &Transaction<'_>, name: &str) -> Result<u64, StoreError> {
 }
 
 /// A copy is only worth its name when it can be read.
-fn check_copy(path: &Path) -> Result<(), StoreError> {
-    let copy = Connection::open(path)?;
+pub(crate) fn check_copy(path: &Path, key: Option<&DatabaseKey>) -> Result<(), StoreError> {
+    let copy = connect::connect(path, &StoreOptions::default(), key)?;
     let found: String = copy.query_row("PRAGMA quick_check(1)", [], |row| row.get(0))?;
     if found == "ok" { Ok(()) } else { Err(StoreError::Damaged(format!("copy: {found}"))) }
 }

@@ -11,15 +11,16 @@ use crate::desktop::{
     About, ActDone, Acts, AddWatched, AddWorkspace, AskSeries, AttributeNames, BackupStore,
     BulkEdit, CheckStore, Compacted, ConflictPage, CopiedRows, CopyRows, CountFacet,
     DecideConflicts, DecideMany, DeleteProfiles, DeletedProfiles, Deletion, Diagnostics,
-    EditProfile, Empty, ErasureReport, ExportProfiles, ExportRun, Facet, FilterText, GetProfile,
-    HistoryPage, ImportFiles, ImportHistory, ImportId, ImportReport, ImportRun, KeepToken,
-    ListConflicts, ListImports, ListObservations, ListPart, ListProfiles, LogPage, NarrowFilter,
-    NoticeShown, ObservationPage, OpenProfile, OpenedFiles, OpenedLink, PrepareDiagnostics,
-    Presence, ProfileAt, ProfileDetail, ProfileId, ProfilePage, ProfileVersion, ReadLog,
-    RejectedProfiles, RelaysProfile, RemoveWorkspace, RenameWorkspace, ResolveConflict, RunId,
-    SampleData, SaveDiagnostics, SaveImportFile, SaveView, SavedFile, SavedView, SavedViews,
-    Security, SendAgain, Series, ShowNotice, SignIn, StoreCheck, StoreInfo, SyncStatus,
-    TableLayout, ViewId, WatchedFolders, WatchedId, WorkspaceId, Workspaces,
+    EditProfile, Empty, EncryptStore, ErasureReport, ExportProfiles, ExportRun, Facet, FilterText,
+    GetProfile, HistoryPage, ImportFiles, ImportHistory, ImportId, ImportReport, ImportRun,
+    KeepToken, ListConflicts, ListImports, ListObservations, ListPart, ListProfiles, LogPage,
+    NarrowFilter, NoticeShown, ObservationPage, OpenProfile, OpenedFiles, OpenedLink,
+    PrepareDiagnostics, Presence, ProfileAt, ProfileDetail, ProfileId, ProfilePage, ProfileVersion,
+    ReadLog, RecoveryKey, RejectedProfiles, RelaysProfile, RemoveWorkspace, RenameWorkspace,
+    ResolveConflict, RunId, SampleData, SaveDiagnostics, SaveImportFile, SaveRecoveryKey, SaveView,
+    SavedFile, SavedView, SavedViews, Security, SendAgain, Series, ShowNotice, SignIn, StoreCheck,
+    StoreInfo, SyncStatus, TableLayout, UnlockStore, ViewId, WatchedFolders, WatchedId,
+    WorkspaceId, Workspaces,
 };
 use crate::events::HostEvent;
 use crate::problem::{Problem, ProblemCode};
@@ -202,6 +203,16 @@ commands! {
     security(Empty) -> Security;
     /// Chooses where the relay's token lies, and moves it there.
     keep_token(KeepToken) -> Security;
+    /// The key that opens the encrypted data folder without the keychain; before it is encrypted, the
+    /// one that it will have.
+    recovery_key(Empty) -> RecoveryKey;
+    /// Saves the recovery key in a file of its own.
+    save_recovery_key(SaveRecoveryKey) -> SavedFile;
+    /// Encrypts the data folder's database with a key in the keychain, or writes it plain again.
+    /// Progress comes as events; everything else waits meanwhile.
+    encrypt_store(EncryptStore) -> Security;
+    /// Opens the workspace that is closed for want of its key; the window loads anew then.
+    unlock_store(UnlockStore) -> Empty;
     /// The workspaces, of which one is open.
     list_workspaces(Empty) -> Workspaces;
     /// Makes a workspace, signs it in where a relay is named, and opens it in this window.

@@ -47,6 +47,13 @@ pub enum HostEvent {
     },
     /// The system asked to open a link. It waits until `take_opened_link` takes it.
     LinkOpened,
+    /// The database is being encrypted, or written plain again.
+    Rewriting {
+        /// Bytes that are written.
+        done: u64,
+        /// Bytes that there are.
+        total: u64,
+    },
     /// Another workspace is open now: everything that was shown belongs to the one before.
     WorkspaceOpened,
     /// Files hover over the window (`true`) or have left it.

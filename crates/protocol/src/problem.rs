@@ -44,6 +44,10 @@ pub enum ProblemCode {
     StoreTooNew,
     /// The data folder's database is damaged or unreadable.
     StoreDamaged,
+    /// The data folder's database is encrypted, and its key is not to be had.
+    StoreNeedsKey,
+    /// The data folder's database is encrypted with another key.
+    WrongKey,
     /// No relay is configured.
     NotSignedIn,
     /// The relay does not know this token, or it was revoked or has expired.

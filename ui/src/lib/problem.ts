@@ -29,6 +29,11 @@ const TABLE: Record<ProblemCode, Words> = {
   store_locked: { text: m.problem_store_locked, action: m.problem_store_locked_action },
   store_too_new: { text: m.problem_store_too_new, action: m.problem_store_too_new_action },
   store_damaged: { text: m.problem_store_damaged, action: m.problem_store_damaged_action },
+  store_needs_key: {
+    text: m.problem_store_needs_key,
+    action: m.problem_store_needs_key_action,
+  },
+  wrong_key: { text: m.problem_wrong_key, action: m.problem_wrong_key_action },
   not_signed_in: { text: m.problem_not_signed_in, action: m.problem_not_signed_in_action },
   unauthorized: { text: m.problem_unauthorized, action: m.problem_unauthorized_action },
   forbidden: { text: m.problem_forbidden, action: m.problem_forbidden_action },

@@ -14,7 +14,8 @@ use kartei_protocol::problem::{Problem, ProblemCode};
 
 use super::registry::{self, Entry, HOME, Registry, folder_of, unknown};
 use super::{Workplace, lock, noted, open_app};
-use crate::app::App;
+use crate::app::{App, AppOptions};
+use crate::encryption::{forget_key, key_of};
 use crate::files::of_write;
 use crate::problem::of_store;
 use crate::token::Tokens;
@@ -37,7 +38,7 @@ impl App {
     }
 
     /// Closing would break off what runs.
-    pub(super) fn must_be_idle(&self) -> Result<(), Problem> {
+    pub(crate) fn must_be_idle(&self) -> Result<(), Problem> {
         let what = if self.imports.is_busy() {
             "an import"
         } else if self.exports.is_busy() {
@@ -82,12 +83,7 @@ impl App {
     }
 
     pub(crate) fn change_workspace(&self, id: &str) -> Result<Workspaces, Problem> {
-        let workplace = self.workplace()?;
-        let mut registry = lock(&workplace.registry);
-        workplace.list(&mut registry)?;
-        registry.get_mut(id)?;
-        workplace.change_to(&mut registry, id)?;
-        workplace.list(&mut registry)
+        self.workplace()?.open_other(id)
     }
 
     pub(crate) fn name_workspace(&self, request: &RenameWorkspace) -> Result<Workspaces, Problem> {
@@ -113,11 +109,22 @@ impl App {
 }
 
 impl Workplace {
+    pub(super) fn open_other(self: &Arc<Self>, id: &str) -> Result<Workspaces, Problem> {
+        let mut registry = lock(&self.registry);
+        self.list(&mut registry)?;
+        registry.get_mut(id)?;
+        self.change_to(&mut registry, id)?;
+        self.list(&mut registry)
+    }
+
     /// The list, after noting what the open workspace says of its relay.
-    fn list(&self, registry: &mut Registry) -> Result<Workspaces, Problem> {
+    pub(super) fn list(&self, registry: &mut Registry) -> Result<Workspaces, Problem> {
         let current = self.current();
         let mut changed = registry.clone();
-        if noted(&mut changed, &current, &self.app())? {
+        // A closed one says nothing; what was noted last stays.
+        if let Ok(app) = self.app()
+            && noted(&mut changed, &current, &app)?
+        {
             changed.write(&self.home)?;
             *registry = changed;
         }
@@ -162,9 +169,9 @@ impl Workplace {
     /// Makes the store of a new workspace, and signs it in.
     fn furnish(&self, entry: &mut Entry, relay: Option<SignIn>) -> Result<(), Problem> {
         let new = open_app(&self.home, &entry.id, &self.options)?;
-        let signed_in = relay.map_or(Ok(()), |relay| new.app.sign_in(relay).map(|_| ()));
-        let settings = new.app.shared.store.sync_settings();
-        new.app.shutdown();
+        let signed_in = relay.map_or(Ok(()), |relay| new.sign_in(relay).map(|_| ()));
+        let settings = new.shared.store.sync_settings();
+        new.shutdown();
         signed_in?;
         entry.note(&settings.map_err(|e| of_store(&e))?);
         Ok(())
@@ -201,11 +208,17 @@ impl Workplace {
     /// Takes the token of a workspace that goes out of the keychain; answers how many profiles stand
     /// in the way instead, where they shall.
     fn forget_secrets(&self, folder: &Path, even_unsent: bool) -> Result<Option<u64>, Problem> {
-        let store = match Store::open(folder, StoreOptions::default()) {
+        let keychain = self.options.keychain.as_ref();
+        let options = AppOptions { data_dir: folder.to_owned(), ..self.options.clone() };
+        let opened = key_of(&options).and_then(|key| {
+            let options = StoreOptions { key, ..StoreOptions::default() };
+            Store::open(folder, options).map_err(|e| of_store(&e))
+        });
+        let store = match opened {
             Ok(store) => store,
-            // A damaged one can be removed, but not by mistake.
+            // A damaged one can be removed, or one without its key, but not by mistake.
             Err(_) if even_unsent => return Ok(None),
-            Err(error) => return Err(of_store(&error)),
+            Err(problem) => return Err(problem),
         };
         let unsent = store.totals().map_err(|e| of_store(&e))?.pending;
         if unsent > 0 && !even_unsent {
@@ -213,6 +226,8 @@ impl Workplace {
         }
         let settings = store.sync_settings().map_err(|e| of_store(&e))?;
         Tokens::new(self.options.keychain.clone()).forget(&settings);
+        drop(store);
+        forget_key(folder, keychain);
         Ok(None)
     }
 }

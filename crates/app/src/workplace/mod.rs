@@ -5,6 +5,7 @@
 //! either is ever in memory together but while they change places, and what the former still tells
 //! is not heard any more. Front ends keep a [`Workplace`] and ask it for the open workspace.
 
+mod closed;
 mod commands;
 mod registry;
 
@@ -20,6 +21,7 @@ use kartei_protocol::problem::{Problem, ProblemCode};
 use serde_json::Value;
 
 use crate::app::{App, AppOptions};
+use crate::encryption::is_locked;
 use crate::link::Link;
 use crate::problem::of_store;
 use registry::{HOME, Registry, folder_of, unknown};
@@ -27,10 +29,11 @@ use registry::{HOME, Registry, folder_of, unknown};
 type Listener = Arc<dyn Fn(&HostEvent) + Send + Sync>;
 type Notifier = Box<dyn Fn(&ShowNotice) -> bool + Send + Sync>;
 
-/// The open workspace.
+/// The current workspace.
 struct Open {
     id: String,
-    app: Arc<App>,
+    /// What keeps it closed instead, where its key is not to be had.
+    app: Result<Arc<App>, Problem>,
     /// Whether what it tells is heard.
     heard: Arc<AtomicBool>,
 }
@@ -43,6 +46,8 @@ pub struct Workplace {
     listeners: Mutex<Vec<Listener>>,
     notifier: Mutex<Option<Notifier>>,
     link: Mutex<OpenedLink>,
+    /// Files that came while the workspace was closed.
+    files: Mutex<Vec<String>>,
     /// Held while workspaces change places or their list is written.
     registry: Mutex<Registry>,
     works: AtomicBool,
@@ -81,19 +86,21 @@ impl Workplace {
     /// Opens the workspace of a home folder that was open last. `options.data_dir` is the home.
     ///
     /// # Errors
-    /// A problem of the home's store. Another workspace that cannot be opened is passed over.
+    /// A problem of the home's store. Another workspace that cannot be opened is passed over, but for
+    /// an encrypted one without its key: that one is closed, and [`call`](Self::call) says so.
     pub fn open(options: AppOptions) -> Result<Arc<Self>, Problem> {
         let home = options.data_dir.clone();
         let registry = Registry::read(&home)?;
         registry::finish_deleting(&home);
         let last = registry.last.clone();
-        let opened = open_app(&home, &last, &options).or_else(|problem| match last.as_str() {
-            HOME => Err(problem),
-            _ => {
-                tracing::warn!(%problem, "The workspace that was open last cannot be opened");
-                open_app(&home, HOME, &options)
-            }
-        })?;
+        let opened =
+            open_or_closed(&home, &last, &options).or_else(|problem| match last.as_str() {
+                HOME => Err(problem),
+                _ => {
+                    tracing::warn!(%problem, "The workspace that was open last cannot be opened");
+                    open_or_closed(&home, HOME, &options)
+                }
+            })?;
         let workplace = Arc::new(Self {
             home,
             options,
@@ -101,26 +108,50 @@ impl Workplace {
             listeners: Mutex::default(),
             notifier: Mutex::default(),
             link: Mutex::default(),
+            files: Mutex::default(),
             registry: Mutex::new(registry),
             works: AtomicBool::new(false),
             closing: Mutex::default(),
         });
-        workplace.app().join(&workplace);
+        if let Ok(app) = workplace.app() {
+            app.join(&workplace);
+        }
         Ok(workplace)
     }
 
     /// The open workspace, at this moment.
-    #[must_use]
-    pub fn app(&self) -> Arc<App> {
-        Arc::clone(&self.open.read().unwrap_or_else(PoisonError::into_inner).app)
+    ///
+    /// # Errors
+    /// What keeps it closed: it is encrypted, and its key is not to be had.
+    pub fn app(&self) -> Result<Arc<App>, Problem> {
+        self.open.read().unwrap_or_else(PoisonError::into_inner).app.clone()
     }
 
-    /// Calls a command of the shared list on the open workspace.
+    /// Calls a command of the shared list on the open workspace. A closed one can be unlocked or left
+    /// for another one.
     ///
     /// # Errors
     /// As [`dispatch`].
-    pub fn call(&self, name: &str, payload: Value) -> Result<Value, Problem> {
-        dispatch(&*self.app(), name, payload)
+    pub fn call(self: &Arc<Self>, name: &str, payload: Value) -> Result<Value, Problem> {
+        match self.app() {
+            Ok(app) => dispatch(&*app, name, payload),
+            Err(problem) => self.call_closed(problem, name, payload),
+        }
+    }
+
+    /// Files were dropped or the system asked to open them. They wait while the workspace is closed.
+    pub fn files_opened(&self, paths: Vec<String>) {
+        match self.app() {
+            Ok(app) => app.files_opened(paths),
+            Err(_) => lock(&self.files).extend(paths),
+        }
+    }
+
+    /// Files hover over the window, or have left it.
+    pub fn files_hover(&self, active: bool, paths: Vec<String>) {
+        if let Ok(app) = self.app() {
+            app.files_hover(active, paths);
+        }
     }
 
     /// Calls `listener` with every event of whichever workspace is open.
@@ -139,7 +170,9 @@ impl Workplace {
     /// Syncs and watches folders from now on, in whichever workspace is open.
     pub fn start_working(&self) {
         self.works.store(true, Ordering::Relaxed);
-        start(&self.app());
+        if let Ok(app) = self.app() {
+            start(&app);
+        }
     }
 
     /// The system asked to open a link: a front end takes it. One that leads nowhere is told there.
@@ -153,7 +186,9 @@ impl Workplace {
 
     /// Stops what runs in the background and waits for it.
     pub fn shutdown(&self) {
-        self.app().shutdown();
+        if let Ok(app) = self.app() {
+            app.shutdown();
+        }
         self.wait_for_the_former();
     }
 
@@ -178,36 +213,53 @@ impl Workplace {
         if self.current() == id {
             return Ok(());
         }
-        self.app().must_be_idle()?;
+        if let Ok(app) = self.app() {
+            app.must_be_idle()?;
+        }
         // It may be the one that is being closed still.
         self.wait_for_the_former();
-        let next = open_app(&self.home, id, &self.options)?;
+        let next = open_or_closed(&self.home, id, &self.options)?;
         let mut noted = registry.clone();
         id.clone_into(&mut noted.last);
         noted.write(&self.home)?;
         *registry = noted;
-        next.app.join(self);
+        self.put(next);
+        Ok(())
+    }
+
+    /// Puts a workspace in the place of the one that was there.
+    fn put(self: &Arc<Self>, next: Open) {
+        let app = next.app.clone();
+        if let Ok(app) = &app {
+            app.join(self);
+            let files = std::mem::take(&mut *lock(&self.files));
+            if !files.is_empty() {
+                app.files_opened(files);
+            }
+        }
         for listener in lock(&self.listeners).iter() {
             hear(&next, Arc::clone(listener));
         }
-        let app = Arc::clone(&next.app);
         let former = {
             let mut open = self.open.write().unwrap_or_else(PoisonError::into_inner);
             open.heard.store(false, Ordering::SeqCst);
             std::mem::replace(&mut *open, next)
         };
-        let closing = std::thread::Builder::new()
-            .name("closing".to_owned())
-            .spawn(move || former.app.shutdown());
-        match closing {
-            Ok(closing) => *lock(&self.closing) = Some(closing),
-            Err(error) => tracing::error!(%error, "The former workspace was not closed"),
+        if let Ok(former) = former.app {
+            let closing = std::thread::Builder::new()
+                .name("closing".to_owned())
+                .spawn(move || former.shutdown());
+            match closing {
+                Ok(closing) => *lock(&self.closing) = Some(closing),
+                Err(error) => tracing::error!(%error, "The former workspace was not closed"),
+            }
         }
         self.tell(&HostEvent::WorkspaceOpened);
-        if self.works.load(Ordering::Relaxed) {
+        if let Ok(app) = app
+            && self.works.load(Ordering::Relaxed)
+        {
             start(&app);
         }
-        Ok(())
     }
 }
 
@@ -220,23 +272,33 @@ fn start(app: &App) {
 
 /// Hands on what a workspace tells for as long as it is the open one.
 fn hear(open: &Open, listener: Listener) {
+    let Ok(app) = &open.app else { return };
     let heard = Arc::clone(&open.heard);
-    open.app.subscribe(move |event| {
+    app.subscribe(move |event| {
         if heard.load(Ordering::SeqCst) {
             listener(event);
         }
     });
 }
 
-fn open_app(home: &Path, id: &str, options: &AppOptions) -> Result<Open, Problem> {
+/// As [`open_app`]; one that is encrypted and whose key is not to be had is there, and closed.
+fn open_or_closed(home: &Path, id: &str, options: &AppOptions) -> Result<Open, Problem> {
+    let app = match open_app(home, id, options) {
+        Ok(app) => Ok(app),
+        Err(problem) if is_locked(&problem) => Err(problem),
+        Err(problem) => return Err(problem),
+    };
+    Ok(Open { id: id.to_owned(), app, heard: Arc::new(AtomicBool::new(true)) })
+}
+
+fn open_app(home: &Path, id: &str, options: &AppOptions) -> Result<Arc<App>, Problem> {
     let data_dir = folder_of(home, id);
     if id != HOME && !data_dir.is_dir() {
         let shown = data_dir.display().to_string();
         let message = format!("the workspace's folder is gone: {shown}; put it back or remove it");
         return Err(Problem::new(ProblemCode::FileMissing, message).about(shown));
     }
-    let app = App::open(AppOptions { data_dir, ..options.clone() })?;
-    Ok(Open { id: id.to_owned(), app, heard: Arc::new(AtomicBool::new(true)) })
+    App::open(AppOptions { data_dir, ..options.clone() })
 }
 
 /// What a workspace's store says of its relay.

@@ -83,6 +83,8 @@ pub struct Security {
     pub keychain: KeychainState,
     /// What the keychain said, where it did not answer as it should.
     pub keychain_says: Option<String>,
+    /// Whether the data folder's database is encrypted.
+    pub encrypted: bool,
 }
 
 /// Chooses where the relay's token lies, now and after later sign-ins.
@@ -91,4 +93,43 @@ pub struct Security {
 pub struct KeepToken {
     /// In the keychain, or in the data folder's database.
     pub in_keychain: bool,
+}
+
+/// A recovery key: it opens an encrypted data folder where the keychain does not.
+#[derive(Clone, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
+#[serde(deny_unknown_fields)]
+pub struct RecoveryKey {
+    /// Groups of digits, to be kept apart from the computer.
+    pub key: String,
+}
+
+impl std::fmt::Debug for RecoveryKey {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        // The key must never reach a log.
+        f.write_str("RecoveryKey(..)")
+    }
+}
+
+/// Where the recovery key is saved.
+#[derive(Debug, Clone, Default, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
+#[serde(deny_unknown_fields, default)]
+pub struct SaveRecoveryKey {
+    /// A new file; else one in the folder for downloads.
+    pub to: Option<String>,
+}
+
+/// Encrypts the data folder's database, or writes it plain again.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
+#[serde(deny_unknown_fields)]
+pub struct EncryptStore {
+    /// Which of both.
+    pub encrypted: bool,
+}
+
+/// Opens a workspace whose key was not there.
+#[derive(Debug, Clone, Default, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
+#[serde(deny_unknown_fields, default)]
+pub struct UnlockStore {
+    /// Its recovery key; nothing asks the keychain again.
+    pub recovery_key: Option<RecoveryKey>,
 }

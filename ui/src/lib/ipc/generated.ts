@@ -24,6 +24,8 @@ export type ProblemCode =
   | 'store_locked'
   | 'store_too_new'
   | 'store_damaged'
+  | 'store_needs_key'
+  | 'wrong_key'
   | 'not_signed_in'
   | 'unauthorized'
   | 'forbidden'
@@ -262,6 +264,17 @@ export type HostEvent =
       kind: 'link_opened';
     }
   | {
+      /**
+       * Bytes that are written.
+       */
+      done: number;
+      kind: 'rewriting';
+      /**
+       * Bytes that there are.
+       */
+      total: number;
+    }
+  | {
       kind: 'workspace_opened';
     }
   | {
@@ -349,6 +362,10 @@ export interface Commands {
   edit_profile: {
     request: EditProfile;
     response: ProfileDetail;
+  };
+  encrypt_store: {
+    request: EncryptStore;
+    response: Security;
   };
   erase_profile: {
     request: ProfileId;
@@ -474,6 +491,10 @@ export interface Commands {
     request: ReadLog;
     response: LogPage;
   };
+  recovery_key: {
+    request: Empty;
+    response: RecoveryKey;
+  };
   redo: {
     request: Empty;
     response: ActDone;
@@ -508,6 +529,10 @@ export interface Commands {
   };
   save_import_file: {
     request: SaveImportFile;
+    response: SavedFile;
+  };
+  save_recovery_key: {
+    request: SaveRecoveryKey;
     response: SavedFile;
   };
   save_view: {
@@ -569,6 +594,10 @@ export interface Commands {
   undo_import: {
     request: ImportId;
     response: ActDone;
+  };
+  unlock_store: {
+    request: UnlockStore;
+    response: Empty;
   };
 }
 /**
@@ -1585,6 +1614,34 @@ export interface EditProfile {
   id: string;
 }
 /**
+ * Encrypts the data folder's database, or writes it plain again.
+ */
+export interface EncryptStore {
+  /**
+   * Which of both.
+   */
+  encrypted: boolean;
+}
+/**
+ * How secrets are kept.
+ */
+export interface Security {
+  /**
+   * Whether the person chose the database for it.
+   */
+  database_chosen: boolean;
+  /**
+   * Whether the data folder's database is encrypted.
+   */
+  encrypted: boolean;
+  keychain: KeychainState;
+  /**
+   * What the keychain said, where it did not answer as it should.
+   */
+  keychain_says?: string | null;
+  token: TokenPlace;
+}
+/**
  * What the relay says of an erasure. The profile's id is not in it.
  */
 export interface ErasureReport {
@@ -1718,21 +1775,6 @@ export interface KeepToken {
    * In the keychain, or in the data folder's database.
    */
   in_keychain: boolean;
-}
-/**
- * How secrets are kept.
- */
-export interface Security {
-  /**
-   * Whether the person chose the database for it.
-   */
-  database_chosen: boolean;
-  keychain: KeychainState;
-  /**
-   * What the keychain said, where it did not answer as it should.
-   */
-  keychain_says?: string | null;
-  token: TokenPlace;
 }
 /**
  * The last steps, and what undo and redo would do now.
@@ -2470,6 +2512,15 @@ export interface LogEntry {
   place: string;
 }
 /**
+ * A recovery key: it opens an encrypted data folder where the keychain does not.
+ */
+export interface RecoveryKey {
+  /**
+   * Groups of digits, to be kept apart from the computer.
+   */
+  key: string;
+}
+/**
  * Names a watched folder.
  */
 export interface WatchedId {
@@ -2567,6 +2618,15 @@ export interface SaveImportFile {
   import: number;
   /**
    * Where to; else the person's folder for downloads, under a name that is free.
+   */
+  to?: string | null;
+}
+/**
+ * Where the recovery key is saved.
+ */
+export interface SaveRecoveryKey {
+  /**
+   * A new file; else one in the folder for downloads.
    */
   to?: string | null;
 }
@@ -2747,4 +2807,13 @@ export interface OpenedLink {
    * The profile that it names.
    */
   profile?: string | null;
+}
+/**
+ * Opens a workspace whose key was not there.
+ */
+export interface UnlockStore {
+  /**
+   * Its recovery key; nothing asks the keychain again.
+   */
+  recovery_key?: RecoveryKey | null;
 }
