@@ -19,6 +19,7 @@ import { Steps } from '$features/steps/steps.svelte';
 import { DataFolder } from '$features/store/store.svelte';
 import { Rejected } from '$features/sync/rejected.svelte';
 import { Sync } from '$features/sync/sync.svelte';
+import { Closed } from '$features/workspaces/closed.svelte';
 import { WorkspaceList } from '$features/workspaces/workspaces.svelte';
 import { fileName } from '$lib/format';
 import type { HostEvent, Ipc, Problem, ProfileRow } from '$lib/ipc';
@@ -55,6 +56,7 @@ export class Session {
   readonly workspaces: WorkspaceList;
   readonly notices: Notices;
   readonly security: SecurityState;
+  readonly closed: Closed;
   profile = $state.raw<OpenProfile | null>(null);
   /** Why a link of another program leads nowhere. */
   linkProblem = $state.raw<Problem | null>(null);
@@ -84,6 +86,7 @@ export class Session {
     this.workspaces = new WorkspaceList(ipc);
     this.notices = new Notices(ipc);
     this.security = new SecurityState(ipc);
+    this.closed = new Closed(ipc);
   }
 
   /** Whether this person's token is an administrator's. */
@@ -158,6 +161,9 @@ export class Session {
         break;
       case 'link_opened':
         void this.#takeLink(onProfile);
+        break;
+      case 'rewriting':
+        this.security.take(event.done, event.total);
         break;
       case 'workspace_opened':
         loadAnew();

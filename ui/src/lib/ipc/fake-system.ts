@@ -14,12 +14,16 @@ export function fakeWorkspace(change: Partial<Workspace> = {}): Workspace {
   };
 }
 
+/** As long as a real one. */
+export const FAKE_RECOVERY_KEY = `${'0123abcd-'.repeat(8)}0f1e`;
+
 export function fakeSecurity(change: Partial<Security> = {}): Security {
   return {
     token: 'keychain',
     database_chosen: false,
     keychain: 'ready',
     keychain_says: null,
+    encrypted: false,
     ...change,
   };
 }
@@ -64,6 +68,10 @@ export function systemAnswers(options: URLSearchParams): Answers {
     security: () => security,
     keep_token: ({ in_keychain }) =>
       (security = fakeSecurity({ token: in_keychain ? 'keychain' : 'database' })),
+    recovery_key: () => ({ key: FAKE_RECOVERY_KEY }),
+    save_recovery_key: () => ({ path: '/data/kartei-recovery-key.txt', bytes: 231 }),
+    encrypt_store: ({ encrypted }) => (security = { ...security, encrypted }),
+    unlock_store: () => Promise.reject(fakeProblem('wrong_key', 'the key does not open it')),
     list_workspaces: answer,
     open_workspace: () =>
       Promise.reject(

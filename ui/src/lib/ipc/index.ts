@@ -1,6 +1,6 @@
 // The window's only door to its host. Everything else calls commands by name through `Ipc` and
 // knows neither Tauri nor HTTP.
-import type { HostEvent } from './generated';
+import type { HostEvent, Problem } from './generated';
 import { ProblemError, problemOf } from './problem-error';
 import type { CommandName, FileSource, RequestOf, ResponseOf, Transport } from './transport';
 
@@ -8,7 +8,12 @@ export type * from './generated';
 export type { CommandName, FileSource, RequestOf, ResponseOf, Transport };
 export { ProblemError, problemOf };
 
+/** Codes that say: the workspace is closed, and no command but a few gets through. */
+const CLOSED: ReadonlySet<Problem['code']> = new Set(['store_needs_key', 'wrong_key']);
+
 export class Ipc {
+  /** Hears that the workspace is closed for want of its key, whichever command found that out. */
+  onClosed: ((problem: Problem) => void) | null = null;
   readonly #transport: Transport;
 
   constructor(transport: Transport) {
@@ -24,7 +29,9 @@ export class Ipc {
     try {
       return (await this.#transport.call(name, request)) as ResponseOf<N>;
     } catch (thrown) {
-      throw new ProblemError(problemOf(thrown));
+      const problem = problemOf(thrown);
+      if (CLOSED.has(problem.code)) this.onClosed?.(problem);
+      throw new ProblemError(problem);
     }
   }
 
