@@ -48,6 +48,14 @@ export const VIEWS = [
   { name: 'profiles-filtered', hash: filtered('id:cdnow-0000*'), aria: 'main' },
   { name: 'profiles-none', hash: filtered('city:Nowhere') },
   { name: 'profiles-wrong-filter', hash: filtered('orders>=4 AND tags:x') },
+  {
+    name: 'profiles-completion',
+    hash: '#/profiles',
+    act: async (page) => {
+      await page.getByRole('combobox').pressSequentially('tag:v');
+      await page.getByRole('option').first().waitFor();
+    },
+  },
   { name: 'profiles-facets', hash: '#/profiles', act: press('f') },
   { name: 'profiles-columns', hash: '#/profiles', act: click('main header .icon-button[aria-haspopup]') },
   { name: 'profiles-row-menu', hash: '#/profiles', act: press('j', 'Shift+F10') },

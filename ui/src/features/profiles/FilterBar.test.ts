@@ -95,3 +95,34 @@ test('an address with a wrong filter shows the list all the same', async () => {
   expect(list.filterProblem?.code).toBe('invalid_filter');
   expect(list.filter).toBe('tag:');
 });
+
+test('values are counted for the newest letters, one question at a time', async () => {
+  const host = new FakeHost();
+  const answers: ((values: string[]) => void)[] = [];
+  host.answer(
+    'count_facet',
+    () =>
+      new Promise((resolve) =>
+        answers.push((values) =>
+          resolve({
+            values: values.map((is) => ({ value: { is }, count: 1 })),
+            distinct: values.length,
+            profiles: 1,
+          }),
+        ),
+      ),
+  );
+  const ipc = new Ipc(host);
+  const completion = new Completion(ipc, new ProfileList(ipc), new AttributeCatalog(ipc));
+  const first = completion.ask('tag:v', 5);
+  void completion.ask('tag:vi', 6);
+  void completion.ask('tag:vip', 7);
+  await expect.poll(() => answers.length).toBe(1);
+  answers[0]!(['old']);
+  await expect.poll(() => answers.length).toBe(2);
+  expect(completion.offers, 'an answer to older letters is not shown').toEqual([]);
+  answers[1]!(['vip-new']);
+  await first;
+  expect(host.requests('count_facet').map(({ find }) => find)).toEqual(['v', 'vip']);
+  expect(completion.offers.map(({ label }) => label)).toEqual(['vip-new']);
+});

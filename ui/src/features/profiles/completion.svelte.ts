@@ -13,6 +13,12 @@ import {
 } from './filter-completion';
 import type { ProfileList } from './profile-list.svelte';
 
+/** A filter as far as it is typed, and where. */
+interface Letters {
+  filter: string;
+  cursor: number;
+}
+
 /** Offers what could stand at the cursor of the filter, from what the profiles really have. */
 export class Completion {
   offers = $state.raw<Offer[]>([]);
@@ -22,8 +28,9 @@ export class Completion {
   readonly #ipc: Ipc;
   readonly #list: ProfileList;
   readonly #catalog: AttributeCatalog;
-  /** Grows with every letter: an answer to an older one is dropped. */
-  #asked = 0;
+  /** The newest letters, while the host still counts for older ones. */
+  #next: Letters | null = null;
+  #isAsking = false;
 
   constructor(ipc: Ipc, list: ProfileList, catalog: AttributeCatalog) {
     this.#ipc = ipc;
@@ -31,18 +38,31 @@ export class Completion {
     this.#catalog = catalog;
   }
 
-  /** A letter was typed; the offers follow. */
+  /**
+   * A letter was typed; the offers follow. One question at a time: of a million profiles values are
+   * not counted as fast as some people type.
+   */
   async ask(filter: string, cursor: number): Promise<void> {
-    const asked = ++this.#asked;
-    const writing = writingAt(filter, cursor);
-    const offers = writing === null ? [] : await this.#offersFor(writing);
-    if (asked !== this.#asked) return;
-    this.writing = writing;
-    this.offers = offers;
+    this.#next = { filter, cursor };
+    if (this.#isAsking) return;
+    this.#isAsking = true;
+    try {
+      for (let now: Letters | null = this.#next; now !== null; now = this.#next) {
+        const writing = writingAt(now.filter, now.cursor);
+        const offers = writing === null ? [] : await this.#offersFor(writing);
+        // More was typed meanwhile, or the offers are not wanted any more.
+        if (this.#next !== now) continue;
+        this.writing = writing;
+        this.offers = offers;
+        this.#next = null;
+      }
+    } finally {
+      this.#isAsking = false;
+    }
   }
 
   close(): void {
-    this.#asked += 1;
+    this.#next = null;
     this.writing = null;
     this.offers = [];
   }

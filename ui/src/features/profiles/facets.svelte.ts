@@ -126,8 +126,11 @@ export class Facets {
     const list = this.#list;
     // Nothing can be added to a text that is wrong: what the list shows is added to instead.
     const before = list.filterProblem === null ? list.filter : list.rows.query.filter;
+    const written = list.filter;
     try {
       const { filter } = await this.#ipc.call('narrow_filter', { ...request, filter: before });
+      // Who went on writing meanwhile means what they wrote.
+      if (list.filter !== written) return;
       list.filter = filter;
       await list.apply();
     } catch (thrown) {

@@ -66,6 +66,15 @@ test('two quick clicks add to the same text', async () => {
   await expect.poll(() => list.filter).toBe('tag:vip tag:b2b');
 });
 
+test('who goes on writing while a click is answered keeps what they wrote', async () => {
+  const clicked = facets.narrow({ field: 'tags', value: { is: 'vip' }, how: 'any' });
+  // The click is asked about by now, and not answered.
+  await Promise.resolve();
+  list.filter = 'city:Chur';
+  await clicked;
+  expect(list.filter).toBe('city:Chur');
+});
+
 test('a text that is wrong is not built upon', async () => {
   list.filter = 'tag:vip';
   await list.apply();
