@@ -167,6 +167,8 @@ export const DIALOGS_ELSEWHERE = {
   TakeRelays: 'needs a profile that the relay refused; it asks with a Dialog and DialogActions',
   RefusedDialog: 'needs a step that was partly refused; a table in a Dialog',
   WorkspaceSwitcher: 'a ProblemNote in a Dialog, when another workspace cannot be opened',
+  EncryptDialog: 'needs a keychain, which no journey has; text and DialogActions in a Dialog',
+  EncryptionSettings: 'needs a keychain, which no journey has; it asks with a ConfirmDialog',
   LinkProblem: 'a ProblemNote in a Dialog, when a link of another program leads nowhere',
 };
 
