@@ -4,6 +4,7 @@ use std::path::Path;
 
 use kartei_protocol::desktop::{Compacted, StoreInfo};
 use rusqlite::Transaction;
+use rusqlite::types::Value;
 
 use crate::chunk;
 use crate::connect;
@@ -122,7 +123,14 @@ impl Store {
 }
 
 fn pragma(db: &Transaction<'_>, name: &str) -> Result<u64, StoreError> {
-    Ok(db.pragma_query_value(None, name, |row| row.get(0))?)
+    let value: Value = db.pragma_query_value(None, name, |row| row.get(0))?;
+    let number = match &value {
+        Value::Integer(number) => u64::try_from(*number).ok(),
+        // So SQLCipher answers for the page size of an encrypted database.
+        Value::Text(digits) => digits.parse().ok(),
+        _ => None,
+    };
+    number.ok_or_else(|| StoreError::Sqlite(format!("{name} is no number")))
 }
 
 /// A copy is only worth its name when it can be read.

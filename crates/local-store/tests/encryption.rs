@@ -162,6 +162,8 @@ fn there_and_back_everything_is_as_it_was() {
     assert_eq!(found(&store, "quetz"), PROFILES as u64, "the same store goes on");
     assert_eq!(store.totals().unwrap(), totals);
     assert_eq!(store.check(false).unwrap().findings, []);
+    let info = store.info().unwrap();
+    assert_eq!((info.profiles, info.imports), (PROFILES as u64, 1));
     drop(store);
     assert_eq!(Store::look(folder.path()).unwrap(), Lies::Encrypted(with_salt(1).1));
     assert_eq!(leaks(folder.path()), Vec::<String>::new());
