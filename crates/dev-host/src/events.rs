@@ -55,10 +55,10 @@ impl Window {
 
 impl Drop for Window {
     fn drop(&mut self) {
-        if self.windows.fetch_sub(1, Ordering::Relaxed) == 1 {
-            if let Ok(app) = self.workplace.app() {
-                app.window_closed();
-            }
+        if self.windows.fetch_sub(1, Ordering::Relaxed) == 1
+            && let Ok(app) = self.workplace.app()
+        {
+            app.window_closed();
         }
     }
 }
