@@ -195,7 +195,7 @@ impl Exchange {
                 page.cursor.ok_or(Stopped::Elsewhere)
             }
             Err(StoreError::Damaged(reason)) => {
-                Err(Stopped::Unusable(format!("the segment {digest}: {reason}")))
+                Err(SegmentError::Damaged { digest, reason }.into())
             }
             Err(error) => Err(Stopped::Failed(error.into())),
         }
