@@ -188,7 +188,9 @@ fn a_lost_key_is_made_up_for_by_the_recovery_key() {
     assert_eq!(ids(&workplace), ["first"]);
     workplace.shutdown();
     assert_eq!(desk.keychain.get(&name).unwrap(), Some(key), "for the next start");
-    assert_eq!(ids(&desk.open()), ["first"]);
+    let workplace = desk.open();
+    assert_eq!(ids(&workplace), ["first"]);
+    workplace.shutdown();
 }
 
 #[test]
