@@ -2,7 +2,7 @@
 // light and dark. usage: node pictures.mjs --data DIR --profile ID --out DIR
 import { join } from 'node:path';
 import { parseArgs } from 'node:util';
-import { named, saying, startDesktop } from './lib/webdriver.mjs';
+import { saying, startDesktop } from './lib/webdriver.mjs';
 import { appear, closeProfile, listed, openProfile, search, speakEnglish } from './lib/window-moves.mjs';
 
 const { values } = parseArgs({
@@ -14,7 +14,7 @@ const desktop = await startDesktop();
 try {
   const window = await desktop.open(['--data', values.data]);
   await speakEnglish(window);
-  await window.find(named('h1', 'Profiles'));
+  await window.find('//*[@role="grid"]');
   for (const theme of ['light', 'dark']) {
     await appear(window, theme);
     await search(window, 'cdnow');
