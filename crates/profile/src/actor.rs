@@ -48,7 +48,8 @@ impl ActorClass {
 }
 
 /// A person's actor: one for each run of a program, never stored and used again, because a data
-/// folder that was restored from a backup would otherwise number two different changes alike.
+/// folder that was restored from a backup would otherwise number two different changes alike. Within a
+/// run it goes on as another one where a document has lost changes: see [`Actor::after_loss`].
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
 pub struct Actor([u8; 16]);
 
@@ -68,6 +69,17 @@ impl Actor {
         self.0
     }
 
+    /// The actor that goes on for this one in a data folder whose documents have lost changes so many
+    /// times. It would number the next change like one that it has forgotten, and that others may have.
+    #[must_use]
+    pub fn after_loss(self, losses: u64) -> Self {
+        if losses == 0 {
+            return self;
+        }
+        let parts: [&[u8]; 2] = [&self.0, &losses.to_be_bytes()];
+        Self(derived_bytes(PERSON, "kartei/after-loss/1", &parts))
+    }
+
     pub(crate) fn id(self) -> ActorId {
         ActorId::from(&self.0[..])
     }
@@ -77,6 +89,11 @@ impl Actor {
     pub(crate) fn beside(self, genesis: ChangeHash) -> ActorId {
         derived(PERSON, "kartei/deletion/1", &[&self.0, &genesis.bytes()])
     }
+}
+
+/// The person's actor that writes again what a decision did not choose: beside the decision, and once.
+pub(crate) fn reopening(decision: ChangeHash) -> ActorId {
+    derived(PERSON, "kartei/reopening/1", &[&decision.bytes()])
 }
 
 pub(crate) fn scaffold(schema_name: &str) -> ActorId {
@@ -101,6 +118,10 @@ pub(crate) fn import(heads: &[ChangeHash], record: &RecordHash) -> ActorId {
 }
 
 fn derived(class: [u8; CLASS_LEN], domain: &str, parts: &[&[u8]]) -> ActorId {
+    ActorId::from(&derived_bytes(class, domain, parts)[..])
+}
+
+fn derived_bytes(class: [u8; CLASS_LEN], domain: &str, parts: &[&[u8]]) -> [u8; 16] {
     let mut hash = Sha256::new();
     hash.update(domain.as_bytes());
     for part in parts {
@@ -112,5 +133,5 @@ fn derived(class: [u8; CLASS_LEN], domain: &str, parts: &[&[u8]]) -> ActorId {
     let mut bytes = [0_u8; 16];
     bytes[..CLASS_LEN].copy_from_slice(&class);
     bytes[CLASS_LEN..].copy_from_slice(&digest[..16 - CLASS_LEN]);
-    ActorId::from(&bytes[..])
+    bytes
 }

@@ -7,16 +7,16 @@
 //! deletion is offered as a conflict of the whole profile, at the pointer [`WHOLE`], until somebody
 //! decides. The record is what it was: deleting and taking it back leave no moment in it.
 
-use std::collections::BTreeSet;
+use std::collections::{BTreeMap, BTreeSet};
 
 use automerge as am;
 use automerge::{Automerge, ReadDoc, ScalarValue};
 use serde_json::Value;
 
-use crate::actor::{Actor, ActorClass};
+use crate::actor::{self, Actor, ActorClass};
 use crate::changes::{Change, ChangeHash};
 use crate::diff::Op;
-use crate::document::Document;
+use crate::document::{Document, DocumentError};
 use crate::edit::{EditError, Stamp, Steps};
 use crate::read::{Conflict, ConflictValue, Malformed};
 use crate::schema::RecordSchema;
@@ -48,12 +48,23 @@ impl Life {
     /// # Errors
     /// [`Malformed`] where it holds something else than `true` or `false`.
     pub(crate) fn of(doc: &Automerge) -> Result<Self, Malformed> {
-        let deletions: BTreeSet<am::ChangeHash> = settings(doc, None)?
-            .into_iter()
-            .filter_map(|(hash, set)| set.then_some(hash))
-            .collect();
+        Self::from(doc, settings(doc, None)?, doc.get_heads())
+    }
+
+    /// Reads the flag as it was with these heads.
+    fn at(doc: &Automerge, heads: &[am::ChangeHash]) -> Result<Self, Malformed> {
+        Self::from(doc, settings(doc, Some(heads))?, heads.to_vec())
+    }
+
+    fn from(
+        doc: &Automerge,
+        settings: Vec<(am::ChangeHash, bool)>,
+        heads: Vec<am::ChangeHash>,
+    ) -> Result<Self, Malformed> {
+        let deletions: BTreeSet<am::ChangeHash> =
+            settings.into_iter().filter_map(|(hash, set)| set.then_some(hash)).collect();
         let Some(deletion) = latest(doc, deletions.iter().copied()) else { return Ok(Self::Kept) };
-        let beside = doc.get_heads().into_iter().filter(|head| !deletions.contains(head));
+        let beside = heads.into_iter().filter(|head| !deletions.contains(head));
         Ok(match latest(doc, beside) {
             Some(beside) => Self::Offered { deletion, beside },
             None => Self::Deleted,
@@ -202,6 +213,54 @@ impl Document {
         stamp: &Stamp,
     ) -> Result<Option<Change>, EditError> {
         self.step(schema, actor, stamp, Steps::Delete)
+    }
+
+    /// Offers the deletion again that was decided last: writes what the decision did not choose once
+    /// more, beside the decision, in the name of whoever wrote it. The same change on every replica
+    /// that takes the same decision back. Answers `None` where no deletion was offered.
+    pub(crate) fn offer_again(
+        &mut self,
+        schema: &RecordSchema,
+    ) -> Result<Option<Change>, DocumentError> {
+        let Some((decision, offered)) = self.decision_on_deletion()? else { return Ok(None) };
+        let Life::Offered { deletion, beside } = offered else { return Ok(None) };
+        let deletes = Life::of(&self.am)? != Life::Deleted;
+        let missing = || Malformed(FLAG.to_owned());
+        let of = |hash| self.am.get_change_meta_by_hash(&hash).ok_or_else(missing);
+        let (decided, first) = (of(decision)?, of(if deletes { deletion } else { beside })?);
+        let by_person = ActorClass::of(&first.actor) == ActorClass::Person;
+        let stamp = Stamp {
+            // An import carries no moment.
+            at_seconds: if by_person { first.timestamp } else { decided.timestamp },
+            by: first.message.as_ref().map(ToString::to_string),
+        };
+        let ops = if deletes { set_again() } else { vec![set(false)] };
+        let (heads, actor) = (decided.deps.clone(), actor::reopening(decision.into()));
+        self.commit_at(schema, &heads, actor, stamp.options(), &ops)
+    }
+
+    /// The newest change that set the flag while a deletion was offered, and what was offered.
+    fn decision_on_deletion(&self) -> Result<Option<(am::ChangeHash, Life)>, Malformed> {
+        let doc = &self.am;
+        let mut open: BTreeSet<am::ChangeHash> =
+            settings(doc, None)?.into_iter().map(|(hash, _)| hash).collect();
+        let mut found = BTreeMap::new();
+        while !open.is_empty() && found.is_empty() {
+            let mut before = BTreeSet::new();
+            for hash in open {
+                let meta = doc.get_change_meta_by_hash(&hash);
+                let deps = meta.ok_or_else(|| Malformed(FLAG.to_owned()))?.deps;
+                match Life::at(doc, &deps)? {
+                    offered @ Life::Offered { .. } => {
+                        found.insert(hash, offered);
+                    }
+                    _ => before.extend(settings(doc, Some(&deps))?.into_iter().map(|(h, _)| h)),
+                }
+            }
+            open = before;
+        }
+        let decision = latest(doc, found.keys().copied());
+        Ok(decision.and_then(|hash| Some((hash, *found.get(&hash)?))))
     }
 
     /// Brings a deleted profile back, or turns an offered deletion down. Answers `None` where there

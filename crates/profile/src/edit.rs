@@ -12,7 +12,7 @@ use crate::field;
 use crate::instant::Instant;
 use crate::pointer;
 use crate::record::Record;
-use crate::schema::{MergeRule, RecordSchema};
+use crate::schema::{Member, MergeRule, RecordSchema};
 use crate::text;
 use crate::violation::Violation;
 
@@ -160,7 +160,7 @@ impl Steps<'_> {
         Ok(accepted.map_err(EditError::Invalid)?.record)
     }
 
-    /// The fields that are given a value, by pointer.
+    /// The fields that are set, or taken away where all fields are named, by pointer.
     fn set(&self) -> Vec<&str> {
         match self {
             Self::Record(_) | Self::Delete => Vec::new(),
@@ -168,10 +168,7 @@ impl Steps<'_> {
                 let set = edits.iter().filter(|edit| matches!(edit, Edit::Set { .. }));
                 set.map(Edit::pointer).collect()
             }
-            Self::Fields(fields) => {
-                let set = fields.iter().filter(|(_, value)| value.is_some());
-                set.map(|(pointer, _)| pointer.as_str()).collect()
-            }
+            Self::Fields(fields) => fields.iter().map(|(pointer, _)| pointer.as_str()).collect(),
         }
     }
 
@@ -256,8 +253,7 @@ impl Document {
         for pointer in steps.set() {
             if contested.iter().any(|(p, _)| p == pointer)
                 && let Some(path) = pointer::parse(pointer)
-                && let Some(value) = wanted.field(schema, pointer)
-                && let Some(op) = op_for(schema, &path, Some(value))
+                && let Some(op) = op_for(schema, &path, wanted.field(schema, pointer))
                 && !ops.contains(&op)
             {
                 ops.push(op);
@@ -315,14 +311,24 @@ fn add_moment(schema: &RecordSchema, stamp: &Stamp, ops: &mut Vec<Op>) {
     if ops.iter().all(deletion::is_set) {
         return;
     }
-    let Ok(at) = Instant::from_unix_millis(stamp.at_seconds.saturating_mul(1000)) else { return };
-    for latest in schema.members().iter().filter(|m| m.rule == MergeRule::Max) {
+    for (latest, at) in moments(schema, stamp) {
         let is_it = |op: &Op| matches!(op, Op::Register { member, .. } if *member == latest.name);
         if !ops.iter().any(is_it) {
-            let value = Some(Value::String(at.to_string()));
-            ops.push(Op::Register { member: latest.name.clone(), value });
+            ops.push(Op::Register { member: latest.name.clone(), value: Some(at) });
         }
     }
+}
+
+/// The members that keep the latest moment, with the one that a change leaves in them; none for a
+/// moment that no clock shows.
+pub(crate) fn moments<'a>(
+    schema: &'a RecordSchema,
+    stamp: &Stamp,
+) -> impl Iterator<Item = (&'a Member, Value)> {
+    let at = Instant::from_unix_millis(stamp.at_seconds.saturating_mul(1000)).ok();
+    let at = at.map(|at| Value::String(at.to_string()));
+    let latest = schema.members().iter().filter(|member| member.rule == MergeRule::Max);
+    latest.filter_map(move |member| Some((member, at.clone()?)))
 }
 
 fn apply_to_record(

@@ -8,6 +8,7 @@ use crate::changes::ChangeHash;
 use crate::deletion::{self, FLAG};
 use crate::field::{FieldChange, changes};
 use crate::read::{Malformed, Reader};
+use crate::reopen::reopens;
 use crate::schema::RecordSchema;
 
 /// What sort of change it was.
@@ -21,6 +22,8 @@ pub enum HistoryKind {
     Edit,
     /// A person deleted the profile, or decided that it stays deleted.
     Deletion,
+    /// A person took a decision back: the fields are in conflict again.
+    Reopening,
     /// A person brought the profile back, or turned a deletion down; fields may have changed too.
     Revival,
 }
@@ -54,6 +57,7 @@ pub(crate) fn read(
             (ActorClass::Scaffold, _) => continue,
             (ActorClass::Genesis, _) => HistoryKind::Genesis,
             (ActorClass::Import, _) => HistoryKind::Import,
+            (ActorClass::Person, _) if reopens(&meta) => HistoryKind::Reopening,
             (ActorClass::Person, None) => HistoryKind::Edit,
             (ActorClass::Person, Some(true)) => HistoryKind::Deletion,
             (ActorClass::Person, Some(false)) => HistoryKind::Revival,
@@ -63,7 +67,11 @@ pub(crate) fn read(
         } else {
             let members =
                 |heads: &[am::ChangeHash]| Reader { doc, schema, heads: Some(heads) }.members();
-            changes(schema, &members(&meta.deps)?, &members(&[meta.hash])?)
+            let mut fields = changes(schema, &members(&meta.deps)?, &members(&[meta.hash])?);
+            if kind == HistoryKind::Reopening {
+                add_reopened(doc, schema, &meta, &mut fields)?;
+            }
+            fields
         };
         entries.push(HistoryEntry {
             change: meta.hash.into(),
@@ -74,4 +82,24 @@ pub(crate) fn read(
         });
     }
     Ok(entries)
+}
+
+/// Adds the fields that a change brought into conflict without changing what is shown.
+fn add_reopened(
+    doc: &am::Automerge,
+    schema: &RecordSchema,
+    meta: &am::ChangeMetadata<'_>,
+    fields: &mut Vec<FieldChange>,
+) -> Result<(), Malformed> {
+    let contested =
+        |heads: &[am::ChangeHash]| Reader { doc, schema, heads: Some(heads) }.contested();
+    let before = contested(&meta.deps)?;
+    for (pointer, sides) in contested(&[meta.hash])? {
+        let is_listed = fields.iter().any(|field| field.pointer == pointer);
+        if !is_listed && !before.iter().any(|(was, _)| *was == pointer) {
+            let shown = sides.into_iter().next().and_then(|side| side.value);
+            fields.push(FieldChange { pointer, before: shown.clone(), after: shown });
+        }
+    }
+    Ok(())
 }

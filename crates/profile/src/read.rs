@@ -132,7 +132,7 @@ impl Reader<'_> {
     }
 
     /// The candidates of a register after its own rule has had its say.
-    fn ruled(&self, rule: &MergeRule, mut candidates: Vec<Candidate>) -> Vec<Candidate> {
+    pub(crate) fn ruled(&self, rule: &MergeRule, mut candidates: Vec<Candidate>) -> Vec<Candidate> {
         if let MergeRule::Register { prefer: Some((member, preferred)), .. } = rule {
             let wins =
                 |c: &Candidate| c.value.as_ref().and_then(|v| v.get(member)) == Some(preferred);
@@ -264,16 +264,17 @@ impl Reader<'_> {
                 continue;
             }
             let malformed = || Malformed(pointer.clone());
-            let hash = self.doc.hash_for_opid(&candidate.op).ok_or_else(malformed)?;
+            let first = self.first_written(&pointer, candidate)?;
+            let hash = self.doc.hash_for_opid(&first.op).ok_or_else(malformed)?;
             let meta = self.doc.get_change_meta_by_hash(&hash).ok_or_else(malformed)?;
             values.push(ConflictValue {
                 value: candidate.value.clone(),
                 key: candidate.key(),
                 change: hash.into(),
-                actor: candidate.actor.clone(),
-                class: candidate.class,
+                actor: first.actor,
+                class: first.class,
                 by: meta.message.as_ref().map(ToString::to_string),
-                at: (candidate.class == ActorClass::Person).then_some(meta.timestamp),
+                at: (first.class == ActorClass::Person).then_some(meta.timestamp),
             });
         }
         let base = self.base_of(&pointer, &values)?;
@@ -304,12 +305,12 @@ impl Reader<'_> {
     }
 }
 
-fn differ(candidates: &[Candidate]) -> bool {
+pub(crate) fn differ(candidates: &[Candidate]) -> bool {
     candidates.windows(2).any(|pair| pair[0].value != pair[1].value)
 }
 
 /// All changes before `change`, without itself.
-fn past_of(doc: &am::Automerge, change: am::ChangeHash) -> BTreeSet<am::ChangeHash> {
+pub(crate) fn past_of(doc: &am::Automerge, change: am::ChangeHash) -> BTreeSet<am::ChangeHash> {
     let mut past = BTreeSet::new();
     let mut open = vec![change];
     while let Some(hash) = open.pop() {

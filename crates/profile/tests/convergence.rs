@@ -6,19 +6,24 @@
 use std::collections::{BTreeMap, BTreeSet};
 
 use kartei_profile::{
-    Actor, Change, ChangeHash, Document, Edit, ImportOutcome, Record, RecordSchema, Stamp,
+    Actor, Change, ChangeHash, Conflict, ConflictValue, Document, Edit, ImportOutcome, Record,
+    RecordSchema, Stamp,
 };
 use proptest::prelude::*;
 use serde_json::{Value, json};
 
 const REPLICAS: usize = 3;
 
+/// Fields that may be decided, and the profile itself.
+const FIELDS: &[&str] = &["", "/attributes/k", "/attributes/l", "/display_name", "/consent"];
+
 #[derive(Debug, Clone)]
 enum Step {
     Edit { replica: usize, edit: Edit },
     Import { replica: usize, file: Value },
     Send { from: usize, to: usize, reversed: bool },
-    Resolve { replica: usize, which: usize },
+    Resolve { replica: usize, which: usize, taken_back: bool },
+    Reopen { replica: usize, pointer: &'static str },
     Delete { replica: usize },
     Revive { replica: usize },
 }
@@ -103,7 +108,10 @@ fn step() -> impl Strategy<Value = Step> {
         1 => (0..REPLICAS, record()).prop_map(|(replica, file)| Step::Import { replica, file }),
         2 => (0..REPLICAS, 0..REPLICAS, any::<bool>())
             .prop_map(|(from, to, reversed)| Step::Send { from, to, reversed }),
-        1 => (0..REPLICAS, 0..3_usize).prop_map(|(replica, which)| Step::Resolve { replica, which }),
+        1 => (0..REPLICAS, 0..3_usize, any::<bool>())
+            .prop_map(|(replica, which, taken_back)| Step::Resolve { replica, which, taken_back }),
+        1 => (0..REPLICAS, prop::sample::select(FIELDS))
+            .prop_map(|(replica, pointer)| Step::Reopen { replica, pointer }),
         1 => (0..REPLICAS).prop_map(|replica| Step::Delete { replica }),
         1 => (0..REPLICAS).prop_map(|replica| Step::Revive { replica }),
     ]
@@ -153,7 +161,7 @@ impl World {
                 );
             }
             Step::Send { from, to, reversed } => self.send(from, to, reversed),
-            Step::Resolve { replica, which } => {
+            Step::Resolve { replica, which, taken_back } => {
                 let stamp = self.stamp();
                 let document = &mut self.replicas[replica];
                 let conflicts = document.conflicts(&self.schema).unwrap();
@@ -175,7 +183,14 @@ impl World {
                 }
                 let left = document.conflicts(&self.schema).unwrap();
                 assert!(left.iter().all(|c| c.pointer != conflict.pointer), "decided is decided");
+                if taken_back {
+                    self.reopen(replica, &conflict.pointer);
+                    let conflicts = self.replicas[replica].conflicts(&self.schema).unwrap();
+                    let again = conflicts.iter().find(|c| c.pointer == conflict.pointer).unwrap();
+                    assert_eq!(sides_of(again), sides_of(conflict), "as if nobody had decided");
+                }
             }
+            Step::Reopen { replica, pointer } => self.reopen(replica, pointer),
             Step::Delete { replica } => {
                 let stamp = self.stamp();
                 let document = &mut self.replicas[replica];
@@ -195,6 +210,23 @@ impl World {
                 assert!(conflicts.iter().all(|c| !c.pointer.is_empty()), "nothing is offered");
             }
         }
+    }
+
+    fn reopen(&mut self, replica: usize, pointer: &str) {
+        let (stamp, wanted) = (self.stamp(), [pointer.to_owned()]);
+        let document = &mut self.replicas[replica];
+        let (before, was_deleted) = (document.record(&self.schema).unwrap(), document.is_deleted());
+        let again = document.reopen(&self.schema, Self::actor(replica), &stamp, &wanted).unwrap();
+        let contested = document.contested(&self.schema).unwrap();
+        assert_eq!(contested.contains(&wanted[0]), again.left.is_empty());
+        if pointer.is_empty() {
+            assert_eq!(document.record(&self.schema).unwrap(), before, "the record stays");
+            if !was_deleted {
+                self.deletions.extend(again.changes.iter().map(Change::hash));
+            }
+        }
+        let twice = document.reopen(&self.schema, Self::actor(replica), &stamp, &wanted).unwrap();
+        assert!(twice.changes.is_empty(), "what is in conflict stays so");
     }
 
     fn send(&mut self, from: usize, to: usize, reversed: bool) {
@@ -254,6 +286,17 @@ impl World {
         }
         !self.deletions.is_empty() && changes.iter().all(|change| known.contains(&change.hash()))
     }
+}
+
+/// The base of a conflict and its sides, without the keys that name them.
+fn sides_of(conflict: &Conflict) -> Vec<Value> {
+    let is_field = !conflict.pointer.is_empty();
+    let side = |side: &ConflictValue| match is_field {
+        true => json!([side.value, side.change.to_string(), side.actor, side.by, side.at]),
+        // A deletion is offered by another change, in the same name.
+        false => json!([side.value, side.by]),
+    };
+    std::iter::once(json!(conflict.base)).chain(conflict.values.iter().map(side)).collect()
 }
 
 fn observations_of(record: &Record) -> BTreeMap<String, Value> {

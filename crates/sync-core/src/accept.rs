@@ -41,7 +41,7 @@ pub enum Verdict {
     Known,
     /// The profile here began with another record.
     OtherGenesis,
-    /// The profile is not here and the genesis record was not sent.
+    /// The profile is not here, or lacks what the changes build on, and it was not sent whole.
     GenesisWanted,
     /// It is refused; nothing changes.
     Rejected {
@@ -82,7 +82,9 @@ pub fn accept(
         None => create(schema, offer),
         Some(genesis) if genesis != offer.genesis => Ok(Verdict::OtherGenesis),
         Some(_) if offer.changes.is_empty() => Ok(Verdict::Known),
-        Some(_) => extend(schema, load()?, &offer.changes),
+        // Restored from a backup, or forgotten and made again: the replica believes that what it builds
+        // on is here, and has it.
+        Some(_) => extend(schema, load()?, &offer.changes, offer.record.is_none()),
     }
 }
 
@@ -109,7 +111,7 @@ fn create(schema: &RecordSchema, offer: &Offer<'_>) -> Result<Verdict, DocumentE
         return Ok(Verdict::Create { genesis: Box::new(record), edited: None });
     }
     let document = Document::genesis(schema, &record)?;
-    Ok(match extend(schema, document, &offer.changes)? {
+    Ok(match extend(schema, document, &offer.changes, false)? {
         Verdict::Extend(edited) => {
             Verdict::Create { genesis: Box::new(record), edited: Some(edited) }
         }
@@ -132,13 +134,16 @@ fn plain(schema: &RecordSchema, offer: &Offer<'_>, text: &str) -> Option<String>
     })
 }
 
+/// `may_want`: whether the replica has more of the profile than it sent.
 fn extend(
     schema: &RecordSchema,
     mut document: Document,
     changes: &[Change],
+    may_want: bool,
 ) -> Result<Verdict, DocumentError> {
     let fresh = match document.apply(schema, changes) {
         Ok(fresh) => fresh,
+        Err(ApplyError::Missing(_)) if may_want => return Ok(Verdict::GenesisWanted),
         Err(error) => {
             let code = match &error {
                 ApplyError::Forked | ApplyError::ForeignGenesis(_) | ApplyError::Missing(_) => {

@@ -55,6 +55,12 @@ impl Ledger {
         };
     }
 
+    /// Whether an edit of this person was put on another beginning.
+    pub(crate) fn is_replayed(&self, place: Place, id: &str, replica: usize) -> bool {
+        let of = |edit: &&Edited| edit.place == place && edit.id == id && edit.replica == replica;
+        self.edits.iter().filter(of).any(|edit| edit.replayed)
+    }
+
     /// Observations that must be in a profile.
     pub(crate) fn observations(&self) -> impl Iterator<Item = (Place, &str, &str)> {
         self.observations.iter().flat_map(|((place, id), all)| {

@@ -9,17 +9,19 @@
 //! Then the faults end, everybody comes to rest, and [`check`] looks whether what must hold does
 //! ([`broken::Invariant`]). It looks during the run, too, where that can be told at once.
 //!
-//! `KARTEI_SEEDS` is how many seeds are run (10,000 by night), `KARTEI_SEED` repeats one of them and
-//! prints what happens in it, and `KARTEI_REPLICAS` is how many take part in the large run (1,000 by
+//! `KARTEI_SEEDS` is how many seeds are run (10,000 by night), from `KARTEI_FIRST_SEED` on, `KARTEI_SEED`
+//! repeats one of them and prints what happens in it, and `KARTEI_REPLICAS` is how many take part in the large run (1,000 by
 //! night, a matter of minutes).
 
 #![expect(clippy::unwrap_used, reason = "a test stops at the first surprise")]
 
+mod afresh;
 mod broken;
 mod cases;
 mod check;
 mod faults;
 mod ledger;
+mod office;
 mod people;
 mod plan;
 mod queue;

@@ -28,9 +28,30 @@ pub(crate) fn mark((database, organisation): Place) -> String {
     format!("place-{database}-{organisation}")
 }
 
+/// By profile, what each person's own attribute says.
+type OwnValues = BTreeMap<String, Vec<Option<u64>>>;
+
+/// The attribute that one person sets and nobody else.
+pub(crate) fn own_key(who: usize) -> String {
+    format!("r{who}")
+}
+
 impl Replica {
     pub(crate) fn place(&self) -> Place {
         (self.database, self.organisation)
+    }
+
+    /// What each of so many people's own attribute says in every profile here.
+    fn own_values(&mut self, people: usize) -> Result<OwnValues> {
+        let lines = records(self.store()?)?;
+        lines
+            .iter()
+            .map(|line| {
+                let record: Value = serde_json::from_str(line)?;
+                let own = |who| record["attributes"][own_key(who)].as_u64();
+                Ok((text(&record["id"]), (0..people).map(own).collect()))
+            })
+            .collect()
     }
 
     /// Ids of the observations of every profile here.
@@ -171,7 +192,9 @@ impl World {
         };
         let place = replica.place();
         self.say(|| format!("{at}: import of {records:?}: {landed:?}"));
-        for record in &records {
+        // What was here before promises nothing new: the relay may have forgotten that profile.
+        let news = records.iter().zip(&landed).filter(|(_, landed)| **landed != Landed::Unchanged);
+        for (record, _) in news {
             for observation in observation_ids(record) {
                 self.ledger.observed(place, record["id"].as_str().unwrap_or(""), observation);
             }
@@ -192,7 +215,7 @@ impl World {
         let dice = &mut self.dice;
         let (sets, adds) = (dice.roll(10) < 7, dice.roll(10) < 6);
         if sets || !adds {
-            edits.push(Edit::Set { pointer: key(&format!("r{at}")), value: json!(count) });
+            edits.push(Edit::Set { pointer: key(&own_key(at)), value: json!(count) });
         }
         if adds {
             let value = json!({"id": fact, "signal": "s", "value": count, "at": AT,
@@ -336,9 +359,11 @@ impl World {
         work: impl FnOnce(&Store, &Session, i64) -> std::result::Result<bool, StoreError>,
     ) -> Result<bool> {
         let now = self.replicas[at].clock(self.queue.now());
+        let people = self.replicas.len();
         let replica = &mut self.replicas[at];
         let place = replica.place();
         let before = replica.observations()?;
+        let values = replica.own_values(people)?;
         let session = replica.session.clone();
         let done = match work(replica.store()?, &session, now) {
             Ok(done) => done,
@@ -354,11 +379,22 @@ impl World {
                 self.ledger.withdraw(place, id, gone);
             }
         }
-        for id in after.keys().filter(|id| *id != RESTORED) {
-            let record = self.replicas[at].store()?.record(id)?;
-            let value =
-                record.members()["attributes"].get(format!("r{at}")).and_then(Value::as_u64);
-            self.ledger.set(place, id, at, value);
+        // Only what the step changed: of the rest nobody was told anything now, and the relay may have
+        // forgotten such a profile before this replica hears of it.
+        for (id, after) in self.replicas[at].own_values(people)? {
+            if id == RESTORED {
+                continue;
+            }
+            let before = values.get(&id);
+            if before.is_none_or(|before| before[at] != after[at]) {
+                self.ledger.set(place, &id, at, after[at]);
+            }
+            for who in (0..people).filter(|who| *who != at) {
+                // Somebody decided between two of another person's values, or took that back.
+                if before.is_some_and(|before| before[who] != after[who]) {
+                    self.ledger.set(place, &id, who, None);
+                }
+            }
         }
         Ok(true)
     }

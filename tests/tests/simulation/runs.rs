@@ -58,6 +58,7 @@ pub(crate) fn many(test: &str, seeds: u64, plan: impl Fn(u64) -> Plan + Sync) {
         return one(test, Plan { told: true, ..plan(seed) });
     }
     let seeds = number("KARTEI_SEEDS").unwrap_or(seeds);
+    let first = number("KARTEI_FIRST_SEED").unwrap_or(0);
     let next = AtomicU64::new(0);
     let failed: Mutex<Vec<String>> = Mutex::default();
     let total: Mutex<Counts> = Mutex::default();
@@ -65,13 +66,14 @@ pub(crate) fn many(test: &str, seeds: u64, plan: impl Fn(u64) -> Plan + Sync) {
         for _ in 0..THREADS {
             scope.spawn(|| {
                 loop {
-                    let seed = next.fetch_add(1, Ordering::Relaxed);
-                    if seed >= seeds {
+                    let ran = next.fetch_add(1, Ordering::Relaxed);
+                    if ran >= seeds {
                         break;
                     }
-                    if seed > 0 && seed.is_multiple_of(PROGRESS) {
-                        println!("{seed} of {seeds} seeds");
+                    if ran > 0 && ran.is_multiple_of(PROGRESS) {
+                        println!("{ran} of {seeds} seeds");
                     }
+                    let seed = first.saturating_add(ran);
                     let (found, counts) = broken(plan(seed));
                     total.lock().unwrap().add(&counts);
                     if !found.is_empty() {
