@@ -7,7 +7,7 @@ use std::fmt;
 use object_store::client::{HttpError, HttpErrorKind};
 
 use crate::limits::REASON_CHARS_MAX;
-use crate::{BlobName, BlobNameError, Digest};
+use crate::{BlobName, BlobNameError, Digest, SealError};
 
 /// An error of whatever gives the bytes of a blob.
 pub type BoxError = Box<dyn StdError + Send + Sync>;
@@ -151,6 +151,63 @@ pub enum BlobError {
         /// What happened instead.
         reason: String,
     },
+    /// The disk does not take as much.
+    #[error(
+        "cannot {operation} `{subject}` in {place}: the disk does not take as much (no space is left, \
+         a quota is used up, or it has no files as large); free some space or take another disk"
+    )]
+    Full {
+        /// What was being done.
+        operation: Operation,
+        /// The blob.
+        subject: String,
+        /// The store.
+        place: String,
+    },
+    /// A draft is gone: it was aborted, or finished under another size, or its place is lost.
+    #[error("the draft of the blob `{name}` is not in {place} any more; begin it anew")]
+    DraftNotFound {
+        /// The blob that it would have been.
+        name: BlobName,
+        /// Where it was looked for.
+        place: String,
+    },
+    /// What a draft's finish was told is not the whole blob; nothing was published.
+    #[error(
+        "the draft of the blob `{name}` is not whole: its pieces reach from 0 to {reached} of {size} \
+         bytes without a gap; write the rest"
+    )]
+    DraftIncomplete {
+        /// The blob.
+        name: BlobName,
+        /// Up to where the pieces reach without a gap or an overlap.
+        reached: u64,
+        /// The size that was told.
+        size: u64,
+    },
+    /// Sealed bytes do not open, or are not as many as they should be.
+    #[error(
+        "the blob `{name}` in {place} cannot be opened at byte {offset}: {reason}; restore it from a \
+         backup"
+    )]
+    Damaged {
+        /// The blob.
+        name: BlobName,
+        /// The store.
+        place: String,
+        /// The first byte of the file that cannot be given.
+        offset: u64,
+        /// What was found.
+        reason: String,
+    },
+    /// Nothing could be sealed.
+    #[error("the blob `{name}` was not stored: {source}")]
+    NotSealed {
+        /// The blob.
+        name: BlobName,
+        /// Why.
+        source: SealError,
+    },
     /// Anything else.
     #[error("cannot {operation} `{subject}` in {place}: {reason}")]
     Failed {
@@ -166,10 +223,16 @@ pub enum BlobError {
 }
 
 impl BlobError {
-    /// Whether no blob has the name.
+    /// Whether no blob has the name, or the draft is gone.
     #[must_use]
     pub fn is_not_found(&self) -> bool {
-        matches!(self, Self::NotFound { .. })
+        matches!(self, Self::NotFound { .. } | Self::DraftNotFound { .. })
+    }
+
+    /// Whether the disk is full, its quota used up, or the file larger than its file system has them.
+    #[must_use]
+    pub fn is_full(&self) -> bool {
+        matches!(self, Self::Full { .. })
     }
 
     /// Whether the name was taken already.
@@ -216,6 +279,11 @@ impl Act<'_> {
                 BlobError::NotFound { name, place }
             }
             std::io::ErrorKind::AlreadyExists => BlobError::AlreadyExists { name, place },
+            std::io::ErrorKind::StorageFull
+            | std::io::ErrorKind::QuotaExceeded
+            | std::io::ErrorKind::FileTooLarge => {
+                BlobError::Full { operation: self.operation, subject: name.to_string(), place }
+            }
             _ => self.reason(error.to_string()),
         }
     }
@@ -302,6 +370,19 @@ mod tests {
              <StringToSign>private</StringToSign></Error>",
         );
         assert_eq!(reason(&answer), "SignatureDoesNotMatch: No match.");
+    }
+
+    #[cfg(unix)]
+    #[test]
+    fn a_full_disk_is_told_apart() {
+        let name = BlobName::new("a/b").unwrap();
+        let act = Act { operation: Operation::Put, name: &name, place: "the folder x" };
+        // ENOSPC and EFBIG on every unix.
+        for code in [28, 27] {
+            let error = act.io(&std::io::Error::from_raw_os_error(code));
+            assert!(error.is_full() && error.to_string().contains("a/b"), "{error}");
+        }
+        assert!(!act.io(&std::io::Error::from_raw_os_error(5)).is_full(), "EIO is something else");
     }
 
     #[test]

@@ -15,11 +15,15 @@ use sha2::{Digest as _, Sha256};
 use tempfile::NamedTempFile;
 use tokio::task::{JoinHandle, spawn_blocking};
 
+use crate::draft::OpenDrafts;
 use crate::limits::{STAGED_AGE_MAX, WRITE_BYTES};
 use crate::{BlobName, Digest};
 
 /// Files that are being written. No name of a blob begins with a dot.
 pub(crate) const STAGING: &str = ".staging";
+
+/// Drafts. They are not swept: whoever keeps their places ends them.
+pub(crate) const DRAFTS: &str = ".drafts";
 
 /// What to do where a name is taken.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -37,6 +41,7 @@ pub(crate) struct Folder {
     /// Held from making a folder until it is flushed, so that nobody stores a blob in one that a
     /// power failure could still take away.
     making: Arc<Mutex<()>>,
+    pub(crate) open_drafts: Arc<OpenDrafts>,
 }
 
 impl Folder {
@@ -44,8 +49,13 @@ impl Folder {
     /// staging folder.
     pub(crate) fn open(root: &Path) -> io::Result<Self> {
         fs::create_dir_all(root)?;
-        let folder = Self { root: root.canonicalize()?, making: Arc::default() };
+        let folder = Self {
+            root: root.canonicalize()?,
+            making: Arc::default(),
+            open_drafts: Arc::default(),
+        };
         fs::create_dir_all(folder.staging())?;
+        fs::create_dir_all(folder.drafts())?;
         sync_folder(&folder.root)?;
         sweep(&folder.staging(), SystemTime::now());
         Ok(folder)
@@ -59,13 +69,18 @@ impl Folder {
         self.root.join(STAGING)
     }
 
-    fn path(&self, name: &BlobName) -> PathBuf {
+    pub(crate) fn drafts(&self) -> PathBuf {
+        self.root.join(DRAFTS)
+    }
+
+    pub(crate) fn path(&self, name: &BlobName) -> PathBuf {
         let mut path = self.root.clone();
         path.extend(name.segments());
         path
     }
 
-    fn make(&self, folder: &Path) -> io::Result<()> {
+    /// Makes a folder below the root, with those on the way, flushed.
+    pub(crate) fn make(&self, folder: &Path) -> io::Result<()> {
         // Nothing is kept under the lock, so a panic of another thread spoils nothing.
         let _making = self.making.lock().unwrap_or_else(PoisonError::into_inner);
         create_folders(&self.root, folder)
@@ -250,21 +265,21 @@ pub(crate) fn sweep(staging: &Path, now: SystemTime) {
     }
 }
 
-fn sync_parent(path: &Path) -> io::Result<()> {
+pub(crate) fn sync_parent(path: &Path) -> io::Result<()> {
     path.parent().map_or(Ok(()), sync_folder)
 }
 
 #[cfg(unix)]
-fn sync_folder(folder: &Path) -> io::Result<()> {
+pub(crate) fn sync_folder(folder: &Path) -> io::Result<()> {
     fs::File::open(folder)?.sync_all()
 }
 
 #[cfg(not(unix))]
-fn sync_folder(_folder: &Path) -> io::Result<()> {
+pub(crate) fn sync_folder(_folder: &Path) -> io::Result<()> {
     Ok(())
 }
 
-async fn blocking<T: Send + 'static>(
+pub(crate) async fn blocking<T: Send + 'static>(
     work: impl FnOnce() -> io::Result<T> + Send + 'static,
 ) -> io::Result<T> {
     spawn_blocking(work).await.map_err(io::Error::other)?

@@ -2,8 +2,10 @@
 
 use std::sync::Arc;
 
-use object_store::aws::{AmazonS3Builder, S3ConditionalPut};
+use object_store::aws::{AmazonS3Builder, Checksum, S3ConditionalPut};
+use object_store::multipart::MultipartStore;
 use object_store::prefix::PrefixStore;
+use object_store::signer::Signer;
 use object_store::{BackoffConfig, ClientOptions, ObjectStore, RetryConfig};
 
 use crate::BlobError;
@@ -16,6 +18,20 @@ const KEY: &str = "AWS_ACCESS_KEY_ID";
 const SECRET: &str = "AWS_SECRET_ACCESS_KEY";
 const SESSION: &str = "AWS_SESSION_TOKEN";
 
+/// All that a bucket can do.
+pub(crate) trait Bucket: ObjectStore + MultipartStore + Signer {}
+
+impl<T: ObjectStore + MultipartStore + Signer> Bucket for T {}
+
+/// A bucket, for what is written here and for what others write with presigned requests.
+#[derive(Debug, Clone)]
+pub(crate) struct Buckets {
+    pub own: Arc<dyn Bucket>,
+    /// Begins uploads whose parts have a SHA-256 each, as presigned ones need it: Amazon takes no
+    /// part with a digest where the upload was begun without.
+    pub presigned: Arc<dyn Bucket>,
+}
+
 /// Opens a bucket. No request is made.
 ///
 /// Credentials are only taken from variables and files: asking an instance's metadata service would
@@ -23,7 +39,7 @@ const SESSION: &str = "AWS_SESSION_TOKEN";
 pub(crate) fn open(
     address: &S3Address,
     environment: &dyn Fn(&str) -> Option<String>,
-) -> Result<Arc<dyn ObjectStore>, BlobError> {
+) -> Result<Buckets, BlobError> {
     // Another part of the program may have installed it already; it is the same one.
     let _ = rustls::crypto::ring::default_provider().install_default();
     let is_http = address.endpoint.as_ref().is_some_and(|url| url.starts_with("http://"));
@@ -58,6 +74,11 @@ pub(crate) fn open(
     if let Some(token) = credential(SESSION, environment)? {
         builder = builder.with_token(token);
     }
+    let presigned = builder.clone().with_checksum_algorithm(Checksum::SHA256);
+    Ok(Buckets { own: built(builder, address)?, presigned: built(presigned, address)? })
+}
+
+fn built(builder: AmazonS3Builder, address: &S3Address) -> Result<Arc<dyn Bucket>, BlobError> {
     let bucket = builder.build().map_err(|_| BlobError::Address {
         address: format!("s3://{}", address.bucket),
         problem: "makes no client for S3".to_owned(),
@@ -134,7 +155,7 @@ mod tests {
         }
     }
 
-    fn opened(variables: &[(&str, &str)]) -> Result<Arc<dyn ObjectStore>, BlobError> {
+    fn opened(variables: &[(&str, &str)]) -> Result<Buckets, BlobError> {
         open(&address(), &|name| {
             let found = variables.iter().find(|(variable, _)| *variable == name);
             found.map(|(_, value)| (*value).to_owned())

@@ -10,8 +10,10 @@ use object_store::local::LocalFileSystem;
 use object_store::memory::InMemory;
 
 use crate::address::{Address, S3Address};
+use crate::draft::MemoryDrafts;
 use crate::error::Act;
 use crate::folder::{Folder, STAGING, sweep};
+use crate::s3::Buckets;
 use crate::{BlobError, BlobName, Operation};
 
 /// Immutable bytes under names, in a folder, in memory or in a bucket of S3. Cloning is cheap, and
@@ -28,8 +30,11 @@ pub struct BlobStore {
 pub(crate) enum Backend {
     /// Written and deleted here, flushed; read through `objects`.
     Folder(Folder),
-    Memory,
+    /// With the drafts, which `objects` does not know.
+    Memory(Arc<MemoryDrafts>),
     S3 {
+        /// The same bucket as `objects`, for what object stores in general cannot do.
+        buckets: Buckets,
         /// Where streams are gathered whose name is not known before their end.
         spool: PathBuf,
     },
@@ -70,15 +75,16 @@ impl BlobStore {
             Address::Folder(path) => Self::folder(&path),
             Address::Memory => Ok(Self {
                 objects: Arc::new(InMemory::new()),
-                backend: Backend::Memory,
+                backend: Backend::Memory(Arc::default()),
                 place: "memory".into(),
             }),
             Address::S3(address) => {
                 let spool = default_folder.join(STAGING);
                 sweep(&spool, SystemTime::now());
+                let buckets = crate::s3::open(&address, environment)?;
                 Ok(Self {
-                    objects: crate::s3::open(&address, environment)?,
-                    backend: Backend::S3 { spool },
+                    objects: Arc::clone(&buckets.own) as _,
+                    backend: Backend::S3 { buckets, spool },
                     place: described(&address).into(),
                 })
             }

@@ -137,7 +137,7 @@ impl BlobStore {
             _ => Sink::Whole { bytes: BytesMut::new(), hasher: Sha256::new() },
         };
         let spool = match &self.backend {
-            Backend::S3 { spool } => Some(spool),
+            Backend::S3 { spool, .. } => Some(spool),
             _ => None,
         };
         while let Some(bytes) = next(&mut body, prefix).await? {

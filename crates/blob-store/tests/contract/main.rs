@@ -4,6 +4,8 @@
 
 mod body;
 mod cases;
+mod drafts;
+mod presigned;
 mod s3;
 mod subject;
 
@@ -33,7 +35,9 @@ async fn s3s_fs_keeps_the_contract() -> Result<()> {
 
 async fn run(subject: Subject) -> Result<()> {
     let mut failed = Vec::new();
-    let cases = cases::all(&subject).into_iter().chain(s3::all(&subject));
+    let cases = cases::all(&subject).into_iter();
+    let cases =
+        cases.chain(drafts::all(&subject)).chain(presigned::all(&subject)).chain(s3::all(&subject));
     for (name, case) in cases {
         let began = std::time::Instant::now();
         match case.await {

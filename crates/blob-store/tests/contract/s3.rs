@@ -3,8 +3,10 @@
 use anyhow::{Result, bail, ensure};
 use bytes::Bytes;
 use futures_util::TryStreamExt;
-use kartei_blob_store::{BlobError, BlobStore, ByteRange, PART_BYTES};
-use kartei_test_support::{S3Kind, S3Server, free_port};
+use kartei_blob_store::{
+    BlobError, BlobStore, ByteRange, Draft, Landed, PART_BYTES, SealKey, root_of,
+};
+use kartei_test_support::{FaultProxy, S3Kind, S3Server, Weather, free_port};
 
 use crate::body::{noise, pieces};
 use crate::cases::{Case, cases};
@@ -19,6 +21,7 @@ pub(crate) fn all(subject: &Subject) -> Vec<Case<'_>> {
             an_endpoint_that_does_not_answer_is_said,
             a_store_sees_its_prefix_alone,
             a_server_that_dies_is_said,
+            a_draft_gets_through_bad_weather,
         ],
     };
     if !subject.is_s3s_fs() {
@@ -122,5 +125,68 @@ async fn a_store_sees_its_prefix_alone(subject: &Subject) -> Result<()> {
     ensure!(names == [name("a/b")], "{names:?}");
     let reading = whole.get_stream(&name("another/a/b"), Some(ByteRange::Last(3))).await?;
     ensure!(reading.bytes.try_collect::<Vec<_>>().await?.concat() == b"789");
+    Ok(())
+}
+
+/// Tries at most, each with the client's own: the chance that so many fail is none.
+const TRIES: usize = 60;
+
+async fn a_draft_gets_through_bad_weather(subject: &Subject) -> Result<()> {
+    let (server, _) = server(subject)?;
+    let proxy = FaultProxy::start(&[server.address()], 6)?;
+    let url =
+        server.url("weather").replace(&server.address().to_string(), &proxy.address().to_string());
+    let store = open(server, &url, subject.folder.path())?;
+    let (name, key, bytes) =
+        (name("weather/draft"), SealKey::random()?, noise(22, 2 * PART_BYTES + 9));
+    let size = bytes.len() as u64;
+    let draft = store.begin_draft(&name, Some(size)).await?;
+    // Of a part's thousand pieces one is cut, mostly.
+    proxy.set_weather(Weather { cut: 1, ..Weather::CALM });
+    let mut landed: Vec<Landed> = Vec::new();
+    for _ in 0..TRIES {
+        let offset = landed.last().map_or(0, Landed::end);
+        if offset == size {
+            break;
+        }
+        let rest = bytes.slice(usize::try_from(offset)?..);
+        if let Err(error) = write_on(&draft, &key, offset, rest, &mut landed).await {
+            let is_told = matches!(error, BlobError::Unreachable { .. } | BlobError::Failed { .. });
+            ensure!(is_told, "{error:?}");
+        }
+    }
+    ensure!(root_of(size, &landed) == Some(blake3::hash(&bytes).into()), "another digest");
+    // Requests arrive whose answers do not, and are sent again.
+    proxy.set_weather(Weather { cut: 300, ..Weather::CALM });
+    let mut finished = draft.finish(size, &landed).await;
+    for _ in 0..TRIES {
+        // Again where nothing happened yet: finishing twice is fine.
+        if finished.is_ok() && proxy.tally().cut > 0 {
+            break;
+        }
+        finished = store.open_draft(&name, &draft.place()).await?.finish(size, &landed).await;
+    }
+    finished?;
+    ensure!(proxy.tally().cut > 0, "the weather was not bad");
+    proxy.set_weather(Weather::CALM);
+    let blob = store.open_sealed(&name, &key, size).await?;
+    ensure!(blob.read(0..size).try_collect::<Vec<_>>().await?.concat() == bytes, "other bytes");
+    Ok(())
+}
+
+/// Writes from an offset to the end; what landed before an error is kept.
+async fn write_on(
+    draft: &Draft,
+    key: &SealKey,
+    offset: u64,
+    bytes: Bytes,
+    landed: &mut Vec<Landed>,
+) -> Result<(), BlobError> {
+    let mut writer = draft.write_from(key, offset);
+    for start in (0..bytes.len()).step_by(PART_BYTES) {
+        writer.write(bytes.slice(start..bytes.len().min(start + PART_BYTES))).await?;
+        landed.extend(writer.checkpoint().await?);
+    }
+    landed.extend(writer.finish(true).await?.landed);
     Ok(())
 }
