@@ -140,6 +140,14 @@ impl RelayStore {
         Ok(token)
     }
 
+    /// Revokes all tokens of this name for good; answers how many there were.
+    ///
+    /// # Errors
+    /// [`RelayStoreError`].
+    pub fn revoke_token(&self, org: OrgId, name: &str, now: i64) -> Result<u64, RelayStoreError> {
+        self.engine.revoke_tokens(org, name, now)
+    }
+
     /// Who this token belongs to; `None` for one that is unknown or revoked, without saying which.
     ///
     /// # Errors

@@ -18,17 +18,22 @@ use kartei_profile::RecordHash;
 use kartei_sync_core::{Digest, Digests};
 
 use crate::access::{Access, OrgId, Role};
+use crate::contents::ContentEngine;
 use crate::erasure::ErasureEngine;
 use crate::error::RelayStoreError;
+use crate::files::FileEngine;
 use crate::leases::{Kept, Lease, Note};
 use crate::presence::{Seat, Seats};
 use crate::segments::Segments;
 use crate::snapshot::Rows;
+use crate::uploads::UploadEngine;
 
 pub(crate) type Result<T> = std::result::Result<T, RelayStoreError>;
 
 /// A database of the relay. Every method is one transaction and blocks.
-pub(crate) trait Engine: Debug + Send + Sync + Segments + ErasureEngine {
+pub(crate) trait Engine:
+    Debug + Send + Sync + Segments + ErasureEngine + UploadEngine + ContentEngine + FileEngine
+{
     /// Creates an organisation; `None` where the name is taken.
     fn create_organisation(&self, name: &str, epoch: &str, now: i64) -> Result<Option<OrgId>>;
 
@@ -40,6 +45,9 @@ pub(crate) trait Engine: Debug + Send + Sync + Segments + ErasureEngine {
 
     /// The token with this hash, unless it was revoked.
     fn token(&self, hash: &[u8; 32]) -> Result<Option<FoundToken>>;
+
+    /// Ends the tokens of this name; answers how many.
+    fn revoke_tokens(&self, org: OrgId, name: &str, now: i64) -> Result<u64>;
 
     /// Notes that a token was used.
     fn touch_token(&self, org: OrgId, token: i64, now: i64) -> Result<()>;
@@ -365,6 +373,8 @@ pub struct ImportRow {
     pub digest: [u8; 32],
     /// Size of the body as it came.
     pub bytes: u64,
+    /// The id of the file that it reads, where it reads one.
+    pub source: Option<String>,
     /// Milliseconds since 1970.
     pub started_at: i64,
     /// Milliseconds since 1970; nothing while it runs, or where it was broken off.

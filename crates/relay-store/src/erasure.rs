@@ -107,6 +107,8 @@ pub struct Erasure {
     pub finished_at: Option<i64>,
     /// How often something of it came in again.
     pub opened: i64,
+    /// How many files were detached from it.
+    pub attachments: u64,
 }
 
 /// A device that has to confirm an erasure, or has.

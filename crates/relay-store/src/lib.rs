@@ -8,18 +8,22 @@
 //! must not know HTTP.
 
 mod access;
+mod contents;
 mod digests;
 mod engine;
 mod erasure;
 mod error;
 mod feed;
+mod files;
 mod imports;
+mod landing;
 mod leases;
 mod parallel;
 mod past;
 mod postgres;
 mod presence;
 mod push;
+mod quota;
 mod rest;
 mod rounds;
 mod segments;
@@ -27,17 +31,22 @@ mod snapshot;
 mod sqlite;
 mod store;
 mod upkeep;
+mod uploads;
 
 pub use access::{Access, OrgId, Organisation, Role, Standing};
+pub use contents::ContentRow;
 pub use engine::{ImportEnd, ImportName, ImportRow, Notice, Row};
 pub use erasure::{Device, Erased, Erasure};
 pub use error::RelayStoreError;
 pub use feed::FeedPage;
+pub use files::{Attached, FileQuery, FileRead, FileRow};
 pub use imports::{ImportLanded, ImportMode, ImportRecord, Noting};
+pub use landing::{LandedRow, Noted, UploadNote};
 pub use leases::{Kept, Lease};
 pub use postgres::Migrated;
 pub use presence::{SEAT_TTL_MS, Seat, Seats};
 pub use push::Pushed;
+pub use quota::{LEASE_BYTES, Usage};
 pub use rest::{
     Alter, Author, FieldOutcome, Merged, Outcome, PastChange, Precondition, Profile, WriteError,
 };
@@ -45,3 +54,7 @@ pub use segments::{Chain, Segment, segment_folder};
 pub use snapshot::Snapshot;
 pub use store::RelayStore;
 pub use upkeep::{Checked, Fetched, Finding, Members};
+pub use uploads::{
+    Completing, NewUploadRow, Reserved, Tail, UploadBegun, UploadCompleted, UploadDone, UploadEnd,
+    UploadLimits, UploadRow,
+};

@@ -60,6 +60,20 @@ impl Postgres {
         }))
     }
 
+    pub(super) async fn end_tokens(&self, org: OrgId, name: &str, now: i64) -> Result<u64> {
+        let mut client = get(&self.pool).await?;
+        let db = self.begin(&mut client, org, How::Write).await?;
+        let revoked = db
+            .execute(
+                "UPDATE kartei.tokens SET revoked_at = $3 \
+                 WHERE org = $1 AND name = $2 AND revoked_at IS NULL",
+                &[&org.0, &name, &now],
+            )
+            .await?;
+        db.commit().await?;
+        Ok(revoked)
+    }
+
     pub(super) async fn mark_token(&self, org: OrgId, token: i64, now: i64) -> Result<()> {
         let mut client = get(&self.pool).await?;
         let db = self.begin(&mut client, org, How::Write).await?;

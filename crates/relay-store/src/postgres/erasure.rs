@@ -7,14 +7,14 @@ use kartei_profile::RecordHash;
 use kartei_sync_core::{ErasedId, ErasureKey};
 use tokio_postgres::Row as SqlRow;
 
-use super::{Postgres, get, profiles, upkeep};
+use super::{Postgres, files, get, profiles, upkeep};
 use crate::access::OrgId;
 use crate::digests::{Counted, Tally};
 use crate::engine::{Result, Write};
 use crate::erasure::{Device, Erased, Erasing, Erasure, ErasureEngine, NO_PROFILE};
 use crate::error::RelayStoreError;
 
-const COLUMNS: &str = "rev, profile, hash, at, by, finished_at, opened";
+const COLUMNS: &str = "rev, profile, hash, at, by, finished_at, opened, attachments";
 
 fn bytes(row: &SqlRow, at: usize) -> Result<[u8; 32]> {
     let bytes: &[u8] = row.get(at);
@@ -37,6 +37,7 @@ fn read(row: &SqlRow) -> Result<Erasure> {
         by: row.get(4),
         finished_at: row.get(5),
         opened: row.get(6),
+        attachments: row.get::<_, i64>(7).unsigned_abs(),
     })
 }
 
@@ -84,7 +85,8 @@ async fn erase(db: &Transaction<'_>, org: OrgId, erasing: &Erasing<'_>) -> Resul
     let hash = key.hash(erasing.id);
     let row = db
         .query_opt(
-            "SELECT pk, hash, conflicts, deleted FROM kartei.profiles WHERE org = $1 AND id = $2",
+            "SELECT pk, hash, conflicts, deleted FROM kartei.profiles WHERE org = $1 AND id = $2 \
+             FOR UPDATE",
             &[&org.0, &erasing.id],
         )
         .await?;
@@ -110,6 +112,7 @@ async fn erase(db: &Transaction<'_>, org: OrgId, erasing: &Erasing<'_>) -> Resul
     }
     db.execute("DELETE FROM kartei.changes WHERE profile = $1", &[&profile]).await?;
     db.execute("DELETE FROM kartei.documents WHERE profile = $1", &[&profile]).await?;
+    let attachments = files::detach_all(db, profile).await?;
     db.execute("DELETE FROM kartei.profiles WHERE pk = $1", &[&profile]).await?;
     let rev = head.rev + 1;
     upkeep::number(db, org, &head, rev, &tally).await?;
@@ -121,9 +124,17 @@ async fn erase(db: &Transaction<'_>, org: OrgId, erasing: &Erasing<'_>) -> Resul
     )
     .await?;
     db.execute(
-        "INSERT INTO kartei.erasures (org, rev, profile, hash, at, by) \
-         VALUES ($1, $2, $3, $4, $5, $6)",
-        &[&org.0, &signed(rev), &profile, &hash.0.as_slice(), &erasing.now, &erasing.by],
+        "INSERT INTO kartei.erasures (org, rev, profile, hash, at, by, attachments) \
+         VALUES ($1, $2, $3, $4, $5, $6, $7)",
+        &[
+            &org.0,
+            &signed(rev),
+            &profile,
+            &hash.0.as_slice(),
+            &erasing.now,
+            &erasing.by,
+            &signed(attachments),
+        ],
     )
     .await?;
     let by = erasing.by.to_owned();
@@ -135,6 +146,7 @@ async fn erase(db: &Transaction<'_>, org: OrgId, erasing: &Erasing<'_>) -> Resul
         by,
         finished_at: None,
         opened: 0,
+        attachments,
     }))
 }
 

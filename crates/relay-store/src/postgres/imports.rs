@@ -18,8 +18,8 @@ pub(super) async fn begin(
     let inserted = db
         .execute(
             "INSERT INTO kartei.imports (id, org, by, mode, dry_run, key, digest, bytes, started_at, \
-             runner, lease_until) \
-             VALUES ($1, $2, $3, $4, $5, $6, $7, $8, $9, $10, kartei.clock() + $11) \
+             runner, lease_until, source) \
+             VALUES ($1, $2, $3, $4, $5, $6, $7, $8, $9, $10, kartei.clock() + $11, $12) \
              ON CONFLICT (org, key) DO NOTHING",
             &[
                 &import.id,
@@ -33,6 +33,7 @@ pub(super) async fn begin(
                 &import.started_at,
                 &lease.runner,
                 &lease.millis,
+                &import.source,
             ],
         )
         .await?;
@@ -128,7 +129,7 @@ pub(super) async fn find(
     named: ImportName<'_>,
 ) -> Result<Option<ImportRow>> {
     const SELECT: &str = "SELECT id, by, mode, dry_run, key, digest, bytes, started_at, finished_at, \
-                          status, answer, progress, cancelled_at, attempts FROM kartei.imports WHERE org = $1 AND";
+                          status, answer, progress, cancelled_at, attempts, source FROM kartei.imports WHERE org = $1 AND";
     let row = match named {
         ImportName::Id(id) => db.query_opt(&format!("{SELECT} id = $2"), &[&org.0, &id]).await?,
         ImportName::Key(key) => {
@@ -170,5 +171,6 @@ fn read(row: &Row) -> Result<ImportRow> {
         progress: row.get(11),
         cancelled_at: row.get(12),
         attempts: row.get::<_, i32>(13).unsigned_abs(),
+        source: row.get(14),
     })
 }

@@ -28,6 +28,7 @@ const STEPS: &[Step] = &[
         sql: include_str!("../sql/postgres/007_profiles_without_lookups.sql"),
         compatible_from: 1,
     },
+    Step { sql: include_str!("../sql/postgres/008_uploads.sql"), compatible_from: 1 },
 ];
 
 /// Only one program migrates a database at a time. The number means nothing.

@@ -5,8 +5,11 @@
 
 mod access;
 mod connect;
+mod contents;
 mod erasure;
+mod files;
 mod imports;
+mod landing;
 mod lease;
 mod migrate;
 mod presence;
@@ -14,6 +17,8 @@ mod profiles;
 mod segments;
 mod snapshot;
 mod upkeep;
+mod uploads;
+mod usage;
 
 use std::future::Future;
 
@@ -185,6 +190,10 @@ impl Engine for Postgres {
 
     fn token(&self, hash: &[u8; 32]) -> Result<Option<FoundToken>> {
         self.run(self.find_token(hash))
+    }
+
+    fn revoke_tokens(&self, org: OrgId, name: &str, now: i64) -> Result<u64> {
+        self.run(self.end_tokens(org, name, now))
     }
 
     fn touch_token(&self, org: OrgId, token: i64, now: i64) -> Result<()> {

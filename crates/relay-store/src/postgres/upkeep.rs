@@ -182,6 +182,7 @@ pub(super) async fn sweep(
     let horizon_rev: i64 = rows.last().map_or(0, |row| row.get(1));
     db.execute("DELETE FROM kartei.changes WHERE profile = ANY ($1)", &[&keys]).await?;
     db.execute("DELETE FROM kartei.documents WHERE profile = ANY ($1)", &[&keys]).await?;
+    db.execute("DELETE FROM kartei.attachments WHERE profile = ANY ($1)", &[&keys]).await?;
     db.execute("DELETE FROM kartei.profiles WHERE pk = ANY ($1)", &[&keys]).await?;
     db.execute(
         "UPDATE kartei.organisations SET horizon_rev = greatest(horizon_rev, $2), chain = chain + 1 \

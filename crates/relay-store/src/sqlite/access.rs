@@ -65,6 +65,17 @@ impl Sqlite {
         })
     }
 
+    pub(super) fn end_tokens(&self, org: OrgId, name: &str, now: i64) -> Result<u64> {
+        self.write(|db| {
+            let revoked = db.execute(
+                "UPDATE tokens SET revoked_at = ?3 \
+                 WHERE org = ?1 AND name = ?2 AND revoked_at IS NULL",
+                params![org.0, name, now],
+            )?;
+            Ok(revoked as u64)
+        })
+    }
+
     pub(super) fn mark_token(&self, org: OrgId, token: i64, now: i64) -> Result<()> {
         self.write(|db| {
             db.execute(

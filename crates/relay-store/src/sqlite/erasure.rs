@@ -4,13 +4,13 @@ use kartei_profile::RecordHash;
 use kartei_sync_core::{ErasedId, ErasureKey};
 use rusqlite::{OptionalExtension, Row as SqlRow, Transaction, params};
 
-use super::{Sqlite, profiles, upkeep};
+use super::{Sqlite, files, profiles, upkeep};
 use crate::access::OrgId;
 use crate::digests::{Counted, Tally};
 use crate::engine::Result;
 use crate::erasure::{Device, Erased, Erasing, Erasure, ErasureEngine, NO_PROFILE};
 
-const COLUMNS: &str = "rev, profile, hash, at, by, finished_at, opened";
+const COLUMNS: &str = "rev, profile, hash, at, by, finished_at, opened, attachments";
 
 fn read(row: &SqlRow<'_>) -> rusqlite::Result<Erasure> {
     Ok(Erasure {
@@ -21,6 +21,7 @@ fn read(row: &SqlRow<'_>) -> rusqlite::Result<Erasure> {
         by: row.get(4)?,
         finished_at: row.get(5)?,
         opened: row.get(6)?,
+        attachments: row.get(7)?,
     })
 }
 
@@ -88,6 +89,7 @@ fn erase(db: &Transaction<'_>, org: OrgId, erasing: &Erasing<'_>) -> Result<Eras
     }
     db.execute("DELETE FROM changes WHERE profile = ?1", [profile])?;
     db.execute("DELETE FROM documents WHERE profile = ?1", [profile])?;
+    let attachments = files::detach_all(db, profile)?;
     db.execute("DELETE FROM profiles WHERE pk = ?1", [profile])?;
     let before = profiles::head(db, org)?;
     let rev = before.rev + 1;
@@ -100,8 +102,9 @@ fn erase(db: &Transaction<'_>, org: OrgId, erasing: &Erasing<'_>) -> Result<Eras
     // told once more.
     db.execute("DELETE FROM erasures WHERE org = ?1 AND hash = ?2", params![org.0, hash.0])?;
     db.execute(
-        "INSERT INTO erasures (org, rev, profile, hash, at, by) VALUES (?1, ?2, ?3, ?4, ?5, ?6)",
-        params![org.0, rev, profile, hash.0, erasing.now, erasing.by],
+        "INSERT INTO erasures (org, rev, profile, hash, at, by, attachments) \
+         VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?7)",
+        params![org.0, rev, profile, hash.0, erasing.now, erasing.by, attachments],
     )?;
     let by = erasing.by.to_owned();
     Ok(Erased::Now(Erasure {
@@ -112,6 +115,7 @@ fn erase(db: &Transaction<'_>, org: OrgId, erasing: &Erasing<'_>) -> Result<Eras
         by,
         finished_at: None,
         opened: 0,
+        attachments,
     }))
 }
 

@@ -18,7 +18,8 @@ pub(super) fn begin(
     let inserted = db.execute(
         &format!(
             "INSERT INTO imports (id, org, by, mode, dry_run, key, digest, bytes, started_at, \
-             runner, lease_until) VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?7, ?8, ?9, ?10, {CLOCK} + ?11) \
+             runner, lease_until, source) \
+             VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?7, ?8, ?9, ?10, {CLOCK} + ?11, ?12) \
              ON CONFLICT (org, key) DO NOTHING"
         ),
         params![
@@ -33,6 +34,7 @@ pub(super) fn begin(
             import.started_at,
             lease.runner,
             lease.millis,
+            import.source,
         ],
     )?;
     Ok(inserted > 0)
@@ -120,7 +122,7 @@ pub(super) fn find(
     named: ImportName<'_>,
 ) -> Result<Option<ImportRow>> {
     const SELECT: &str = "SELECT id, by, mode, dry_run, key, digest, bytes, started_at, finished_at, \
-                          status, answer, progress, cancelled_at, attempts FROM imports WHERE org = ?1 AND";
+                          status, answer, progress, cancelled_at, attempts, source FROM imports WHERE org = ?1 AND";
     let read = |row: &rusqlite::Row<'_>| {
         Ok(ImportRow {
             id: row.get(0)?,
@@ -137,6 +139,7 @@ pub(super) fn find(
             progress: row.get(11)?,
             cancelled_at: row.get(12)?,
             attempts: row.get(13)?,
+            source: row.get(14)?,
         })
     };
     let found = match named {

@@ -1,13 +1,18 @@
 //! The embedded engine: one SQLite file in the relay's data folder.
 
 mod access;
+mod contents;
 mod erasure;
+mod files;
 mod imports;
+mod landing;
 mod presence;
 mod profiles;
 mod segments;
 mod snapshot;
 mod upkeep;
+mod uploads;
+mod usage;
 
 use std::path::{Path, PathBuf};
 use std::sync::{Mutex, PoisonError};
@@ -36,8 +41,12 @@ const STEPS: &[&str] = &[
     include_str!("../sql/sqlite/005_import_leases.sql"),
     include_str!("../sql/sqlite/006_erasures.sql"),
     include_str!("../sql/sqlite/007_digests.sql"),
+    include_str!("../sql/sqlite/008_uploads.sql"),
 ];
 const PAGE_BYTES: u32 = 16 * 1024;
+
+/// Statements that a connection keeps prepared: more than there are on any path that is asked often.
+const STATEMENTS_KEPT: usize = 128;
 
 /// Administrators run commands beside a serving relay; each transaction is short.
 const BUSY_TIMEOUT: Duration = Duration::from_secs(10);
@@ -105,6 +114,10 @@ impl Engine for Sqlite {
 
     fn token(&self, hash: &[u8; 32]) -> Result<Option<FoundToken>> {
         self.find_token(hash)
+    }
+
+    fn revoke_tokens(&self, org: OrgId, name: &str, now: i64) -> Result<u64> {
+        self.end_tokens(org, name, now)
     }
 
     fn touch_token(&self, org: OrgId, token: i64, now: i64) -> Result<()> {
@@ -254,7 +267,7 @@ impl Engine for Sqlite {
 fn connect(path: &Path) -> rusqlite::Result<Connection> {
     let connection = Connection::open(path)?;
     connection.busy_timeout(BUSY_TIMEOUT)?;
-    connection.set_prepared_statement_cache_capacity(64);
+    connection.set_prepared_statement_cache_capacity(STATEMENTS_KEPT);
     connection.pragma_update(None, "page_size", PAGE_BYTES)?;
     connection.pragma_update(None, "journal_mode", "WAL")?;
     // What was acknowledged must survive a power cut.

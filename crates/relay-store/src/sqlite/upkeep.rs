@@ -130,6 +130,7 @@ pub(super) fn sweep(
         for sql in [
             "DELETE FROM changes WHERE profile = ?1",
             "DELETE FROM documents WHERE profile = ?1",
+            "DELETE FROM attachments WHERE profile = ?1",
             "DELETE FROM profiles WHERE pk = ?1",
         ] {
             db.prepare_cached(sql)?.execute([pk])?;

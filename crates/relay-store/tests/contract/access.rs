@@ -20,3 +20,17 @@ pub(crate) fn a_token_is_known_by_its_hash(stage: &Stage<'_>) {
     assert_eq!(stage.store.authenticate(&token, NOW + 2).unwrap(), Some(access));
     assert_eq!(stage.store.authenticate("kartei_unknown", NOW).unwrap(), None);
 }
+
+pub(crate) fn a_revoked_token_is_unknown(stage: &Stage<'_>) {
+    let store = &stage.store;
+    let token = |org, name: &str| store.create_token(org, Role::Analyst, name, NOW).unwrap();
+    let (ada, again, ben) =
+        (token(stage.org, "Ada"), token(stage.org, "Ada"), token(stage.org, "Ben"));
+    let elsewhere = token(stage.other, "Ada");
+    assert_eq!(store.revoke_token(stage.org, "Ada", NOW + 1).unwrap(), 2, "all of that name");
+    assert_eq!(store.revoke_token(stage.org, "Ada", NOW + 2).unwrap(), 0, "once");
+    for (token, is_known) in [(ada, false), (again, false), (ben, true), (elsewhere, true)] {
+        let access = stage.again().authenticate(&token, NOW + 3).unwrap();
+        assert_eq!(access.is_some(), is_known);
+    }
+}

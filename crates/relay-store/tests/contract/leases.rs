@@ -17,6 +17,7 @@ pub(crate) fn row(id: &str) -> ImportRow {
         key: None,
         digest: [1; 32],
         bytes: 10,
+        source: None,
         started_at: NOW,
         finished_at: None,
         status: None,

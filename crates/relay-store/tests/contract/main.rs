@@ -12,6 +12,7 @@ mod rest;
 mod segments;
 mod stage;
 mod upkeep;
+mod uploads;
 mod writers;
 
 use kartei_relay_store::RelayStore;
@@ -23,11 +24,13 @@ type Case = (&'static str, fn(&Stage<'_>));
 const CASES: &[Case] = &[
     ("organisations_have_names_of_their_own", access::organisations_have_names_of_their_own),
     ("a_token_is_known_by_its_hash", access::a_token_is_known_by_its_hash),
+    ("a_revoked_token_is_unknown", access::a_revoked_token_is_unknown),
     ("a_push_is_numbered_without_holes", push::a_push_is_numbered_without_holes),
     ("a_push_sent_again_changes_nothing", push::a_push_sent_again_changes_nothing),
     ("edits_are_kept_as_changes", push::edits_are_kept_as_changes),
     ("one_profile_twice_in_a_push", push::one_profile_twice_in_a_push),
     ("another_beginning_is_answered_with_ours", push::another_beginning_is_answered_with_ours),
+    ("a_change_on_a_lost_one_is_wanted_whole", push::a_change_on_a_lost_one_is_wanted_whole),
     ("what_is_refused_holds_nothing_up", push::what_is_refused_holds_nothing_up),
     ("organisations_see_nothing_of_each_other", push::organisations_see_nothing_of_each_other),
     ("a_feed_is_read_in_pages", feed::a_feed_is_read_in_pages),
@@ -89,6 +92,70 @@ const CASES: &[Case] = &[
     ("old_deletions_are_forgotten", upkeep::old_deletions_are_forgotten),
     ("buckets_are_listed_and_profiles_fetched", upkeep::buckets_are_listed_and_profiles_fetched),
     ("a_new_history_refuses_old_cursors", upkeep::a_new_history_refuses_old_cursors),
+    ("an_upload_becomes_a_file", uploads::sessions::an_upload_becomes_a_file),
+    ("one_key_of_a_token_is_one_session", uploads::sessions::one_key_of_a_token_is_one_session),
+    ("a_session_ends_once", uploads::sessions::a_session_ends_once),
+    (
+        "sessions_that_nobody_goes_on_with_are_due",
+        uploads::sessions::sessions_that_nobody_goes_on_with_are_due,
+    ),
+    (
+        "drafts_are_known_until_they_are_gone",
+        uploads::sessions::drafts_are_known_until_they_are_gone,
+    ),
+    ("sizes_and_places_are_said_once", uploads::sessions::sizes_and_places_are_said_once),
+    (
+        "no_more_begin_than_there_is_room_for",
+        uploads::sessions::no_more_begin_than_there_is_room_for,
+    ),
+    (
+        "a_smaller_quota_is_found_when_completing",
+        uploads::sessions::a_smaller_quota_is_found_when_completing,
+    ),
+    ("organisations_never_meet_in_uploads", uploads::sessions::organisations_never_meet_in_uploads),
+    ("one_call_notes_many_sessions", uploads::landing::one_call_notes_many_sessions),
+    ("what_landed_is_never_replaced", uploads::landing::what_landed_is_never_replaced),
+    ("a_tail_belongs_to_its_note", uploads::landing::a_tail_belongs_to_its_note),
+    ("equal_content_is_kept_once", uploads::contents::equal_content_is_kept_once),
+    ("bytes_go_after_the_last_file", uploads::contents::bytes_go_after_the_last_file),
+    (
+        "lost_bytes_come_back_with_the_same_upload",
+        uploads::contents::lost_bytes_come_back_with_the_same_upload,
+    ),
+    ("an_organisation_has_one_key", uploads::contents::an_organisation_has_one_key),
+    ("files_are_listed_and_found", uploads::files::files_are_listed_and_found),
+    (
+        "files_are_attached_to_profiles_that_are_there",
+        uploads::files::files_are_attached_to_profiles_that_are_there,
+    ),
+    ("an_erased_profile_has_no_files", uploads::files::an_erased_profile_has_no_files),
+    ("reads_are_kept", uploads::files::reads_are_kept),
+    ("an_import_says_which_file_it_reads", uploads::files::an_import_says_which_file_it_reads),
+    ("usage_is_always_what_a_recount_says", uploads::usage::usage_is_always_what_a_recount_says),
+    (
+        "a_recount_mends_what_was_counted_wrong",
+        uploads::usage::a_recount_mends_what_was_counted_wrong,
+    ),
+    (
+        "many_that_begin_at_once_stay_within_the_quota",
+        uploads::races::many_that_begin_at_once_stay_within_the_quota,
+    ),
+    ("one_key_at_once_is_one_session", uploads::races::one_key_at_once_is_one_session),
+    ("two_that_complete_make_one_file", uploads::races::two_that_complete_make_one_file),
+    ("of_completing_and_ending_one_wins", uploads::races::of_completing_and_ending_one_wins),
+    (
+        "what_comes_while_the_same_goes_is_not_lost",
+        uploads::races::what_comes_while_the_same_goes_is_not_lost,
+    ),
+    ("two_that_land_the_same_pieces_agree", uploads::races::two_that_land_the_same_pieces_agree),
+    (
+        "what_lands_beside_an_end_leaves_nothing",
+        uploads::races::what_lands_beside_an_end_leaves_nothing,
+    ),
+    (
+        "who_attaches_beside_an_erasure_leaves_nothing",
+        uploads::races::who_attaches_beside_an_erasure_leaves_nothing,
+    ),
     ("many_writers_lose_nothing", writers::many_writers_lose_nothing),
     ("what_is_new_to_many_is_there_once", writers::what_is_new_to_many_is_there_once),
     ("a_reader_beside_writers_misses_no_row", writers::a_reader_beside_writers_misses_no_row),

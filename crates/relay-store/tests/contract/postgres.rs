@@ -89,6 +89,13 @@ fn the_database_keeps_organisations_apart_by_itself() {
         "segments",
         "erasures",
         "erasure_confirmations",
+        "usage",
+        "uploads",
+        "landed",
+        "contents",
+        "files",
+        "attachments",
+        "file_reads",
     ] {
         let count = as_relay(&format!("SELECT count(*) FROM kartei.{table}")).unwrap();
         assert_eq!(count, "0", "without a setting, {table} is empty");

@@ -1,6 +1,7 @@
 use kartei_protocol::problem::ProblemCode;
 use kartei_protocol::sync::{Bytes, PushAnswer, PushItem};
 use serde_json::json;
+use serde_json::value::RawValue;
 
 use crate::stage::{Copy, NOW, Stage, accepted, untouched};
 
@@ -73,6 +74,26 @@ pub(crate) fn another_beginning_is_answered_with_ours(stage: &Stage<'_>) {
         other => panic!("{other:?}"),
     }
     assert_eq!(stage.head(), 1);
+}
+
+pub(crate) fn a_change_on_a_lost_one_is_wanted_whole(stage: &Stage<'_>) {
+    let record = stage.record("p", &json!({"city": "Bern"}));
+    stage.store.push(stage.org, NOW, &[untouched(&record)]).unwrap();
+    let mut copy = Copy::of(&stage.schema, &record, 1);
+    let lost = copy.set("city", json!("Ulm"));
+    let next = copy.set("plan", json!("pro"));
+    let pushed = stage.store.push(stage.org, NOW, std::slice::from_ref(&next)).unwrap();
+    assert!(matches!(&pushed.answers[0], PushAnswer::GenesisWanted { id } if id == "p"));
+    let text = || RawValue::from_string(record.text().to_owned()).unwrap();
+    let partly = PushItem { record: Some(text()), ..next };
+    let changes = [lost.changes.clone(), partly.changes.clone()].concat();
+    let pushed = stage.store.push(stage.org, NOW, &[partly]).unwrap();
+    assert!(matches!(&pushed.answers[0], PushAnswer::Rejected { .. }), "asked once, not for ever");
+    assert_eq!(stage.head(), 1);
+    let whole = PushItem { record: Some(text()), changes, ..lost };
+    assert_eq!(accepted(&stage.store.push(stage.org, NOW, &[whole]).unwrap().answers[0]), 2);
+    let profile = stage.store.profile(stage.org, "p").unwrap().unwrap();
+    assert_eq!(profile.record, copy.record().text());
 }
 
 pub(crate) fn what_is_refused_holds_nothing_up(stage: &Stage<'_>) {
