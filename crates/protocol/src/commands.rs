@@ -8,18 +8,20 @@ use schemars::{JsonSchema, SchemaGenerator};
 use serde_json::{Map, Value, json};
 
 use crate::desktop::{
-    About, ActDone, Acts, AddWatched, AddWorkspace, AskSeries, AttributeNames, BackupStore,
-    BulkEdit, CheckStore, Compacted, ConflictPage, CopiedRows, CopyRows, CountFacet,
-    DecideConflicts, DecideMany, DeleteProfiles, DeletedProfiles, Deletion, Diagnostics,
-    EditProfile, Empty, EncryptStore, ErasureReport, ExportProfiles, ExportRun, Facet, FilterText,
-    GetProfile, HistoryPage, ImportFiles, ImportHistory, ImportId, ImportReport, ImportRun,
-    KeepToken, ListConflicts, ListImports, ListObservations, ListPart, ListProfiles, LogPage,
-    NarrowFilter, NoticeShown, ObservationPage, OpenProfile, OpenedFiles, OpenedLink,
-    PrepareDiagnostics, Presence, ProfileAt, ProfileDetail, ProfileId, ProfilePage, ProfileVersion,
-    ReadLog, RecoveryKey, RejectedProfiles, RelaysProfile, RemoveWorkspace, RenameWorkspace,
-    ResolveConflict, RunId, SampleData, SaveDiagnostics, SaveImportFile, SaveRecoveryKey, SaveView,
-    SavedFile, SavedView, SavedViews, Security, SendAgain, Series, ShowNotice, SignIn, StoreCheck,
-    StoreInfo, SyncStatus, TableLayout, UnlockStore, ViewId, WatchedFolders, WatchedId,
+    About, ActDone, Acts, AddUploads, AddWatched, AddWorkspace, AskSeries, AttributeNames,
+    BackupStore, BulkEdit, CheckStore, Compacted, ConflictPage, CopiedRows, CopyRows, CountFacet,
+    DecideConflicts, DecideMany, DeleteImported, DeleteProfiles, DeletedProfiles, Deletion,
+    Diagnostics, DownloadFile, DownloadRun, EditProfile, Empty, EncryptStore, ErasureReport,
+    ExportProfiles, ExportRun, Facet, FileAt, FileId, FileList, FilterText, FindPlace, GetProfile,
+    HistoryPage, ImportFiles, ImportHistory, ImportId, ImportReport, ImportRun, ImportedNow,
+    KeepToken, ListConflicts, ListFiles, ListImports, ListObservations, ListPart, ListPlace,
+    ListProfiles, LogPage, NarrowFilter, NoticeShown, ObservationPage, OpenProfile, OpenedFiles,
+    OpenedLink, PrepareDiagnostics, Presence, ProfileAt, ProfileDetail, ProfileId, ProfilePage,
+    ProfileVersion, ReadLog, RecoveryKey, RejectedProfiles, RelayFile, RelayImport, RelaysProfile,
+    RemoveWorkspace, RenameFile, RenameWorkspace, ResolveConflict, RunId, SampleData,
+    SaveDiagnostics, SaveImportFile, SaveRecoveryKey, SaveView, SavedFile, SavedView, SavedViews,
+    Security, SendAgain, Series, ShowNotice, SignIn, StoreCheck, StoreInfo, SyncStatus,
+    TableLayout, UnlockStore, Upload, UploadId, Uploads, ViewId, WatchedFolders, WatchedId,
     WorkspaceId, Workspaces,
 };
 use crate::events::HostEvent;
@@ -84,6 +86,8 @@ commands! {
     import_sample(Empty) -> ImportRun;
     /// One page of the list, filtered, searched and sorted in the store.
     list_profiles(ListProfiles) -> ProfilePage;
+    /// Where a profile stands in the list, under its filter and in its order.
+    find_place(FindPlace) -> ListPlace;
     /// The attributes that profiles have, with how many have each.
     list_attributes(Empty) -> AttributeNames;
     /// How many of the listed profiles have each value of a field.
@@ -134,6 +138,10 @@ commands! {
     save_import_file(SaveImportFile) -> SavedFile;
     /// Takes an import back as one step, where nothing was built on it; says what stands in the way.
     undo_import(ImportId) -> ActDone;
+    /// What is still here of the profiles that an import brought.
+    imported_now(ImportId) -> ImportedNow;
+    /// Deletes the profiles that an import brought, as one step that can be taken back.
+    delete_imported(DeleteImported) -> ActDone;
     /// The folders whose new files are imported.
     list_watched(Empty) -> WatchedFolders;
     /// Watches a folder from now on; files that are in it already are imported too.
@@ -187,6 +195,36 @@ commands! {
     take_opened_files(Empty) -> OpenedFiles;
     /// The link that the program was opened with, where nobody has followed it yet.
     take_opened_link(Empty) -> OpenedLink;
+    /// Sends files to the relay, from now on and again after the program was closed; progress comes as events.
+    add_uploads(AddUploads) -> Uploads;
+    /// The uploads of this data folder, the newest first.
+    list_uploads(Empty) -> Uploads;
+    /// Holds an upload.
+    pause_upload(UploadId) -> Upload;
+    /// Goes on with an upload that is held, and tries at once one that waits for the relay.
+    resume_upload(UploadId) -> Upload;
+    /// Ends an upload here and at the relay, and forgets it.
+    cancel_upload(UploadId) -> Uploads;
+    /// Begins a failed upload anew; of a file that has changed, the new one is sent.
+    retry_upload(UploadId) -> Upload;
+    /// Takes an upload that has ended off the list.
+    forget_upload(UploadId) -> Uploads;
+    /// A page of the relay's files, the newest first.
+    list_files(ListFiles) -> FileList;
+    /// Gives a file another name.
+    rename_file(RenameFile) -> RelayFile;
+    /// Deletes a file at the relay; its bytes go with the last reference.
+    delete_file(FileId) -> Empty;
+    /// Attaches a file to a profile.
+    attach_file(FileAt) -> RelayFile;
+    /// Detaches a file from a profile.
+    detach_file(FileAt) -> RelayFile;
+    /// Starts a download; progress comes as events.
+    download_file(DownloadFile) -> DownloadRun;
+    /// Stops a download. What came is kept, and used by the next one of this file to the same place.
+    cancel_download(RunId) -> DownloadRun;
+    /// Has the relay read a file as NDJSON into profiles; sync brings them here.
+    import_file_on_relay(FileId) -> RelayImport;
     /// Shows a native note, unless the window has the focus.
     show_notice(ShowNotice) -> NoticeShown;
     /// Says which profile the window shows, or that it shows none, and answers what others have open.

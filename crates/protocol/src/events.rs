@@ -3,7 +3,9 @@
 use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 
-use crate::desktop::{ExportRun, ImportRun, Presence, SyncStatus, WatchedFolder};
+use crate::desktop::{
+    DownloadRun, ExportRun, ImportRun, Presence, SyncStatus, Upload, WatchedFolder,
+};
 
 /// An event of the host. Progress comes at most ten times a second for each import.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize, JsonSchema)]
@@ -18,6 +20,16 @@ pub enum HostEvent {
     Export {
         /// The export as it is now.
         run: ExportRun,
+    },
+    /// An upload advanced, ended, or waits; at most ten times a second for each.
+    Upload {
+        /// The upload as it is now.
+        upload: Upload,
+    },
+    /// A download advanced or ended.
+    Download {
+        /// The download as it is now.
+        run: DownloadRun,
     },
     /// Something happened in the watched folders.
     Watched {

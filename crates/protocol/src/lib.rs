@@ -11,3 +11,4 @@ pub mod desktop;
 pub mod events;
 pub mod problem;
 pub mod sync;
+pub mod uploads;

@@ -64,6 +64,28 @@ pub enum ProblemCode {
     Erased,
     /// The body or one line of it is larger than the limit.
     TooLarge,
+    /// The relay knows no such upload, for this token.
+    UnknownUpload,
+    /// The upload was ended, or nobody went on with it for too long.
+    UploadGone,
+    /// Bytes of the upload are missing.
+    UploadIncomplete,
+    /// A chunk begins or ends where none may.
+    OffsetInvalid,
+    /// More bytes than were announced, or than a file may have.
+    SizeExceeded,
+    /// The organisation has no room left for the file.
+    QuotaExceeded,
+    /// Too many uploads of this organisation are open.
+    TooManyUploads,
+    /// The relay is busy with other uploads.
+    UploadBusy,
+    /// Bytes came too slowly, and the relay gave the connection up.
+    TooSlow,
+    /// What arrived is not what was sent, or not what was announced.
+    DigestMismatch,
+    /// The file on this computer is no longer what it was when it was chosen.
+    FileChanged,
     /// A cursor is so old that deletions after it were forgotten: read from the start.
     CursorTooOld,
     /// This replica and the relay hold different things, and a repair did not help.

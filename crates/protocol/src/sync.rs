@@ -84,7 +84,8 @@ pub enum PushAnswer {
         /// The relay's profile, whole.
         profile: ProfileLine,
     },
-    /// The relay asks for the genesis record (it does not hold this profile).
+    /// The relay asks for the whole, the genesis record and all changes: it does not hold this profile,
+    /// or lacks changes that those of the item build on.
     GenesisWanted {
         /// The item's id.
         id: String,

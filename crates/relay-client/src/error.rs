@@ -1,8 +1,9 @@
 //! What can go wrong between a replica and its relay.
 
 use kartei_protocol::problem::ProblemCode;
-use kartei_protocol::sync::ProblemDocument;
 use reqwest::{Response, StatusCode};
+use serde::Deserialize;
+use serde_json::Value;
 
 /// Bytes of an error answer that are read at most.
 const ERROR_BODY_MAX: usize = 64 * 1024;
@@ -57,6 +58,30 @@ pub enum RelayError {
     Incompatible(String),
 }
 
+/// What of a problem document is acted on. A code that this version does not know is kept as text: what the
+/// relay says of it is told all the same.
+#[derive(Debug, Default, Deserialize)]
+pub(crate) struct Document {
+    #[serde(default)]
+    pub(crate) code: String,
+    #[serde(default)]
+    pub(crate) detail: Option<String>,
+}
+
+impl Document {
+    /// What a refusal says; nothing where it says nothing that can be read.
+    pub(crate) async fn read(mut response: Response) -> Self {
+        let mut body = Vec::new();
+        while let Ok(Some(chunk)) = response.chunk().await {
+            body.extend_from_slice(&chunk);
+            if body.len() > ERROR_BODY_MAX {
+                break;
+            }
+        }
+        serde_json::from_slice(&body).unwrap_or_default()
+    }
+}
+
 impl RelayError {
     /// Whether the same request may succeed later.
     #[must_use]
@@ -74,20 +99,13 @@ impl RelayError {
         Self::Unreachable(cause.to_string())
     }
 
-    pub(crate) async fn from_answer(mut response: Response) -> Self {
+    pub(crate) async fn from_answer(response: Response) -> Self {
         let status = response.status();
-        let mut body = Vec::new();
-        while let Ok(Some(chunk)) = response.chunk().await {
-            body.extend_from_slice(&chunk);
-            if body.len() > ERROR_BODY_MAX {
-                break;
-            }
-        }
-        let document: Option<ProblemDocument> = serde_json::from_slice(&body).ok();
-        let code = document.as_ref().map(|document| document.code);
-        let detail = document.and_then(|document| document.detail);
-        let detail =
-            detail.unwrap_or_else(|| status.canonical_reason().unwrap_or_default().to_owned());
+        let document = Document::read(response).await;
+        let code: Option<ProblemCode> = serde_json::from_value(Value::String(document.code)).ok();
+        let detail = document
+            .detail
+            .unwrap_or_else(|| status.canonical_reason().unwrap_or_default().to_owned());
         match status {
             StatusCode::UNAUTHORIZED => Self::Unauthorized,
             StatusCode::FORBIDDEN => Self::Forbidden(detail),

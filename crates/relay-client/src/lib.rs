@@ -1,4 +1,4 @@
-//! HTTP client of the relay: who am I, segments, push, pull, events.
+//! HTTP client of the relay: who am I, segments, push, pull, events, uploads, files.
 //!
 //! [`RelayClient`] turns answers into rows and failures into [`RelayError`], which says whether
 //! trying again can help. It must not know where rows come from or go to.
@@ -6,6 +6,8 @@
 mod bootstrap;
 mod error;
 mod events;
+mod files;
+mod uploads;
 mod wire;
 
 use std::time::Duration;
@@ -16,11 +18,13 @@ use kartei_protocol::sync::{
     ProfileLine, PullLine, PushAnswer, PushEnd, PushItem, WhoAmI,
 };
 use reqwest::header::{CONTENT_ENCODING, CONTENT_TYPE};
-use reqwest::{Client, RequestBuilder, Response, Url};
+use reqwest::{Client, ClientBuilder, RequestBuilder, Response, Url};
 
 pub use bootstrap::{SegmentError, read_segment};
 pub use error::RelayError;
 pub use events::{Notice, Notices};
+pub use files::{Download, FilesAsked};
+pub use uploads::{Chunk, UploadFailure};
 
 /// A relay that does not even accept a connection in this time is away.
 const CONNECT_TIMEOUT: Duration = Duration::from_secs(10);
@@ -105,6 +109,20 @@ impl RelayClient {
     /// # Errors
     /// [`RelayError::Address`] where it is no `http` or `https` address.
     pub fn new(url: &str, token: &str) -> Result<Self, RelayError> {
+        Self::build(url, token, Client::builder().read_timeout(READ_TIMEOUT))
+    }
+
+    /// A client for the same that carries files. A request may take as long as its bytes do, so whoever drives it
+    /// watches that it moves; and each has a connection of its own, as many as are wanted at once, rather than a
+    /// share of one.
+    ///
+    /// # Errors
+    /// As [`RelayClient::new`].
+    pub fn for_transfers(url: &str, token: &str) -> Result<Self, RelayError> {
+        Self::build(url, token, Client::builder().http1_only().tcp_nodelay(true))
+    }
+
+    fn build(url: &str, token: &str, http: ClientBuilder) -> Result<Self, RelayError> {
         let address =
             |reason: &str| RelayError::Address { url: url.to_owned(), reason: reason.to_owned() };
         let mut base = Url::parse(url.trim()).map_err(|e| address(&e.to_string()))?;
@@ -116,9 +134,8 @@ impl RelayClient {
         }
         // Another part of the program may have installed it already; either way there is one.
         let _ = rustls::crypto::ring::default_provider().install_default();
-        let http = Client::builder()
+        let http = http
             .connect_timeout(CONNECT_TIMEOUT)
-            .read_timeout(READ_TIMEOUT)
             .user_agent(concat!("kartei/", env!("CARGO_PKG_VERSION")))
             .build()
             .map_err(|e| RelayError::from_http(&e))?;

@@ -112,6 +112,8 @@ pub struct ActDone {
     pub act: Option<Act>,
     /// Profiles that changed.
     pub changed: u64,
+    /// Those of them that are in conflict again: a decision was taken back.
+    pub reopened: u64,
     /// Profiles that already were so.
     pub unchanged: u64,
     /// Profiles that could not be changed.

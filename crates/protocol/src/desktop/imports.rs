@@ -180,6 +180,28 @@ pub struct ImportId {
     pub import: u64,
 }
 
+/// What is still here of the profiles that an import brought.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
+pub struct ImportedNow {
+    /// Those that are as the import brought them.
+    pub unchanged: u64,
+    /// Those that somebody edited since.
+    pub edited: u64,
+    /// Those that a later import changed; they are that one's now.
+    pub imported: u64,
+}
+
+/// Deletes the profiles that an import brought.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
+#[serde(deny_unknown_fields)]
+pub struct DeleteImported {
+    /// Its number in the history.
+    pub import: u64,
+    /// Whether those that were edited since go too. Otherwise they are named, and stay.
+    #[serde(default)]
+    pub with_edited: bool,
+}
+
 /// Asks for imports of the past.
 #[derive(Debug, Clone, Default, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
 #[serde(deny_unknown_fields, default)]

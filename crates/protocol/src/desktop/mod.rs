@@ -13,6 +13,7 @@ mod program;
 mod system;
 mod table;
 mod upkeep;
+mod uploads;
 mod workspaces;
 
 use schemars::JsonSchema;
@@ -32,6 +33,7 @@ pub use program::*;
 pub use system::*;
 pub use table::*;
 pub use upkeep::*;
+pub use uploads::*;
 pub use workspaces::*;
 
 use crate::problem::Problem;
@@ -99,6 +101,33 @@ pub struct ListProfiles {
     pub after: Option<String>,
     /// How many rows at most; at most 1,000.
     pub limit: u32,
+}
+
+/// Asks where a profile stands in a list.
+#[derive(Debug, Clone, Default, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
+#[serde(deny_unknown_fields)]
+pub struct FindPlace {
+    /// The record's `id`.
+    pub id: String,
+    /// As [`ListProfiles::filter`].
+    #[serde(default)]
+    pub filter: String,
+    /// As [`ListProfiles::search`].
+    #[serde(default)]
+    pub search: String,
+    /// The order.
+    #[serde(default)]
+    pub sort: SortKey,
+    /// Whether the order is turned round.
+    #[serde(default)]
+    pub descending: bool,
+}
+
+/// Where a profile stands in a list.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
+pub struct ListPlace {
+    /// Rank among all that match, from 0; absent where the profile is not here, or not among them.
+    pub rank: Option<u64>,
 }
 
 /// Whether the relay has what this replica has.
@@ -223,6 +252,8 @@ pub enum HistoryKind {
     Edit,
     /// A person deleted the profile.
     Deletion,
+    /// A person took a decision back: fields are in conflict again.
+    Reopening,
     /// A person brought the profile back, or decided that it stays.
     Revival,
 }
@@ -310,6 +341,9 @@ pub struct EditProfile {
 pub struct OpenedFiles {
     /// The paths.
     pub paths: Vec<String>,
+    /// Their bytes, in the same order; 0 where they cannot be told.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub sizes: Vec<u64>,
 }
 
 /// Connects to a relay.
