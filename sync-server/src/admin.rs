@@ -4,7 +4,7 @@ use std::time::{SystemTime, UNIX_EPOCH};
 
 use anyhow::{Result, bail};
 use clap::{Args, Subcommand};
-use kartei_relay_store::{Author, Erased, Role};
+use kartei_relay_store::{Author, Erased, Role, Usage};
 
 use crate::erasure;
 use crate::storage::Storage;
@@ -38,6 +38,11 @@ pub(crate) enum AdminCommand {
         org: String,
         #[command(flatten)]
         place: Place,
+    },
+    /// How much an organisation's files may take up.
+    Quota {
+        #[command(subcommand)]
+        command: QuotaCommand,
     },
     /// Tokens of devices.
     Token {
@@ -82,6 +87,43 @@ pub(crate) enum TokenCommand {
         #[command(flatten)]
         place: Place,
     },
+    /// Revokes all tokens of a name, for good.
+    Revoke {
+        /// The organisation's name.
+        #[arg(long)]
+        org: String,
+        /// Whose tokens.
+        #[arg(long)]
+        name: String,
+        #[command(flatten)]
+        place: Place,
+    },
+}
+
+#[derive(Subcommand)]
+pub(crate) enum QuotaCommand {
+    /// Sets it. What is there stays, also above it.
+    Set {
+        /// The organisation's name.
+        #[arg(long)]
+        org: String,
+        /// Bytes that its files and uploads may take up together.
+        #[arg(long, required_unless_present = "unlimited", conflicts_with = "unlimited")]
+        bytes: Option<u64>,
+        /// As much as there is room for.
+        #[arg(long)]
+        unlimited: bool,
+        #[command(flatten)]
+        place: Place,
+    },
+    /// Shows it, and what is taken.
+    Show {
+        /// The organisation's name.
+        #[arg(long)]
+        org: String,
+        #[command(flatten)]
+        place: Place,
+    },
 }
 
 /// Milliseconds since 1970.
@@ -111,6 +153,28 @@ pub(crate) fn run(command: AdminCommand) -> Result<()> {
                 list.erasures.iter().for_each(|report| println!("{report}"));
             }
         }
+        AdminCommand::Quota { command: QuotaCommand::Set { org, bytes, unlimited: _, place } } => {
+            let store = place.storage.open()?;
+            let org = store.organisation(&org)?.id;
+            store.set_quota(org, bytes)?;
+            show_usage(&store.usage(org)?, &place);
+        }
+        AdminCommand::Quota { command: QuotaCommand::Show { org, place } } => {
+            let store = place.storage.open()?;
+            show_usage(&store.usage(store.organisation(&org)?.id)?, &place);
+        }
+        AdminCommand::Token { command: TokenCommand::Revoke { org, name, place } } => {
+            let store = place.storage.open()?;
+            let revoked = store.revoke_token(store.organisation(&org)?.id, &name, now())?;
+            if revoked == 0 {
+                bail!("there is no token `{name}` that is not revoked");
+            }
+            if place.json {
+                println!("{}", serde_json::json!({ "revoked": revoked }));
+            } else {
+                println!("Tokens of `{name}` that were revoked: {revoked}.");
+            }
+        }
         AdminCommand::Token { command: TokenCommand::Create { org, role, name, place } } => {
             let store = place.storage.open()?;
             let organisation = store.organisation(&org)?;
@@ -124,6 +188,32 @@ pub(crate) fn run(command: AdminCommand) -> Result<()> {
         }
     }
     Ok(())
+}
+
+fn show_usage(usage: &Usage, place: &Place) {
+    let Usage { used, reserved, quota, files, open } = *usage;
+    if place.json {
+        let shown = serde_json::json!({
+            "used": used,
+            "reserved": reserved,
+            "quota": quota,
+            "files": files,
+            "open_uploads": open,
+        });
+        println!("{shown}");
+        return;
+    }
+    match quota {
+        Some(quota) => println!("Quota: {quota} bytes, {} of them free", usage.free()),
+        None => println!("Quota: none"),
+    }
+    println!("Used: {used} bytes in {files} files");
+    println!("Reserved: {reserved} bytes for {open} uploads that have not ended");
+    if quota.is_some_and(|quota| used > quota) {
+        println!(
+            "More is used than the quota allows: nothing can be uploaded until files are deleted."
+        );
+    }
 }
 
 /// The name that stands beside what the administrator does.

@@ -14,6 +14,9 @@ use crate::standing::standing;
 /// The checked token of a request. A handler that takes one cannot be reached without.
 pub(crate) struct Caller(pub(crate) Access);
 
+/// The same for uploads and files, whose requests are counted.
+pub(crate) struct Keeper(pub(crate) Access);
+
 /// The same, with where the organisation stands: not older than the request.
 pub(crate) struct Reader(pub(crate) Standing);
 
@@ -23,6 +26,16 @@ impl FromRequestParts<Arc<Relay>> for Caller {
     async fn from_request_parts(parts: &mut Parts, relay: &Arc<Relay>) -> Result<Self, Failure> {
         let Reader(standing) = Reader::from_request_parts(parts, relay).await?;
         Ok(Self(standing.access))
+    }
+}
+
+impl FromRequestParts<Arc<Relay>> for Keeper {
+    type Rejection = Failure;
+
+    async fn from_request_parts(parts: &mut Parts, relay: &Arc<Relay>) -> Result<Self, Failure> {
+        let Caller(access) = Caller::from_request_parts(parts, relay).await?;
+        relay.limiter().token(access.token)?;
+        Ok(Self(access))
     }
 }
 

@@ -5,10 +5,15 @@ mod auth;
 mod body;
 mod cache;
 mod conditions;
+mod cors;
 mod erasure;
 mod export;
+mod files;
 mod gate;
 mod import;
+mod limiter;
+mod linger;
+mod listen;
 mod lists;
 mod openapi;
 mod presence;
@@ -19,13 +24,13 @@ mod serve;
 mod standing;
 mod storage;
 mod upkeep;
+mod uploads;
 mod wire;
 
-use std::net::SocketAddr;
 use std::process::ExitCode;
 
 use clap::{Parser, Subcommand};
-use storage::{Migrate, Storage};
+use storage::Migrate;
 use tracing_subscriber::EnvFilter;
 
 #[derive(Parser)]
@@ -42,15 +47,7 @@ struct Cli {
 #[derive(Subcommand)]
 enum Command {
     /// Serves replicas.
-    Serve {
-        /// Address to listen on; port 0 takes a free one.
-        #[arg(long, default_value = "127.0.0.1:7400")]
-        listen: SocketAddr,
-        #[command(flatten)]
-        keep: upkeep::Keep,
-        #[command(flatten)]
-        storage: Storage,
-    },
+    Serve(Box<serve::ServeOptions>),
     /// Brings a Postgres database to this version's format. The embedded database does it by itself.
     Migrate(Migrate),
     /// Forgets profiles that were deleted long ago. A serving relay does it by itself, every hour.
@@ -60,6 +57,11 @@ enum Command {
     /// Begins a new history, after the database was restored from a backup and before it is served:
     /// replicas compare what they have then, and send what the backup lacks.
     NewEpoch(upkeep::NewEpoch),
+    /// Looks after files: what nobody has any more, what does not fit together, keys.
+    Files {
+        #[command(subcommand)]
+        command: files::FilesCommand,
+    },
     /// Administers organisations and tokens.
     Admin {
         #[command(subcommand)]
@@ -76,11 +78,12 @@ fn main() -> ExitCode {
         .with_writer(std::io::stderr)
         .init();
     let done = match Cli::parse().command {
-        Command::Serve { listen, keep, storage } => serve::run(listen, keep, &storage),
+        Command::Serve(options) => serve::run(*options),
         Command::Migrate(options) => storage::migrate(&options),
         Command::Sweep(options) => upkeep::sweep(&options),
         Command::Check(options) => upkeep::check(&options),
         Command::NewEpoch(options) => upkeep::new_epoch(&options),
+        Command::Files { command } => files::run(command),
         Command::Admin { command } => admin::run(command),
     };
     match done {

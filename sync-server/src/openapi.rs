@@ -71,6 +71,8 @@ impl Modify for Tokens {
     tags(
         (name = "profiles", description = "Records, their states and their changes"),
         (name = "imports", description = "Files of records"),
+        (name = "uploads", description = "Files on their way here, in pieces"),
+        (name = "files", description = "Files that are here"),
         (name = "limits", description = "What the relay takes"),
         (name = "erasure", description = "Erasing profiles for good, for administrators"),
     ),
@@ -84,7 +86,7 @@ pub(crate) fn router() -> OpenApiRouter<Arc<Relay>> {
 
 /// The whole description.
 pub(crate) fn description() -> Value {
-    let made = routes::integrators().split_for_parts().1;
+    let made = routes::integrators().merge(routes::keepers()).split_for_parts().1;
     let mut description = serde_json::to_value(made).unwrap_or_default();
     // Within the description, the schema's own definitions lie deeper.
     let schema = SCHEMA.replace("\"#/$defs/", "\"#/components/schemas/UserProfile/$defs/");

@@ -1,6 +1,6 @@
 //! Error answers: RFC 9457 problem documents with stable codes.
 
-use axum::extract::rejection::{BytesRejection, PathRejection, QueryRejection};
+use axum::extract::rejection::{BytesRejection, JsonRejection, PathRejection, QueryRejection};
 use axum::http::{HeaderName, HeaderValue, StatusCode, header};
 use axum::response::{IntoResponse, Response};
 use kartei_profile::{EditError, Violation};
@@ -35,6 +35,20 @@ pub(crate) enum ApiCode {
     KeyReused,
     /// The request with this `Idempotency-Key` is not answered yet.
     StillRunning,
+    /// Another request goes on with the upload.
+    TakenOver,
+    /// The relay keeps no files.
+    UploadsOff,
+    /// No such file, here or for this token.
+    UnknownFile,
+    /// A scanner holds a file back.
+    FileQuarantined,
+    /// The bytes of a file were lost.
+    FileLost,
+    /// A range without a byte of the file.
+    RangeInvalid,
+    /// More requests than this token or address may make.
+    TooManyRequests,
 }
 
 /// A database that restarts is back within seconds.
@@ -66,6 +80,8 @@ pub(crate) struct Failure {
     status: StatusCode,
     code: Code,
     detail: Option<String>,
+    /// The kind of problem where somebody else named it.
+    kind: Option<&'static str>,
     /// Members of the document beside those of the standard.
     more: Map<String, Value>,
     headers: Vec<(HeaderName, HeaderValue)>,
@@ -95,6 +111,7 @@ impl Failure {
             status,
             code: code.into(),
             detail: Some(detail.into()),
+            kind: None,
             more: Map::new(),
             headers: Vec::new(),
         }
@@ -142,6 +159,7 @@ impl Failure {
             status: StatusCode::INTERNAL_SERVER_ERROR,
             code: ProblemCode::RelayFailed.into(),
             detail: None,
+            kind: None,
             more: Map::new(),
             headers: Vec::new(),
         }
@@ -183,6 +201,28 @@ impl Failure {
     pub(crate) fn with(mut self, name: &str, value: Value) -> Self {
         self.more.insert(name.to_owned(), value);
         self
+    }
+
+    /// A kind of problem that a standard names.
+    pub(crate) fn kind(mut self, kind: &'static str) -> Self {
+        self.kind = Some(kind);
+        self
+    }
+
+    /// The same problem under another status.
+    pub(crate) fn status(mut self, status: StatusCode) -> Self {
+        self.status = status;
+        self
+    }
+
+    /// Whether it is this problem.
+    pub(crate) fn is(&self, code: ProblemCode) -> bool {
+        self.code == Code::Shared(code)
+    }
+
+    /// A member of the document.
+    pub(crate) fn member(&self, name: &str) -> Option<&Value> {
+        self.more.get(name)
     }
 
     pub(crate) fn header(mut self, name: HeaderName, value: HeaderValue) -> Self {
@@ -244,6 +284,24 @@ impl From<PathRejection> for Failure {
     }
 }
 
+impl From<JsonRejection> for Failure {
+    fn from(rejection: JsonRejection) -> Self {
+        match rejection.status() {
+            StatusCode::UNSUPPORTED_MEDIA_TYPE => Self::new(
+                StatusCode::UNSUPPORTED_MEDIA_TYPE,
+                ApiCode::UnsupportedMediaType,
+                "send the body as application/json",
+            ),
+            StatusCode::PAYLOAD_TOO_LARGE => Self::new(
+                StatusCode::PAYLOAD_TOO_LARGE,
+                ProblemCode::TooLarge,
+                "the body is larger than this route takes",
+            ),
+            _ => Self::invalid(rejection.body_text()),
+        }
+    }
+}
+
 impl From<BytesRejection> for Failure {
     fn from(rejection: BytesRejection) -> Self {
         match rejection.status() {
@@ -261,7 +319,10 @@ impl IntoResponse for Failure {
     fn into_response(self) -> Response {
         let code = serde_json::to_value(self.code).unwrap_or_default();
         let document = Document {
-            kind: format!("/problems/{}", code.as_str().unwrap_or("internal")),
+            kind: self.kind.map_or_else(
+                || format!("/problems/{}", code.as_str().unwrap_or("internal")),
+                str::to_owned,
+            ),
             title: self.status.canonical_reason().unwrap_or("Error"),
             status: self.status.as_u16(),
             code: self.code,

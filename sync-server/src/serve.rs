@@ -6,11 +6,14 @@ use std::sync::{Arc, Mutex, PoisonError};
 use std::time::{Duration, Instant};
 
 use anyhow::{Context, Result};
+use axum::http::HeaderValue;
+use clap::Args;
 use kartei_blob_store::BlobStore;
 use kartei_live_list::Lists;
 use kartei_profile::RecordSchema;
 use kartei_relay_store::{OrgId, RelayStore};
 use tokio::net::TcpListener;
+use tokio::sync::mpsc::UnboundedReceiver;
 use tokio::sync::{Notify, watch};
 use tokio::time::MissedTickBehavior;
 
@@ -19,6 +22,8 @@ use crate::erasure;
 use crate::export::EXPORTS;
 use crate::gate::Gate;
 use crate::import::{Running, take_up};
+use crate::limiter::{Limiter, Rates};
+use crate::listen;
 use crate::lists;
 use crate::presence::{self, Audiences};
 use crate::problem::Failure;
@@ -27,6 +32,7 @@ use crate::segments::{self, Segments};
 use crate::standing::Standings;
 use crate::storage::Storage;
 use crate::upkeep::{self, Keep};
+use crate::uploads::{self, UploadOptions, Uploads};
 
 /// How soon an edit that came through another relay is told: a small part of what people notice.
 const WATCH_EVERY: Duration = Duration::from_millis(50);
@@ -45,6 +51,9 @@ pub(crate) struct Relay {
     heads: Mutex<HashMap<OrgId, watch::Sender<u64>>>,
     audiences: Audiences,
     segments: Segments,
+    uploads: Uploads,
+    limiter: Limiter,
+    origins: Vec<HeaderValue>,
     /// Something was erased, and traces of it are to be removed.
     erased: Notify,
     stopping: watch::Receiver<bool>,
@@ -99,6 +108,21 @@ impl Relay {
     /// Places for exports.
     pub(crate) fn exports(&self) -> &Arc<Gate> {
         &self.exports
+    }
+
+    /// Uploads and the keys of files.
+    pub(crate) fn uploads(&self) -> &Uploads {
+        &self.uploads
+    }
+
+    /// How often somebody may ask.
+    pub(crate) fn limiter(&self) -> &Limiter {
+        &self.limiter
+    }
+
+    /// Web pages that may ask.
+    pub(crate) fn origins(&self) -> &[HeaderValue] {
+        &self.origins
     }
 
     /// What fresh replicas begin with.
@@ -178,36 +202,89 @@ impl Relay {
     }
 }
 
+/// How a relay serves.
+#[derive(Debug, Args)]
+pub(crate) struct ServeOptions {
+    /// Address to listen on; port 0 takes a free one.
+    #[arg(long, default_value = "127.0.0.1:7400")]
+    listen: SocketAddr,
+    /// A web page's origin (https://host) that may upload and read files. May be given several times;
+    /// without it none may.
+    #[arg(
+        long = "cors-origin",
+        env = "KARTEI_CORS_ORIGINS",
+        value_delimiter = ',',
+        value_name = "ORIGIN"
+    )]
+    origins: Vec<HeaderValue>,
+    #[command(flatten)]
+    keep: Keep,
+    #[command(flatten)]
+    rates: Rates,
+    #[command(flatten)]
+    uploads: UploadOptions,
+    #[command(flatten)]
+    storage: Storage,
+}
+
 /// Serves until a signal to stop.
-pub(crate) fn run(listen: SocketAddr, keep: Keep, storage: &Storage) -> Result<()> {
-    let store = storage.open()?;
-    let blobs = storage.blobs()?;
+pub(crate) fn run(options: ServeOptions) -> Result<()> {
+    let ServeOptions { listen, keep, origins, rates, uploads, storage } = options;
+    // Before the runtime: a database with a runtime of its own cannot begin within another one.
+    let (relay, stop, due) = Relay::new(&storage, uploads, rates, origins)?;
     tokio::runtime::Builder::new_multi_thread()
         .enable_all()
         .build()
         .context("start the runtime")?
-        .block_on(serve(listen, keep, store, blobs))
+        .block_on(serve(listen, keep, Arc::new(relay), stop, due))
 }
 
-async fn serve(listen: SocketAddr, keep: Keep, store: RelayStore, blobs: BlobStore) -> Result<()> {
-    let checked = blobs.check().await?;
-    tracing::info!(place = blobs.place(), checked.honours_create, "Bytes can be kept");
-    let (stop, stopping) = watch::channel(false);
-    let (segments, due) = Segments::new();
-    let relay = Arc::new(Relay {
-        store: Arc::new(store),
-        blobs,
-        imports: Arc::new(Running::new(runner()?)),
-        exports: Arc::new(Gate::new(EXPORTS)),
-        lists: lists::lists(),
-        cache: Cache::default(),
-        standings: Standings::default(),
-        heads: Mutex::default(),
-        audiences: Audiences::default(),
-        segments,
-        erased: Notify::new(),
-        stopping,
-    });
+impl Relay {
+    /// A relay on its stores, made outside of a runtime; with what tells it to stop and what tells it of segments that are due.
+    pub(crate) fn new(
+        storage: &Storage,
+        uploads: UploadOptions,
+        rates: Rates,
+        origins: Vec<HeaderValue>,
+    ) -> Result<(Self, watch::Sender<bool>, UnboundedReceiver<OrgId>)> {
+        let (store, blobs) = (storage.open()?, storage.blobs()?);
+        let operator = uploads::operator(uploads.key_file.as_deref(), storage.own_folder())?;
+        if operator.is_none() {
+            tracing::warn!("No operator's key is named with --key-file: files are not kept");
+        }
+        let (stop, stopping) = watch::channel(false);
+        let (segments, due) = Segments::new();
+        let uploads = Uploads::new(uploads, operator, storage.blob_folder());
+        let relay = Self {
+            store: Arc::new(store),
+            blobs,
+            imports: Arc::new(Running::new(runner()?)),
+            exports: Arc::new(Gate::new(EXPORTS)),
+            lists: lists::lists(),
+            cache: Cache::default(),
+            standings: Standings::default(),
+            heads: Mutex::default(),
+            audiences: Audiences::default(),
+            segments,
+            uploads,
+            limiter: Limiter::new(rates),
+            origins,
+            erased: Notify::new(),
+            stopping,
+        };
+        Ok((relay, stop, due))
+    }
+}
+
+async fn serve(
+    listen: SocketAddr,
+    keep: Keep,
+    relay: Arc<Relay>,
+    stop: watch::Sender<bool>,
+    due: UnboundedReceiver<OrgId>,
+) -> Result<()> {
+    let checked = relay.blobs().check().await?;
+    tracing::info!(place = relay.blobs().place(), checked.honours_create, "Bytes can be kept");
     let cleaner = tokio::spawn(erasure::keep_clean(Arc::clone(&relay)));
     let watcher = tokio::spawn({
         let relay = Arc::clone(&relay);
@@ -218,24 +295,25 @@ async fn serve(listen: SocketAddr, keep: Keep, store: RelayStore, blobs: BlobSto
         async move { segments::build(&relay, due).await }
     });
     let heir = tokio::spawn(take_up(Arc::clone(&relay)));
+    let sweeper = tokio::spawn(uploads::sweep(Arc::clone(&relay)));
     let housekeeper = tokio::spawn(upkeep::keep_house(Arc::clone(&relay), keep));
     let listener =
         TcpListener::bind(listen).await.with_context(|| format!("listen on {listen}"))?;
     let address = listener.local_addr().context("read the listening address")?;
     println!("kartei-relay listening on http://{address}");
     tracing::info!(%address, "Relay is ready");
-    axum::serve(listener, routes::router(Arc::clone(&relay)))
-        .with_graceful_shutdown(async move {
-            stop_signal().await;
-            tracing::info!("Relay stops");
-            let _ = stop.send(true);
-        })
-        .await
-        .context("serve")?;
+    let stopper = tokio::spawn(async move {
+        stop_signal().await;
+        tracing::info!("Relay stops");
+        let _ = stop.send(true);
+    });
+    listen::serve(listener, routes::router(Arc::clone(&relay)), relay.stopping()).await?;
+    stopper.await.context("hear that the relay is to stop")?;
     relay.audiences.all_left().await;
     builder.await.context("make segments")?;
     heir.await.context("take imports up")?;
     housekeeper.await.context("keep house")?;
+    sweeper.await.context("sweep uploads")?;
     watcher.await.context("watch for changes")?;
     cleaner.await.context("clean up after erasures")
 }

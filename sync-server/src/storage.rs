@@ -1,6 +1,6 @@
 //! Which database the relay keeps its profiles in.
 
-use std::path::PathBuf;
+use std::path::{Path, PathBuf};
 
 use anyhow::{Result, bail};
 use clap::Args;
@@ -38,6 +38,22 @@ impl Storage {
                 "say where large bytes go: --blob-url s3://… (several relays share a bucket), or \
                  --data FOLDER"
             ),
+        }
+    }
+
+    /// The folder that only this relay uses, where nothing is shared.
+    pub(crate) fn own_folder(&self) -> Option<&Path> {
+        match (&self.database_url, &self.blob_url) {
+            (None, None) => self.data.as_deref(),
+            _ => None,
+        }
+    }
+
+    /// The folder of bytes, where they lie in one that can be told.
+    pub(crate) fn blob_folder(&self) -> Option<PathBuf> {
+        match &self.blob_url {
+            None => self.data.as_ref().map(|folder| folder.join(BLOBS)),
+            Some(url) => url.strip_prefix("file://").map(PathBuf::from),
         }
     }
 

@@ -122,6 +122,8 @@ pub(crate) enum ChangeKind {
     Edit,
     /// The profile was deleted.
     Deletion,
+    /// A decision was taken back: fields are in conflict again.
+    Reopening,
     /// A deletion was taken back.
     Revival,
 }
@@ -172,6 +174,7 @@ impl From<PastChange> for HistoryEntry {
                 profile::HistoryKind::Import => ChangeKind::Import,
                 profile::HistoryKind::Edit => ChangeKind::Edit,
                 profile::HistoryKind::Deletion => ChangeKind::Deletion,
+                profile::HistoryKind::Reopening => ChangeKind::Reopening,
                 profile::HistoryKind::Revival => ChangeKind::Revival,
             },
             by: entry.by,

@@ -51,6 +51,8 @@ pub(crate) struct ErasureReport {
     at: String,
     /// The token's name.
     by: String,
+    /// How many files were attached to the profile. They are files still, attached to nobody.
+    attachments: u64,
     /// How many devices have still to confirm.
     outstanding: u64,
     /// Those that read the organisation's profiles before it was erased.
@@ -72,6 +74,9 @@ pub(crate) struct ErasureList {
 impl std::fmt::Display for ErasureReport {
     fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
         write!(f, "{} erased at {} by {}", self.hash, self.at, self.by)?;
+        if self.attachments > 0 {
+            write!(f, "; {} attached files were detached", self.attachments)?;
+        }
         match &self.archives_clean_at {
             Some(at) => write!(f, "; archives clean since {at}")?,
             None => f.write_str("; archives are being cleaned")?,
@@ -113,6 +118,7 @@ pub(crate) fn report(
         hash: erasure.hash.to_string(),
         at: moment(erasure.at),
         by: erasure.by.clone(),
+        attachments: erasure.attachments,
         outstanding: outstanding as u64,
         devices,
         archives_clean_at: erasure.finished_at.map(moment),

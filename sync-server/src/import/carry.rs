@@ -11,7 +11,9 @@ use std::sync::atomic::{AtomicU8, Ordering};
 use std::time::Duration;
 
 use axum::http::StatusCode;
-use kartei_blob_store::{BlobName, Digest};
+use bytes::Bytes;
+use futures_util::stream::BoxStream;
+use kartei_blob_store::{BlobError, BlobName, Digest};
 use kartei_ndjson::ReadError;
 use kartei_relay_store::{Author, ImportEnd, ImportRow, Kept, Lease, OrgId};
 use serde_json::Value;
@@ -166,9 +168,14 @@ async fn work(
     lease: &Lease,
     halting: Arc<Halting>,
 ) -> Result<super::Ended, ImportError> {
-    let name = BlobName::new(format!("imports/{org}/{}", Digest::from(row.digest)))
-        .map_err(std::io::Error::other)?;
-    let body = relay.blobs().get_stream(&name, None).await?.bytes;
+    let body = match &row.source {
+        Some(file) => file_body(relay, org, file).await?,
+        None => {
+            let name = BlobName::new(format!("imports/{org}/{}", Digest::from(row.digest)))
+                .map_err(std::io::Error::other)?;
+            relay.blobs().get_stream(&name, None).await?.bytes
+        }
+    };
     let (mode, max_errors) = read_mode(&row.mode);
     let request = Request {
         org,
@@ -184,6 +191,23 @@ async fn work(
     })
     .await
     .map_err(|error| ImportError::Report(std::io::Error::other(error)))?
+}
+
+/// The bytes of an uploaded file, for an import that reads one.
+async fn file_body(
+    relay: &Arc<Relay>,
+    org: OrgId,
+    file: &str,
+) -> Result<BoxStream<'static, Result<Bytes, BlobError>>, ImportError> {
+    let gone = || ImportError::Report(std::io::Error::other("the file is gone, or cannot be read"));
+    let asked = file.to_owned();
+    let row = relay.store(move |store| store.file(org, &asked)).await.map_err(|_| gone())?;
+    let content = row.ok_or_else(gone)?.content;
+    let keys = relay.uploads().keys().map_err(|_| gone())?;
+    let key = keys.of_file(relay, org, &content.blob, &content.wrapped_key).await;
+    let key = key.map_err(|_| gone())?;
+    let name = BlobName::new(&content.blob).map_err(std::io::Error::other)?;
+    Ok(relay.blobs().open_sealed(&name, &key, content.size).await?.read(0..content.size))
 }
 
 /// Keeps the lease, and hears what is to stop the import.

@@ -2,17 +2,22 @@
 
 mod bootstrap;
 mod events;
+mod files;
 mod health;
 mod limits;
 mod presence;
 mod profiles;
+mod resumable;
 mod sync;
+mod tus;
+mod uploads;
 
 use std::sync::Arc;
 
 use axum::Router;
 use axum::extract::DefaultBodyLimit;
 use axum::http::StatusCode;
+use axum::middleware::{from_fn, from_fn_with_state};
 use axum::routing::{get, post};
 use kartei_protocol::problem::ProblemCode;
 use kartei_protocol::sync::PUSH_BYTES_MAX;
@@ -21,9 +26,10 @@ use utoipa_axum::router::OpenApiRouter;
 use utoipa_axum::routes;
 
 use crate::import::VALIDATE_BYTES_MAX;
-use crate::openapi;
+use crate::linger::linger;
 use crate::problem::Failure;
 use crate::serve::Relay;
+use crate::{cors, limiter, openapi};
 
 /// The interface for integrators, which describes itself.
 pub(crate) fn integrators() -> OpenApiRouter<Arc<Relay>> {
@@ -56,10 +62,35 @@ pub(crate) fn integrators() -> OpenApiRouter<Arc<Relay>> {
         .routes(routes!(profiles::imports::file))
 }
 
+/// Uploads and files. Bodies stream, and are counted where they are taken.
+pub(crate) fn keepers() -> OpenApiRouter<Arc<Relay>> {
+    OpenApiRouter::new()
+        .routes(routes!(uploads::upload))
+        .routes(routes!(uploads::list))
+        .routes(routes!(files::list))
+        .routes(routes!(files::get, files::change, files::delete))
+        .routes(routes!(files::attach, files::detach))
+        .routes(routes!(files::import))
+        .routes(routes!(files::serve::serve))
+}
+
+/// The same with the doors that describe themselves elsewhere, behind limits and the origins that may ask.
+fn api(relay: &Arc<Relay>) -> Router<Arc<Relay>> {
+    let (keepers, _) = keepers().split_for_parts();
+    let mut router = keepers
+        .route("/api/files/serve/{id}/{name}", get(files::serve::serve_named))
+        .merge(tus::router());
+    if relay.uploads().options().resumable_draft {
+        router = router.merge(resumable::router());
+    }
+    router.layer(from_fn_with_state(Arc::clone(relay), limiter::by_address)).layer(from_fn(linger))
+}
+
 pub(crate) fn router(relay: Arc<Relay>) -> Router {
     let (profiles, _) = integrators().split_for_parts();
     Router::new()
         .merge(profiles)
+        .merge(api(&relay))
         .route("/openapi.json", get(openapi::json))
         .route("/docs", get(openapi::page))
         .route("/healthz", get(health::healthz))
@@ -83,6 +114,8 @@ pub(crate) fn router(relay: Arc<Relay>) -> Router {
                 "the route does not know this method",
             )
         })
+        // Around everything, as a browser asks with a method that the route does not know.
+        .layer(from_fn_with_state(Arc::clone(&relay), cors::answer))
         // Method, path, status and time; never headers or bodies.
         .layer(TraceLayer::new_for_http())
         .with_state(relay)

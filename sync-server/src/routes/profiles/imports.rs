@@ -12,7 +12,7 @@ use futures_util::StreamExt;
 use kartei_blob_store::{BlobError, BlobName, Stored};
 use kartei_ndjson::ReadError;
 use kartei_protocol::problem::ProblemCode;
-use kartei_relay_store::{Access, ImportMode, ImportName, ImportRow};
+use kartei_relay_store::{Access, FileRow, ImportMode, ImportName, ImportRow};
 use serde::Deserialize;
 use serde_json::Value;
 use utoipa::{IntoParams, ToSchema};
@@ -67,6 +67,16 @@ pub(crate) struct How {
     max_errors: Option<u64>,
 }
 
+impl How {
+    fn mode(&self) -> ImportMode {
+        match self.mode {
+            Mode::Upsert => ImportMode::Upsert,
+            Mode::Create => ImportMode::Create,
+            Mode::Replace => ImportMode::Replace,
+        }
+    }
+}
+
 /// Import records
 ///
 /// One record a line, plain or compressed with gzip or zstd, streamed. The status tells the truth:
@@ -116,11 +126,7 @@ pub(crate) async fn import(
     let id = new_id()?;
     let slot = relay.imports().enter(access.org, &id).ok_or_else(|| IMPORTS.reached())?;
     let stored = archive(&relay, &access, &headers, body).await?;
-    let mode = match how.mode {
-        Mode::Upsert => ImportMode::Upsert,
-        Mode::Create => ImportMode::Create,
-        Mode::Replace => ImportMode::Replace,
-    };
+    let mode = how.mode();
     let row = ImportRow {
         id,
         by: access.name.clone(),
@@ -129,6 +135,7 @@ pub(crate) async fn import(
         key,
         digest: *stored.digest.as_bytes(),
         bytes: stored.size_bytes,
+        source: None,
         started_at: now(),
         finished_at: None,
         status: None,
@@ -163,6 +170,43 @@ pub(crate) async fn import(
             Err(problem_of(&error).with("import", import))
         }
     }
+}
+
+/// Begins an import of an uploaded file. Answers where to ask for it, and what is to be said of it.
+///
+/// # Errors
+/// 429 where enough imports run, and a failure of the database.
+pub(crate) async fn import_file(
+    relay: &Arc<Relay>,
+    access: &Access,
+    how: &How,
+    file: &FileRow,
+) -> Result<(String, String), Failure> {
+    let id = new_id()?;
+    let slot = relay.imports().enter(access.org, &id).ok_or_else(|| IMPORTS.reached())?;
+    let row = ImportRow {
+        id,
+        by: access.name.clone(),
+        mode: made_how(how.mode(), how.max_errors),
+        dry_run: how.dry_run,
+        key: None,
+        digest: file.digest(),
+        bytes: file.size(),
+        started_at: now(),
+        finished_at: None,
+        status: None,
+        answer: None,
+        progress: None,
+        cancelled_at: None,
+        attempts: 0,
+        source: Some(file.id.clone()),
+    };
+    let (org, begun, own) = (access.org, row.clone(), lease(relay));
+    relay.store(move |store| store.begin_import(org, &begun, &own)).await?;
+    let said = state_of(&row);
+    let place = format!("/profiles/imports/{}", row.id);
+    import::spawn(relay, org, row, slot);
+    Ok((place, said))
 }
 
 /// What is known of how a request was made, for telling it from another one with the same key.

@@ -25,6 +25,8 @@ use crate::conditions::{CONFLICTS, REVISION, tag};
 use crate::problem::{ApiCode, Failure};
 use crate::serve::Relay;
 
+pub(crate) use write::may_write;
+
 /// Bytes of one record at most, as for a line of a file.
 pub(crate) const RECORD_BYTES_MAX: usize = 4 * 1024 * 1024;
 
@@ -63,13 +65,13 @@ fn describe(headers: &mut HeaderMap, profile: &Profile) {
 }
 
 /// The media type of a body, without parameters, in lower case.
-fn media_type(headers: &HeaderMap) -> String {
+pub(crate) fn media_type(headers: &HeaderMap) -> String {
     let value = headers.get(header::CONTENT_TYPE).and_then(|value| value.to_str().ok());
     let kind = value.unwrap_or_default().split(';').next().unwrap_or_default();
     kind.trim().to_ascii_lowercase()
 }
 
-fn unsupported(allowed: &'static str) -> Failure {
+pub(crate) fn unsupported(allowed: &'static str) -> Failure {
     Failure::new(
         StatusCode::UNSUPPORTED_MEDIA_TYPE,
         ApiCode::UnsupportedMediaType,

@@ -210,7 +210,7 @@ pub(crate) async fn take_document(
     Ok(answer(StatusCode::OK, &profile))
 }
 
-pub(super) fn may_write(access: &Access) -> Result<(), Failure> {
+pub(crate) fn may_write(access: &Access) -> Result<(), Failure> {
     if access.role.may_write() { Ok(()) } else { Err(Failure::forbidden()) }
 }
 

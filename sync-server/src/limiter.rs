@@ -1,0 +1,149 @@
+//! How often somebody may ask: per token, and per address before a token is looked at.
+
+use std::net::{IpAddr, SocketAddr};
+use std::num::NonZeroU32;
+use std::sync::Arc;
+
+use axum::extract::{ConnectInfo, Request, State};
+use axum::http::{HeaderName, HeaderValue, StatusCode, header};
+use axum::middleware::Next;
+use axum::response::{IntoResponse, Response};
+use clap::Args;
+use governor::clock::{Clock as _, DefaultClock};
+use governor::middleware::StateInformationMiddleware;
+use governor::state::keyed::DefaultKeyedStateStore;
+use governor::{Quota, RateLimiter};
+
+use crate::problem::{ApiCode, Failure};
+use crate::serve::Relay;
+
+/// The two headers of draft-ietf-httpapi-ratelimit-headers.
+const POLICY: HeaderName = HeaderName::from_static("ratelimit-policy");
+const STATE: HeaderName = HeaderName::from_static("ratelimit");
+
+/// Seconds of asking at the full rate that may come at once, after a pause.
+const BURST_SECONDS: u32 = 2;
+
+/// Addresses and tokens that are remembered before those that are quiet are forgotten.
+const REMEMBERED_MAX: usize = 10_000;
+
+/// Eight connections with requests of a piece each, at the speed of a disk.
+const PER_TOKEN: NonZeroU32 = rate(2_000);
+const PER_ADDRESS: NonZeroU32 = rate(4_000);
+
+const fn rate(number: u32) -> NonZeroU32 {
+    NonZeroU32::MIN.saturating_add(number - 1)
+}
+
+type Keyed<K> = RateLimiter<K, DefaultKeyedStateStore<K>, DefaultClock, StateInformationMiddleware>;
+
+/// How often.
+#[derive(Debug, Clone, Copy, Args)]
+pub(crate) struct Rates {
+    /// Requests a second for uploads and files, of one token; twice as many may come at once.
+    #[arg(long, env = "KARTEI_RATE_PER_TOKEN", default_value_t = PER_TOKEN, value_name = "NUMBER")]
+    rate_per_token: NonZeroU32,
+    /// The same of one address, which may be an office of many people.
+    #[arg(long, env = "KARTEI_RATE_PER_ADDRESS", default_value_t = PER_ADDRESS, value_name = "NUMBER")]
+    rate_per_address: NonZeroU32,
+}
+
+impl Default for Rates {
+    fn default() -> Self {
+        Self { rate_per_token: PER_TOKEN, rate_per_address: PER_ADDRESS }
+    }
+}
+
+/// Counts requests.
+pub(crate) struct Limiter {
+    rates: Rates,
+    by_token: Keyed<i64>,
+    by_address: Keyed<IpAddr>,
+}
+
+impl std::fmt::Debug for Limiter {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        f.debug_struct("Limiter").field("rates", &self.rates).finish_non_exhaustive()
+    }
+}
+
+fn quota(rate: NonZeroU32) -> Quota {
+    Quota::per_second(rate)
+        .allow_burst(rate.saturating_mul(NonZeroU32::MIN.saturating_add(BURST_SECONDS - 1)))
+}
+
+impl Limiter {
+    pub(crate) fn new(rates: Rates) -> Self {
+        let by_token = RateLimiter::keyed(quota(rates.rate_per_token)).with_middleware();
+        let by_address = RateLimiter::keyed(quota(rates.rate_per_address)).with_middleware();
+        Self { rates, by_token, by_address }
+    }
+
+    fn check<K: std::hash::Hash + Eq + Clone>(
+        limiter: &Keyed<K>,
+        key: &K,
+        name: &'static str,
+        rate: NonZeroU32,
+    ) -> Result<[(HeaderName, String); 2], Failure> {
+        if limiter.len() > REMEMBERED_MAX {
+            limiter.retain_recent();
+        }
+        let policy = format!("\"{name}\";q={rate};w=1");
+        match limiter.check_key(key) {
+            Ok(state) => {
+                let left = state.remaining_burst_capacity();
+                Ok([(POLICY, policy), (STATE, format!("\"{name}\";r={left}"))])
+            }
+            Err(refused) => {
+                let wait = refused.wait_time_from(DefaultClock::default().now());
+                let seconds = wait.as_secs() + 1;
+                let detail =
+                    format!("more than {rate} requests a second for one {name}; ask again");
+                let mut failure =
+                    Failure::new(StatusCode::TOO_MANY_REQUESTS, ApiCode::TooManyRequests, detail)
+                        .header(header::RETRY_AFTER, HeaderValue::from(seconds));
+                let state = format!("\"{name}\";r=0;t={seconds}");
+                for (header, text) in [(POLICY, policy), (STATE, state)] {
+                    if let Ok(value) = HeaderValue::from_str(&text) {
+                        failure = failure.header(header, value);
+                    }
+                }
+                Err(failure)
+            }
+        }
+    }
+
+    /// Counts a request of a checked token.
+    ///
+    /// # Errors
+    /// 429.
+    pub(crate) fn token(&self, token: i64) -> Result<(), Failure> {
+        Self::check(&self.by_token, &token, "token", self.rates.rate_per_token).map(drop)
+    }
+}
+
+/// Counts each request of an address before anything is done for it.
+pub(crate) async fn by_address(
+    State(relay): State<Arc<Relay>>,
+    request: Request,
+    next: Next,
+) -> Response {
+    let address = request.extensions().get::<ConnectInfo<SocketAddr>>().map(|info| info.0.ip());
+    let Some(address) = address else { return next.run(request).await };
+    let limiter = relay.limiter();
+    let rate = limiter.rates.rate_per_address;
+    match Limiter::check(&limiter.by_address, &address, "address", rate) {
+        Err(failure) => failure.into_response(),
+        Ok(told) => {
+            let mut response = next.run(request).await;
+            for (name, text) in told {
+                if let (false, Ok(value)) =
+                    (response.headers().contains_key(&name), HeaderValue::from_str(&text))
+                {
+                    response.headers_mut().insert(name, value);
+                }
+            }
+            response
+        }
+    }
+}

@@ -1,0 +1,72 @@
+//! Connections: accepted, given to the routes, and ended together.
+
+use std::net::SocketAddr;
+use std::time::Duration;
+
+use anyhow::Result;
+use axum::Router;
+use axum::extract::ConnectInfo;
+use hyper_util::rt::{TokioExecutor, TokioIo, TokioTimer};
+use hyper_util::server::conn::auto::Builder;
+use hyper_util::server::graceful::GracefulShutdown;
+use hyper_util::service::TowerToHyperService;
+use tokio::net::{TcpListener, TcpStream};
+use tokio::sync::watch;
+use tower_http::add_extension::AddExtension;
+
+/// Time for the head of a request. Who sends it a byte at a time holds a connection and nothing else.
+const HEAD_TIMEOUT: Duration = Duration::from_secs(30);
+
+/// Bytes of a request's head at most: tokens, metadata of tus and tags fit many times. Bodies
+/// are read through the same buffer, and small ones make them slow.
+const HEAD_BYTES_MAX: u32 = 128 * 1024;
+
+/// The pause after a connection could not be accepted, such as with too many open files.
+const ACCEPT_PAUSE: Duration = Duration::from_millis(200);
+
+/// Serves connections until the relay stops, and then those that are open to their end.
+pub(crate) async fn serve(
+    listener: TcpListener,
+    router: Router,
+    mut stopping: watch::Receiver<bool>,
+) -> Result<()> {
+    let open = GracefulShutdown::new();
+    loop {
+        tokio::select! {
+            accepted = listener.accept() => match accepted {
+                Ok((stream, address)) => accept(stream, address, &router, &open),
+                Err(error) => {
+                    tracing::debug!(%error, "A connection was not accepted");
+                    tokio::time::sleep(ACCEPT_PAUSE).await;
+                }
+            },
+            _ = stopping.wait_for(|stopping| *stopping) => break,
+        }
+    }
+    drop(listener);
+    open.shutdown().await;
+    Ok(())
+}
+
+fn accept(stream: TcpStream, address: SocketAddr, router: &Router, open: &GracefulShutdown) {
+    // Small answers go out at once; a socket that does not take the option works as well.
+    let _ = stream.set_nodelay(true);
+    let service = AddExtension::new(router.clone(), ConnectInfo(address));
+    let mut builder = Builder::new(TokioExecutor::new());
+    builder
+        .http1()
+        .timer(TokioTimer::new())
+        .header_read_timeout(HEAD_TIMEOUT)
+        .max_buf_size(HEAD_BYTES_MAX as usize);
+    builder.http2().timer(TokioTimer::new()).max_header_list_size(HEAD_BYTES_MAX);
+    let connection = builder
+        .serve_connection(TokioIo::new(stream), TowerToHyperService::new(service))
+        .into_owned();
+    let connection = open.watch(connection);
+    tokio::spawn(async move {
+        if let Err(error) = connection.await {
+            // Clients go away all the time.
+            tracing::debug!(error = &*error, "A connection broke");
+        }
+    });
+}

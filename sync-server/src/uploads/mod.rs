@@ -1,0 +1,105 @@
+//! Uploads: one core behind several doors (docs/uploads.md, docs/adr/0021).
+//!
+//! ```text
+//! doors: record, tus, draft ──▶ session: create, take, complete, abort
+//!            body ──▶ intake (speed, digest, takeover) ──▶ draft of the blob store
+//!                                    │ durable runs
+//!                                    ▼
+//!                              journal: many sessions in one transaction ──▶ answer
+//! ```
+//! Sessions live in the database and bytes in the blob store. In memory there are only the requests that
+//! run now ([`streams`]) and unwrapped keys ([`keys`]), so that any relay goes on with any session.
+
+mod digest;
+mod intake;
+mod journal;
+mod keys;
+mod names;
+mod options;
+mod ranges;
+mod room;
+mod session;
+mod sniff;
+mod streams;
+mod sweep;
+mod take;
+
+use std::path::PathBuf;
+use std::sync::Arc;
+
+use kartei_blob_store::SealKey;
+
+pub(crate) use digest::Announced;
+pub(crate) use journal::Journal;
+use keys::Keys;
+pub(crate) use keys::{OWN_KEY, operator, rewrap};
+pub(crate) use names::{checked_name, checked_type, hex};
+pub(crate) use options::UploadOptions;
+pub(crate) use session::{Begin, abort, complete, create, find, read, size, state_of, told_failed};
+pub(crate) use streams::Streams;
+pub(crate) use sweep::{check, clean, sweep};
+pub(crate) use take::{At, Take, beyond_request, take};
+
+use crate::problem::{ApiCode, Failure};
+
+/// Bytes of one request of the interface of record at most: what is sent again after a bad cut, and the largest
+/// that clients grow to.
+pub(crate) const REQUEST_BYTES_MAX: u64 = 64 * 1024 * 1024;
+
+/// Bytes between two looks at what is durable: what a crash can cost a long request. On a disk of
+/// 200 MB/s that is a sixth of a second.
+pub(crate) const CHECKPOINT_BYTES: u64 = 32 * 1024 * 1024;
+
+/// Bytes that a session of unknown size reserves at once.
+pub(crate) const LEASE_BYTES: u64 = 64 * 1024 * 1024;
+
+/// What all uploads share.
+#[derive(Debug)]
+pub(crate) struct Uploads {
+    options: UploadOptions,
+    keys: Option<Keys>,
+    streams: Arc<Streams>,
+    journal: Journal,
+    /// Where drafts take room, where that is a folder.
+    folder: Option<PathBuf>,
+}
+
+impl Uploads {
+    /// Without an operator's key files cannot be kept, and every upload is refused.
+    pub(crate) fn new(
+        options: UploadOptions,
+        operator: Option<SealKey>,
+        folder: Option<PathBuf>,
+    ) -> Self {
+        let streams = Arc::new(Streams::new(options.streams()));
+        let keys = operator.map(Keys::new);
+        Self { options, keys, streams, journal: Journal::default(), folder }
+    }
+
+    /// How the operator wants them.
+    pub(crate) fn options(&self) -> &UploadOptions {
+        &self.options
+    }
+
+    /// The keys of organisations.
+    ///
+    /// # Errors
+    /// 503 where the relay has no operator's key.
+    pub(crate) fn keys(&self) -> Result<&Keys, Failure> {
+        self.keys.as_ref().ok_or_else(|| {
+            Failure::new(
+                axum::http::StatusCode::SERVICE_UNAVAILABLE,
+                ApiCode::UploadsOff,
+                "this relay keeps no files: its operator has to name a key with --key-file",
+            )
+        })
+    }
+
+    fn streams(&self) -> &Arc<Streams> {
+        &self.streams
+    }
+
+    fn journal(&self) -> &Journal {
+        &self.journal
+    }
+}
