@@ -3,16 +3,32 @@
 use kartei_local_store::StoreError;
 use kartei_profile::ChangeHash;
 use kartei_protocol::desktop::{
-    ActDone, Acts, BulkEdit, DeleteProfiles, ProfileAt, ProfileDetail, ProfileVersion, Selection,
+    ActDone, Acts, BulkEdit, DeleteProfiles, EditProfile, ProfileAt, ProfileDetail, ProfileVersion,
+    Selection,
 };
 use kartei_protocol::problem::{Problem, ProblemCode};
 
-use crate::app::{App, EDITS_MAX};
+use crate::app::App;
 use crate::clock;
+use crate::commands::EDITS_MAX;
 use crate::problem::{of_filter, of_store};
 use crate::views;
 
 impl App {
+    pub(crate) fn edit_one(&self, request: EditProfile) -> Result<ProfileDetail, Problem> {
+        let EditProfile { id, edits } = request;
+        if edits.is_empty() || edits.len() > EDITS_MAX {
+            let message = format!("a request has 1 to {EDITS_MAX} edits");
+            return Err(Problem::new(ProblemCode::InvalidRequest, message).about(id));
+        }
+        let edits: Vec<_> = edits.into_iter().map(views::edit).collect();
+        let edited = self.shared.store.edit(&self.session(), clock::now(), &id, &edits);
+        if edited.map_err(|e| of_store(&e))? {
+            self.changed();
+        }
+        self.detail(&id)
+    }
+
     pub(crate) fn edit_many(&self, request: BulkEdit) -> Result<ActDone, Problem> {
         if request.edits.is_empty() || request.edits.len() > EDITS_MAX {
             let message = format!("a request has 1 to {EDITS_MAX} edits");

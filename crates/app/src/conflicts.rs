@@ -6,9 +6,10 @@ use kartei_protocol::desktop::{
 };
 use kartei_protocol::problem::{Problem, ProblemCode};
 
-use crate::app::{App, EDITS_MAX};
+use crate::app::App;
 use crate::aside::display_name;
 use crate::clock;
+use crate::commands::EDITS_MAX;
 use crate::observations;
 use crate::problem::of_store;
 use crate::views;

@@ -24,7 +24,7 @@ use crate::instance::write_private;
 use crate::problem::of_store;
 use crate::random;
 use crate::sync;
-use crate::token::keychain_of;
+use crate::token::{keep, keychain_of};
 
 /// Between two looks at how far the new file is.
 const LOOK_EVERY: Duration = Duration::from_millis(200);
@@ -110,22 +110,8 @@ pub(crate) fn forget_key(folder: &Path, keychain: Option<&Arc<dyn Keychain>>) {
 /// Puts the key that opened a data folder where it is looked for next time, if the keychain takes it.
 pub(crate) fn remember_key(app: &App) {
     let Some((key, salt)) = app.shared.store.key() else { return };
-    if let Err(error) = keep(app.keychain.as_ref(), &key, &salt) {
+    if let Err(error) = keep(app.keychain.as_ref(), &name(&salt), &key.recovery_key()) {
         tracing::warn!(%error, "The recovery key will be asked for again");
-    }
-}
-
-/// Puts a key into the keychain, and looks whether it is there.
-fn keep(
-    keychain: Option<&Arc<dyn Keychain>>,
-    key: &DatabaseKey,
-    salt: &Salt,
-) -> Result<(), KeychainError> {
-    let (chain, name, text) = (keychain_of(keychain)?, name(salt), key.recovery_key());
-    chain.set(&name, &text)?;
-    match chain.get(&name)? {
-        Some(kept) if kept == *text => Ok(()),
-        _ => Err(KeychainError::Failed("it does not give back what it took".to_owned())),
     }
 }
 
@@ -188,7 +174,7 @@ impl App {
         self.must_be_idle()?;
         let key = encrypted.then(|| self.next_key()).transpose()?;
         if let Some((key, salt)) = &key {
-            match keep(self.keychain.as_ref(), key, salt) {
+            match keep(self.keychain.as_ref(), &name(salt), &key.recovery_key()) {
                 Ok(()) => {}
                 Err(error) if keychain == KeychainNeed::Optional => {
                     tracing::warn!(%error, "The database's key is not in a keychain");
@@ -201,9 +187,11 @@ impl App {
         }
         // Its reading would be in the way.
         self.background.stop();
+        self.uploads.stop();
         let rewritten = self.rewrite_telling(key);
         if self.syncs.load(std::sync::atomic::Ordering::Relaxed) {
             self.background.start(&self.shared, self.session())?;
+            self.uploads.start(&self.shared)?;
         }
         sync::emit_status(&self.shared);
         let wiped = rewritten.map_err(|e| of_store(&e))?;

@@ -3,7 +3,8 @@
 use std::path::{Path, PathBuf};
 
 use kartei_protocol::desktop::{
-    ActDone, ImportFile, ImportHistory, ImportReport, ListImports, SaveImportFile, SavedFile,
+    ActDone, DeleteImported, ImportFile, ImportHistory, ImportReport, ImportedNow, ListImports,
+    SaveImportFile, SavedFile,
 };
 use kartei_protocol::problem::{Problem, ProblemCode};
 
@@ -61,10 +62,26 @@ impl App {
     }
 
     pub(crate) fn take_import_back(&self, import: u64) -> Result<ActDone, Problem> {
+        self.must_not_run(import)?;
+        self.step(self.shared.store.undo_import(&self.session(), clock::now(), import))
+    }
+
+    pub(crate) fn still_imported(&self, import: u64) -> Result<ImportedNow, Problem> {
+        self.shared.store.imported_now(import).map_err(|e| of_store(&e))
+    }
+
+    pub(crate) fn delete_of_import(&self, request: &DeleteImported) -> Result<ActDone, Problem> {
+        let DeleteImported { import, with_edited } = *request;
+        self.must_not_run(import)?;
+        let store = &self.shared.store;
+        self.step(store.delete_imported(&self.session(), clock::now(), import, with_edited))
+    }
+
+    fn must_not_run(&self, import: u64) -> Result<(), Problem> {
         if self.imports.is_running(import) {
             let message = format!("import {import} is running; cancel it first");
             return Err(Problem::new(ProblemCode::Blocked, message));
         }
-        self.step(self.shared.store.undo_import(&self.session(), clock::now(), import))
+        Ok(())
     }
 }

@@ -40,7 +40,7 @@ pub(crate) fn of_store(error: &StoreError) -> Problem {
         StoreError::NoChange { id, .. } => {
             return Problem::new(ProblemCode::NotFound, error.to_string()).about(id.clone());
         }
-        StoreError::NoImport(_) | StoreError::NoView(_) => {
+        StoreError::NoImport(_) | StoreError::NoView(_) | StoreError::NoUpload(_) => {
             return Problem::new(ProblemCode::NotFound, error.to_string());
         }
         StoreError::Blocked(_) | StoreError::InTheWay(_) => {

@@ -4,7 +4,7 @@ use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 
 use kartei_local_store::Store;
 use kartei_protocol::problem::Problem;
-use kartei_relay_client::RelayClient;
+use kartei_relay_client::{RelayClient, RelayError};
 use kartei_sync_core::Phase;
 
 use crate::hub::Hub;
@@ -43,10 +43,22 @@ impl Shared {
     /// The way to the relay, with the token from where it lies; `None` where nobody is signed in. May
     /// ask the keychain, and with it the person.
     pub(crate) fn relay(&self) -> Result<Option<RelayClient>, Problem> {
+        self.way(RelayClient::new)
+    }
+
+    /// The same for files.
+    pub(crate) fn transfers(&self) -> Result<Option<RelayClient>, Problem> {
+        self.way(RelayClient::for_transfers)
+    }
+
+    fn way(
+        &self,
+        make: impl FnOnce(&str, &str) -> Result<RelayClient, RelayError>,
+    ) -> Result<Option<RelayClient>, Problem> {
         let settings = self.store.sync_settings().map_err(|e| of_store(&e))?;
         let token = self.tokens.get(&settings)?;
         let (Some(relay), Some(token)) = (settings.relay, token) else { return Ok(None) };
-        RelayClient::new(&relay, &token).map(Some).map_err(|e| of_relay(&e))
+        make(&relay, &token).map(Some).map_err(|e| of_relay(&e))
     }
 
     pub(crate) fn view(&self) -> MutexGuard<'_, SyncView> {

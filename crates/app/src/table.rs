@@ -4,8 +4,9 @@ use kartei_export::{Sheet, SheetColumn};
 use kartei_filter::Narrow;
 use kartei_local_store::{View, narrowed};
 use kartei_protocol::desktop::{
-    AttributeNames, CopiedRows, CopyRows, CountFacet, Facet, Field, FilterText, NarrowFilter,
-    NarrowHow, SaveView, SavedView, SavedViews, TableLayout,
+    AttributeNames, CopiedRows, CopyRows, CountFacet, Facet, Field, FilterText, FindPlace,
+    ListPlace, ListProfiles, NarrowFilter, NarrowHow, ProfilePage, SaveView, SavedView, SavedViews,
+    TableLayout,
 };
 use kartei_protocol::problem::{Problem, ProblemCode};
 
@@ -13,6 +14,7 @@ use crate::app::App;
 use crate::clock;
 use crate::problem::{of_filter, of_store};
 use crate::random;
+use crate::views;
 
 /// Rows that are copied at most: some megabytes of text, which a clipboard still takes at once. More
 /// of them are an export.
@@ -37,6 +39,22 @@ pub(crate) fn narrow(request: &NarrowFilter) -> Result<FilterText, Problem> {
 }
 
 impl App {
+    pub(crate) fn profile_page(&self, request: &ListProfiles) -> Result<ProfilePage, Problem> {
+        let page = self.shared.store.list(request).map_err(|e| of_filter(&e, &request.filter))?;
+        Ok(ProfilePage {
+            rows: page.rows.iter().map(views::row).collect(),
+            offset: page.offset,
+            matching: page.matching,
+            total: page.total,
+            next: page.next,
+        })
+    }
+
+    pub(crate) fn place(&self, request: &FindPlace) -> Result<ListPlace, Problem> {
+        let rank = self.shared.store.rank(request).map_err(|e| of_filter(&e, &request.filter))?;
+        Ok(ListPlace { rank })
+    }
+
     pub(crate) fn attribute_names(&self) -> Result<AttributeNames, Problem> {
         let attributes = self.shared.store.attribute_names().map_err(|e| of_store(&e))?;
         Ok(AttributeNames { attributes })

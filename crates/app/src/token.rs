@@ -65,16 +65,7 @@ impl Tokens {
             return Ok(Placed::Database);
         }
         let name = settings.token_name.clone().map_or_else(new_name, Ok)?;
-        let put = || {
-            let keychain = self.keychain()?;
-            keychain.set(&name, token)?;
-            // The database forgets the token next: what the keychain has is looked at first.
-            match keychain.get(&name)? {
-                Some(kept) if kept == token => Ok(()),
-                _ => Err(KeychainError::Failed("it does not give back what it took".to_owned())),
-            }
-        };
-        match put() {
+        match keep(self.keychain.as_ref(), &name, token) {
             Ok(()) => {
                 let known = Some((name.clone(), token.to_owned()));
                 *self.known.lock().unwrap_or_else(PoisonError::into_inner) = known;
@@ -125,6 +116,21 @@ pub(crate) fn keychain_of(
 ) -> Result<&dyn Keychain, KeychainError> {
     let none = || KeychainError::Absent("this program was started without one".to_owned());
     keychain.map(Arc::as_ref).ok_or_else(none)
+}
+
+/// Puts a secret into the keychain, and looks whether it is there: whoever has it forgets it next, or
+/// relies on it.
+pub(crate) fn keep(
+    keychain: Option<&Arc<dyn Keychain>>,
+    name: &str,
+    secret: &str,
+) -> Result<(), KeychainError> {
+    let keychain = keychain_of(keychain)?;
+    keychain.set(name, secret)?;
+    match keychain.get(name)? {
+        Some(kept) if kept == secret => Ok(()),
+        _ => Err(KeychainError::Failed("it does not give back what it took".to_owned())),
+    }
 }
 
 enum Placed {

@@ -107,6 +107,7 @@ pub(crate) fn history(rows: Vec<HistoryRow>) -> desktop::HistoryPage {
                 HistoryKind::Import => desktop::HistoryKind::Import,
                 HistoryKind::Edit => desktop::HistoryKind::Edit,
                 HistoryKind::Deletion => desktop::HistoryKind::Deletion,
+                HistoryKind::Reopening => desktop::HistoryKind::Reopening,
                 HistoryKind::Revival => desktop::HistoryKind::Revival,
             },
             by: row.entry.by,

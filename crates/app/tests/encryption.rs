@@ -2,8 +2,9 @@
 
 #![expect(clippy::unwrap_used, reason = "a test stops at the first surprise")]
 
+mod steps;
+
 use std::fs;
-use std::path::Path;
 use std::sync::{Arc, Mutex};
 
 use kartei_app::{App, AppOptions, KeychainNeed, Workplace, read_recovery_key};
@@ -11,9 +12,11 @@ use kartei_keychain::{Keychain, KeychainError, MemoryKeychain};
 use kartei_protocol::commands::Commands;
 use kartei_protocol::desktop::Empty;
 use kartei_protocol::events::HostEvent;
-use kartei_protocol::problem::{Problem, ProblemCode};
-use serde_json::{Value, json};
+use kartei_protocol::problem::ProblemCode;
+use serde_json::json;
 use tempfile::TempDir;
+
+use steps::{ask, ids, import, refused};
 
 /// How every plain database begins.
 const PLAIN: &[u8] = b"SQLite format 3\0";
@@ -67,28 +70,6 @@ impl Desk {
         let [name] = &names[..] else { panic!("one key, not {names:?}") };
         name.clone()
     }
-}
-
-fn ask(workplace: &Arc<Workplace>, name: &str, payload: Value) -> Value {
-    workplace.call(name, payload).unwrap_or_else(|problem| panic!("{name}: {problem}"))
-}
-
-fn refused(workplace: &Arc<Workplace>, name: &str, payload: Value) -> Problem {
-    workplace.call(name, payload).expect_err(name)
-}
-
-fn import(workplace: &Arc<Workplace>, folder: &Path, id: &str) {
-    let file = folder.join(format!("{id}.ndjson"));
-    let record = json!({ "schema": "user_profile.v1", "id": id });
-    fs::write(&file, format!("{record}\n")).unwrap();
-    let report = workplace.app().expect("it is open").import_now(&file, false, |_| ());
-    assert_eq!(report.counts.created, 1, "{report:?}");
-}
-
-fn ids(workplace: &Arc<Workplace>) -> Vec<String> {
-    let page = ask(workplace, "list_profiles", json!({ "limit": 10 }));
-    let rows = page["rows"].as_array().expect("a page has rows");
-    rows.iter().map(|row| row["id"].as_str().unwrap_or_default().to_owned()).collect()
 }
 
 #[test]

@@ -1,39 +1,20 @@
 //! Workspaces: nothing crosses from one to another, whatever a window does.
 
+mod steps;
+
 use std::path::Path;
 use std::sync::{Arc, Mutex};
 
 use kartei_app::{AppOptions, Workplace, workspace_folder, workspaces};
 use kartei_protocol::events::HostEvent;
-use kartei_protocol::problem::{Problem, ProblemCode};
+use kartei_protocol::problem::ProblemCode;
 use serde_json::{Value, json};
+
+use steps::{ask, ids, import, refused};
 
 fn open(home: &Path) -> Arc<Workplace> {
     let options = AppOptions { data_dir: home.to_owned(), ..AppOptions::default() };
     Workplace::open(options).expect("the home opens")
-}
-
-fn ask(workplace: &Arc<Workplace>, name: &str, payload: Value) -> Value {
-    workplace.call(name, payload).unwrap_or_else(|problem| panic!("{name}: {problem}"))
-}
-
-fn refused(workplace: &Arc<Workplace>, name: &str, payload: Value) -> Problem {
-    workplace.call(name, payload).expect_err(name)
-}
-
-/// Imports one profile into the open workspace.
-fn import(workplace: &Arc<Workplace>, folder: &Path, id: &str) {
-    let file = folder.join(format!("{id}.ndjson"));
-    let record = json!({ "schema": "user_profile.v1", "id": id });
-    std::fs::write(&file, format!("{record}\n")).expect("the file is written");
-    let report = workplace.app().expect("it is open").import_now(&file, false, |_| ());
-    assert_eq!(report.counts.created, 1, "{report:?}");
-}
-
-fn ids(workplace: &Arc<Workplace>) -> Vec<String> {
-    let page = ask(workplace, "list_profiles", json!({ "limit": 10 }));
-    let rows = page["rows"].as_array().expect("a page has rows");
-    rows.iter().map(|row| row["id"].as_str().unwrap_or_default().to_owned()).collect()
 }
 
 /// Adds a workspace without a relay, and answers its id; it is open then.

@@ -215,6 +215,71 @@ pub(crate) enum Command {
     },
     /// Tells what is pending, in conflict, and when the last sync was.
     Status,
+    /// Sends files to the relay, and waits until they are there. Interrupted, they go on with the next
+    /// `kartei uploads --watch`, or in the window.
+    Upload {
+        /// Attaches them to this profile.
+        #[arg(long, value_name = "PROFILE")]
+        attach: Option<String>,
+        /// The files.
+        #[arg(required = true)]
+        files: Vec<PathBuf>,
+    },
+    /// Lists uploads, or does something with one.
+    Uploads {
+        /// Goes on with what is open, and tells how far it is, until all has ended.
+        #[arg(long)]
+        watch: bool,
+        #[command(subcommand)]
+        act: Option<UploadAct>,
+    },
+    /// Gets a file from the relay.
+    Download {
+        /// Its id.
+        id: String,
+        /// A new file, rather than one in the folder for downloads.
+        #[arg(long, short, value_name = "PATH")]
+        out: Option<PathBuf>,
+    },
+    /// Lists the relay's files, the newest first.
+    Files {
+        /// Those whose names contain this.
+        #[arg(default_value = "")]
+        name: String,
+        /// Those that are attached to this profile.
+        #[arg(long, value_name = "PROFILE")]
+        profile: Option<String>,
+    },
+}
+
+/// What is done with an upload.
+#[derive(Subcommand, Clone, Copy)]
+pub(crate) enum UploadAct {
+    /// Holds it.
+    Pause {
+        /// Its number.
+        id: u64,
+    },
+    /// Lets it go on.
+    Resume {
+        /// Its number.
+        id: u64,
+    },
+    /// Ends it, here and at the relay.
+    Cancel {
+        /// Its number.
+        id: u64,
+    },
+    /// Begins it anew; of a file that changed, the new one is sent.
+    Retry {
+        /// Its number.
+        id: u64,
+    },
+    /// Takes one that has ended off the list.
+    Forget {
+        /// Its number.
+        id: u64,
+    },
 }
 
 /// Some profiles; without arguments all.

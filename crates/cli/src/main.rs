@@ -9,6 +9,7 @@ mod output;
 mod secrets;
 mod show;
 mod steps;
+mod uploads;
 mod watch;
 
 use std::fs::File;
@@ -182,6 +183,17 @@ fn command(app: &Arc<App>, command: Command, output: &Output) -> Result<Done, Pr
         Command::Sync { watch: false } => show_status(output, &app.sync_once()?)?,
         Command::Sync { watch: true } => watch::run(app, output)?,
         Command::Status => show_status(output, &app.sync_status(Empty {})?)?,
+        Command::Upload { attach, files } => return uploads::upload(app, attach, &files, output),
+        Command::Uploads { watch, act: Some(act) } => {
+            uploads::act(app, act, output)?;
+            if watch {
+                return uploads::watch(app, output);
+            }
+        }
+        Command::Uploads { watch: true, act: None } => return uploads::watch(app, output),
+        Command::Uploads { watch: false, act: None } => uploads::list(app, output)?,
+        Command::Download { id, out } => uploads::download(app, &id, out, output)?,
+        Command::Files { name, profile } => uploads::files(app, name, profile, output)?,
     }
     Ok(Done::Whole)
 }

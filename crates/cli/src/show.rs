@@ -148,6 +148,7 @@ pub(crate) fn profile(
             HistoryKind::Import => "imported",
             HistoryKind::Edit => "edited",
             HistoryKind::Deletion => "deleted",
+            HistoryKind::Reopening => "took a decision back",
             HistoryKind::Revival => "brought back",
         };
         let by = entry.by.as_deref().map(|by| format!(" by {by}")).unwrap_or_default();

@@ -82,7 +82,7 @@ pub(crate) fn folders(
 }
 
 /// Receives when the person interrupts the program.
-fn interrupted() -> Result<Receiver<()>, Problem> {
+pub(crate) fn interrupted() -> Result<Receiver<()>, Problem> {
     let (stop, stopped) = channel();
     ctrlc::set_handler(move || {
         // A second interrupt while stopping finds nobody waiting, which is fine.

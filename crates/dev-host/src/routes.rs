@@ -94,21 +94,34 @@ fn status(code: ProblemCode) -> StatusCode {
         ProblemCode::InvalidRequest
         | ProblemCode::InvalidFilter
         | ProblemCode::NotNdjson
-        | ProblemCode::DamagedArchive => StatusCode::BAD_REQUEST,
+        | ProblemCode::DamagedArchive
+        | ProblemCode::OffsetInvalid
+        | ProblemCode::DigestMismatch => StatusCode::BAD_REQUEST,
         ProblemCode::UnknownCommand
         | ProblemCode::NotFound
+        | ProblemCode::UnknownUpload
         | ProblemCode::FileMissing
         | ProblemCode::NotAFile => StatusCode::NOT_FOUND,
         ProblemCode::InvalidRecord => StatusCode::UNPROCESSABLE_ENTITY,
         ProblemCode::FileUnreadable | ProblemCode::FileUnwritable | ProblemCode::Forbidden => {
             StatusCode::FORBIDDEN
         }
-        ProblemCode::NotSignedIn | ProblemCode::Blocked | ProblemCode::Differs => {
-            StatusCode::CONFLICT
+        ProblemCode::NotSignedIn
+        | ProblemCode::Blocked
+        | ProblemCode::Differs
+        | ProblemCode::UploadIncomplete
+        | ProblemCode::FileChanged => StatusCode::CONFLICT,
+        ProblemCode::Erased | ProblemCode::CursorTooOld | ProblemCode::UploadGone => {
+            StatusCode::GONE
         }
-        ProblemCode::Erased | ProblemCode::CursorTooOld => StatusCode::GONE,
         ProblemCode::Unauthorized => StatusCode::UNAUTHORIZED,
-        ProblemCode::TooLarge | ProblemCode::FileLimit => StatusCode::PAYLOAD_TOO_LARGE,
+        ProblemCode::TooLarge
+        | ProblemCode::FileLimit
+        | ProblemCode::SizeExceeded
+        | ProblemCode::QuotaExceeded => StatusCode::PAYLOAD_TOO_LARGE,
+        ProblemCode::TooManyUploads => StatusCode::TOO_MANY_REQUESTS,
+        ProblemCode::UploadBusy => StatusCode::SERVICE_UNAVAILABLE,
+        ProblemCode::TooSlow => StatusCode::REQUEST_TIMEOUT,
         ProblemCode::DiskFull => StatusCode::INSUFFICIENT_STORAGE,
         ProblemCode::Offline | ProblemCode::RelayIncompatible | ProblemCode::RelayFailed => {
             StatusCode::BAD_GATEWAY

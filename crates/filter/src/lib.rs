@@ -12,6 +12,7 @@ mod display;
 mod error;
 mod facts;
 mod free;
+mod gone;
 mod meaning;
 mod narrow;
 mod parse;

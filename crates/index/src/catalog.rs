@@ -255,7 +255,7 @@ impl Catalog {
     }
 
     /// The row of a profile of today.
-    fn row_of(&self, key: Key) -> Option<usize> {
+    pub(crate) fn row_of(&self, key: Key) -> Option<usize> {
         let rows = self
             .chunks
             .iter()

@@ -139,6 +139,32 @@ impl Catalog {
         Ok(Page { keys, rank: found.rank as u64, next })
     }
 
+    /// The place of a match in the list, from 0; `None` for a profile that is none.
+    ///
+    /// # Errors
+    /// As [`Catalog::page`].
+    pub fn rank<S: Source>(
+        &mut self,
+        matches: &Matches,
+        order: &Order,
+        key: Key,
+        source: &mut S,
+    ) -> Result<Option<u64>, Error<S::Error>> {
+        if matches.numbering != self.numbering {
+            return Err(Error::Outdated);
+        }
+        let Some(row) = self.row_of(key) else { return Ok(None) };
+        if !bits::has(&matches.rows, row) {
+            return Ok(None);
+        }
+        self.load(&order::columns(&order.by), source)?;
+        let start = Start::After(Sorting::new(self, &order.by).key(row)?);
+        // The rows behind it begin one place further. One is asked for: a beginning of the list that
+        // ends at this row could not tell otherwise that it reaches far enough.
+        let behind = self.rows_of_page(matches, order, &start, 1)?;
+        Ok(Some(behind.rank.saturating_sub(1) as u64))
+    }
+
     fn rows_of_page(
         &mut self,
         matches: &Matches,

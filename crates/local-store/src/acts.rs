@@ -30,6 +30,9 @@ pub(crate) struct StoredField {
     pub(crate) before: Option<Value>,
     #[serde(rename = "a", default, skip_serializing_if = "Option::is_none", with = "present")]
     pub(crate) after: Option<Value>,
+    /// Whether the step ended a conflict of the field: taking the step back brings it back.
+    #[serde(rename = "c", default, skip_serializing_if = "std::ops::Not::not")]
+    pub(crate) decided: bool,
 }
 
 /// `Some(null)` stays apart from nothing: serde reads a `null` as nothing by itself.
@@ -89,12 +92,14 @@ impl<'a> Recorder<'a> {
         Ok(Self { db, act, profiles: 0, what: What::default() })
     }
 
-    /// Notes what the step changed in a profile.
+    /// Notes what the step changed in a profile; `decided` are the fields of it whose conflicts it
+    /// ended.
     pub(crate) fn note(
         &mut self,
         pk: Pk,
         id: &str,
         fields: &[FieldChange],
+        decided: &[String],
     ) -> Result<(), StoreError> {
         self.profiles += 1;
         self.what.id = (self.profiles == 1).then(|| id.to_owned());
@@ -112,6 +117,7 @@ impl<'a> Recorder<'a> {
                 pointer: field.pointer.clone(),
                 before: field.before.clone(),
                 after: field.after.clone(),
+                decided: decided.contains(&field.pointer),
             })
             .collect();
         let fields =

@@ -8,7 +8,7 @@ use rusqlite::{OptionalExtension, Transaction};
 use serde_json::Value;
 
 use crate::acts::{self, Recorder, StoredField};
-use crate::edit::{Made, WHOLE, changed_fields, step_on, write_made};
+use crate::edit::{Made, WHOLE, changed_fields, contested, made, step_on, write_made};
 use crate::error::StoreError;
 use crate::row::{Pk, StoredProfile};
 use crate::session::Session;
@@ -87,6 +87,7 @@ impl Store {
         steps: Steps<'_>,
     ) -> Result<ActDone, StoreError> {
         self.write(|db| {
+            let session = &session.here(db)?;
             let (pks, missing) = self.select_in(db, selection)?;
             if pks.len() > BULK_PROFILES_MAX {
                 return Err(StoreError::Blocked(format!(
@@ -135,6 +136,7 @@ impl Store {
         now: i64,
         reverted: i64,
     ) -> Result<ActDone, StoreError> {
+        let session = &session.here(db)?;
         let changes = acts::changes_of(db, reverted)?;
         let mut act =
             Recorder::begin(db, ActKind::Undo, now, session.author.as_deref(), Some(reverted))?;
@@ -177,11 +179,16 @@ impl Store {
         }
         let record = job.stored.record()?;
         let mut back: Vec<(String, Option<Value>)> = Vec::with_capacity(fields.len());
+        let mut reopen: Vec<String> = Vec::new();
         for field in fields {
             let now = match field.pointer.as_str() {
                 WHOLE => is_deleted.clone(),
                 pointer => record.field(&self.schema, pointer),
             };
+            if field.decided && now == field.after {
+                reopen.push(field.pointer.clone());
+                continue;
+            }
             // Taking back a deletion that somebody wrote beside turns it down.
             if now == field.after || field.pointer == WHOLE {
                 back.push((field.pointer.clone(), field.before.clone()));
@@ -189,7 +196,48 @@ impl Store {
                 return refused(format!("`{}` was changed since", field.pointer), "edited_since");
             }
         }
-        self.outcome(session, now, job, Steps::Fields(&back))
+        if reopen.is_empty() {
+            return self.outcome(session, now, job, Steps::Fields(&back));
+        }
+        let before = fields.iter().map(|field| (field.pointer.clone(), field.before.clone()));
+        match self.reopened(session, now, job, &reopen, back, &before.collect()) {
+            Err(StoreError::Edit(error)) => {
+                Ok(Outcome::Refused(not_allowed(&job.stored.id, &error)))
+            }
+            outcome => outcome,
+        }
+    }
+
+    /// A profile with fields in conflict again, and others set back.
+    fn reopened(
+        &self,
+        session: &Session,
+        now: i64,
+        job: &Job,
+        reopen: &[String],
+        mut back: Vec<(String, Option<Value>)>,
+        before: &HashMap<String, Option<Value>>,
+    ) -> Result<Outcome, StoreError> {
+        let (schema, stamp) = (&self.schema, session.stamp(now));
+        let Some(mut document) = job.document()? else { return Ok(Outcome::Unchanged) };
+        let contested = contested(schema, &job.stored, &document)?;
+        let again = document.reopen(schema, session.actor, &stamp, reopen)?;
+        // Where the conflict is no longer known (the profile began anew with the relay's), what was
+        // shown comes back.
+        back.extend(
+            again
+                .left
+                .into_iter()
+                .filter_map(|pointer| before.get(&pointer).map(|value| (pointer, value.clone()))),
+        );
+        let mut changes = again.changes;
+        changes.extend(document.step(schema, session.actor, &stamp, Steps::Fields(&back))?);
+        if changes.is_empty() {
+            return Ok(Outcome::Unchanged);
+        }
+        let made = made(schema, &document, changes, &contested)?;
+        let fields = changed_fields(schema, &job.stored, &made)?;
+        Ok(Outcome::Changed(Box::new(made), fields))
     }
 
     pub(crate) fn outcome(
@@ -233,9 +281,11 @@ impl Store {
                 Outcome::Unchanged => done.unchanged += 1,
                 Outcome::Refused(obstacle) => refuse(done, obstacle),
                 Outcome::Changed(made, fields) => {
-                    act.note(job.stored.pk, &job.stored.id, &fields)?;
+                    let comes_back = !made.deleted && !made.reopened.is_empty();
+                    act.note(job.stored.pk, &job.stored.id, &fields, &made.decided)?;
                     write_made(db, &job.stored, *made, now)?;
                     done.changed += 1;
+                    done.reopened += u64::from(comes_back);
                 }
             }
             Ok(())
@@ -248,7 +298,8 @@ impl Store {
 }
 
 pub(crate) fn nothing_done() -> ActDone {
-    ActDone { act: None, changed: 0, unchanged: 0, refused: 0, obstacles: Vec::new() }
+    let obstacles = Vec::new();
+    ActDone { act: None, changed: 0, reopened: 0, unchanged: 0, refused: 0, obstacles }
 }
 
 pub(crate) fn refuse(done: &mut ActDone, obstacle: Obstacle) {

@@ -9,7 +9,7 @@ use std::collections::{HashMap, HashSet};
 
 use kartei_profile::{Change, Document, RecordHash};
 use kartei_protocol::desktop::RepairReport;
-use kartei_protocol::sync::{BucketDigests, Member, ProfileLine};
+use kartei_protocol::sync::{BucketDigests, Cursor, Member, ProfileLine};
 use kartei_sync_core::{BUCKETS, Digests, bucket_of};
 use rusqlite::Transaction;
 use sha2::{Digest as _, Sha256};
@@ -80,15 +80,15 @@ pub(crate) fn recount(db: &Writing<'_>) -> Result<(), StoreError> {
     Ok(())
 }
 
-/// Notes that this replica has a profile as it is at a revision of a history, which may be beyond its
-/// cursor: the answer to a push says so where others have written meanwhile.
+/// Notes that a replica at `cursor` has a profile as it is at a revision of a history, which may be
+/// beyond it: the answer to a push says so where others have written meanwhile.
 pub(crate) fn note_ahead(
     db: &Transaction<'_>,
+    cursor: &Cursor,
     epoch: &str,
-    rev: Option<u64>,
+    rev: u64,
 ) -> Result<(), StoreError> {
-    let (Some(rev), Some(cursor)) = (rev, session::get_cursor(db)?) else { return Ok(()) };
-    if cursor.epoch != epoch || rev <= cursor.rev || is_ahead(db, epoch, rev - 1)? {
+    if cursor.epoch != epoch || rev <= cursor.rev || is_ahead(db, epoch, rev)? {
         return Ok(());
     }
     session::put(db, AHEAD, Some(&format!("{rev} {epoch}")))
@@ -307,9 +307,11 @@ impl Store {
         let mine = stored.filter(|stored| stored.edited && stored.genesis == genesis);
         let mine = mine.and_then(|stored| Document::load(&stored.body(db).ok()?).ok());
         let mut lacking = Vec::new();
+        let mut loses = stored.is_some_and(|stored| stored.edited);
         if let Some(mut mine) = mine
             && mine.apply(&self.schema, &changes).is_ok()
         {
+            loses = false;
             lacking = mine.changes();
             lacking.retain(|change| !theirs.contains(&change.hash()));
             if !lacking.is_empty() {
@@ -339,6 +341,9 @@ impl Store {
             }
             None => row::insert(db, &written)?,
         };
+        if loses {
+            session::note_loss(db)?;
+        }
         reread::offer(db, pk, &lacking)?;
         Ok(!lacking.is_empty())
     }

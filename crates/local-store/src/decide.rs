@@ -8,7 +8,7 @@ use rusqlite::Transaction;
 
 use crate::acts::Recorder;
 use crate::bulk::{BULK_PROFILES_MAX, Job, Outcome, not_here, nothing_done, refuse};
-use crate::edit::{changed_fields, made};
+use crate::edit::{changed_fields, contested, made};
 use crate::error::StoreError;
 use crate::list::by_ids;
 use crate::session::Session;
@@ -46,12 +46,12 @@ impl Store {
         id: &str,
         decisions: &[Decision],
     ) -> Result<bool, StoreError> {
-        self.change(session, now, id, ActKind::Resolve, |db, stored| {
+        self.change(session, now, id, ActKind::Resolve, |db, session, stored| {
             let schema = &self.schema;
             let mut document = stored.document(db, schema)?;
-            let stamp = session.stamp(now);
+            let (stamp, before) = (session.stamp(now), contested(schema, stored, &document)?);
             match document.decide(schema, session.actor, &stamp, decisions)? {
-                Some(change) => made(schema, &document, change).map(Some),
+                Some(change) => made(schema, &document, vec![change], &before).map(Some),
                 None => Ok(None),
             }
         })
@@ -71,6 +71,7 @@ impl Store {
         side: Side,
     ) -> Result<ActDone, StoreError> {
         self.write(|db| {
+            let session = &session.here(db)?;
             let (pks, missing) = by_ids(db, ids)?;
             if pks.len() > BULK_PROFILES_MAX {
                 return Err(StoreError::Blocked(format!(
@@ -117,11 +118,11 @@ impl Store {
             };
             return Ok(Outcome::Refused(Obstacle { id, reason: reason.to_owned(), code }));
         }
-        let stamp = session.stamp(now);
+        let (stamp, before) = (session.stamp(now), contested(schema, &job.stored, &document)?);
         let Some(change) = document.decide(schema, session.actor, &stamp, &decisions)? else {
             return Ok(Outcome::Unchanged);
         };
-        let made = made(schema, &document, change)?;
+        let made = made(schema, &document, vec![change], &before)?;
         let fields = changed_fields(schema, &job.stored, &made)?;
         Ok(Outcome::Changed(Box::new(made), fields))
     }

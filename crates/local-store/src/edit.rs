@@ -20,10 +20,15 @@ pub(crate) const WHOLE: &str = "";
 #[derive(Debug)]
 pub(crate) struct Made {
     pub(crate) body: Vec<u8>,
-    pub(crate) change: Change,
+    /// In the order in which they were made.
+    pub(crate) changes: Vec<Change>,
     pub(crate) record: Record,
     pub(crate) conflicts: usize,
     pub(crate) deleted: bool,
+    /// The fields whose conflicts ended.
+    pub(crate) decided: Vec<String>,
+    /// The fields that came into conflict.
+    pub(crate) reopened: Vec<String>,
 }
 
 impl Store {
@@ -38,7 +43,7 @@ impl Store {
         id: &str,
         edits: &[Edit],
     ) -> Result<bool, StoreError> {
-        self.change(session, now, id, ActKind::Edit, |db, stored| {
+        self.change(session, now, id, ActKind::Edit, |db, session, stored| {
             step(&self.schema, db, session, now, stored, Steps::Edits(edits))
         })
     }
@@ -48,7 +53,7 @@ impl Store {
     /// # Errors
     /// [`StoreError::NotFound`] or a failure; nothing changed then.
     pub fn delete(&self, session: &Session, now: i64, id: &str) -> Result<bool, StoreError> {
-        self.change(session, now, id, ActKind::Delete, |db, stored| {
+        self.change(session, now, id, ActKind::Delete, |db, session, stored| {
             step(&self.schema, db, session, now, stored, Steps::Delete)
         })
     }
@@ -76,7 +81,7 @@ impl Store {
         id: &str,
         change: ChangeHash,
     ) -> Result<bool, StoreError> {
-        self.change(session, now, id, ActKind::Restore, |db, stored| {
+        self.change(session, now, id, ActKind::Restore, |db, session, stored| {
             // The one step that reaches a deleted profile: it is the way back.
             let document = stored.document(db, &self.schema)?;
             let past = record_at(&self.schema, stored, &document, change)?;
@@ -99,17 +104,18 @@ impl Store {
         now: i64,
         id: &str,
         kind: ActKind,
-        make: impl FnOnce(&Writing<'_>, &StoredProfile) -> Result<Option<Made>, StoreError>,
+        make: impl FnOnce(&Writing<'_>, &Session, &StoredProfile) -> Result<Option<Made>, StoreError>,
     ) -> Result<bool, StoreError> {
         self.write(|db| {
+            let session = session.here(db)?;
             let stored = match kind {
                 ActKind::Restore => StoredProfile::get_with_past(db, id)?,
                 _ => StoredProfile::get(db, id)?,
             };
-            let Some(made) = make(db, &stored)? else { return Ok(false) };
+            let Some(made) = make(db, &session, &stored)? else { return Ok(false) };
             let fields = changed_fields(&self.schema, &stored, &made)?;
             let mut act = Recorder::begin(db, kind, now, session.author.as_deref(), None)?;
-            act.note(stored.pk, &stored.id, &fields)?;
+            act.note(stored.pk, &stored.id, &fields, &made.decided)?;
             act.finish()?;
             write_made(db, &stored, made, now)?;
             session.remember_actor(db)?;
@@ -119,7 +125,7 @@ impl Store {
 }
 
 /// What a change did to a profile, field by field; the profile itself where it was deleted or brought
-/// back.
+/// back. A field that came into a conflict or out of it is named although it shows the same.
 pub(crate) fn changed_fields(
     schema: &RecordSchema,
     stored: &StoredProfile,
@@ -130,6 +136,16 @@ pub(crate) fn changed_fields(
         let is = |deleted| Some(Value::Bool(deleted));
         let pointer = WHOLE.to_owned();
         fields.push(FieldChange { pointer, before: is(stored.deleted), after: is(made.deleted) });
+    }
+    for pointer in made.decided.iter().chain(&made.reopened) {
+        if !fields.iter().any(|field| field.pointer == *pointer) {
+            let shown = match pointer.as_str() {
+                WHOLE => Some(Value::Bool(made.deleted)),
+                pointer => made.record.field(schema, pointer),
+            };
+            let (pointer, before) = (pointer.clone(), shown.clone());
+            fields.push(FieldChange { pointer, before, after: shown });
+        }
     }
     Ok(fields)
 }
@@ -161,31 +177,50 @@ pub(crate) fn step_on(
         let begun = Document::begin(schema, &stored.record()?, session.actor, &stamp, steps)?;
         return Ok(begun.map(|begun| Made {
             body: begun.document.save(),
-            change: begun.change,
+            changes: vec![begun.change],
             record: begun.record,
             conflicts: 0,
             deleted: begun.document.is_deleted(),
+            decided: Vec::new(),
+            reopened: Vec::new(),
         }));
     };
     let mut document = Document::load(body)?;
+    let contested = contested(schema, stored, &document)?;
     match document.step(schema, session.actor, &stamp, steps)? {
-        Some(change) => made(schema, &document, change).map(Some),
+        Some(change) => made(schema, &document, vec![change], &contested).map(Some),
         None => Ok(None),
     }
 }
 
+/// The fields in conflict before a step, as [`made`] wants them.
+pub(crate) fn contested(
+    schema: &RecordSchema,
+    stored: &StoredProfile,
+    document: &Document,
+) -> Result<Vec<String>, StoreError> {
+    // Those of a deleted profile are not counted.
+    match stored.conflicts > 0 || stored.deleted {
+        true => Ok(document.contested(schema)?),
+        false => Ok(Vec::new()),
+    }
+}
+
+/// What changes made of a profile whose fields in conflict were `before`.
 pub(crate) fn made(
     schema: &RecordSchema,
     document: &Document,
-    change: Change,
+    changes: Vec<Change>,
+    before: &[String],
 ) -> Result<Made, StoreError> {
-    Ok(Made {
-        body: document.save(),
-        change,
-        record: document.record(schema)?,
-        conflicts: document.conflict_count(schema)?,
-        deleted: document.is_deleted(),
-    })
+    let after = document.contested(schema)?;
+    let deleted = document.is_deleted();
+    let conflicts = if deleted { 0 } else { after.len() };
+    let decided = before.iter().filter(|pointer| !after.contains(pointer)).cloned().collect();
+    let mut reopened = after;
+    reopened.retain(|pointer| !before.contains(pointer));
+    let (body, record) = (document.save(), document.record(schema)?);
+    Ok(Made { body, changes, record, conflicts, deleted, decided, reopened })
 }
 
 /// Writes what a change made, and puts it into the outbox.
@@ -208,7 +243,7 @@ pub(crate) fn write_made(
         import: stored.import,
     };
     row::update(db, stored, &written)?;
-    row::add_pending(db, stored.pk, &made.change)
+    made.changes.iter().try_for_each(|change| row::add_pending(db, stored.pk, change))
 }
 
 fn record_at(

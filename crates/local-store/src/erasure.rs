@@ -16,12 +16,13 @@ use rusqlite::{Transaction, params};
 use crate::acts;
 use crate::chunk;
 use crate::error::StoreError;
+use crate::mentions::{self, Named};
 use crate::row::Pk;
 use crate::store::Store;
 use crate::writing::Writing;
 
 /// What stands where something of an erased profile was told.
-const BLANK: &str = "(erased)";
+pub(crate) const BLANK: &str = "(erased)";
 
 /// Ids that are erased, known by their hashes.
 #[derive(Debug, Default)]
@@ -84,7 +85,12 @@ pub(crate) fn take(db: &Writing<'_>, now: i64, lines: &[ErasedLine]) -> Result<u
             }
         }
     }
+    let mut named = Vec::with_capacity(found.len());
     for ((pk, id, deleted, loose), (bucket, digest)) in found.iter().zip(counted) {
+        let record: String = db
+            .prepare_cached("SELECT record FROM profiles WHERE pk = ?1")?
+            .query_row([pk], |row| row.get(0))?;
+        named.push(Named::of(id, &record));
         if !deleted {
             db.digest_taken(bucket, digest);
         }
@@ -100,10 +106,11 @@ pub(crate) fn take(db: &Writing<'_>, now: i64, lines: &[ErasedLine]) -> Result<u
         db.execute("DELETE FROM settings WHERE key = 'problem'", [])?;
     }
     redact_reports(db, &erased)?;
+    let views = mentions::forget(db, &erased, &named)?;
     // Who has no row of them and has never imported a file has nothing of them in other places either.
     let has_imported: bool =
         db.query_row("SELECT EXISTS (SELECT 1 FROM imports)", [], |row| row.get(0))?;
-    let finished = found.is_empty() && !has_imported;
+    let finished = found.is_empty() && !has_imported && views == 0;
     for line in lines {
         let (key, hash) = read(line)?;
         // One that was told before is dealt with, unless the profile was here again.

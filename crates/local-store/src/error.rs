@@ -54,6 +54,9 @@ pub enum StoreError {
     /// No such saved view.
     #[error("there is no saved view `{0}`")]
     NoView(String),
+    /// No such upload.
+    #[error("there is no upload {0} here")]
+    NoUpload(u64),
     /// Something is in the way of what was asked for.
     #[error("{0}")]
     Blocked(String),

@@ -5,7 +5,7 @@
 
 use kartei_filter::Expr;
 use kartei_index::{From, Order, OrderKey};
-use kartei_protocol::desktop::{ListProfiles, ProfileStatus, Selection, SortKey};
+use kartei_protocol::desktop::{FindPlace, ListProfiles, ProfileStatus, Selection, SortKey};
 use rusqlite::{OptionalExtension, Transaction, params};
 
 use crate::catalog::{Rows, index_error};
@@ -87,6 +87,24 @@ impl Store {
                 total,
                 next: page.next,
             })
+        })
+    }
+
+    /// The rank of a profile among all that a list has; `None` where it is not here, or not in it.
+    ///
+    /// # Errors
+    /// [`StoreError::Filter`] or a failure.
+    pub fn rank(&self, request: &FindPlace) -> Result<Option<u64>, StoreError> {
+        let expr = expression(&request.filter, &request.search)?;
+        self.read(|db| {
+            let (keys, _) = by_ids(db, std::slice::from_ref(&request.id))?;
+            let Some(key) = keys.first() else { return Ok(None) };
+            let mut lists = lock(&self.lists);
+            lists.bring_up(db)?;
+            let mut rows = Rows::new(db);
+            let matches = lists.catalog.select(&expr, &mut rows).map_err(index_error)?;
+            let order = Order { by: order_key(&request.sort), descending: request.descending };
+            lists.catalog.rank(&matches, &order, *key, &mut rows).map_err(index_error)
         })
     }
 

@@ -13,6 +13,7 @@ const STEPS: &[&str] = &[
     include_str!("sql/005_erasures.sql"),
     include_str!("sql/006_digests.sql"),
     include_str!("sql/007_views.sql"),
+    include_str!("sql/008_uploads.sql"),
 ];
 
 /// The format that this program writes.

@@ -9,6 +9,7 @@ use crate::compare;
 use crate::erasure;
 use crate::error::StoreError;
 use crate::pull;
+use crate::reread;
 use crate::row::{Pk, StoredProfile};
 use crate::session::{self, Session};
 use crate::store::Store;
@@ -20,8 +21,8 @@ pub struct PushBatch {
     /// The items, in the order in which they are sent.
     pub items: Vec<PushItem>,
     sent: Vec<Sent>,
-    /// The relay's history that the replica followed then.
-    epoch: Option<String>,
+    /// How often everything had been read anew then.
+    rereadings: u64,
 }
 
 #[derive(Debug)]
@@ -85,8 +86,8 @@ impl Store {
     /// [`StoreError`].
     pub fn next_push(&self, items_max: usize) -> Result<PushBatch, StoreError> {
         self.read(|db| {
-            let epoch = session::get_cursor(db)?.map(|cursor| cursor.epoch);
-            let mut batch = PushBatch { items: Vec::new(), sent: Vec::new(), epoch };
+            let rereadings = reread::times(db)?;
+            let mut batch = PushBatch { items: Vec::new(), sent: Vec::new(), rereadings };
             let mut bytes = 0;
             let sql = format!("{SENDABLE} ORDER BY profile LIMIT ?1");
             let mut statement = db.prepare_cached(&sql)?;
@@ -149,12 +150,13 @@ impl Store {
     ) -> Result<Settled, StoreError> {
         self.write_repeatable(|db| {
             let mut settled = Settled::default();
-            let epoch = session::get_cursor(db)?.map(|cursor| cursor.epoch);
-            if batch.epoch.as_ref() == Some(&end.epoch) && epoch != batch.epoch {
-                // Of a history that this replica has left: the relay may no longer have what it took.
+            if reread::times(db)? != batch.rereadings {
+                // Another program on this folder reads everything anew since: the relay may no longer
+                // have what it took then.
                 settled.to_send = has_sendable(db)?;
                 return Ok(settled);
             }
+            let session = &session.here(db)?;
             for (sent, answer) in batch.sent.iter().zip(answers) {
                 self.settle_one(db, session, now, sent, answer, &mut settled)?;
             }
@@ -162,8 +164,10 @@ impl Store {
             settled.erased = erasure::take(db, now, &erased)?;
             settled.to_send = has_sendable(db)?;
             settled.complete = advance(db, end)?;
-            compare::note_ahead(db, &end.epoch, answers.iter().filter_map(rev_of).max())?;
             let cursor = session::get_cursor(db)?;
+            if let (Some(cursor), Some(rev)) = (&cursor, answers.iter().filter_map(rev_of).max()) {
+                compare::note_ahead(db, cursor, &end.epoch, rev)?;
+            }
             if settled.complete && cursor.is_some_and(|cursor| cursor.rev == end.head_rev) {
                 settled.agrees = compare::agrees(db, end.total.as_deref())?;
             }

@@ -137,6 +137,7 @@ impl Store {
         import: u64,
     ) -> Result<ActDone, StoreError> {
         let undone = self.write(|db| {
+            let session = &session.here(db)?;
             let before: Option<i64> = db
                 .prepare_cached("SELECT undone_at FROM imports WHERE id = ?1")?
                 .query_row([import], |row| row.get(0))

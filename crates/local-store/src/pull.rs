@@ -12,7 +12,7 @@ use crate::outbox;
 use crate::received::LineReader;
 use crate::reread;
 use crate::row::{self, Prepared, StoredProfile, Written};
-use crate::session::Session;
+use crate::session::{self, Session};
 use crate::store::Store;
 use crate::writing::Writing;
 
@@ -188,6 +188,10 @@ pub(crate) fn take_sent(
                         row::add_pending(db, stored.pk, change)?;
                     }
                     session.remember_actor(db)?;
+                    if stored.edited {
+                        // What was made on the former beginning may come back with it.
+                        session::note_loss(db)?;
+                    }
                 }
             }
             clear_outbox(db, stored.pk)?;

@@ -177,8 +177,9 @@ impl Store {
                 page.to_send = outbox::has_sendable(db)?;
                 return Ok(page);
             }
+            let session = session.here(db)?;
             let mut merge = |sent: Sent<'_>| -> Result<(), StoreError> {
-                page.changed += u64::from(pull::take_sent(self, db, session, &stamp, now, sent)?);
+                page.changed += u64::from(pull::take_sent(self, db, &session, &stamp, now, sent)?);
                 Ok(())
             };
             let (mut created, mut erased) = (0, 0);

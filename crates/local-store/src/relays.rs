@@ -12,7 +12,7 @@ use crate::acts::Recorder;
 use crate::edit::WHOLE;
 use crate::error::StoreError;
 use crate::row::{self, Pk, Prepared, StoredProfile, Written};
-use crate::session::Session;
+use crate::session::{self, Session};
 use crate::store::Store;
 
 /// A profile as the relay has it, read from a line that holds all of it.
@@ -115,7 +115,7 @@ impl Store {
             if !fields.is_empty() {
                 let (kind, by) = (ActKind::TakeRelays, session.author.as_deref());
                 let mut act = Recorder::begin(db, kind, now, by, None)?;
-                act.note(stored.pk, &stored.id, &fields)?;
+                act.note(stored.pk, &stored.id, &fields, &[])?;
                 act.finish()?;
             }
             let prepared = Prepared::new(*theirs.record);
@@ -132,6 +132,8 @@ impl Store {
                 import: stored.import,
             };
             row::update(db, &stored, &written)?;
+            // An earlier push may have brought them to somebody all the same.
+            session::note_loss(db)?;
             row::forget_unsent(db, stored.pk)?;
             Ok(!fields.is_empty())
         })

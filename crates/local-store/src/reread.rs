@@ -29,6 +29,9 @@ pub enum Reread {
 
 const KEY: &str = "reread";
 
+/// How often everything was read anew.
+const TIMES: &str = "rereadings";
+
 impl Reread {
     fn word(self) -> &'static str {
         match self {
@@ -55,13 +58,25 @@ impl Store {
     }
 }
 
+/// How often everything was read anew here. What was asked before the last time says nothing of what the
+/// relay has now.
+pub(crate) fn times(db: &Transaction<'_>) -> Result<u64, StoreError> {
+    Ok(session::get(db, TIMES)?.and_then(|text| text.parse().ok()).unwrap_or(0))
+}
+
 /// Begins to read anew.
 pub(crate) fn begin(db: &Transaction<'_>, why: Reread) -> Result<(), StoreError> {
     // Whoever reads for a new history removes nothing, also where deletions are forgotten meanwhile.
     let why = running(db)?.filter(|earlier| *earlier == Reread::OtherHistory).unwrap_or(why);
     session::forget_cursor(db)?;
     session::put(db, KEY, Some(why.word()))?;
-    db.execute("UPDATE profiles SET rev = NULL WHERE accepted = 1", [])?;
+    session::put(db, TIMES, Some(&(times(db)? + 1).to_string()))?;
+    // Also of those that a relay said it lacks: their revisions are of before that.
+    db.execute("UPDATE profiles SET rev = NULL WHERE rev IS NOT NULL", [])?;
+    if why == Reread::OtherHistory {
+        // What another history refused, this one was not asked.
+        db.execute("DELETE FROM rejected", [])?;
+    }
     Ok(())
 }
 

@@ -7,6 +7,7 @@ use rusqlite::{OptionalExtension, Row, Transaction, params};
 use crate::block::BlockRow;
 use crate::erasure;
 use crate::error::{StoreError, damaged};
+use crate::session;
 use crate::writing::Writing;
 
 /// What the side tables are keyed by.
@@ -240,6 +241,9 @@ fn digest_gone(db: &Writing<'_>, stored: &StoredProfile) {
 
 /// Removes a profile whole, with everything that is known of it; it leaves the lists.
 pub(crate) fn remove(db: &Writing<'_>, stored: &StoredProfile) -> Result<(), StoreError> {
+    if stored.edited {
+        session::note_loss(db)?;
+    }
     digest_gone(db, stored);
     db.count_profiles(-i64::from(!stored.deleted));
     db.count_loose(-i64::from(stored.loose));

@@ -11,13 +11,18 @@ use crate::store::Store;
 /// Who edits here, for as long as this program runs.
 #[derive(Debug, Clone)]
 pub struct Session {
-    /// The actor of this run.
+    /// The actor of this run, as it begins: see [`Actor::after_loss`].
     pub actor: Actor,
     /// The person, as shown to others.
     pub author: Option<String>,
 }
 
 impl Session {
+    /// The session in a write transaction: with the actor that signs changes there.
+    pub(crate) fn here(&self, db: &Transaction<'_>) -> Result<Self, StoreError> {
+        Ok(Self { actor: self.actor.after_loss(losses(db)?), author: self.author.clone() })
+    }
+
     /// Remembers the actor as one of this data folder's own, together with its first change.
     pub(crate) fn remember_actor(&self, db: &Transaction<'_>) -> Result<(), StoreError> {
         db.prepare_cached("INSERT OR IGNORE INTO own_actors (actor) VALUES (?1)")?
@@ -101,6 +106,18 @@ const CURSOR: &str = "cursor";
 const SYNCED_AT: &str = "synced_at";
 const OFFLINE_SINCE: &str = "offline_since";
 const PROBLEM: &str = "problem";
+const LOSSES: &str = "losses";
+
+fn losses(db: &Transaction<'_>) -> Result<u64, StoreError> {
+    Ok(get(db, LOSSES)?.and_then(|text| text.parse().ok()).unwrap_or(0))
+}
+
+/// A document here is without changes from now on that people made, and that others may have: from the
+/// next transaction on other actors sign, in all programs on this folder.
+pub(crate) fn note_loss(db: &Transaction<'_>) -> Result<(), StoreError> {
+    let losses = losses(db)? + 1;
+    put(db, LOSSES, Some(&losses.to_string()))
+}
 
 pub(crate) fn get(db: &Transaction<'_>, key: &str) -> Result<Option<String>, StoreError> {
     Ok(db

@@ -128,6 +128,77 @@ fn a_side_of_many_is_one_step_and_comes_back_with_it() {
     assert_eq!(anna.store.check(false).unwrap().findings, []);
     anna.undo();
     assert_eq!(anna.value("p1", "city"), shown, "as it was shown before");
+    assert_eq!(anna.in_conflict(), 2, "and both are in conflict again");
+    assert_eq!(anna.store.conflicts("p1").unwrap().len(), 2);
+    assert_eq!(anna.store.check(false).unwrap().findings, []);
+    anna.store.redo(&anna.session, NOW).unwrap();
+    assert_eq!(anna.in_conflict(), 0, "done again");
+    assert_eq!(anna.value("p1", "city"), Some(json!(other)));
+    anna.undo();
+    assert_eq!((anna.in_conflict(), anna.value("p1", "city")), (2, shown), "as often as one likes");
+}
+
+#[test]
+fn a_decision_for_what_is_shown_is_taken_back_on_every_replica() {
+    let (anna, ben) = (replica("Anna"), replica("Ben"));
+    anna.edit("p1", &[set("city", json!("Basel"))]);
+    ben.edit("p1", &[set("city", json!("Zug"))]);
+    ben.send(&anna);
+    anna.send(&ben);
+    let before = anna.store.conflicts("p1").unwrap().remove(0);
+    let shown = anna.value("p1", "city");
+    let key = &before.values[0].key;
+    assert!(anna.store.resolve(&anna.session, NOW, "p1", "/attributes/city", key).unwrap());
+    anna.send(&ben);
+    assert_eq!((anna.in_conflict(), ben.in_conflict()), (0, 0));
+    anna.undo();
+    anna.send(&ben);
+    for desk in [&anna, &ben] {
+        assert_eq!(desk.value("p1", "city"), shown);
+        let again = desk.store.conflicts("p1").unwrap().remove(0);
+        let sides = |conflict: &kartei_profile::Conflict| -> Vec<_> {
+            conflict.values.iter().map(|side| (side.value.clone(), side.by.clone())).collect()
+        };
+        assert_eq!((again.base.clone(), sides(&again)), (before.base.clone(), sides(&before)));
+        assert_eq!(desk.store.check(false).unwrap().findings, []);
+    }
+    // Whose values they are is still known: each decides for its own side.
+    let ids = ["p1".to_owned()];
+    let done = ben.store.decide_many(&ben.session, NOW, &ids, Side::Mine).unwrap();
+    assert_eq!((done.changed, ben.value("p1", "city")), (1, Some(json!("Zug"))));
+}
+
+#[test]
+fn an_edit_of_a_contested_field_ends_its_conflict_until_it_is_taken_back() {
+    let anna = parted();
+    anna.edit("p1", &[set("city", json!("Chur")), set("new", json!(1))]);
+    assert_eq!(anna.store.conflicts("p1").unwrap().len(), 1);
+    anna.undo();
+    assert_eq!(anna.store.conflicts("p1").unwrap().len(), 2);
+    assert_eq!(anna.value("p1", "new"), None, "what else it changed is back too");
+    assert_eq!(anna.store.check(false).unwrap().findings, []);
+}
+
+#[test]
+fn an_offered_deletion_is_offered_again() {
+    for key in ["kept", "deleted"] {
+        let (anna, ben) = (replica("Anna"), replica("Ben"));
+        anna.edit("p1", &[set("city", json!("Basel"))]);
+        assert!(ben.store.delete(&ben.session, NOW, "p1").unwrap());
+        ben.send(&anna);
+        assert_eq!(anna.in_conflict(), 1);
+        assert!(anna.store.resolve(&anna.session, NOW, "p1", "", key).unwrap());
+        assert_eq!(anna.in_conflict(), 0);
+        anna.undo();
+        assert_eq!(anna.in_conflict(), 1, "after {key}");
+        assert_eq!(anna.value("p1", "city"), Some(json!("Basel")));
+        anna.store.redo(&anna.session, NOW).unwrap();
+        assert_eq!(anna.in_conflict(), 0);
+        assert_eq!(anna.store.record("p1").is_err(), key == "deleted");
+        anna.undo();
+        assert_eq!(anna.in_conflict(), 1);
+        assert_eq!(anna.store.check(false).unwrap().findings, []);
+    }
 }
 
 #[test]

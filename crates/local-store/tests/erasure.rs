@@ -3,10 +3,10 @@
 #![expect(clippy::unwrap_used, reason = "a test stops at the first surprise")]
 
 use kartei_local_store::{
-    BlockBuilder, ImportStart, LineReader, PageEnd, Session, Store, StoreError, StoreOptions,
+    BlockBuilder, ImportStart, LineReader, PageEnd, Session, Store, StoreError, StoreOptions, View,
 };
 use kartei_profile::{Actor, Edit};
-use kartei_protocol::desktop::{ListProfiles, Selection};
+use kartei_protocol::desktop::{ListProfiles, Selection, TableView};
 use kartei_protocol::sync::{Bytes, Cursor, ErasedLine, ProfileLine};
 use kartei_sync_core::ErasureKey;
 use serde_json::json;
@@ -106,6 +106,49 @@ fn rows_columns_steps_and_outbox_go() {
     for entry in std::fs::read_dir(desk.folder.path()).unwrap() {
         let bytes = std::fs::read(entry.unwrap().path()).unwrap();
         for text in ["p001200", "word001200", "secret"] {
+            let found = bytes.windows(text.len()).any(|part| part == text.as_bytes());
+            assert!(!found, "{text} is left");
+        }
+    }
+}
+
+#[test]
+fn saved_views_no_longer_name_it_and_list_what_they_listed() {
+    let desk = desk(30);
+    let name = [Edit::Set { pointer: "/display_name".to_owned(), value: json!("Zoë Mustermann") }];
+    desk.store.edit(&desk.session, NOW, "p000007", &name).unwrap();
+    let view = |id: &str, name: &str, filter: &str, search: &str| {
+        let view = TableView {
+            filter: filter.to_owned(),
+            search: search.to_owned(),
+            ..TableView::default()
+        };
+        let (id, name) = (id.to_owned(), name.to_owned());
+        desk.store.save_view(&View { id, name, view, changed_at: NOW }, None).unwrap();
+    };
+    view("a", "Two", "id:p000007 or id:p000008", "");
+    view("b", "By name", "name:\"Zoë Mustermann\" or n>=28", "");
+    view("c", "zoe mustermann", "n<3", "Mustermann");
+    view("d", "All but p000007", "n>=5 -id:p000007", "zoë mustermann");
+    view("e", "Others", "word000007 or tag:vip id:p00000*", "word");
+    view("f", "P000007, gone", "id:p000007", "");
+    desk.store.delete_view("f", NOW, None).unwrap();
+    assert_eq!(desk.erase("p000007"), 1);
+    let views = desk.store.views().unwrap();
+    let told = |id: &str| {
+        let view = views.iter().find(|view| view.id == id).unwrap();
+        (view.name.as_str(), view.view.filter.as_str(), view.view.search.as_str())
+    };
+    assert_eq!(told("a"), ("Two", "id:p000008", ""));
+    assert_eq!(told("b"), ("By name", "attributes.n>=28", ""));
+    assert_eq!(told("c"), ("(erased)", "n<3", "Mustermann"), "one word may be anybody's");
+    assert_eq!(told("d"), ("(erased) 2", "attributes.n>=5", ""));
+    assert_eq!(told("e"), ("Others", "word000007 or tag:vip id:p00000*", "word"), "as typed");
+    let unfinished = desk.store.unfinished_erasures().unwrap();
+    assert!(desk.store.finish_erasures(&unfinished).unwrap());
+    for entry in std::fs::read_dir(desk.folder.path()).unwrap() {
+        let bytes = std::fs::read(entry.unwrap().path()).unwrap();
+        for text in ["p000007", "P000007", "zoe mustermann", "Zoë Mustermann"] {
             let found = bytes.windows(text.len()).any(|part| part == text.as_bytes());
             assert!(!found, "{text} is left");
         }

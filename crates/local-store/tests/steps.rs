@@ -244,6 +244,40 @@ fn what_stands_in_the_way_of_undoing_an_import_is_named() {
 }
 
 #[test]
+fn the_profiles_of_an_import_are_deleted_as_one_step() {
+    let folder = TempDir::new().unwrap();
+    let store = open(folder.path());
+    let session = session();
+    import(&store, "before", people(3));
+    let number = import(&store, "f", people(13));
+    store.edit(&session, NOW, "p00001", &add_tag("x")).unwrap();
+    store.edit(&session, NOW, "p00005", &add_tag("x")).unwrap();
+    import(&store, "later", (6..7).map(|_| json!({"id": "p00006", "notes": "new"})));
+    let now = store.imported_now(number).unwrap();
+    assert_eq!((now.unchanged, now.edited, now.imported), (8, 1, 1));
+    let done = store.delete_imported(&session, NOW, number, false).unwrap();
+    let named: Vec<(&str, &str)> =
+        done.obstacles.iter().map(|o| (o.id.as_str(), o.code.as_str())).collect();
+    assert_eq!(named, [("p00005", "edited_since"), ("p00006", "imported_since")]);
+    assert_eq!((done.changed, store.totals().unwrap().profiles), (8, 5));
+    let act = done.act.unwrap();
+    assert_eq!((act.kind, act.profiles), (ActKind::Delete, 8));
+    is_sound(&store);
+    assert_eq!(store.undo(&session, NOW).unwrap().changed, 8);
+    assert_eq!(store.totals().unwrap().profiles, 13, "all of them are back");
+    is_sound(&store);
+    // Bringing them back was an edit; asked for, edited ones go too.
+    let done = store.delete_imported(&session, NOW, number, true).unwrap();
+    assert_eq!((done.changed, done.refused), (9, 1));
+    assert_eq!(filtered(&store, "id:p00000 or id:p00001 or id:p00002 or id:p00006"), 4);
+    let again = store.delete_imported(&session, NOW, number, true).unwrap();
+    assert_eq!((again.changed, again.act.is_some()), (0, false), "nothing is left of it");
+    let none = store.delete_imported(&session, NOW, 99, true);
+    assert!(matches!(none, Err(StoreError::NoImport(99))));
+    is_sound(&store);
+}
+
+#[test]
 fn a_backup_is_a_whole_store_and_a_compaction_loses_nothing() {
     let folder = TempDir::new().unwrap();
     let store = open(folder.path());

@@ -28,6 +28,7 @@ pub struct RelayHome {
     database_url: Option<String>,
     organisation: String,
     log: Option<PathBuf>,
+    settings: Vec<(String, String)>,
 }
 
 impl RelayHome {
@@ -38,6 +39,7 @@ impl RelayHome {
             database_url: None,
             organisation: organisation.to_owned(),
             log: None,
+            settings: Vec::new(),
         };
         home.admin(&["org", "create", organisation])?.expect_code(0)?;
         Ok(home)
@@ -55,6 +57,7 @@ impl RelayHome {
             database_url: Some(database.relay_url.clone()),
             organisation: organisation.to_owned(),
             log: None,
+            settings: Vec::new(),
         };
         let output = Command::new(&home.program)
             .args(["migrate", "--relay-role", &database.relay_role])
@@ -79,10 +82,30 @@ impl RelayHome {
         Self { log: Some(log), ..self }
     }
 
+    /// The same, with settings in its environment.
+    #[must_use]
+    pub fn with(mut self, settings: &[(&str, &str)]) -> Self {
+        let settings =
+            settings.iter().map(|(name, value)| ((*name).to_owned(), (*value).to_owned()));
+        self.settings.extend(settings);
+        self
+    }
+
+    /// Another organisation at the same place.
+    ///
+    /// # Errors
+    /// Where the relay's program refuses.
+    pub fn organisation(&self, name: &str) -> Result<Self> {
+        let home = Self { organisation: name.to_owned(), ..self.clone() };
+        home.admin(&["org", "create", name])?.expect_code(0)?;
+        Ok(home)
+    }
+
     /// The program with what tells it where its data is.
     fn command(&self) -> Command {
         let mut command = Command::new(&self.program);
         command.env("KARTEI_RELAY_DATA", &self.data).env_remove(DATABASE_URL);
+        command.envs(self.settings.iter().map(|(name, value)| (name, value)));
         if let Some(url) = &self.database_url {
             command.env(DATABASE_URL, url);
         }

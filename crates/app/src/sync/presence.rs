@@ -3,7 +3,6 @@
 //! Both live in memory only, and neither is written to a log.
 
 use std::collections::BTreeMap;
-use std::fmt::Write as _;
 use std::sync::{Mutex, PoisonError};
 use std::time::Duration;
 
@@ -14,6 +13,7 @@ use kartei_relay_client::{Notice, Notices, RelayClient, RelayError};
 use tokio::sync::watch;
 
 use crate::hub::Hub;
+use crate::random;
 use crate::shared::Shared;
 
 /// Random bytes in the name of a session.
@@ -89,12 +89,7 @@ impl Desk {
 
 /// A name for a session; none where the system gives no random bytes, and then there is no presence.
 pub(crate) fn session_name() -> Option<String> {
-    let mut bytes = [0_u8; SESSION_BYTES];
-    getrandom::fill(&mut bytes).ok()?;
-    Some(bytes.iter().fold(String::new(), |mut hex, byte| {
-        let _ = write!(hex, "{byte:02x}");
-        hex
-    }))
+    random::hex::<SESSION_BYTES>().ok()
 }
 
 /// Takes what the relay tells, until the connection ends or nobody hears of heads any more.

@@ -2,7 +2,6 @@
 //! had.
 
 use std::sync::Arc;
-use std::sync::atomic::AtomicBool;
 
 use kartei_protocol::desktop::{Empty, UnlockStore, WorkspaceId};
 use kartei_protocol::problem::{Problem, ProblemCode};
@@ -48,7 +47,7 @@ impl Workplace {
         if was_given {
             remember_key(&app);
         }
-        self.put(Open { id, app: Ok(app), heard: Arc::new(AtomicBool::new(true)) });
+        self.put(Open::new(&id, Ok(app)));
         Ok(Empty {})
     }
 }

@@ -43,6 +43,8 @@ impl App {
             "an import"
         } else if self.exports.is_busy() {
             "an export"
+        } else if self.downloads.is_busy() {
+            "a download"
         } else {
             return Ok(());
         };

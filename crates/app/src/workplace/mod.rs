@@ -38,6 +38,12 @@ struct Open {
     heard: Arc<AtomicBool>,
 }
 
+impl Open {
+    fn new(id: &str, app: Result<Arc<App>, Problem>) -> Self {
+        Self { id: id.to_owned(), app, heard: Arc::new(AtomicBool::new(true)) }
+    }
+}
+
 /// A home folder with its workspaces, of which one is open.
 pub struct Workplace {
     home: PathBuf,
@@ -283,12 +289,10 @@ fn hear(open: &Open, listener: Listener) {
 
 /// As [`open_app`]; one that is encrypted and whose key is not to be had is there, and closed.
 fn open_or_closed(home: &Path, id: &str, options: &AppOptions) -> Result<Open, Problem> {
-    let app = match open_app(home, id, options) {
-        Ok(app) => Ok(app),
-        Err(problem) if is_locked(&problem) => Err(problem),
-        Err(problem) => return Err(problem),
-    };
-    Ok(Open { id: id.to_owned(), app, heard: Arc::new(AtomicBool::new(true)) })
+    match open_app(home, id, options) {
+        Err(problem) if !is_locked(&problem) => Err(problem),
+        app => Ok(Open::new(id, app)),
+    }
 }
 
 fn open_app(home: &Path, id: &str, options: &AppOptions) -> Result<Arc<App>, Problem> {

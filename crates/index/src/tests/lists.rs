@@ -133,6 +133,14 @@ impl World {
             let wanted: Vec<Key> = expected.iter().skip(rank).take(limit).copied().collect();
             assert_eq!(page.keys, wanted, "page by rank");
         }
+        for (rank, key) in expected.iter().enumerate() {
+            let found = catalog.rank(&matches, order, *key, &mut self.store).unwrap();
+            assert_eq!(found, Some(rank as u64), "where a profile stands");
+        }
+        for key in self.store.profiles.keys().copied().collect::<Vec<_>>() {
+            let found = catalog.rank(&matches, order, key, &mut self.store).unwrap();
+            assert_eq!(found.is_some(), expected.contains(&key), "what the filter hides");
+        }
         super::facets::check(&mut self.store, catalog, expr);
     }
 }
