@@ -138,7 +138,7 @@ test('all conflicts are in one list, and decided side by side by keyboard', asyn
   assert.equal(decided.record.attributes.city, 'Chur');
 });
 
-test('several profiles are decided for one side as one step, which undo takes back', async () => {
+test('several profiles are decided for one side as one step; undo opens the conflicts again', async () => {
   await part('dana-ito', { orders: 8 }, { orders: 9 });
   const rows = anna.page.getByRole('grid', { name: 'Conflicts' }).getByRole('row');
   await rows.filter({ hasText: 'dana-ito' }).waitFor();
@@ -155,6 +155,12 @@ test('several profiles are decided for one side as one step, which undo takes ba
   assert.equal(await orders(), shown === 9 ? 8 : 9);
   await anna.page.getByRole('status').getByRole('button', { name: 'Undo' }).click();
   await until('the values of before', async () => (await orders()) === shown);
+  await anna.page.getByText('2 profiles are in conflict again, for everyone').waitFor();
+  await rows.filter({ hasText: 'dana-ito' }).waitFor();
+  const conflicts = async () => (await kartei(ben.data, 'show', 'dana-ito')).conflicts;
+  await until('the conflict on the other desk', async () => (await conflicts()).length === 1);
+  const sides = (await conflicts())[0].values.map((side) => [side.by, side.value]).sort();
+  assert.deepEqual(sides, [['Anna', 8], ['Cleo', 9]], 'with both values and their people');
 });
 
 test('who deleted what is open is told, and it comes back from there', async () => {

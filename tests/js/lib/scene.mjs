@@ -1,5 +1,6 @@
 // Data folders as somebody has after a day of work: two real data sets, edits, a conflict, what was
 // deleted, a file with mistakes.
+import { writeFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { fileURLToPath } from 'node:url';
 import { writePeople } from './people.mjs';
@@ -42,5 +43,9 @@ export async function desks(folder) {
   await kartei(anna, 'edit', SAMPLED, '--set', 'notes=Answered twice.');
   await kartei(anna, 'delete', DELETED, 'cdnow-00008');
   await kartei(anna, 'sync');
+  const letter = join(folder, 'Letter of May.txt');
+  writeFileSync(letter, 'Dear customer,\n');
+  await kartei(anna, 'upload', data('cdnow.ndjson.gz'));
+  await kartei(anna, 'upload', letter);
   return { data: anna, stop: relay.stop };
 }

@@ -37,6 +37,8 @@ const pickAll = async (page) => {
   await page.keyboard.press('Control+a');
   await page.getByRole('toolbar').waitFor();
 };
+/** A row of the relay's files. */
+const FILES = '[aria-labelledby=uploads-files] li';
 const dialog = (page) => page.locator('dialog[open]').waitFor();
 
 /**
@@ -107,6 +109,7 @@ export const VIEWS = [
     dialog: 'EraseDialog',
   },
   { name: 'profile-gone', hash: '#/profiles/nobody-knows' },
+  { name: 'profile-hidden', hash: `#/profiles/${MANY}?filter=${encodeURIComponent('city:Nowhere')}` },
   { name: 'profile-deleted', hash: `#/profiles/${DELETED}` },
   { name: 'conflicts', hash: '#/conflicts', aria: 'main' },
   {
@@ -118,7 +121,19 @@ export const VIEWS = [
   },
   { name: 'imports', hash: '#/imports', aria: 'main' },
   { name: 'import-report', hash: '#/imports', act: click('main section button[aria-expanded]') },
-  { name: 'uploads', hash: '#/uploads' },
+  { name: 'uploads', hash: '#/uploads', act: (page) => page.locator(FILES).first().waitFor() },
+  {
+    name: 'file-attach',
+    hash: '#/uploads',
+    act: all(menu(`${FILES} [aria-haspopup=menu]`, 1), dialog),
+    dialog: 'AttachDialog',
+  },
+  {
+    name: 'file-delete',
+    hash: '#/uploads',
+    act: all(menu(`${FILES} [aria-haspopup=menu]`, 2), dialog),
+    dialog: 'UploadsView',
+  },
   { name: 'analyses', hash: '#/analyses' },
   { name: 'calibration', hash: '#/calibration' },
   { name: 'notifications', hash: '#/notifications' },
@@ -164,11 +179,13 @@ export const DIALOGS_ELSEWHERE = {
   ConfirmDialog: 'shown by others: sample-remove, profile-restore',
   ViewSwitcher: 'asks with a ConfirmDialog whether a view is to be deleted',
   PastImports: 'asks with a ConfirmDialog whether an import is to be undone',
+  DeleteImported: 'needs an import that the relay has; a ConfirmDialog with a checkbox',
   TakeRelays: 'needs a profile that the relay refused; it asks with a Dialog and DialogActions',
   RefusedDialog: 'needs a step that was partly refused; a table in a Dialog',
   WorkspaceSwitcher: 'a ProblemNote in a Dialog, when another workspace cannot be opened',
   EncryptDialog: 'needs a keychain, which no journey has; text and DialogActions in a Dialog',
   EncryptionSettings: 'needs a keychain, which no journey has; it asks with a ConfirmDialog',
+  MeantDialog: 'needs a file that is dropped and holds no records; text and buttons in a Dialog',
   LinkProblem: 'a ProblemNote in a Dialog, when a link of another program leads nowhere',
 };
 

@@ -161,13 +161,6 @@ class Window {
     return request('POST', `${this.#session}/execute/sync`, { script, args });
   }
 
-  /** Presses a key, wherever the focus is. */
-  async keys(key) {
-    const actions = ['keyDown', 'keyUp'].map((type) => ({ type, value: key }));
-    const sequence = { type: 'key', id: 'keyboard', actions };
-    await request('POST', `${this.#session}/actions`, { actions: [sequence] });
-  }
-
   rect() {
     return request('GET', `${this.#session}/window/rect`);
   }

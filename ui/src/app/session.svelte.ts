@@ -19,6 +19,9 @@ import { Steps } from '$features/steps/steps.svelte';
 import { DataFolder } from '$features/store/store.svelte';
 import { Rejected } from '$features/sync/rejected.svelte';
 import { Sync } from '$features/sync/sync.svelte';
+import { RelayFiles } from '$features/uploads/relay-files.svelte';
+import { Uploads } from '$features/uploads/uploads.svelte';
+import { areRecords } from '$features/uploads/words';
 import { Closed } from '$features/workspaces/closed.svelte';
 import { WorkspaceList } from '$features/workspaces/workspaces.svelte';
 import { fileName } from '$lib/format';
@@ -43,6 +46,8 @@ export class Session {
   readonly copies: Copies;
   readonly elsewhere: Elsewhere;
   readonly imports: Imports;
+  readonly uploads: Uploads;
+  readonly files: RelayFiles;
   readonly sync: Sync;
   readonly rejected: Rejected;
   readonly deleted: Deleted;
@@ -73,6 +78,8 @@ export class Session {
     this.copies = new Copies(ipc, this.list);
     this.elsewhere = new Elsewhere(ipc);
     this.imports = new Imports(ipc);
+    this.uploads = new Uploads(ipc);
+    this.files = new RelayFiles(ipc);
     this.sync = new Sync(ipc);
     this.rejected = new Rejected(ipc);
     this.deleted = new Deleted(ipc);
@@ -105,9 +112,10 @@ export class Session {
     );
     void this.views.load();
     void this.list.apply();
-    void this.sync.load();
+    // What files are for depends on whether there is a relay.
+    void this.sync.load().then(() => this.takeFiles(onImport));
+    void this.uploads.load();
     void this.sample.load();
-    void this.imports.takeOpened();
     void this.#takeLink(onProfile);
     return stop;
   }
@@ -126,6 +134,12 @@ export class Session {
       case 'import':
         this.imports.take(event.run);
         if (hasEnded(event.run)) void this.sample.importEnded();
+        break;
+      case 'upload':
+        this.uploads.take(event.upload);
+        break;
+      case 'download':
+        this.files.take(event.run);
         break;
       case 'export':
         this.steps.take(event.run);
@@ -156,8 +170,7 @@ export class Session {
       case 'files_opened':
         this.imports.hover = null;
         // The event only says that there are some: whoever takes them first imports them, once.
-        void this.imports.takeOpened();
-        onImport();
+        void this.takeFiles(onImport);
         break;
       case 'link_opened':
         void this.#takeLink(onProfile);
@@ -169,6 +182,36 @@ export class Session {
         loadAnew();
         break;
     }
+  }
+
+  /** Whether there is a relay that files could be meant for. */
+  get mayUpload(): boolean {
+    const { status } = this.sync;
+    return status !== null && status.relay !== null && status.role !== 'viewer';
+  }
+
+  /** Files that the program was opened with: imports them, or asks what they are for. */
+  async takeFiles(onImport: () => void): Promise<void> {
+    const { paths, sizes } = await this.imports.opened();
+    if (paths.length === 0) return;
+    const files = paths.map((path, at) => ({ name: fileName(path), size: sizes?.[at] }));
+    if (this.mayUpload && !areRecords(files)) {
+      this.uploads.asked = { paths };
+      return;
+    }
+    onImport();
+    await this.imports.start(paths);
+  }
+
+  /** Files that were dropped in a browser, which names them only to the host. */
+  async takeDropped(files: File[], onImport: () => void): Promise<void> {
+    if (!this.mayUpload || areRecords(files)) {
+      onImport();
+      await this.imports.startUploads(files);
+      return;
+    }
+    const paths = await this.imports.hand(files);
+    if (paths !== null) this.uploads.asked = { paths };
   }
 
   /** Profiles by the beginning of their id, or by words, for going to them. */
@@ -209,6 +252,7 @@ export class Session {
     void this.elsewhere.show(this.profile?.id ?? null);
     void this.sync.load();
     void this.sample.load();
+    void this.uploads.load();
     void this.imports.catchUp();
     void this.steps.catchUp();
   }

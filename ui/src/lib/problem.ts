@@ -48,6 +48,20 @@ const TABLE: Record<ProblemCode, Words> = {
   cursor_too_old: { text: m.problem_cursor_too_old, action: m.problem_cursor_too_old_action },
   differs: { text: m.problem_differs, action: m.problem_differs_action },
   keychain: { text: m.problem_keychain, action: m.problem_keychain_action },
+  unknown_upload: { text: m.problem_unknown_upload, action: m.problem_unknown_upload_action },
+  upload_gone: { text: m.problem_upload_gone, action: m.problem_upload_gone_action },
+  upload_incomplete: {
+    text: m.problem_upload_incomplete,
+    action: m.problem_upload_incomplete_action,
+  },
+  offset_invalid: { text: m.problem_offset_invalid, action: m.problem_offset_invalid_action },
+  size_exceeded: { text: m.problem_size_exceeded, action: m.problem_size_exceeded_action },
+  quota_exceeded: { text: m.problem_quota_exceeded, action: m.problem_quota_exceeded_action },
+  too_many_uploads: { text: m.problem_too_many_uploads, action: m.problem_too_many_uploads_action },
+  upload_busy: { text: m.problem_upload_busy, action: m.problem_upload_busy_action },
+  too_slow: { text: m.problem_too_slow, action: m.problem_too_slow_action },
+  digest_mismatch: { text: m.problem_digest_mismatch, action: m.problem_digest_mismatch_action },
+  file_changed: { text: m.problem_file_changed, action: m.problem_file_changed_action },
   internal: { text: m.problem_internal, action: m.problem_internal_action },
 };
 

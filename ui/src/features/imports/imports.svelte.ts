@@ -1,4 +1,4 @@
-import { problemOf, type ImportRun, type Ipc, type Problem } from '$lib/ipc';
+import { problemOf, type ImportRun, type Ipc, type OpenedFiles, type Problem } from '$lib/ipc';
 
 /** What hovers over the window and could be dropped. */
 export interface Hover {
@@ -52,13 +52,13 @@ export class Imports {
     return this.#ipc.files;
   }
 
-  /** Files that the program was started with. */
-  async takeOpened(): Promise<void> {
+  /** Files that the program was opened with: whoever takes them first has them, once. */
+  async opened(): Promise<OpenedFiles> {
     try {
-      const { paths } = await this.#ipc.call('take_opened_files', {});
-      await this.start(paths);
+      return await this.#ipc.call('take_opened_files', {});
     } catch (thrown) {
       this.problem = problemOf(thrown);
+      return { paths: [] };
     }
   }
 
@@ -80,8 +80,14 @@ export class Imports {
 
   /** Hands a browser's files to the host and imports them as one run. */
   async startUploads(files: readonly File[], manner: Manner = 'import'): Promise<boolean> {
+    const paths = await this.hand(files);
+    return paths !== null && this.start(paths, manner);
+  }
+
+  /** Hands a browser's files to the host; null where that failed. */
+  async hand(files: readonly File[]): Promise<string[] | null> {
     const source = this.#ipc.files;
-    if (source.kind !== 'uploads' || files.length === 0) return false;
+    if (source.kind !== 'uploads' || files.length === 0) return null;
     this.uploading += files.length;
     const paths: string[] = [];
     try {
@@ -89,11 +95,11 @@ export class Imports {
       for (const file of files) paths.push(await source.upload(file));
     } catch (thrown) {
       this.problem = problemOf(thrown);
-      return false;
+      return null;
     } finally {
       this.uploading -= files.length;
     }
-    return this.start(paths, manner);
+    return paths;
   }
 
   async cancel(run: number): Promise<void> {

@@ -50,13 +50,14 @@ test('the end of a run is told until it was seen', () => {
   expect(imports.unseen).toBeNull();
 });
 
-test('files the program was opened with are imported; none start nothing', async () => {
-  host.answer('take_opened_files', () => ({ paths: [] }));
-  await imports.takeOpened();
-  expect(host.requests('import_files')).toEqual([]);
-  host.answer('take_opened_files', () => ({ paths: ['/data/a.ndjson'] }));
-  await imports.takeOpened();
-  expect(host.requests('import_files')).toEqual([{ paths: ['/data/a.ndjson'] }]);
+test('files the program was opened with are told once, or none', async () => {
+  host.answer('take_opened_files', () => ({ paths: ['/data/a.ndjson'], sizes: [7] }));
+  expect(await imports.opened()).toEqual({ paths: ['/data/a.ndjson'], sizes: [7] });
+  host.answer('take_opened_files', () => {
+    throw fakeProblem('internal', 'no');
+  });
+  expect(await imports.opened()).toEqual({ paths: [] });
+  expect(imports.problem?.code).toBe('internal');
 });
 
 test('the share read is unknown until the size is known', () => {

@@ -4,6 +4,7 @@ import {
   type ImportEntry,
   type ImportFile,
   type ImportReport,
+  type ImportedNow,
   type Ipc,
   type Problem,
   type SavedFile,
@@ -95,6 +96,15 @@ export class Past {
     this.busy = false;
     if (tried) await this.load();
     return done;
+  }
+
+  /** What is still here of what an import brought; null where that cannot be told. */
+  async now(number: number): Promise<ImportedNow | null> {
+    let now: ImportedNow | null = null;
+    await this.#try(async () => {
+      now = await this.#ipc.call('imported_now', { import: number });
+    });
+    return now;
   }
 
   get files() {

@@ -1,11 +1,10 @@
 import { m } from '$lib/i18n.svelte';
 
 /** Places whose content a later version brings. They say so, and nothing in them pretends to work. */
-export type Later = 'uploads' | 'analyses' | 'calibration' | 'notifications' | 'administration';
+export type Later = 'analyses' | 'calibration' | 'notifications' | 'administration';
 
 export const LATER: Record<Later, { view: () => string; title: () => string; text: () => string }> =
   {
-    uploads: { view: m.uploads, title: m.later_uploads_title, text: m.later_uploads_text },
     analyses: { view: m.analyses, title: m.later_analyses_title, text: m.later_analyses_text },
     calibration: {
       view: m.calibration,

@@ -53,6 +53,7 @@ beforeEach(async () => {
     people: [],
     tab: 'overview',
     known: { attributes: ['city', 'orders'], tags: ['vip', 'regular'] },
+    onClearFilter: nothing,
     onTab: nothing,
     onStep: nothing,
     onPrevious: nothing,

@@ -1,6 +1,7 @@
 import { formatCount } from '$lib/format';
 import { m } from '$lib/i18n.svelte';
 import type { Ipc } from '$lib/ipc';
+import { Newest } from '$lib/state/newest';
 import type { AttributeCatalog } from './attribute-catalog.svelte';
 import {
   fieldOffers,
@@ -13,12 +14,6 @@ import {
 } from './filter-completion';
 import type { ProfileList } from './profile-list.svelte';
 
-/** A filter as far as it is typed, and where. */
-interface Letters {
-  filter: string;
-  cursor: number;
-}
-
 /** Offers what could stand at the cursor of the filter, from what the profiles really have. */
 export class Completion {
   offers = $state.raw<Offer[]>([]);
@@ -28,9 +23,7 @@ export class Completion {
   readonly #ipc: Ipc;
   readonly #list: ProfileList;
   readonly #catalog: AttributeCatalog;
-  /** The newest letters, while the host still counts for older ones. */
-  #next: Letters | null = null;
-  #isAsking = false;
+  readonly #questions = new Newest();
 
   constructor(ipc: Ipc, list: ProfileList, catalog: AttributeCatalog) {
     this.#ipc = ipc;
@@ -42,27 +35,18 @@ export class Completion {
    * A letter was typed; the offers follow. One question at a time: of a million profiles values are
    * not counted as fast as some people type.
    */
-  async ask(filter: string, cursor: number): Promise<void> {
-    this.#next = { filter, cursor };
-    if (this.#isAsking) return;
-    this.#isAsking = true;
-    try {
-      for (let now: Letters | null = this.#next; now !== null; now = this.#next) {
-        const writing = writingAt(now.filter, now.cursor);
-        const offers = writing === null ? [] : await this.#offersFor(writing);
-        // More was typed meanwhile, or the offers are not wanted any more.
-        if (this.#next !== now) continue;
-        this.writing = writing;
-        this.offers = offers;
-        this.#next = null;
-      }
-    } finally {
-      this.#isAsking = false;
-    }
+  ask(filter: string, cursor: number): Promise<void> {
+    return this.#questions.run(async (isWanted) => {
+      const writing = writingAt(filter, cursor);
+      const offers = writing === null ? [] : await this.#offersFor(writing);
+      if (!isWanted()) return;
+      this.writing = writing;
+      this.offers = offers;
+    });
   }
 
   close(): void {
-    this.#next = null;
+    this.#questions.forget();
     this.writing = null;
     this.offers = [];
   }

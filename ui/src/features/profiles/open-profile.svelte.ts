@@ -7,6 +7,7 @@ import {
   type Ipc,
   type Problem,
   type ProfileDetail,
+  type RelayFile,
 } from '$lib/ipc';
 import { Observations } from './observed.svelte';
 import { asRecord, withEdits } from './record';
@@ -38,6 +39,10 @@ export class OpenProfile {
   problem = $state.raw<Problem | null>(null);
   history = $state.raw<HistoryEntry[] | null>(null);
   historyProblem = $state.raw<Problem | null>(null);
+  /** Files at the relay that are attached to it, as far as the relay has answered. */
+  files = $state.raw<RelayFile[]>([]);
+  /** Why a file is not downloaded. */
+  fileProblem = $state.raw<Problem | null>(null);
   /** An earlier state that is looked at. */
   version = $state.raw<Version | null>(null);
   /** The entry of the history that another is to be compared with. */
@@ -68,6 +73,22 @@ export class OpenProfile {
     this.#ipc = ipc;
     this.id = id;
     this.observations = new Observations(ipc, id);
+  }
+
+  /** Asks the relay for the files. Without one, or without an answer, there are none to show. */
+  async loadFiles(): Promise<void> {
+    const asked = this.#ipc.call('list_files', { profile: this.id });
+    this.files = await asked.then(({ files }) => files).catch(() => []);
+  }
+
+  /** Starts a download; how far it is, is told where uploads and files are. */
+  async download(id: string): Promise<void> {
+    try {
+      await this.#ipc.call('download_file', { id });
+      this.fileProblem = null;
+    } catch (thrown) {
+      this.fileProblem = problemOf(thrown);
+    }
   }
 
   /** Shows the profile as it was after a change, beside what it is now or was after another. */

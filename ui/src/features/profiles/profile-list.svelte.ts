@@ -1,4 +1,5 @@
 import type { Ipc, Problem, ProfileRow, Selection, SortKey, TableView } from '$lib/ipc';
+import { Newest } from '$lib/state/newest';
 import { PAGE_ROWS, PagedRows } from '$lib/state/paged-rows.svelte';
 import { attributesOf, chosenColumns, columnsFor, sortColumn, sortKey } from './columns';
 import type { AttributeColumn } from './columns';
@@ -36,6 +37,8 @@ export class ProfileList {
   queryProblem = $state.raw<Problem | null>(null);
   /** Whether a filter or a search is in force. */
   narrowed = $state(false);
+  /** The open profile, where the filter or the search hides it. */
+  hidden = $state<string | null>(null);
   /** Position of the row that has the focus. */
   active = $state(0);
   attributes = $state.raw<AttributeColumn[]>([]);
@@ -53,10 +56,10 @@ export class ProfileList {
   readonly layout = new Layout(() => chosenColumns(this.attributes, this.width));
 
   readonly #ipc: Ipc;
+  readonly #searches = new Newest();
   #activeId: string | null = null;
+  #located = 0;
   #typing: ReturnType<typeof setTimeout> | undefined;
-  #asking = false;
-  #typedMeanwhile = false;
 
   constructor(ipc: Ipc) {
     this.#ipc = ipc;
@@ -75,20 +78,7 @@ export class ProfileList {
    * what was typed while the answer was on its way.
    */
   searched(): void {
-    if (this.#asking) this.#typedMeanwhile = true;
-    else void this.#search();
-  }
-
-  async #search(): Promise<void> {
-    this.#asking = true;
-    try {
-      do {
-        this.#typedMeanwhile = false;
-        await this.apply();
-      } while (this.#typedMeanwhile);
-    } finally {
-      this.#asking = false;
-    }
+    void this.#searches.run(() => this.apply());
   }
 
   /** A letter was typed into the filter. */
@@ -180,6 +170,35 @@ export class ProfileList {
     if (this.active !== to) return undefined;
     this.#activeId = row?.id ?? null;
     return row?.id;
+  }
+
+  /**
+   * Where a profile stands in the list, wherever that is; null where it is not in it. Says too whether
+   * that is the filter's doing.
+   */
+  async locate(id: string): Promise<number | null> {
+    const known = this.indexOf(id);
+    if (known !== undefined) {
+      this.hidden = null;
+      return known;
+    }
+    const asked = (this.#located += 1);
+    const { rows, narrowed } = this;
+    const query = rows.query;
+    const rank = await this.#ipc.call('find_place', { ...query, id }).then(
+      (place) => place.rank ?? null,
+      // What is wrong with the store is told where its rows are asked for.
+      () => null,
+    );
+    if (asked !== this.#located || query !== rows.query) return null;
+    this.hidden = rank === null && narrowed ? id : null;
+    return rank;
+  }
+
+  /** No profile is open. */
+  forgetOpen(): void {
+    this.#located += 1;
+    this.hidden = null;
   }
 
   /** Where a profile stands, if its page is here. */

@@ -170,3 +170,22 @@ test('orders are named as people call them', () => {
   expect(sortColumn({ attribute: 'changed' })).not.toBe(sortColumn('changed'));
   expect(sortKey(sortColumn({ attribute: 'a:b' }))).toEqual({ attribute: 'a:b' });
 });
+
+test('an open profile is found where its page is not here, and a filter that hides it is told', async () => {
+  const places: Record<string, number | null> = { far: 700, hidden: null };
+  host.answer('find_place', ({ id }) => ({ rank: places[id] ?? null }));
+  await list.apply();
+  expect(await list.locate('b')).toBe(1);
+  expect(host.requests('find_place')).toEqual([]);
+  expect(await list.locate('far')).toBe(700);
+  expect(host.requests('find_place')).toMatchObject([{ id: 'far', filter: '', sort: 'id' }]);
+  // Without a filter it is simply not here.
+  expect(await list.locate('hidden')).toBeNull();
+  expect(list.hidden).toBeNull();
+  list.filter = 'vip';
+  await list.apply();
+  expect(await list.locate('hidden')).toBeNull();
+  expect(list.hidden).toBe('hidden');
+  list.forgetOpen();
+  expect(list.hidden).toBeNull();
+});

@@ -42,6 +42,7 @@ const HISTORY: Record<HistoryEntry['kind'], () => string> = {
   import: m.history_import,
   edit: m.history_edit,
   deletion: m.history_deletion,
+  reopening: m.history_reopening,
   revival: m.history_revival,
 };
 

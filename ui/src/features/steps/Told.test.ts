@@ -33,6 +33,14 @@ test('a step offers its undo, the undo its redo, and refused ones their reasons'
   await screen.findByText('Done again for 5 profiles');
 });
 
+test('a decision that is taken back says that the conflict is open again', async () => {
+  host.answer('undo', () => fakeDone({ changed: 2, reopened: 1 }));
+  render(Told, { steps, deletedHref: '#/deleted' });
+  await steps.undo();
+  await screen.findByText('Undone for 2 profiles');
+  await screen.findByText('1 profile is in conflict again, for everyone');
+});
+
 test('an undone import can only be imported again', async () => {
   render(Told, { steps, deletedHref: '#/deleted' });
   steps.tellImport(fakeDone({ changed: 5 }));

@@ -97,6 +97,16 @@ export class Steps {
     return done;
   }
 
+  /** Deletes what an import brought; a step like any other deletion. */
+  async deleteImported(number: number, withEdited: boolean): Promise<boolean> {
+    const request = { import: number, with_edited: withEdited };
+    const done = await this.#run(async () =>
+      this.#tell({ kind: 'deleted', done: await this.#ipc.call('delete_imported', request) }),
+    );
+    await this.load();
+    return done;
+  }
+
   /**
    * Has the relay erase a profile for good. Answers null, or why nothing was erased: whoever asked
    * still stands in front of the question, so it is told there.

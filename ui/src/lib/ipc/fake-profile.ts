@@ -92,7 +92,14 @@ export function aloneAnswers(rows: FakeRows, host: () => FakeHost): Answers {
           rows.resolve(id, pointer, values[0]?.key ?? '');
         }
       }
-      return { act: null, changed: ids.length, unchanged: 0, refused: 0, obstacles: [] };
+      return {
+        act: null,
+        changed: ids.length,
+        reopened: 0,
+        unchanged: 0,
+        refused: 0,
+        obstacles: [],
+      };
     },
     get_deleted: ({ id }) => ({
       id,

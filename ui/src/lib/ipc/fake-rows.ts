@@ -1,7 +1,9 @@
 import type {
   EditProfile,
+  FindPlace,
   HistoryPage,
   ImportRun,
+  ListPlace,
   ListProfiles,
   ProfileDetail,
   ProfilePage,
@@ -60,6 +62,14 @@ export class FakeRows {
       rows.push(this.row((descending ? matching - 1 - at : at) * step));
     }
     return { rows, offset, matching, total: this.count };
+  }
+
+  place({ id, filter = '', search = '', descending = false }: FindPlace): ListPlace {
+    const step = filter === '' && search === '' ? 1 : 13;
+    const index = Number(id.slice(6)) - 1;
+    const isHere = index >= 0 && index < this.count && index % step === 0 && search !== 'nothing';
+    if (!isHere) return { rank: null };
+    return { rank: descending ? Math.ceil(this.count / step) - 1 - index / step : index / step };
   }
 
   row(index: number): ProfileRow {

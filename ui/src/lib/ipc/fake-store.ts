@@ -98,6 +98,8 @@ export function storeAnswers(rows: FakeRows, host: () => FakeHost): Answers {
     list_imports: ({ before }) => ({ entries: before == null ? entries : [] }),
     import_report: () => rows.importRun('done').reports[0] as ImportReport,
     save_import_file: ({ file }) => ({ path: `${DOWNLOADS}/cdnow.${file}`, bytes: 40_960 }),
+    imported_now: () => ({ unchanged: 1_198, edited: 3, imported: 0 }),
+    delete_imported: () => fakeDone({ act: acts[0]!, changed: 1_198 }),
     undo_import: () => fakeDone({ act: null, refused: 3, obstacles: refused }),
     list_watched: () => ({ folders }),
     add_watched: ({ path }) => Promise.reject(fakeProblem('not_a_file', `\`${path}\` is a file`)),

@@ -4,6 +4,7 @@ import { programAnswers } from './fake-program';
 import { storeAnswers } from './fake-store';
 import { systemAnswers } from './fake-system';
 import { tableAnswers } from './fake-table';
+import { uploadAnswers } from './fake-uploads';
 import type {
   About,
   Act,
@@ -146,7 +147,15 @@ export function fakeAct(change: Partial<Act> = {}): Act {
 }
 
 export function fakeDone(change: Partial<ActDone> = {}): ActDone {
-  return { act: fakeAct(), changed: 0, unchanged: 0, refused: 0, obstacles: [], ...change };
+  return {
+    act: fakeAct(),
+    changed: 0,
+    reopened: 0,
+    unchanged: 0,
+    refused: 0,
+    obstacles: [],
+    ...change,
+  };
 }
 
 export function fakeErasure(change: Partial<ErasureReport> = {}): ErasureReport {
@@ -275,7 +284,9 @@ export function fakeFromAddress(search: string): FakeHost {
     open_data_folder: () => ({}),
     ...programAnswers(),
     ...tableAnswers(rows),
+    ...uploadAnswers(options, () => host),
     list_profiles: (request) => rows.page(request),
+    find_place: (request) => rows.place(request),
     get_profile: ({ id }) => {
       if (id === 'erased') throw fakeProblem('erased', 'this profile was erased for good');
       return rows.detail(id);

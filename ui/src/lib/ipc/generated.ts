@@ -34,10 +34,30 @@ export type ProblemCode =
   | 'relay_failed'
   | 'erased'
   | 'too_large'
+  | 'unknown_upload'
+  | 'upload_gone'
+  | 'upload_incomplete'
+  | 'offset_invalid'
+  | 'size_exceeded'
+  | 'quota_exceeded'
+  | 'too_many_uploads'
+  | 'upload_busy'
+  | 'too_slow'
+  | 'digest_mismatch'
+  | 'file_changed'
   | 'cursor_too_old'
   | 'differs'
   | 'keychain'
   | 'internal';
+/**
+ * What an upload is at.
+ */
+export type UploadStage =
+  'waiting' | 'running' | 'completing' | 'paused' | 'done' | 'failed' | 'changed';
+/**
+ * What a scanner says of a file's content.
+ */
+export type ScanState = 'not_scanned' | 'pending' | 'clean' | 'quarantined' | 'not_scannable';
 /**
  * One edit of a record.
  */
@@ -102,6 +122,10 @@ export type Edit =
  */
 export type ActKind =
   'edit' | 'bulk' | 'resolve' | 'restore' | 'delete' | 'take_relays' | 'import' | 'undo';
+/**
+ * What a download is at.
+ */
+export type DownloadStage = 'running' | 'done' | 'failed' | 'cancelled';
 /**
  * A format of export.
  */
@@ -194,7 +218,7 @@ export type NarrowHow = 'any' | 'all' | 'not' | 'drop';
 /**
  * What sort of change a history entry is.
  */
-export type HistoryKind = 'genesis' | 'import' | 'edit' | 'deletion' | 'revival';
+export type HistoryKind = 'genesis' | 'import' | 'edit' | 'deletion' | 'reopening' | 'revival';
 /**
  * How much an entry of the log matters; the lesser first.
  */
@@ -230,6 +254,14 @@ export type HostEvent =
   | {
       kind: 'export';
       run: ExportRun;
+    }
+  | {
+      kind: 'upload';
+      upload: Upload;
+    }
+  | {
+      kind: 'download';
+      run: DownloadRun;
     }
   | {
       /**
@@ -299,6 +331,10 @@ export interface Commands {
     request: Empty;
     response: About;
   };
+  add_uploads: {
+    request: AddUploads;
+    response: Uploads;
+  };
   add_watched: {
     request: AddWatched;
     response: WatchedFolders;
@@ -306,6 +342,10 @@ export interface Commands {
   add_workspace: {
     request: AddWorkspace;
     response: Workspaces;
+  };
+  attach_file: {
+    request: FileAt;
+    response: RelayFile;
   };
   backup_store: {
     request: BackupStore;
@@ -315,6 +355,10 @@ export interface Commands {
     request: BulkEdit;
     response: ActDone;
   };
+  cancel_download: {
+    request: RunId;
+    response: DownloadRun;
+  };
   cancel_export: {
     request: RunId;
     response: ExportRun;
@@ -322,6 +366,10 @@ export interface Commands {
   cancel_import: {
     request: RunId;
     response: ImportRun;
+  };
+  cancel_upload: {
+    request: UploadId;
+    response: Uploads;
   };
   check_store: {
     request: CheckStore;
@@ -351,6 +399,14 @@ export interface Commands {
     request: DecideMany;
     response: ActDone;
   };
+  delete_file: {
+    request: FileId;
+    response: Empty;
+  };
+  delete_imported: {
+    request: DeleteImported;
+    response: ActDone;
+  };
   delete_profiles: {
     request: DeleteProfiles;
     response: ActDone;
@@ -358,6 +414,14 @@ export interface Commands {
   delete_view: {
     request: ViewId;
     response: SavedViews;
+  };
+  detach_file: {
+    request: FileAt;
+    response: RelayFile;
+  };
+  download_file: {
+    request: DownloadFile;
+    response: DownloadRun;
   };
   edit_profile: {
     request: EditProfile;
@@ -375,6 +439,14 @@ export interface Commands {
     request: ExportProfiles;
     response: ExportRun;
   };
+  find_place: {
+    request: FindPlace;
+    response: ListPlace;
+  };
+  forget_upload: {
+    request: UploadId;
+    response: Uploads;
+  };
   get_deleted: {
     request: ProfileId;
     response: Deletion;
@@ -391,6 +463,10 @@ export interface Commands {
     request: GetProfile;
     response: ProfileDetail;
   };
+  import_file_on_relay: {
+    request: FileId;
+    response: RelayImport;
+  };
   import_files: {
     request: ImportFiles;
     response: ImportRun;
@@ -402,6 +478,10 @@ export interface Commands {
   import_sample: {
     request: Empty;
     response: ImportRun;
+  };
+  imported_now: {
+    request: ImportId;
+    response: ImportedNow;
   };
   keep_table_layout: {
     request: TableLayout;
@@ -427,6 +507,10 @@ export interface Commands {
     request: ListPart;
     response: DeletedProfiles;
   };
+  list_files: {
+    request: ListFiles;
+    response: FileList;
+  };
   list_imports: {
     request: ListImports;
     response: ImportHistory;
@@ -442,6 +526,10 @@ export interface Commands {
   list_rejected: {
     request: ListPart;
     response: RejectedProfiles;
+  };
+  list_uploads: {
+    request: Empty;
+    response: Uploads;
   };
   list_views: {
     request: Empty;
@@ -475,6 +563,10 @@ export interface Commands {
     request: WorkspaceId;
     response: Workspaces;
   };
+  pause_upload: {
+    request: UploadId;
+    response: Upload;
+  };
   prepare_diagnostics: {
     request: PrepareDiagnostics;
     response: Diagnostics;
@@ -507,6 +599,10 @@ export interface Commands {
     request: RemoveWorkspace;
     response: Workspaces;
   };
+  rename_file: {
+    request: RenameFile;
+    response: RelayFile;
+  };
   rename_workspace: {
     request: RenameWorkspace;
     response: Workspaces;
@@ -518,6 +614,14 @@ export interface Commands {
   restore_profile: {
     request: ProfileAt;
     response: ProfileDetail;
+  };
+  resume_upload: {
+    request: UploadId;
+    response: Upload;
+  };
+  retry_upload: {
+    request: UploadId;
+    response: Upload;
   };
   sample_data: {
     request: Empty;
@@ -638,6 +742,125 @@ export interface About {
   web_engine?: string | null;
 }
 /**
+ * Files to send.
+ */
+export interface AddUploads {
+  /**
+   * The profile that they are attached to once they are there.
+   */
+  attach?: string | null;
+  /**
+   * Their paths, at most 1,000.
+   */
+  paths: string[];
+}
+/**
+ * Uploads.
+ */
+export interface Uploads {
+  /**
+   * The newest first.
+   */
+  uploads: Upload[];
+}
+/**
+ * An upload.
+ */
+export interface Upload {
+  /**
+   * The profile that it is attached to.
+   */
+  attach?: string | null;
+  /**
+   * When it was chosen: RFC 3339, UTC.
+   */
+  created_at: string;
+  /**
+   * Bytes that the relay has for good.
+   */
+  durable: number;
+  /**
+   * The file's id at the relay, once it is there.
+   */
+  file?: string | null;
+  /**
+   * Its number.
+   */
+  id: number;
+  /**
+   * The file's name at the relay.
+   */
+  name: string;
+  /**
+   * Where the file is.
+   */
+  path: string;
+  /**
+   * What failed, or what it waits for.
+   */
+  problem?: Problem | null;
+  /**
+   * Bytes a second, smoothed, while it runs.
+   */
+  rate?: number | null;
+  /**
+   * Bytes of a request, as they are chosen now.
+   */
+  request_bytes: number;
+  /**
+   * When it is tried again: RFC 3339, UTC.
+   */
+  retry_at?: string | null;
+  /**
+   * Seconds that are left at this rate.
+   */
+  seconds_left?: number | null;
+  /**
+   * The same with what is on its way.
+   */
+  sent: number;
+  /**
+   * Its bytes.
+   */
+  size: number;
+  stage: UploadStage;
+  /**
+   * Requests that send bytes now.
+   */
+  streams: number;
+}
+/**
+ * What failed, for which id or file, and what to do. Never holds a record's contents or a token.
+ */
+export interface Problem {
+  code: ProblemCode;
+  /**
+   * One sentence in English: what failed, for which id or path.
+   */
+  message: string;
+  /**
+   * Where in a text of the request the mistake is.
+   */
+  range?: TextRange | null;
+  /**
+   * The id, path or pointer that the problem is about.
+   */
+  subject?: string | null;
+}
+/**
+ * A part of a text, in UTF-16 units as browsers count.
+ */
+export interface TextRange {
+  /**
+   * The unit after the last one.
+   */
+  end: number;
+  /**
+   * The first unit.
+   */
+  start: number;
+}
+/**
  * Names a folder to watch.
  */
 export interface AddWatched {
@@ -683,37 +906,6 @@ export interface WatchedFolder {
    * Files that are there and not yet complete, or wait for their turn.
    */
   waiting: number;
-}
-/**
- * What failed, for which id or file, and what to do. Never holds a record's contents or a token.
- */
-export interface Problem {
-  code: ProblemCode;
-  /**
-   * One sentence in English: what failed, for which id or path.
-   */
-  message: string;
-  /**
-   * Where in a text of the request the mistake is.
-   */
-  range?: TextRange | null;
-  /**
-   * The id, path or pointer that the problem is about.
-   */
-  subject?: string | null;
-}
-/**
- * A part of a text, in UTF-16 units as browsers count.
- */
-export interface TextRange {
-  /**
-   * The unit after the last one.
-   */
-  end: number;
-  /**
-   * The first unit.
-   */
-  start: number;
 }
 /**
  * Makes a workspace and opens it.
@@ -782,6 +974,57 @@ export interface Workspace {
    * Its relay's address, as it was when the workspace was open last.
    */
   relay?: string | null;
+}
+/**
+ * A file and a profile.
+ */
+export interface FileAt {
+  /**
+   * The file's id.
+   */
+  id: string;
+  /**
+   * The profile's id.
+   */
+  profile: string;
+}
+/**
+ * A file at the relay.
+ */
+export interface RelayFile {
+  /**
+   * The name of the token that uploaded it.
+   */
+  by: string;
+  /**
+   * What it is said to be.
+   */
+  content_type: string;
+  /**
+   * When it came: RFC 3339, UTC.
+   */
+  created_at: string;
+  /**
+   * BLAKE3, 64 hex digits.
+   */
+  digest: string;
+  /**
+   * Its id.
+   */
+  id: string;
+  /**
+   * Its name: data, never a path.
+   */
+  name: string;
+  /**
+   * Ids of the profiles that it is attached to, in order.
+   */
+  profiles: string[];
+  scan: ScanState;
+  /**
+   * Its bytes.
+   */
+  size: number;
 }
 /**
  * Asks for a copy of the data folder's database.
@@ -853,6 +1096,10 @@ export interface ActDone {
    */
   refused: number;
   /**
+   * Those of them that are in conflict again: a decision was taken back.
+   */
+  reopened: number;
+  /**
    * Profiles that already were so.
    */
   unchanged: number;
@@ -922,6 +1169,40 @@ export interface RunId {
    * The number that `import_files` answered.
    */
   run: number;
+}
+/**
+ * A download of this session.
+ */
+export interface DownloadRun {
+  /**
+   * Bytes that are here.
+   */
+  bytes: number;
+  /**
+   * What failed.
+   */
+  failure?: Problem | null;
+  /**
+   * The file's id.
+   */
+  file: string;
+  /**
+   * The file's name at the relay.
+   */
+  name: string;
+  /**
+   * Where it goes.
+   */
+  path: string;
+  /**
+   * Its number.
+   */
+  run: number;
+  /**
+   * Bytes of the file.
+   */
+  size: number;
+  stage: DownloadStage;
 }
 /**
  * An export of this session.
@@ -1165,6 +1446,15 @@ export interface LineProblem {
    * Whether the line was accepted all the same.
    */
   warning: boolean;
+}
+/**
+ * Names an upload of this data folder.
+ */
+export interface UploadId {
+  /**
+   * Its number.
+   */
+  id: number;
 }
 /**
  * Asks for a check.
@@ -1523,6 +1813,28 @@ export interface DecideMany {
   side: Side;
 }
 /**
+ * Names a file at the relay.
+ */
+export interface FileId {
+  /**
+   * Its id.
+   */
+  id: string;
+}
+/**
+ * Deletes the profiles that an import brought.
+ */
+export interface DeleteImported {
+  /**
+   * Its number in the history.
+   */
+  import: number;
+  /**
+   * Whether those that were edited since go too. Otherwise they are named, and stay.
+   */
+  with_edited?: boolean;
+}
+/**
  * Deletes profiles, as one step.
  */
 export interface DeleteProfiles {
@@ -1599,6 +1911,19 @@ export interface TableLayout {
   widths?: {
     [k: string]: number;
   };
+}
+/**
+ * Asks for a file's bytes.
+ */
+export interface DownloadFile {
+  /**
+   * Its id.
+   */
+  id: string;
+  /**
+   * A new file; without it, one in the folder for downloads with the file's name.
+   */
+  path?: string | null;
 }
 /**
  * Edits of one profile, applied together.
@@ -1704,6 +2029,37 @@ export interface ExportProfiles {
   to?: string | null;
 }
 /**
+ * Asks where a profile stands in a list.
+ */
+export interface FindPlace {
+  /**
+   * Whether the order is turned round.
+   */
+  descending?: boolean;
+  /**
+   * As [`ListProfiles::filter`].
+   */
+  filter?: string;
+  /**
+   * The record's `id`.
+   */
+  id: string;
+  /**
+   * As [`ListProfiles::search`].
+   */
+  search?: string;
+  sort?: SortKey;
+}
+/**
+ * Where a profile stands in a list.
+ */
+export interface ListPlace {
+  /**
+   * Rank among all that match, from 0; absent where the profile is not here, or not among them.
+   */
+  rank?: number | null;
+}
+/**
  * A deleted profile that somebody asks for by its id.
  */
 export interface Deletion {
@@ -1742,6 +2098,15 @@ export interface GetProfile {
   whole?: boolean;
 }
 /**
+ * An import that the relay does.
+ */
+export interface RelayImport {
+  /**
+   * Its id at the relay.
+   */
+  import: string;
+}
+/**
  * Asks for an import.
  */
 export interface ImportFiles {
@@ -1766,6 +2131,23 @@ export interface ImportId {
    * Its number in the history.
    */
   import: number;
+}
+/**
+ * What is still here of the profiles that an import brought.
+ */
+export interface ImportedNow {
+  /**
+   * Those that somebody edited since.
+   */
+  edited: number;
+  /**
+   * Those that a later import changed; they are that one's now.
+   */
+  imported: number;
+  /**
+   * Those that are as the import brought them.
+   */
+  unchanged: number;
 }
 /**
  * Chooses where the relay's token lies, now and after later sign-ins.
@@ -1921,6 +2303,40 @@ export interface DeletedProfile {
    * Whether the relay does not know of it yet.
    */
   pending: boolean;
+}
+/**
+ * Asks for a page of files.
+ */
+export interface ListFiles {
+  /**
+   * `next` of the page before.
+   */
+  cursor?: string | null;
+  /**
+   * What their names contain; empty for any.
+   */
+  filter?: string;
+  /**
+   * The profile that they are attached to.
+   */
+  profile?: string | null;
+}
+/**
+ * A page of files.
+ */
+export interface FileList {
+  /**
+   * The newest first.
+   */
+  files: RelayFile[];
+  /**
+   * Where the next page begins; nothing at the end.
+   */
+  next?: string | null;
+  /**
+   * Whether the relay keeps files at all; one of an earlier version does not.
+   */
+  supported: boolean;
 }
 /**
  * Asks for imports of the past.
@@ -2544,6 +2960,19 @@ export interface RemoveWorkspace {
   id: string;
 }
 /**
+ * A file's new name.
+ */
+export interface RenameFile {
+  /**
+   * Its id.
+   */
+  id: string;
+  /**
+   * 1 to 255 characters.
+   */
+  name: string;
+}
+/**
  * Gives a workspace another name.
  */
 export interface RenameWorkspace {
@@ -2794,6 +3223,10 @@ export interface OpenedFiles {
    * The paths.
    */
   paths: string[];
+  /**
+   * Their bytes, in the same order; 0 where they cannot be told.
+   */
+  sizes?: number[];
 }
 /**
  * A link that the program was opened with and that nobody has followed yet.

@@ -3,6 +3,7 @@ import {
   listOffset,
   SCROLL_HEIGHT_MAX,
   scrollHeight,
+  scrollTopCentring,
   scrollTopShowing,
   windowAt,
 } from './virtual-window';
@@ -69,4 +70,13 @@ describe('a million rows', () => {
 
 test('a row that is visible already does not move the list', () => {
   expect(scrollTopShowing(geometry(1_000), 280, 12)).toBe(280);
+});
+
+test('a row far away comes to the middle, one in view leaves the list where it is', () => {
+  const g = geometry(1_000);
+  expect(scrollTopCentring(g, 0, 1)).toBe(0);
+  const middle = scrollTopCentring(g, 0, 500);
+  const offset = 500 * g.rowHeight - middle;
+  expect(offset).toBeCloseTo((g.viewport - g.rowHeight) / 2, 0);
+  expect(scrollTopCentring(g, 0, 999)).toBe(scrollTopShowing(g, 0, 999));
 });

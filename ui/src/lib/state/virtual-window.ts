@@ -49,6 +49,14 @@ export function windowAt(g: Geometry, scrollTop: number, overscan: number): RowW
   return { first, end: Math.max(first, end), shift: stretch(g) === 1 ? 0 : offset - scrollTop };
 }
 
+/** The scroll position that shows row `index` in the middle; the current one where it is in view. */
+export function scrollTopCentring(g: Geometry, scrollTop: number, index: number): number {
+  if (scrollTopShowing(g, scrollTop, index) === scrollTop) return scrollTop;
+  const offset = index * g.rowHeight - (g.viewport - g.rowHeight) / 2;
+  const lowest = Math.max(0, fullHeight(g) - g.viewport);
+  return Math.min(Math.max(0, offset), lowest) / stretch(g);
+}
+
 /** The scroll position that shows row `index` whole, as near to the current one as can be. */
 export function scrollTopShowing(g: Geometry, scrollTop: number, index: number): number {
   const offset = listOffset(g, scrollTop);

@@ -1,0 +1,113 @@
+import { cleanup, fireEvent, render, screen, waitFor, within } from '@testing-library/svelte';
+import { afterEach, beforeEach, expect, test } from 'vitest';
+import { RelayFiles } from '$features/uploads/relay-files.svelte';
+import { Sync } from '$features/sync/sync.svelte';
+import { Uploads } from '$features/uploads/uploads.svelte';
+import { areRecords } from '$features/uploads/words';
+import { Ipc } from '$lib/ipc';
+import { FakeHost, fakeProblem, fakeStatus } from '$lib/ipc/fake';
+import { fakeUpload, uploadAnswers } from '$lib/ipc/fake-uploads';
+import UploadsView from './UploadsView.svelte';
+
+let host: FakeHost;
+let uploads: Uploads;
+let files: RelayFiles;
+
+beforeEach(() => {
+  host = new FakeHost(uploadAnswers(new URLSearchParams(), () => host));
+});
+afterEach(cleanup);
+
+function show(relay: string | null = 'https://relay.example'): void {
+  const ipc = new Ipc(host);
+  uploads = new Uploads(ipc);
+  files = new RelayFiles(ipc);
+  const sync = new Sync(ipc);
+  sync.take(fakeStatus({ relay, role: 'analyst', state: relay === null ? 'local' : 'up_to_date' }));
+  render(UploadsView, { uploads, files, sync, syncHref: '#/sync' });
+}
+
+test('each stage offers what can be done then', async () => {
+  show();
+  await screen.findByText('interviews.zip');
+  const names = screen.getAllByRole('button').map((button) => button.getAttribute('aria-label'));
+  for (const name of [
+    'Pause: sessions-2026-10.parquet',
+    'Try now: interviews.zip',
+    'Go on: pilot.csv',
+    'Send the new one: notes.docx',
+    'Take off the list: codebook.pdf',
+  ]) {
+    expect(names).toContain(name);
+  }
+});
+
+test('what is pressed is asked of the host, and its answer is shown', async () => {
+  show();
+  const pause = await screen.findByRole('button', { name: 'Pause: sessions-2026-10.parquet' });
+  pause.focus();
+  await fireEvent.click(pause);
+  expect(host.requests('pause_upload')).toEqual([{ id: 5 }]);
+  const next = await screen.findByRole('button', { name: 'Go on: sessions-2026-10.parquet' });
+  await waitFor(() => expect(document.activeElement).toBe(next));
+  await fireEvent.click(screen.getByRole('button', { name: 'Cancel: pilot.csv' }));
+  expect(uploads.all.some((upload) => upload.name === 'pilot.csv')).toBe(false);
+});
+
+test('an event changes its row alone', async () => {
+  show();
+  await screen.findByText('interviews.zip');
+  uploads.take(fakeUpload({ id: 5, sent: 4_200_000_000, stage: 'done', file: 'f9' }));
+  uploads.take(fakeUpload({ id: 9, name: 'new.bin' }));
+  expect(uploads.all.map((upload) => upload.id)).toEqual([9, 5, 4, 3, 2, 1]);
+});
+
+test('a file is renamed in its place, and the focus stays there', async () => {
+  show();
+  await fireEvent.click(await screen.findByRole('button', { name: 'More for october.ndjson.gz' }));
+  await fireEvent.click(await screen.findByRole('menuitem', { name: 'Rename' }));
+  const field = await screen.findByRole('textbox', { name: 'New name of october.ndjson.gz' });
+  await fireEvent.input(field, { target: { value: 'autumn.ndjson.gz' } });
+  await fireEvent.keyDown(field, { key: 'Enter' });
+  expect(host.requests('rename_file')).toEqual([{ id: 'f3k8', name: 'autumn.ndjson.gz' }]);
+  await screen.findByText('autumn.ndjson.gz');
+});
+
+test('a file is deleted only after it was asked', async () => {
+  show();
+  await fireEvent.click(await screen.findByRole('button', { name: 'More for macro.xlsm' }));
+  await fireEvent.click(await screen.findByRole('menuitem', { name: 'Delete…' }));
+  expect(host.requests('delete_file')).toEqual([]);
+  const dialog = await screen.findByRole('dialog');
+  await fireEvent.click(within(dialog).getByRole('button', { name: 'Delete the file' }));
+  expect(host.requests('delete_file')).toEqual([{ id: 'f3k7' }]);
+  await screen.findByText('macro.xlsm was deleted.');
+});
+
+test('without a relay, with an old one, and with an empty one it says why it is empty', async () => {
+  host = new FakeHost(uploadAnswers(new URLSearchParams('uploads=none'), () => host));
+  show(null);
+  await screen.findByText('No relay to send to');
+  cleanup();
+  show();
+  await screen.findByText('No files yet');
+  cleanup();
+  host = new FakeHost(uploadAnswers(new URLSearchParams('uploads=old'), () => host));
+  show();
+  await screen.findByText('This relay takes no files');
+});
+
+test('what the relay cannot answer is told, with a way to ask again', async () => {
+  host = new FakeHost(uploadAnswers(new URLSearchParams('uploads=none'), () => host));
+  host.answer('list_files', () => {
+    throw fakeProblem('offline', 'connection refused');
+  });
+  show();
+  await screen.findByText(/The relay cannot be reached/);
+});
+
+test('records are imported; what is large or something else is asked about', () => {
+  expect(areRecords([{ name: 'a.ndjson' }, { name: 'b.JSONL.gz', size: 5 }])).toBe(true);
+  expect(areRecords([{ name: 'a.ndjson.zst', size: 2 * 1024 ** 3 }])).toBe(false);
+  expect(areRecords([{ name: 'a.ndjson' }, { name: 'film.mp4' }])).toBe(false);
+});
