@@ -1,17 +1,19 @@
-// What a person waits for in the real window: `measure.mjs DATA WORDS IDS FILE` prints one JSON object, in
-// milliseconds and megabytes. WORDS are typed into the search, IDS are profiles that the relay has and
-// that are edited; FILE is imported at the end, while the main thread is watched. A time begins with the event of the key, as the web view got it, and ends when the
-// frame that shows the answer was painted; a start begins before the driver is asked for the program and
-// ends when the driver has told that the table is there. Keys go in and the page is looked at: nothing of
-// the program is called from here.
-import { readdirSync, readFileSync } from "node:fs";
-import { until } from "../../tests/js/lib/wait.mjs";
-import { ENTER, startDesktop } from "../../tests/js/lib/webdriver.mjs";
+// What a person waits for in the real window: `measure.mjs DATA WORDS IDS FILE` prints one JSON object,
+// in milliseconds and megabytes. WORDS are typed into the search, IDS are profiles that the relay has
+// and that are edited; FILE is imported at the end, while the main thread is watched.
+//
+// A time begins with the event of the key, as the web view got it, and ends when the frame that shows
+// the answer was painted; a start begins before the driver is asked for the program and ends when the
+// driver has told that the table is there. Keys go in and the page is looked at: nothing of the program
+// is called from here.
+import { readdirSync, readFileSync } from 'node:fs';
 import { runProgram } from '../../tests/js/lib/processes.mjs';
-import { search, speakEnglish } from "../../tests/js/lib/window-moves.mjs";
+import { until } from '../../tests/js/lib/wait.mjs';
+import { ENTER, startDesktop } from '../../tests/js/lib/webdriver.mjs';
+import { search, speakEnglish } from '../../tests/js/lib/window-moves.mjs';
 
 const [data, words, ids, file] = process.argv.slice(2);
-const [PAGE_DOWN, END, HOME] = ["\uE00F", "\uE010", "\uE011"];
+const [PAGE_DOWN, END, HOME] = ['\uE00F', '\uE010', '\uE011'];
 const SEARCH = '//input[@aria-label="Search profiles"]';
 const ORDERS = '//input[@aria-label="Value of orders"]';
 const ACTIVE = '//*[@role="row"][@tabindex="0"]';
@@ -69,8 +71,7 @@ const ROWS_SHOWN = `
   });
 `;
 
-const median = (values) =>
-  values.toSorted((a, b) => a - b)[Math.floor(values.length / 2)];
+const median = (values) => values.toSorted((a, b) => a - b)[Math.floor(values.length / 2)];
 const summary = (values) => ({
   median: median(values),
   worst: Math.max(...values),
@@ -80,27 +81,26 @@ const summary = (values) => ({
 /** Proportional memory of all processes that descend from this one and draw the window, in MB. */
 function memory() {
   const parents = new Map();
-  for (const pid of readdirSync("/proc").filter((name) => /^\d+$/.test(name))) {
+  for (const pid of readdirSync('/proc').filter((name) => /^\d+$/.test(name))) {
     try {
-      const stat = readFileSync(`/proc/${pid}/stat`, "utf8");
-      const [, parent] = stat.slice(stat.lastIndexOf(")") + 2).split(" ");
+      const stat = readFileSync(`/proc/${pid}/stat`, 'utf8');
+      const [, parent] = stat.slice(stat.lastIndexOf(')') + 2).split(' ');
       parents.set(pid, {
         parent,
-        name: stat.slice(stat.indexOf("(") + 1, stat.lastIndexOf(")")),
+        name: stat.slice(stat.indexOf('(') + 1, stat.lastIndexOf(')')),
       });
     } catch {
       // It ended while we looked.
     }
   }
   const ours = (pid) =>
-    pid === String(process.pid) ||
-    (parents.has(pid) && ours(parents.get(pid).parent));
+    pid === String(process.pid) || (parents.has(pid) && ours(parents.get(pid).parent));
   const sizes = {};
   for (const [pid, { name }] of parents) {
     if (!/^(kartei|WebKit)/.test(name) || !ours(pid)) continue;
     try {
       const kilobytes = /^Pss:\s+(\d+)/m.exec(
-        readFileSync(`/proc/${pid}/smaps_rollup`, "utf8"),
+        readFileSync(`/proc/${pid}/smaps_rollup`, 'utf8'),
       )?.[1];
       sizes[name] = (sizes[name] ?? 0) + Math.round(Number(kilobytes) / 1024);
     } catch {
@@ -127,59 +127,48 @@ try {
   for (let run = 0; run < START_RUNS; run++) {
     await window?.quit();
     const began = Date.now();
-    window = await desktop.open(["--data", data]);
-    await until("the first table", () => window.run(TABLE_SHOWN));
+    window = await desktop.open(['--data', data]);
+    await until('the first table', () => window.run(TABLE_SHOWN));
     start.push(Date.now() - began);
   }
   await speakEnglish(window);
   const after = async (type, shown, act) => {
     await window.run(watching(type, shown));
     await act();
-    return until(`what ${type} brings`, () =>
-      window.run("return window.benchWatch.ms"),
-    );
+    return until(`what ${type} brings`, () => window.run('return window.benchWatch.ms'));
   };
   const times = { start };
   const press = async (keys) => {
     const taken = [];
     for (const key of keys)
-      taken.push(await after("keydown", ROWS_MOVED, () => window.type(ACTIVE, key)));
+      taken.push(await after('keydown', ROWS_MOVED, () => window.type(ACTIVE, key)));
     return taken;
   };
   // The first page is in view already: going to its end moves nothing.
   await window.type(ACTIVE, PAGE_DOWN);
   times.scroll = await press(Array.from({ length: RUNS }, () => PAGE_DOWN));
-  times.ends = await press(
-    Array.from({ length: RUNS }, (_, at) => (at % 2 === 0 ? END : HOME)),
-  );
+  times.ends = await press(Array.from({ length: RUNS }, (_, at) => (at % 2 === 0 ? END : HOME)));
 
   times.type = [];
-  for (const word of words.split(",")) {
+  for (const word of words.split(',')) {
     await window.type(SEARCH, EMPTIED);
-    const whole = await until("all profiles", () =>
-      window.run(
-        `const [n, total] = ${COUNT}.split(' of '); return n === total && ${COUNT};`,
-      ),
+    const whole = await until('all profiles', () =>
+      window.run(`const [n, total] = ${COUNT}.split(' of '); return n === total && ${COUNT};`),
     );
     for (const letter of word) {
       const before = await window.run(`return ${COUNT}`);
-      times.type.push(
-        await after("input", COUNTED, () => window.type(SEARCH, letter)),
-      );
-      if (before === whole)
-        times.first = [...(times.first ?? []), times.type.at(-1)];
+      times.type.push(await after('input', COUNTED, () => window.type(SEARCH, letter)));
+      if (before === whole) times.first = [...(times.first ?? []), times.type.at(-1)];
     }
   }
 
   times.edit = [];
-  for (const id of ids.split(",")) {
+  for (const id of ids.split(',')) {
     await search(window, id);
     await window.click(`//*[@role="row"][.//span[normalize-space()="${id}"]]`);
     await window.find(`//article[@aria-label="Profile ${id}"]`);
-    await window.fill(ORDERS, "4711");
-    times.edit.push(
-      await after("keydown", BADGED, () => window.type(ORDERS, ENTER)),
-    );
+    await window.fill(ORDERS, '4711');
+    times.edit.push(await after('keydown', BADGED, () => window.type(ORDERS, ENTER)));
   }
   await window.type(SEARCH, EMPTIED);
   await window.run(PULSE);
@@ -187,13 +176,8 @@ try {
   await until('the import', () => window.run(IMPORTING));
   await until('the end of the import', async () => !(await window.run(IMPORTING)), IMPORT_MS);
   const pulse = await window.run('return window.benchPulse');
-  const found = Object.entries(times).map(([name, taken]) => [
-    name,
-    summary(taken),
-  ]);
-  console.log(
-    JSON.stringify({ ...Object.fromEntries(found), pulse, memory: memory() }),
-  );
+  const found = Object.entries(times).map(([name, taken]) => [name, summary(taken)]);
+  console.log(JSON.stringify({ ...Object.fromEntries(found), pulse, memory: memory() }));
   await window.quit();
 } finally {
   await desktop.stop();

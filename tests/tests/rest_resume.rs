@@ -14,7 +14,7 @@ const ASYNC: (&str, &str) = ("prefer", "respond-async");
 const WITHIN: Duration = Duration::from_secs(120);
 
 /// Enough that an import takes longer than it takes to see it run.
-const LINES: usize = 24_000;
+const LINES: usize = 120_000;
 
 /// Every so many lines one is no record, and one is of a profile that is there.
 const EVERY: usize = 500;
