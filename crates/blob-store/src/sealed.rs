@@ -40,6 +40,9 @@ const SLOT: usize = NONCE_LEN + TAG_LEN;
 /// The last bytes of every unit. Another form would have another mark.
 const MARK: [u8; 4] = *b"KSU1";
 
+/// So that what is sealed as a unit is hashed as one.
+const _: () = assert!(UNIT_BYTES == kartei_pieces::tree::UNIT_BYTES);
+
 /// Before a record's number in what is authenticated with it.
 const RECORD_CONTEXT: [u8; 8] = *b"ksu1 rec";
 

@@ -8,7 +8,6 @@
 mod control;
 mod failure;
 mod plan;
-mod ranges;
 mod rate;
 mod retry;
 mod tree;
@@ -16,5 +15,4 @@ mod tree;
 pub use control::{REQUEST_BYTES_MAX, REQUEST_BYTES_MIN, STREAMS_MAX, STREAMS_MIN};
 pub use failure::{Failure, Weight};
 pub use plan::{Answer, End, Phase, Plan, Progress, SMALL_BYTES_MAX, STALL_MS, Step, Ticket};
-pub use ranges::Ranges;
 pub use tree::{TREE_UNIT_BYTES, TreeDigest};

@@ -2,11 +2,11 @@
 
 use std::collections::BTreeMap;
 
+use kartei_pieces::Ranges;
 use kartei_protocol::uploads::{UploadPhase, UploadState};
 
 use crate::control::Control;
 use crate::failure::{Failure, Weight};
-use crate::ranges::Ranges;
 use crate::rate::Rate;
 use crate::retry::Backoff;
 
@@ -233,7 +233,7 @@ impl Plan {
                 taken.add(from, to);
             }
         }
-        let (gap, end) = taken.first_gap(0, self.size)?;
+        let (gap, end) = taken.gaps(0, self.size).next()?;
         let piece = self.control.piece();
         let from = gap / piece * piece;
         let mut bytes = self.control.request_bytes();
@@ -322,7 +322,7 @@ impl Plan {
     }
 
     fn take_ranges(&mut self, flight: &Flight, now: u64, state: &UploadState) {
-        let theirs = Ranges::of(&state.received);
+        let theirs: Ranges = state.received.iter().copied().collect();
         match flight.step {
             // Asked while nothing else was acknowledged: this is what is there, whatever was believed.
             Step::Ask if !self.passed_ask => self.received = theirs,

@@ -2,44 +2,31 @@
 
 use std::collections::BTreeMap;
 
-use blake3::Hasher;
-use blake3::hazmat::{
-    ChainingValue, HasherExt, Mode, merge_subtrees_non_root, merge_subtrees_root,
-};
+use kartei_pieces::Ranges;
+use kartei_pieces::tree::{Run, hash_unit, root_of};
 
-use crate::ranges::Ranges;
+/// Files are read for their digest in units of this; a relay's smallest piece is one.
+pub use kartei_pieces::tree::UNIT_BYTES as TREE_UNIT_BYTES;
 
-/// Parts are hashed in units of this: a subtree of BLAKE3's tree has 1024 bytes times a power of two, and the
-/// smallest piece of a relay is 1 MiB.
-pub const TREE_UNIT_BYTES: u64 = 1024 * 1024;
-
-/// Subtrees of a file, joined as their neighbours come: what is kept follows the number of gaps, not the size.
+/// What was read of a file, joined as neighbours come: what is kept follows the number of gaps, not the size.
 #[derive(Debug, Clone)]
 pub struct TreeDigest {
     size: u64,
-    /// By its first byte: a subtree's length, and its chaining value.
-    nodes: BTreeMap<u64, (u64, ChainingValue)>,
-    /// The digest of a file of one unit at most, which has no subtree.
-    small: Option<blake3::Hash>,
+    /// By its first byte: a run's length, and its nodes.
+    runs: BTreeMap<u64, (u64, Vec<u8>)>,
 }
 
 impl TreeDigest {
     /// Nothing read yet of a file of `size` bytes.
     #[must_use]
     pub fn new(size: u64) -> Self {
-        let small = (size == 0).then(|| blake3::hash(b""));
-        Self { size, nodes: BTreeMap::new(), small }
+        Self { size, runs: BTreeMap::new() }
     }
 
     /// What was read already.
     #[must_use]
     pub fn read(&self) -> Ranges {
-        if self.small.is_some() {
-            return Ranges::of(&[(0, self.size)]);
-        }
-        let ranges: Vec<(u64, u64)> =
-            self.nodes.iter().map(|(from, (len, _))| (*from, from + len)).collect();
-        Ranges::of(&ranges)
+        self.runs.iter().map(|(from, (len, _))| (*from, from + len)).collect()
     }
 
     /// Takes the unit that begins at `from`: a multiple of [`TREE_UNIT_BYTES`], with a whole unit or the file's
@@ -50,70 +37,40 @@ impl TreeDigest {
     pub fn add(&mut self, from: u64, unit: &[u8]) {
         let len = unit.len() as u64;
         let is_unit = from.is_multiple_of(TREE_UNIT_BYTES)
+            && len > 0
             && len == TREE_UNIT_BYTES.min(self.size.saturating_sub(from));
         assert!(is_unit, "{len} bytes at {from} are no unit of {} bytes", self.size);
-        if self.size <= TREE_UNIT_BYTES {
-            self.small = Some(blake3::hash(unit));
+        let before = self.runs.range(..=from).next_back().map(|(at, (len, _))| (*at, at + len));
+        if before.is_some_and(|(_, end)| from < end) {
             return;
         }
-        if self.has(from) {
-            return;
+        self.runs.insert(from, (len, hash_unit(from / TREE_UNIT_BYTES, unit)));
+        self.join(from, from + len);
+        if let Some((at, end)) = before {
+            self.join(at, end);
         }
-        let mut hasher = Hasher::new();
-        hasher.set_input_offset(from);
-        hasher.update(unit);
-        self.nodes.insert(from, (len, hasher.finalize_non_root()));
-        self.join(from);
     }
 
     /// The digest, once everything was read.
     #[must_use]
     pub fn finish(&self) -> Option<blake3::Hash> {
-        if self.small.is_some() {
-            return self.small;
-        }
-        if !self.read().covers(self.size) {
-            return None;
-        }
-        // From the left the subtrees become smaller; BLAKE3 joins them from the right.
-        let mut nodes = self.nodes.values().rev().map(|(_, value)| value);
-        let mut right = *nodes.next()?;
-        let mut left = *nodes.next()?;
-        for next in nodes {
-            right = merge_subtrees_non_root(&left, &right, Mode::Hash);
-            left = *next;
-        }
-        Some(merge_subtrees_root(&left, &right, Mode::Hash))
+        root_of(self.size, self.runs.iter().map(run)).map(blake3::Hash::from)
     }
 
-    fn has(&self, at: u64) -> bool {
-        let before = self.nodes.range(..=at).next_back();
-        before.is_some_and(|(from, (len, _))| at < from + len)
-    }
-
-    /// Joins the subtree with its sibling, and what that makes with its own.
-    fn join(&mut self, mut at: u64) {
-        while let Some(&(len, value)) = self.nodes.get(&at) {
-            // The file's last unit may be short: it is joined at the end. So are the two halves of a whole,
-            // whose join is the root.
-            if !len.is_power_of_two() || len < TREE_UNIT_BYTES || 2 * len >= self.size {
-                return;
-            }
-            let left = at & !(2 * len - 1);
-            let other = if left == at { at + len } else { left };
-            let Some(&(other_len, other_value)) = self.nodes.get(&other) else { return };
-            if other_len != len {
-                return;
-            }
-            let joined = match left == at {
-                true => merge_subtrees_non_root(&value, &other_value, Mode::Hash),
-                false => merge_subtrees_non_root(&other_value, &value, Mode::Hash),
-            };
-            self.nodes.remove(&(left + len));
-            self.nodes.insert(left, (2 * len, joined));
-            at = left;
+    /// Makes one of the run at `at` and the one at its end, where there is one.
+    fn join(&mut self, at: u64, end: u64) {
+        let Some(next) = self.runs.get_key_value(&end).map(run) else { return };
+        let Some(first) = self.runs.get_key_value(&at).map(run) else { return };
+        if let Some(nodes) = first.joined(&next) {
+            let len = first.len + next.len;
+            self.runs.remove(&end);
+            self.runs.insert(at, (len, nodes));
         }
     }
+}
+
+fn run<'a>((at, (len, nodes)): (&u64, &'a (u64, Vec<u8>))) -> Run<'a> {
+    Run { offset: *at, len: *len, nodes }
 }
 
 #[cfg(test)]
@@ -132,7 +89,7 @@ mod tests {
             let from = unit * UNIT;
             tree.add(from as u64, &content[from..content.len().min(from + UNIT)]);
         }
-        assert!(tree.nodes.len() <= order.len());
+        assert!(tree.runs.len() <= order.len());
         tree.finish()
     }
 
@@ -162,7 +119,7 @@ mod tests {
             tree.add((unit * UNIT) as u64, &content[unit * UNIT..(unit + 1) * UNIT]);
             tree.add((unit * UNIT) as u64, &content[unit * UNIT..(unit + 1) * UNIT]);
         }
-        assert_eq!(tree.nodes.len(), 1);
+        assert_eq!(tree.runs.len(), 1);
         assert_eq!(tree.read().as_slice(), [(0, 16 * UNIT as u64)]);
     }
 }

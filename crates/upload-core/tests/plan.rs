@@ -2,8 +2,9 @@
 
 mod support;
 
+use kartei_pieces::Ranges;
 use kartei_protocol::uploads::UploadPhase;
-use kartei_upload_core::{Answer, End, Failure, Phase, Plan, Ranges, STALL_MS, Step, Ticket};
+use kartei_upload_core::{Answer, End, Failure, Phase, Plan, STALL_MS, Step, Ticket};
 use proptest::prelude::*;
 use support::{Model, failure};
 

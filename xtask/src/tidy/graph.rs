@@ -14,6 +14,7 @@ const PURE: &[&str] = &[
     "kartei-ndjson",
     "kartei-export",
     "kartei-sync-core",
+    "kartei-pieces",
     "kartei-upload-core",
 ];
 const IMPURE: &[&str] = &[

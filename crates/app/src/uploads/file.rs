@@ -165,7 +165,7 @@ pub(super) fn digest(
     loop {
         let (gap, done) = {
             let tree = tree.lock().unwrap_or_else(PoisonError::into_inner);
-            (tree.read().first_gap(0, print.size), tree.finish())
+            (tree.read().gaps(0, print.size).next(), tree.finish())
         };
         match (gap, done) {
             (Some(gap), _) => look(path, print, gap, tree, &mut looked).map(drop)?,

@@ -8,6 +8,7 @@ use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering};
 
 use bytes::{Buf, Bytes, BytesMut};
+use kartei_pieces::tree::hash_unit;
 use object_store::PutPayload;
 use object_store::multipart::PartId;
 use tokio::task::{JoinHandle, spawn_blocking};
@@ -20,7 +21,7 @@ use crate::sealed::{
     FILE_BYTES_MAX, STRIDE_BYTES, UNIT, UNIT_BYTES, index, open_records, seal_unit, unit_bytes,
 };
 use crate::store::Backend;
-use crate::tree::{Landed, hash_unit};
+use crate::tree::Landed;
 use crate::{BlobError, Operation, SealError, SealKey};
 
 /// Units of a writer that are hashed, sealed and written at once, beside the one that is filled: one

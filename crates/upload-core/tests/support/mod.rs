@@ -2,8 +2,9 @@
 
 use std::collections::BTreeMap;
 
+use kartei_pieces::Ranges;
 use kartei_protocol::uploads::{UploadPhase, UploadState};
-use kartei_upload_core::{Failure, Ranges, Step};
+use kartei_upload_core::{Failure, Step};
 
 /// A session.
 #[derive(Debug, Clone)]

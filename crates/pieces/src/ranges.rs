@@ -1,18 +1,19 @@
 //! Sets of bytes as ranges in order.
 
+/// What is at a place of a file.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Spot {
+    /// Bytes up to here are there.
+    Here(u64),
+    /// Nothing up to here is there; `u64::MAX` behind the last range.
+    Gap(u64),
+}
+
 /// Bytes of a file: ranges `[from, to)` in order, that neither touch nor overlap.
 #[derive(Debug, Clone, Default, PartialEq, Eq)]
 pub struct Ranges(Vec<(u64, u64)>);
 
 impl Ranges {
-    /// A set of ranges that come in any order and may overlap. Empty ones say nothing.
-    #[must_use]
-    pub fn of(ranges: &[(u64, u64)]) -> Self {
-        let mut all = Self::default();
-        ranges.iter().for_each(|(from, to)| all.add(*from, *to));
-        all
-    }
-
     /// Adds `[from, to)`.
     pub fn add(&mut self, from: u64, to: u64) {
         if from >= to {
@@ -28,19 +29,42 @@ impl Ranges {
         self.0.splice(begin..end, [joined]);
     }
 
-    /// The first gap at `at` or behind it, below `size`; nothing where there is none.
+    /// What is at a place, and how far that goes.
     #[must_use]
-    pub fn first_gap(&self, at: u64, size: u64) -> Option<(u64, u64)> {
-        let mut from = at;
-        let begin = self.0.partition_point(|range| range.1 <= at);
-        for range in &self.0[begin..] {
-            if range.0 > from {
-                break;
-            }
-            from = range.1;
+    pub fn at(&self, place: u64) -> Spot {
+        let next = self.0.partition_point(|range| range.1 <= place);
+        match self.0.get(next) {
+            Some((from, to)) if *from <= place => Spot::Here(*to),
+            Some((from, _)) => Spot::Gap(*from),
+            None => Spot::Gap(u64::MAX),
         }
-        let next = self.0.iter().find(|range| range.0 > from).map_or(size, |range| range.0);
-        (from < size).then_some((from, next.min(size)))
+    }
+
+    /// Up to where everything is there from the beginning on.
+    #[must_use]
+    pub fn prefix(&self) -> u64 {
+        match self.at(0) {
+            Spot::Here(to) => to,
+            Spot::Gap(_) => 0,
+        }
+    }
+
+    /// The gaps at `at` or behind it, below `size`, in order.
+    pub fn gaps(&self, at: u64, size: u64) -> impl Iterator<Item = (u64, u64)> + '_ {
+        let mut place = at;
+        std::iter::from_fn(move || {
+            while place < size {
+                match self.at(place) {
+                    Spot::Here(to) => place = to,
+                    Spot::Gap(to) => {
+                        let gap = (place, to.min(size));
+                        place = to;
+                        return Some(gap);
+                    }
+                }
+            }
+            None
+        })
     }
 
     /// How many bytes it holds.
@@ -58,13 +82,28 @@ impl Ranges {
     /// Whether it holds all of a file of `size` bytes.
     #[must_use]
     pub fn covers(&self, size: u64) -> bool {
-        self.first_gap(0, size).is_none()
+        self.gaps(0, size).next().is_none()
     }
 
     /// The ranges, in order.
     #[must_use]
     pub fn as_slice(&self) -> &[(u64, u64)] {
         &self.0
+    }
+
+    /// The ranges, in order.
+    #[must_use]
+    pub fn into_vec(self) -> Vec<(u64, u64)> {
+        self.0
+    }
+}
+
+/// Of ranges that come in any order and may overlap. Empty ones say nothing.
+impl FromIterator<(u64, u64)> for Ranges {
+    fn from_iter<I: IntoIterator<Item = (u64, u64)>>(ranges: I) -> Self {
+        let mut all = Self::default();
+        ranges.into_iter().for_each(|(from, to)| all.add(from, to));
+        all
     }
 }
 
@@ -94,7 +133,14 @@ mod tests {
             let free = |byte: &u64| !bytes[usize::try_from(*byte).unwrap()];
             let from = (at..SIZE).find(free);
             let gap = from.map(|from| (from, (from..SIZE).find(|byte| !free(byte)).unwrap_or(SIZE)));
-            prop_assert_eq!(ranges.first_gap(at, SIZE), gap);
+            prop_assert_eq!(ranges.gaps(at, SIZE).next(), gap);
+            let missing: Vec<u64> = ranges.gaps(0, SIZE).flat_map(|(from, to)| from..to).collect();
+            prop_assert_eq!(missing, (0..SIZE).filter(free).collect::<Vec<_>>());
+            prop_assert_eq!(ranges.prefix(), (0..100).find(free).unwrap_or(100));
+            match ranges.at(at) {
+                Spot::Here(to) => prop_assert!(to > at && !(at..to).any(|byte| free(&byte))),
+                Spot::Gap(to) => prop_assert!(to > at && (at..to.min(100)).all(|byte| free(&byte))),
+            }
             prop_assert_eq!(ranges.covers(SIZE), (0..SIZE).find(free).is_none());
         }
     }
