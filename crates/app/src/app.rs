@@ -8,15 +8,13 @@ use std::time::Duration;
 use kartei_keychain::Keychain;
 use kartei_local_store::{DatabaseKey, Salt, Session, Store, StoreOptions};
 use kartei_profile::Actor;
-use kartei_protocol::desktop::{ImportReport, ProfileDetail, SyncStatus};
+use kartei_protocol::desktop::{DownloadRun, ExportRun, ImportReport, ProfileDetail, SyncStatus};
 use kartei_protocol::events::HostEvent;
 use kartei_protocol::problem::Problem;
 
 use crate::diagnostics::Prepared;
-use crate::downloads::Downloads;
 use crate::encryption;
 use crate::erasure;
-use crate::export::Exports;
 use crate::folder;
 use crate::hub::Hub;
 use crate::import::{Job, Progress, import_file};
@@ -25,6 +23,7 @@ use crate::observations;
 use crate::problem::of_store;
 use crate::queue::ImportQueue;
 use crate::random;
+use crate::runs::Runs;
 use crate::shared::Shared;
 use crate::sync::{self, Background};
 use crate::token::Tokens;
@@ -59,9 +58,9 @@ pub struct App {
     pub(crate) fallback_author: Option<String>,
     pub(crate) imports: Arc<ImportQueue>,
     pub(crate) watch: Mutex<Option<Watch>>,
-    pub(crate) exports: Exports,
+    pub(crate) exports: Runs<ExportRun>,
     pub(crate) uploads: Uploads,
-    pub(crate) downloads: Downloads,
+    pub(crate) downloads: Runs<DownloadRun>,
     pub(crate) background: Arc<Background>,
     pub(crate) syncs: AtomicBool,
     pub(crate) web_engine: Option<String>,
@@ -116,9 +115,9 @@ impl App {
             fallback_author,
             imports,
             watch: Mutex::default(),
-            exports: Exports::default(),
+            exports: Runs::default(),
             uploads,
-            downloads: Downloads::default(),
+            downloads: Runs::default(),
             background,
             syncs: AtomicBool::new(false),
             web_engine: options.web_engine,

@@ -213,11 +213,11 @@ impl Commands for App {
     }
 
     fn cancel_export(&self, request: RunId) -> Result<ExportRun, Problem> {
-        self.stop_export(request.run)
+        self.exports.stop(request.run)
     }
 
     fn get_export(&self, request: RunId) -> Result<ExportRun, Problem> {
-        self.export_run(request.run)
+        self.exports.get(request.run)
     }
 
     fn bulk_edit(&self, request: BulkEdit) -> Result<ActDone, Problem> {
@@ -357,7 +357,7 @@ impl Commands for App {
     }
 
     fn cancel_download(&self, request: RunId) -> Result<DownloadRun, Problem> {
-        self.stop_download(request.run)
+        self.downloads.stop(request.run)
     }
 
     fn import_file_on_relay(&self, request: FileId) -> Result<RelayImport, Problem> {

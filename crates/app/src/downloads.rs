@@ -1,14 +1,11 @@
 //! Downloads of the relay's files, each on a thread of its own: to a `.part` beside the place, which is used
 //! again after a failure, and renamed once it is what the relay says that it is.
 
-use std::collections::BTreeMap;
 use std::fs::{File, OpenOptions};
 use std::io::{self, Read, Seek, SeekFrom, Write};
 use std::path::{Path, PathBuf};
-use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
-use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
-use std::thread::JoinHandle;
-use std::time::{Duration, Instant};
+use std::sync::atomic::{AtomicBool, Ordering};
+use std::time::Duration;
 
 use kartei_protocol::desktop::{DownloadFile, DownloadRun, DownloadStage};
 use kartei_protocol::events::HostEvent;
@@ -18,12 +15,9 @@ use kartei_relay_client::RelayClient;
 
 use crate::app::App;
 use crate::files::{self, of_write};
-use crate::hub::Hub;
 use crate::relay_files::{not_signed_in, of_file};
+use crate::runs::{Shown, Telling};
 use crate::sync;
-
-/// Progress is told at most ten times a second.
-const TELL_EVERY: Duration = Duration::from_millis(100);
 
 /// Silence after which a connection is given up.
 const SILENCE: Duration = Duration::from_secs(45);
@@ -34,53 +28,8 @@ const TRIES: u32 = 5;
 /// The pause before it.
 const PAUSE: Duration = Duration::from_secs(1);
 
-/// Downloads that are remembered in a session.
-const RUNS_KEPT_MAX: usize = 100;
-
 /// Bytes that are read at once of a part that is here already.
 const BLOCK_BYTES: usize = 256 * 1024;
-
-#[derive(Debug)]
-struct Run {
-    shown: DownloadRun,
-    cancel: Arc<AtomicBool>,
-    thread: Option<JoinHandle<()>>,
-}
-
-/// The downloads of this session.
-#[derive(Debug, Default)]
-pub(crate) struct Downloads {
-    runs: Arc<Mutex<BTreeMap<u64, Run>>>,
-    next: AtomicU64,
-}
-
-impl Downloads {
-    fn lock(&self) -> MutexGuard<'_, BTreeMap<u64, Run>> {
-        lock(&self.runs)
-    }
-
-    /// Whether one runs.
-    pub(crate) fn is_busy(&self) -> bool {
-        self.lock().values().any(|run| run.shown.stage == DownloadStage::Running)
-    }
-
-    /// Stops what runs and waits for it.
-    pub(crate) fn shutdown(&self) {
-        let threads: Vec<JoinHandle<()>> = {
-            let mut runs = self.lock();
-            runs.values().for_each(|run| run.cancel.store(true, Ordering::Relaxed));
-            runs.values_mut().filter_map(|run| run.thread.take()).collect()
-        };
-        for thread in threads {
-            // A panic there was reported when it happened.
-            let _ = thread.join();
-        }
-    }
-}
-
-fn lock(runs: &Mutex<BTreeMap<u64, Run>>) -> MutexGuard<'_, BTreeMap<u64, Run>> {
-    runs.lock().unwrap_or_else(PoisonError::into_inner)
-}
 
 /// How a download ended that was not broken off by a problem.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -253,91 +202,55 @@ impl App {
     pub(crate) fn start_download(&self, request: &DownloadFile) -> Result<DownloadRun, Problem> {
         let client = self.shared.transfers()?.ok_or_else(not_signed_in)?;
         let (info, path) = self.destination(&client, request)?;
-        let run = self.downloads.next.fetch_add(1, Ordering::Relaxed) + 1;
-        let shown = DownloadRun {
-            run,
-            file: info.id.clone(),
-            name: info.name.clone(),
-            path: path.display().to_string(),
-            stage: DownloadStage::Running,
-            bytes: 0,
-            size: info.size,
-            failure: None,
+        let there = path.clone();
+        let shown = |run, running: &[&DownloadRun]| {
+            let path = there.display().to_string();
+            if running.iter().any(|other| other.path == path) {
+                return Err(files::unwritable(&there, "another download goes there already"));
+            }
+            Ok(DownloadRun {
+                run,
+                file: info.id.clone(),
+                name: info.name.clone(),
+                path,
+                stage: DownloadStage::Running,
+                bytes: 0,
+                size: info.size,
+                failure: None,
+            })
         };
-        let cancel = Arc::new(AtomicBool::new(false));
-        let runs = Arc::clone(&self.downloads.runs);
-        let worker =
-            Worker { run, runs, hub: Arc::clone(&self.shared.hub), cancel: Arc::clone(&cancel) };
-        let mut all = self.downloads.lock();
-        let is_same = |other: &Run| {
-            other.shown.path == shown.path && other.shown.stage == DownloadStage::Running
-        };
-        if all.values().any(is_same) {
-            return Err(files::unwritable(&path, "another download goes there already"));
-        }
-        while all.len() >= RUNS_KEPT_MAX {
-            all.pop_first();
-        }
-        all.insert(run, Run { shown: shown.clone(), cancel, thread: None });
-        let thread = std::thread::Builder::new()
-            .name("download".to_owned())
-            .spawn(move || worker.work(&client, &info, &path))
-            .map_err(|e| {
-                Problem::new(ProblemCode::Internal, format!("start the download thread: {e}"))
-            })?;
-        if let Some(entry) = all.get_mut(&run) {
-            entry.thread = Some(thread);
-        }
-        Ok(shown)
-    }
-
-    pub(crate) fn stop_download(&self, run: u64) -> Result<DownloadRun, Problem> {
-        let runs = self.downloads.lock();
-        let entry = runs.get(&run).ok_or_else(|| {
-            let message = format!("there is no download {run} in this session");
-            Problem::new(ProblemCode::NotFound, message)
-        })?;
-        entry.cancel.store(true, Ordering::Relaxed);
-        Ok(entry.shown.clone())
+        let fetched = info.clone();
+        self.downloads
+            .start(&self.shared.hub, shown, move |telling| work(telling, &client, &fetched, &path))
     }
 }
 
-struct Worker {
-    run: u64,
-    runs: Arc<Mutex<BTreeMap<u64, Run>>>,
-    hub: Arc<Hub>,
-    cancel: Arc<AtomicBool>,
+impl Shown for DownloadRun {
+    const NAME: &'static str = "download";
+
+    fn is_running(&self) -> bool {
+        self.stage == DownloadStage::Running
+    }
+
+    fn event(self) -> HostEvent {
+        HostEvent::Download { run: self }
+    }
 }
 
-impl Worker {
-    fn work(&self, client: &RelayClient, info: &FileInfo, path: &Path) {
-        let mut told = Instant::now();
-        let fetched = fetch(client, info, path, &self.cancel, |bytes| {
-            if told.elapsed() >= TELL_EVERY {
-                told = Instant::now();
-                self.tell(|shown| shown.bytes = bytes);
-            }
-        });
-        let end = sync::block_on(fetched).and_then(|end| end);
-        self.tell(|shown| match end {
-            Ok(End::Whole) => (shown.stage, shown.bytes) = (DownloadStage::Done, shown.size),
-            Ok(End::Cancelled) => shown.stage = DownloadStage::Cancelled,
-            Err(problem) => {
-                tracing::warn!(code = ?problem.code, "A download failed");
-                (shown.stage, shown.failure) = (DownloadStage::Failed, Some(problem));
-            }
-        });
-    }
-
-    fn tell(&self, change: impl FnOnce(&mut DownloadRun)) {
-        let shown = {
-            let mut runs = lock(&self.runs);
-            let Some(entry) = runs.get_mut(&self.run) else { return };
-            change(&mut entry.shown);
-            entry.shown.clone()
-        };
-        self.hub.emit(&HostEvent::Download { run: shown });
-    }
+fn work(mut telling: Telling<DownloadRun>, client: &RelayClient, info: &FileInfo, path: &Path) {
+    let cancel = telling.cancel();
+    let fetched = fetch(client, info, path, &cancel, |bytes| {
+        telling.progress(|shown| shown.bytes = bytes);
+    });
+    let end = sync::block_on(fetched).and_then(|end| end);
+    telling.tell(|shown| match end {
+        Ok(End::Whole) => (shown.stage, shown.bytes) = (DownloadStage::Done, shown.size),
+        Ok(End::Cancelled) => shown.stage = DownloadStage::Cancelled,
+        Err(problem) => {
+            tracing::warn!(code = ?problem.code, "A download failed");
+            (shown.stage, shown.failure) = (DownloadStage::Failed, Some(problem));
+        }
+    });
 }
 
 #[cfg(test)]

@@ -1,13 +1,10 @@
 //! Exports, each on a thread of its own.
 
-use std::collections::BTreeMap;
 use std::io::Write;
 use std::ops::ControlFlow;
 use std::path::{Path, PathBuf};
-use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
-use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
-use std::thread::JoinHandle;
-use std::time::{Duration, Instant};
+use std::sync::Arc;
+use std::sync::atomic::Ordering;
 
 use kartei_export::{Batch, Error, Existing, Format, Options, Phase, Progress, Source, write_file};
 use kartei_local_store::{Exported, StoreError};
@@ -17,57 +14,9 @@ use kartei_protocol::problem::{Problem, ProblemCode};
 
 use crate::app::App;
 use crate::files;
-use crate::hub::Hub;
 use crate::problem::of_filter;
+use crate::runs::{Shown, Telling};
 use crate::shared::Shared;
-
-/// Progress is told at most ten times a second.
-const PROGRESS_EVERY: Duration = Duration::from_millis(100);
-
-/// Exports that are remembered in a session.
-const RUNS_KEPT_MAX: usize = 100;
-
-#[derive(Debug)]
-struct Run {
-    shown: ExportRun,
-    cancel: Arc<AtomicBool>,
-    thread: Option<JoinHandle<()>>,
-}
-
-/// The exports of this session.
-#[derive(Debug, Default)]
-pub(crate) struct Exports {
-    runs: Arc<Mutex<BTreeMap<u64, Run>>>,
-    next: AtomicU64,
-}
-
-impl Exports {
-    fn lock(&self) -> MutexGuard<'_, BTreeMap<u64, Run>> {
-        lock(&self.runs)
-    }
-
-    /// Whether an export runs.
-    pub(crate) fn is_busy(&self) -> bool {
-        self.lock().values().any(|run| run.shown.state == ExportState::Running)
-    }
-
-    /// Stops what runs and waits for it; what is not complete leaves no file.
-    pub(crate) fn shutdown(&self) {
-        let threads: Vec<JoinHandle<()>> = {
-            let mut runs = self.lock();
-            runs.values().for_each(|run| run.cancel.store(true, Ordering::Relaxed));
-            runs.values_mut().filter_map(|run| run.thread.take()).collect()
-        };
-        for thread in threads {
-            // A panic there was reported when it happened.
-            let _ = thread.join();
-        }
-    }
-}
-
-fn lock(runs: &Mutex<BTreeMap<u64, Run>>) -> MutexGuard<'_, BTreeMap<u64, Run>> {
-    runs.lock().unwrap_or_else(PoisonError::into_inner)
-}
 
 /// The records of the store, as exports read them.
 struct Records<'a, 'b>(&'a mut Exported<'b>);
@@ -154,120 +103,71 @@ impl App {
             None => files::free_name(&files::downloads(), name_of(request.format)),
         };
         files::must_not_exist(&path)?;
-        let run = self.exports.next.fetch_add(1, Ordering::Relaxed) + 1;
-        let shown = ExportRun {
-            run,
-            state: ExportState::Running,
-            format: request.format,
-            path: path.display().to_string(),
-            profiles: 0,
-            profiles_total: total,
-            bytes: None,
-            failure: None,
+        let to = path.display().to_string();
+        let format = request.format;
+        let shown = |run, _: &[&ExportRun]| {
+            Ok(ExportRun {
+                run,
+                state: ExportState::Running,
+                format,
+                path: to,
+                profiles: 0,
+                profiles_total: total,
+                bytes: None,
+                failure: None,
+            })
         };
-        let cancel = Arc::new(AtomicBool::new(false));
-        let worker = Worker {
-            run,
-            path,
-            request,
-            cancel: Arc::clone(&cancel),
-            runs: Arc::clone(&self.exports.runs),
-            shared: Arc::clone(&self.shared),
+        let shared = Arc::clone(&self.shared);
+        let work = move |telling| work(telling, &shared, &request, &path);
+        self.exports.start(&self.shared.hub, shown, work)
+    }
+}
+
+impl Shown for ExportRun {
+    const NAME: &'static str = "export";
+
+    fn is_running(&self) -> bool {
+        self.state == ExportState::Running
+    }
+
+    fn event(self) -> HostEvent {
+        HostEvent::Export { run: self }
+    }
+}
+
+/// Writes the file; what is not complete leaves none.
+fn work(mut telling: Telling<ExportRun>, shared: &Shared, request: &ExportProfiles, path: &Path) {
+    let cancel = telling.cancel();
+    let selection = &request.selection;
+    let options = Options::new(format_of(request.format));
+    let written = shared.store.export(selection, |exported| {
+        let total = exported.count();
+        let mut on_progress = |progress: Progress| {
+            if progress.phase == Phase::Writing {
+                telling.progress(|run| {
+                    (run.profiles, run.profiles_total) = (progress.profiles, total);
+                });
+            }
+            if cancel.load(Ordering::Relaxed) {
+                ControlFlow::Break(())
+            } else {
+                ControlFlow::Continue(())
+            }
         };
-        let mut runs = self.exports.lock();
-        while runs.len() >= RUNS_KEPT_MAX {
-            runs.pop_first();
+        write_file(&mut Records(exported), &options, path, Existing::Refuse, &mut on_progress)
+    });
+    let written = written.unwrap_or_else(|error| Err(Error::Source(error)));
+    telling.tell(|run| match written {
+        Ok(written) => {
+            run.state = ExportState::Done;
+            run.profiles = written.summary.profiles;
+            run.profiles_total = written.summary.profiles;
+            run.bytes = Some(written.summary.bytes);
         }
-        runs.insert(run, Run { shown: shown.clone(), cancel, thread: None });
-        let thread = std::thread::Builder::new()
-            .name("export".to_owned())
-            .spawn(move || worker.work())
-            .map_err(|e| {
-                Problem::new(ProblemCode::Internal, format!("start the export thread: {e}"))
-            })?;
-        if let Some(entry) = runs.get_mut(&run) {
-            entry.thread = Some(thread);
+        Err(Error::Cancelled) => run.state = ExportState::Cancelled,
+        Err(error) => {
+            run.state = ExportState::Failed;
+            run.failure = Some(of_export(error, path, selection));
         }
-        Ok(shown)
-    }
-
-    pub(crate) fn stop_export(&self, run: u64) -> Result<ExportRun, Problem> {
-        let runs = self.exports.lock();
-        let entry = runs.get(&run).ok_or_else(|| unknown(run))?;
-        entry.cancel.store(true, Ordering::Relaxed);
-        Ok(entry.shown.clone())
-    }
-
-    pub(crate) fn export_run(&self, run: u64) -> Result<ExportRun, Problem> {
-        self.exports.lock().get(&run).map(|run| run.shown.clone()).ok_or_else(|| unknown(run))
-    }
-}
-
-fn unknown(run: u64) -> Problem {
-    Problem::new(ProblemCode::NotFound, format!("there is no export {run} in this session"))
-}
-
-struct Worker {
-    run: u64,
-    path: PathBuf,
-    request: ExportProfiles,
-    cancel: Arc<AtomicBool>,
-    runs: Arc<Mutex<BTreeMap<u64, Run>>>,
-    shared: Arc<Shared>,
-}
-
-impl Worker {
-    fn tell(&self, hub: &Hub, change: impl FnOnce(&mut ExportRun)) {
-        let shown = lock(&self.runs).get_mut(&self.run).map(|run| {
-            change(&mut run.shown);
-            run.shown.clone()
-        });
-        if let Some(run) = shown {
-            hub.emit(&HostEvent::Export { run });
-        }
-    }
-
-    fn work(self) {
-        let hub = &self.shared.hub;
-        let mut told = Instant::now();
-        let selection = &self.request.selection;
-        let options = Options::new(format_of(self.request.format));
-        let written = self.shared.store.export(selection, |exported| {
-            let total = exported.count();
-            let mut on_progress = |progress: Progress| {
-                if told.elapsed() >= PROGRESS_EVERY && progress.phase == Phase::Writing {
-                    told = Instant::now();
-                    self.tell(hub, |run| {
-                        (run.profiles, run.profiles_total) = (progress.profiles, total);
-                    });
-                }
-                if self.cancel.load(Ordering::Relaxed) {
-                    ControlFlow::Break(())
-                } else {
-                    ControlFlow::Continue(())
-                }
-            };
-            write_file(
-                &mut Records(exported),
-                &options,
-                &self.path,
-                Existing::Refuse,
-                &mut on_progress,
-            )
-        });
-        let written = written.unwrap_or_else(|error| Err(Error::Source(error)));
-        self.tell(hub, |run| match written {
-            Ok(written) => {
-                run.state = ExportState::Done;
-                run.profiles = written.summary.profiles;
-                run.profiles_total = written.summary.profiles;
-                run.bytes = Some(written.summary.bytes);
-            }
-            Err(Error::Cancelled) => run.state = ExportState::Cancelled,
-            Err(error) => {
-                run.state = ExportState::Failed;
-                run.failure = Some(of_export(error, &self.path, selection));
-            }
-        });
-    }
+    });
 }

@@ -30,6 +30,7 @@ mod queue;
 mod random;
 mod relay_files;
 mod report;
+mod runs;
 mod sample;
 mod shared;
 mod sync;
@@ -39,6 +40,7 @@ mod upkeep;
 mod uploads;
 mod views;
 mod watch;
+mod worker;
 mod workplace;
 
 pub use app::{App, AppOptions};

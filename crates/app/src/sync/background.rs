@@ -1,21 +1,20 @@
 //! Sync for as long as a window is open: one thread, one small runtime, one engine.
 
-use std::sync::{Arc, Mutex, PoisonError};
-use std::thread::JoinHandle;
+use std::sync::Arc;
 use std::time::Duration;
 
 use kartei_local_store::Session;
-use kartei_protocol::problem::{Problem, ProblemCode};
+use kartei_protocol::problem::Problem;
 use kartei_relay_client::RelayClient;
 use kartei_sync_core::{Effect, Engine, Event, Phase};
-use tokio::sync::mpsc::{UnboundedReceiver, UnboundedSender, unbounded_channel};
-use tokio::sync::oneshot;
+use tokio::sync::mpsc::{UnboundedReceiver, UnboundedSender};
 use tokio::time::Instant;
 
 use crate::problem;
 use crate::shared::Shared;
 use crate::sync::exchange::Exchange;
 use crate::sync::{emit_status, engine_now, presence, random};
+use crate::worker::{Order, Worker, ask_aside};
 
 /// Pause before the event stream is opened again. The engine's own poll covers the gap.
 const EVENTS_RETRY: Duration = Duration::from_secs(3);
@@ -30,10 +29,18 @@ enum Message {
     Stop,
 }
 
+impl Order for Message {
+    const STOP: Self = Self::Stop;
+
+    fn is_stop(&self) -> bool {
+        matches!(self, Self::Stop)
+    }
+}
+
 /// The thread and the way to talk to it.
 #[derive(Debug, Default)]
 pub(crate) struct Background {
-    running: Mutex<Option<(UnboundedSender<Message>, JoinHandle<()>)>>,
+    thread: Worker<Message>,
 }
 
 impl Background {
@@ -44,87 +51,51 @@ impl Background {
         if !settings.is_signed_in() {
             return Ok(());
         }
-        let (sender, mut receiver) = unbounded_channel();
         let shared = Arc::clone(shared);
-        let wake = sender.clone();
-        let thread = std::thread::Builder::new()
-            .name("sync".to_owned())
-            .spawn(move || {
-                let done = super::block_on(async {
-                    if let Some(exchange) = connect(&shared, session, &mut receiver).await {
-                        run(&shared, &exchange, receiver, wake).await;
-                    }
-                });
-                if let Err(problem) = done {
-                    tracing::error!(code = ?problem.code, %problem, "Sync ended");
+        self.thread.start("sync", move |mut messages, wake| {
+            let done = super::block_on(async {
+                if let Some(exchange) = connect(&shared, session, &mut messages).await {
+                    run(&shared, &exchange, messages, wake).await;
                 }
-                shared.view().phase = None;
-            })
-            .map_err(|e| {
-                Problem::new(ProblemCode::Internal, format!("start the sync thread: {e}"))
-            })?;
-        *self.lock() = Some((sender, thread));
-        Ok(())
+            });
+            if let Err(problem) = done {
+                tracing::error!(code = ?problem.code, %problem, "Sync ended");
+            }
+            shared.view().phase = None;
+        })
     }
 
     /// Stops and waits. What was not applied is exchanged again next time.
     pub(crate) fn stop(&self) {
-        let running = self.lock().take();
-        if let Some((sender, thread)) = running {
-            let _ = sender.send(Message::Stop);
-            // A panic there was reported when it happened.
-            let _ = thread.join();
-        }
+        self.thread.stop();
     }
 
     pub(crate) fn local_change(&self) {
-        self.send(Message::LocalChange);
+        self.thread.send(Message::LocalChange);
     }
 
     pub(crate) fn sync_now(&self) {
-        self.send(Message::SyncNow);
-    }
-
-    fn send(&self, message: Message) {
-        if let Some((sender, _)) = self.lock().as_ref() {
-            let _ = sender.send(message);
-        }
-    }
-
-    fn lock(
-        &self,
-    ) -> std::sync::MutexGuard<'_, Option<(UnboundedSender<Message>, JoinHandle<()>)>> {
-        self.running.lock().unwrap_or_else(PoisonError::into_inner)
+        self.thread.send(Message::SyncNow);
     }
 }
 
-/// Gets the token and makes the way to the relay. The keychain may ask the person to unlock it: that
-/// happens on a thread that nobody waits for when sync is stopped. Where the token cannot be had, that
-/// is noted, and tried again when a sync is asked for. `None` says that sync was stopped.
+/// Gets the token, for which the keychain may ask the person to unlock it, and makes the way to the
+/// relay. Where the token cannot be had, that is noted, and tried again when a sync is asked for. `None`
+/// says that sync was stopped.
 async fn connect(
     shared: &Arc<Shared>,
     session: Session,
     messages: &mut UnboundedReceiver<Message>,
 ) -> Option<Exchange> {
     loop {
-        let (answer, answered) = oneshot::channel();
         let (asked, of) = (Arc::clone(shared), session.clone());
-        let asking = std::thread::Builder::new().name("token".to_owned()).spawn(move || {
+        let made = ask_aside(messages, move || {
             if let Err(problem) = asked.tokens.settle(&asked.store) {
                 tracing::warn!(%problem, "The token stays where it is");
             }
-            // Nobody listens any more where sync was stopped meanwhile.
-            let _ = answer.send(Exchange::new(asked, of));
+            Exchange::new(asked, of)
         });
-        if let Err(error) = asking {
-            tracing::error!(%error, "The system gives no thread for the keychain");
-            return None;
-        }
-        let made = tokio::select! {
-            made = answered => made.ok()?,
-            () = stop_is_asked(messages) => return None,
-        };
-        match made {
+        match made.await? {
             Ok(exchange) => return exchange,
             Err(problem) => {
                 tracing::warn!(%problem, "Sync waits for the token");
@@ -143,11 +114,6 @@ async fn connect(
             }
         }
     }
-}
-
-async fn stop_is_asked(messages: &mut UnboundedReceiver<Message>) {
-    // What else comes meanwhile is part of the first cycle anyway.
-    while !matches!(messages.recv().await, Some(Message::Stop) | None) {}
 }
 
 async fn run(

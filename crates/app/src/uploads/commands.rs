@@ -55,7 +55,7 @@ impl App {
         let store = &self.shared.store;
         let added: Result<Vec<u64>, _> =
             all.iter().map(|new| store.add_upload(new, clock::now())).collect();
-        self.uploads.send(Message::Look);
+        self.uploads.thread.send(Message::Look);
         added.map_err(|e| of_store(&e))
     }
 
@@ -71,7 +71,7 @@ impl App {
         let upload = self.stored_upload(id)?;
         if upload.state == UploadState::Waiting {
             self.uploads.board.set(id, UploadState::Paused, None);
-            self.uploads.send(Message::Hold(id));
+            self.uploads.thread.send(Message::Hold(id));
         }
         self.uploads.board.upload(id)
     }
@@ -80,9 +80,9 @@ impl App {
         match self.stored_upload(id)?.state {
             UploadState::Paused => {
                 self.uploads.board.set(id, UploadState::Waiting, None);
-                self.uploads.send(Message::Look);
+                self.uploads.thread.send(Message::Look);
             }
-            UploadState::Waiting => self.uploads.send(Message::Nudge(id)),
+            UploadState::Waiting => self.uploads.thread.send(Message::Nudge(id)),
             UploadState::Done | UploadState::Failed | UploadState::Changed => {
                 let message = "only an upload that is held or waits can go on";
                 return Err(Problem::new(ProblemCode::Blocked, message));
@@ -95,7 +95,7 @@ impl App {
         let upload = self.stored_upload(id)?;
         self.shared.store.forget_upload(id).map_err(|e| of_store(&e))?;
         self.uploads.board.live().remove(&id);
-        self.uploads.send(Message::Cancel(Box::new(upload)));
+        self.uploads.thread.send(Message::Cancel(Box::new(upload)));
         self.all_uploads()
     }
 
@@ -126,7 +126,7 @@ impl App {
         let store = &self.shared.store;
         store.restart_upload(id, &print, relay.as_deref(), &key).map_err(|e| of_store(&e))?;
         self.uploads.board.tell(id);
-        self.uploads.send(Message::Look);
+        self.uploads.thread.send(Message::Look);
         self.uploads.board.upload(id)
     }
 

@@ -8,12 +8,12 @@ use std::time::Duration;
 use kartei_local_store::{StoredUpload, UploadState};
 use kartei_relay_client::RelayClient;
 use tokio::sync::mpsc::{UnboundedReceiver, UnboundedSender, unbounded_channel};
-use tokio::sync::oneshot;
 use tokio::task::JoinSet;
 
 use super::run::{Control, Run};
 use super::{Board, Message};
 use crate::shared::Shared;
+use crate::worker::{Order as _, ask_aside};
 
 /// Files at once: each has several streams, and one that waits for its answer leaves the link to the other.
 const FILES_AT_ONCE: usize = 2;
@@ -77,40 +77,21 @@ async fn take_turn(board: &Board, messages: &mut UnboundedReceiver<Message>) -> 
     }
 }
 
-/// Makes the way to the relay; the keychain may ask the person to unlock it, on a thread that nobody waits for
-/// when uploads are stopped. Where the token is not to be had, it is asked for again when an upload is.
+/// Makes the way to the relay, for which the keychain may ask the person to unlock it. Where the token is not to be had, it is asked for again when an upload is.
 async fn connect(
     shared: &Arc<Shared>,
     messages: &mut UnboundedReceiver<Message>,
 ) -> Option<RelayClient> {
     loop {
-        let (answer, answered) = oneshot::channel();
         let asked = Arc::clone(shared);
-        let asking = std::thread::Builder::new().name("token".to_owned()).spawn(move || {
-            // Nobody listens any more where uploads were stopped meanwhile.
-            let _ = answer.send(asked.transfers());
-        });
-        if let Err(error) = asking {
-            tracing::error!(%error, "The system gives no thread for the keychain");
-            return None;
-        }
-        let made = tokio::select! {
-            made = answered => made.ok()?,
-            () = stop_is_asked(messages) => return None,
-        };
-        match made {
+        match ask_aside(messages, move || asked.transfers()).await? {
             Ok(client) => return client,
             Err(problem) => tracing::warn!(code = ?problem.code, "Uploads wait for the token"),
         }
-        if matches!(messages.recv().await, Some(Message::Stop) | None) {
+        if messages.recv().await.is_none_or(|message| message.is_stop()) {
             return None;
         }
     }
-}
-
-async fn stop_is_asked(messages: &mut UnboundedReceiver<Message>) {
-    // What else comes meanwhile is in the store.
-    while !matches!(messages.recv().await, Some(Message::Stop) | None) {}
 }
 
 struct Engine {

@@ -11,19 +11,18 @@ mod shown;
 
 use std::collections::HashMap;
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
-use std::thread::JoinHandle;
 
 use kartei_local_store::{Store, StoredUpload, SyncSettings, UploadState};
 use kartei_protocol::desktop::Upload;
 use kartei_protocol::events::HostEvent;
 use kartei_protocol::problem::{Problem, ProblemCode};
-use tokio::sync::mpsc::{UnboundedSender, unbounded_channel};
 
 use self::shown::Live;
 use crate::clock;
 use crate::hub::Hub;
 use crate::problem::of_store;
 use crate::shared::Shared;
+use crate::worker::{Order, Worker};
 
 /// Random bits that spread retries; without any, retries are merely not spread.
 fn random() -> u64 {
@@ -142,18 +141,26 @@ enum Message {
     Stop,
 }
 
+impl Order for Message {
+    const STOP: Self = Self::Stop;
+
+    fn is_stop(&self) -> bool {
+        matches!(self, Self::Stop)
+    }
+}
+
 /// The uploads of a data folder.
 #[derive(Debug)]
 pub(crate) struct Uploads {
     board: Arc<Board>,
-    running: Mutex<Option<(UnboundedSender<Message>, JoinHandle<()>)>>,
+    thread: Worker<Message>,
 }
 
 impl Uploads {
     pub(crate) fn new(store: Arc<Store>, hub: Arc<Hub>) -> Self {
         Self {
             board: Arc::new(Board { store, hub, live: Mutex::default() }),
-            running: Mutex::default(),
+            thread: Worker::default(),
         }
     }
 
@@ -164,40 +171,18 @@ impl Uploads {
             return Ok(());
         }
         self.board.revive()?;
-        let (sender, receiver) = unbounded_channel();
         let (shared, board) = (Arc::clone(shared), Arc::clone(&self.board));
-        let thread = std::thread::Builder::new()
-            .name("uploads".to_owned())
-            .spawn(move || {
-                if let Err(problem) = crate::sync::block_on(engine::work(shared, board, receiver)) {
-                    tracing::error!(code = ?problem.code, "Uploads ended");
-                }
-            })
-            .map_err(|e| {
-                Problem::new(ProblemCode::Internal, format!("start the upload thread: {e}"))
-            })?;
-        *self.lock() = Some((sender, thread));
-        Ok(())
+        self.thread.start("uploads", move |messages, _| {
+            let done = crate::sync::block_on(engine::work(shared, board, messages));
+            if let Err(problem) = done {
+                tracing::error!(code = ?problem.code, "Uploads ended");
+            }
+        })
     }
 
     /// Stops and waits. What the relay has stays there, and the rest is sent next time.
     pub(crate) fn stop(&self) {
-        let running = self.lock().take();
-        if let Some((sender, thread)) = running {
-            let _ = sender.send(Message::Stop);
-            // A panic there was reported when it happened.
-            let _ = thread.join();
-        }
+        self.thread.stop();
         self.board.live().clear();
-    }
-
-    fn send(&self, message: Message) {
-        if let Some((sender, _)) = self.lock().as_ref() {
-            let _ = sender.send(message);
-        }
-    }
-
-    fn lock(&self) -> MutexGuard<'_, Option<(UnboundedSender<Message>, JoinHandle<()>)>> {
-        self.running.lock().unwrap_or_else(PoisonError::into_inner)
     }
 }
