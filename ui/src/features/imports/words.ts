@@ -1,5 +1,5 @@
 import { formatCount, formatPart, formatSize, formatSpan } from '$lib/format';
-import { m } from '$lib/i18n.svelte';
+import { locale, m } from '$lib/i18n.svelte';
 import type { ImportCounts, ImportReport, ImportRun, ProblemExample } from '$lib/ipc';
 import { hasEnded } from './imports.svelte';
 
@@ -16,6 +16,23 @@ export function outcomes(counts: ImportCounts): { key: keyof ImportCounts; label
     { key: 'blank', label: m.count_blank() },
   ];
   return all.filter(({ key }) => counts[key] > 0);
+}
+
+const MESSAGES: Record<string, unknown> = m;
+
+function message(name: string): string | null {
+  const found = MESSAGES[name];
+  return typeof found === 'function' ? (found as () => string)() : null;
+}
+
+/**
+ * What a broken rule means and how to mend it. The host says both in English, with the details of the line; in
+ * another language this stands before them.
+ */
+export function ruleWords(rule: string): { name: string; mend: string } | null {
+  const name = message(`rule_${rule}`);
+  const mend = message(`mend_${rule}`);
+  return locale.current === 'en' || name === null || mend === null ? null : { name, mend };
 }
 
 /** Profiles that the file brought, whether or not it changed them. */
