@@ -3,17 +3,13 @@
 use std::collections::HashMap;
 use std::sync::{Arc, Mutex, PoisonError};
 
-use axum::http::{HeaderName, HeaderValue, StatusCode, header};
 use kartei_relay_store::OrgId;
 
+use crate::limiter::refused_for;
 use crate::problem::{ApiCode, Failure};
 
 /// Seconds after which a client may ask again where all places are taken.
 pub(crate) const ASK_AGAIN_SECONDS: u64 = 5;
-
-/// The two headers of draft-ietf-httpapi-ratelimit-headers.
-const POLICY: HeaderName = HeaderName::from_static("ratelimit-policy");
-const STATE: HeaderName = HeaderName::from_static("ratelimit");
 
 /// Places for a kind of work.
 #[derive(Debug)]
@@ -50,15 +46,7 @@ impl Limit {
             self.name, self.of_one, self.of_all
         );
         let policy = format!("\"{}\";q={};qu=\"concurrent-requests\"", self.name, self.of_one);
-        let state = format!("\"{}\";r=0;t={ASK_AGAIN_SECONDS}", self.name);
-        let mut failure = Failure::new(StatusCode::TOO_MANY_REQUESTS, self.code, detail)
-            .header(header::RETRY_AFTER, HeaderValue::from(ASK_AGAIN_SECONDS));
-        for (name, text) in [(POLICY, policy), (STATE, state)] {
-            if let Ok(value) = HeaderValue::from_str(&text) {
-                failure = failure.header(name, value);
-            }
-        }
-        failure
+        refused_for(self.code, detail, &policy, self.name, ASK_AGAIN_SECONDS)
     }
 }
 

@@ -72,6 +72,25 @@ fn quota(rate: NonZeroU32) -> Quota {
         .allow_burst(rate.saturating_mul(NonZeroU32::MIN.saturating_add(BURST_SECONDS - 1)))
 }
 
+/// 429: nothing is left of what the policy allows under this name, for so many seconds.
+pub(crate) fn refused_for(
+    code: ApiCode,
+    detail: String,
+    policy: &str,
+    name: &str,
+    seconds: u64,
+) -> Failure {
+    let failure = Failure::new(StatusCode::TOO_MANY_REQUESTS, code, detail)
+        .header(header::RETRY_AFTER, HeaderValue::from(seconds));
+    let state = format!("\"{name}\";r=0;t={seconds}");
+    [(POLICY, policy), (STATE, &state)].into_iter().fold(failure, |failure, (header, text)| {
+        match HeaderValue::from_str(text) {
+            Ok(value) => failure.header(header, value),
+            Err(_) => failure,
+        }
+    })
+}
+
 impl Limiter {
     pub(crate) fn new(rates: Rates) -> Self {
         let by_token = RateLimiter::keyed(quota(rates.rate_per_token)).with_middleware();
@@ -99,16 +118,7 @@ impl Limiter {
                 let seconds = wait.as_secs() + 1;
                 let detail =
                     format!("more than {rate} requests a second for one {name}; ask again");
-                let mut failure =
-                    Failure::new(StatusCode::TOO_MANY_REQUESTS, ApiCode::TooManyRequests, detail)
-                        .header(header::RETRY_AFTER, HeaderValue::from(seconds));
-                let state = format!("\"{name}\";r=0;t={seconds}");
-                for (header, text) in [(POLICY, policy), (STATE, state)] {
-                    if let Ok(value) = HeaderValue::from_str(&text) {
-                        failure = failure.header(header, value);
-                    }
-                }
-                Err(failure)
+                Err(refused_for(ApiCode::TooManyRequests, detail, &policy, name, seconds))
             }
         }
     }

@@ -37,6 +37,8 @@ pub(crate) enum ApiCode {
     StillRunning,
     /// Another request goes on with the upload.
     TakenOver,
+    /// Bytes go to the relay here, or to S3, and it is the other way.
+    DirectOff,
     /// The relay keeps no files.
     UploadsOff,
     /// No such file, here or for this token.

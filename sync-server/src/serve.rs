@@ -15,7 +15,6 @@ use kartei_relay_store::{OrgId, RelayStore};
 use tokio::net::TcpListener;
 use tokio::sync::mpsc::UnboundedReceiver;
 use tokio::sync::{Notify, watch};
-use tokio::time::MissedTickBehavior;
 
 use crate::cache::Cache;
 use crate::erasure;
@@ -27,9 +26,11 @@ use crate::listen;
 use crate::lists;
 use crate::presence::{self, Audiences};
 use crate::problem::Failure;
+use crate::random::random_id;
+use crate::rounds::Rounds;
 use crate::routes;
 use crate::segments::{self, Segments};
-use crate::standing::Standings;
+use crate::standing::{Standings, standings};
 use crate::storage::Storage;
 use crate::upkeep::{self, Keep};
 use crate::uploads::{self, UploadOptions, Uploads};
@@ -47,7 +48,7 @@ pub(crate) struct Relay {
     exports: Arc<Gate>,
     lists: Lists<OrgId>,
     cache: Cache,
-    standings: Standings,
+    standings: Arc<Standings>,
     heads: Mutex<HashMap<OrgId, watch::Sender<u64>>>,
     audiences: Audiences,
     segments: Segments,
@@ -101,7 +102,7 @@ impl Relay {
     }
 
     /// Requests whose tokens are checked.
-    pub(crate) fn standings(&self) -> &Standings {
+    pub(crate) fn standings(&self) -> &Arc<Standings> {
         &self.standings
     }
 
@@ -168,15 +169,9 @@ impl Relay {
     /// question for all organisations that somebody follows, and none while nobody does: so what a
     /// writer pays does not depend on who listens, as it would with a notice in its transaction.
     async fn watch(&self) {
-        let mut stopping = self.stopping();
-        let mut ticks = tokio::time::interval(WATCH_EVERY);
-        ticks.set_missed_tick_behavior(MissedTickBehavior::Delay);
+        let mut rounds = Rounds::every(WATCH_EVERY, self.stopping());
         let mut expired_at = Instant::now();
-        loop {
-            tokio::select! {
-                _ = ticks.tick() => {}
-                _ = stopping.wait_for(|stopping| *stopping) => return,
-            }
+        while rounds.next().await {
             presence::expire(self, &mut expired_at).await;
             let followed: Vec<OrgId> = {
                 let mut heads = self.heads.lock().unwrap_or_else(PoisonError::into_inner);
@@ -258,11 +253,11 @@ impl Relay {
         let relay = Self {
             store: Arc::new(store),
             blobs,
-            imports: Arc::new(Running::new(runner()?)),
+            imports: Arc::new(Running::new(random_id("")?)),
             exports: Arc::new(Gate::new(EXPORTS)),
             lists: lists::lists(),
             cache: Cache::default(),
-            standings: Standings::default(),
+            standings: standings(),
             heads: Mutex::default(),
             audiences: Audiences::default(),
             segments,
@@ -296,6 +291,7 @@ async fn serve(
     });
     let heir = tokio::spawn(take_up(Arc::clone(&relay)));
     let sweeper = tokio::spawn(uploads::sweep(Arc::clone(&relay)));
+    let scanner = tokio::spawn(uploads::keep_scanning(Arc::clone(&relay)));
     let housekeeper = tokio::spawn(upkeep::keep_house(Arc::clone(&relay), keep));
     let listener =
         TcpListener::bind(listen).await.with_context(|| format!("listen on {listen}"))?;
@@ -314,17 +310,12 @@ async fn serve(
     heir.await.context("take imports up")?;
     housekeeper.await.context("keep house")?;
     sweeper.await.context("sweep uploads")?;
+    scanner.await.context("scan files")?;
     watcher.await.context("watch for changes")?;
     cleaner.await.context("clean up after erasures")
 }
 
 /// A name that no other run of a relay has.
-fn runner() -> Result<String> {
-    let mut random = [0_u8; 12];
-    getrandom::fill(&mut random).context("ask the system for random bytes")?;
-    Ok(random.iter().fold(String::new(), |name, byte| format!("{name}{byte:02x}")))
-}
-
 #[cfg(unix)]
 async fn stop_signal() {
     use tokio::signal::unix::{SignalKind, signal};

@@ -6,9 +6,9 @@ use std::time::Duration;
 use anyhow::{Result, bail};
 use clap::Args;
 use kartei_relay_store::{Checked, Organisation, RelayStore, RelayStoreError};
-use tokio::time::MissedTickBehavior;
 
 use crate::admin::now;
+use crate::rounds::Rounds;
 use crate::serve::Relay;
 use crate::storage::Storage;
 
@@ -76,14 +76,8 @@ fn round(store: &RelayStore, deleted_before: i64) -> Result<u64, RelayStoreError
 /// may do it at once: each organisation is swept by one of them at a time, and nothing is left for the
 /// next.
 pub(crate) async fn keep_house(relay: Arc<Relay>, keep: Keep) {
-    let mut stopping = relay.stopping();
-    let mut ticks = tokio::time::interval(EVERY);
-    ticks.set_missed_tick_behavior(MissedTickBehavior::Delay);
-    loop {
-        tokio::select! {
-            _ = ticks.tick() => {}
-            _ = stopping.wait_for(|stopping| *stopping) => return,
-        }
+    let mut rounds = Rounds::every(EVERY, relay.stopping());
+    while rounds.next().await {
         let before = keep.deleted_before(now());
         match relay.store(move |store| round(store, before)).await {
             Ok(0) => {}

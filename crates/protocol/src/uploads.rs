@@ -28,6 +28,9 @@ pub struct NewUpload {
     /// The client's own name for this upload, 1 to 100 visible characters: the same one answers the same session.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub key: Option<String>,
+    /// The client brings the parts to S3 by itself, with requests that the relay signs.
+    #[serde(default, skip_serializing_if = "std::ops::Not::not")]
+    pub direct: bool,
 }
 
 /// What a client may say of a file when all of it was sent.
@@ -106,6 +109,106 @@ pub struct UploadState {
     /// The code of the problem that ended it.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub problem: Option<String>,
+}
+
+/// Parts of a direct upload that a client is about to bring.
+#[derive(Debug, Clone, PartialEq, Eq, Default, Serialize, Deserialize)]
+#[cfg_attr(feature = "openapi", derive(utoipa::ToSchema))]
+#[serde(deny_unknown_fields)]
+pub struct WantedParts {
+    /// 1 to 8 of them.
+    pub parts: Vec<WantedPart>,
+}
+
+/// One of them.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[cfg_attr(feature = "openapi", derive(utoipa::ToSchema))]
+#[serde(deny_unknown_fields)]
+pub struct WantedPart {
+    /// Counted from 0; each has `piece_bytes`, the last one may have fewer.
+    pub number: u64,
+    /// SHA-256 of its bytes, 64 hex digits: others are not taken.
+    pub sha256: String,
+}
+
+/// Signed requests.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[cfg_attr(feature = "openapi", derive(utoipa::ToSchema))]
+pub struct SignedParts {
+    /// In the order in which they were asked for.
+    pub parts: Vec<SignedPart>,
+    /// Milliseconds since 1970: until then they are good.
+    pub expires_at: i64,
+}
+
+/// One of them. Whoever has it may send it.
+#[derive(Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[cfg_attr(feature = "openapi", derive(utoipa::ToSchema))]
+pub struct SignedPart {
+    /// Which part.
+    pub number: u64,
+    /// `PUT`.
+    pub method: String,
+    /// Where it goes.
+    pub url: String,
+    /// Headers that have to be sent with it.
+    pub headers: std::collections::BTreeMap<String, String>,
+    /// The bytes that it has.
+    pub bytes: u64,
+}
+
+impl std::fmt::Debug for SignedPart {
+    /// Without the address, which is a secret until it expires.
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        f.debug_struct("SignedPart").field("number", &self.number).finish_non_exhaustive()
+    }
+}
+
+/// Parts that a client brought.
+#[derive(Debug, Clone, PartialEq, Eq, Default, Serialize, Deserialize)]
+#[cfg_attr(feature = "openapi", derive(utoipa::ToSchema))]
+#[serde(deny_unknown_fields)]
+pub struct BroughtParts {
+    /// 1 to 8 of them.
+    pub parts: Vec<BroughtPart>,
+}
+
+/// One of them.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[cfg_attr(feature = "openapi", derive(utoipa::ToSchema))]
+#[serde(deny_unknown_fields)]
+pub struct BroughtPart {
+    /// Which part.
+    pub number: u64,
+    /// As it was signed.
+    pub sha256: String,
+    /// The header `ETag` of the answer of S3, with its quotes.
+    pub etag: String,
+}
+
+/// A request that fetches a file from S3. Whoever has it may send it.
+#[derive(Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[cfg_attr(feature = "openapi", derive(utoipa::ToSchema))]
+pub struct FileLink {
+    /// What to get.
+    pub url: String,
+    /// Milliseconds since 1970: until then it is good.
+    pub expires_at: i64,
+}
+
+impl std::fmt::Debug for FileLink {
+    /// Without the address, which is a secret until it expires.
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        f.debug_struct("FileLink").field("expires_at", &self.expires_at).finish_non_exhaustive()
+    }
+}
+
+impl UploadState {
+    /// Up to where everything is there from the beginning on.
+    #[must_use]
+    pub fn prefix_bytes(&self) -> u64 {
+        self.received.first().filter(|(from, _)| *from == 0).map_or(0, |(_, until)| *until)
+    }
 }
 
 /// Sessions of an organisation.

@@ -26,6 +26,9 @@ pub(crate) trait ContentEngine {
     /// Contents that no file had since a moment, and those that are condemned.
     fn unreferenced(&self, before: i64, rows_max: usize) -> Result<Vec<(OrgId, i64)>>;
 
+    /// Contents that a scanner has to look at.
+    fn unscanned(&self, rows_max: usize) -> Result<Vec<(OrgId, i64)>>;
+
     /// Destroys the key of a content that no file has; `false` where one has it.
     fn condemn_content(&self, org: OrgId, id: i64, now: i64) -> Result<bool>;
 
@@ -132,7 +135,19 @@ impl RelayStore {
         before: i64,
         rows_max: usize,
     ) -> Result<Vec<(OrgId, ContentRow)>> {
-        let named = self.engine.unreferenced(before, rows_max)?;
+        self.named(&self.engine.unreferenced(before, rows_max)?)
+    }
+
+    /// Contents of all organisations that wait for a scanner, the oldest first.
+    ///
+    /// # Errors
+    /// [`RelayStoreError`](crate::RelayStoreError).
+    pub fn unscanned_contents(&self, rows_max: usize) -> Result<Vec<(OrgId, ContentRow)>> {
+        self.named(&self.engine.unscanned(rows_max)?)
+    }
+
+    /// Those that are still there.
+    fn named(&self, named: &[(OrgId, i64)]) -> Result<Vec<(OrgId, ContentRow)>> {
         let found = named.iter().map(|(org, id)| Ok((*org, self.engine.content(*org, *id)?)));
         let there = |one: Result<(OrgId, Option<ContentRow>)>| match one {
             Ok((org, content)) => content.map(|content| Ok((org, content))),

@@ -25,6 +25,7 @@ use super::{Request, Slot};
 use crate::admin::now;
 use crate::problem::Failure;
 use crate::serve::Relay;
+use crate::uploads;
 
 /// How long an import stays a relay's without a word of it: some renewals, so that a slow disk or a
 /// pause of the machine does not hand it over.
@@ -203,11 +204,9 @@ async fn file_body(
     let asked = file.to_owned();
     let row = relay.store(move |store| store.file(org, &asked)).await.map_err(|_| gone())?;
     let content = row.ok_or_else(gone)?.content;
-    let keys = relay.uploads().keys().map_err(|_| gone())?;
-    let key = keys.of_file(relay, org, &content.blob, &content.wrapped_key).await;
-    let key = key.map_err(|_| gone())?;
-    let name = BlobName::new(&content.blob).map_err(std::io::Error::other)?;
-    Ok(relay.blobs().open_sealed(&name, &key, content.size).await?.read(0..content.size))
+    // Why is in the log already.
+    let sealed = uploads::open_content(relay, org, &content).await.map_err(|_| gone())?;
+    Ok(sealed.read(0..content.size))
 }
 
 /// Keeps the lease, and hears what is to stop the import.

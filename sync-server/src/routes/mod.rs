@@ -71,6 +71,7 @@ pub(crate) fn keepers() -> OpenApiRouter<Arc<Relay>> {
         .routes(routes!(files::get, files::change, files::delete))
         .routes(routes!(files::attach, files::detach))
         .routes(routes!(files::import))
+        .routes(routes!(files::link))
         .routes(routes!(files::serve::serve))
 }
 

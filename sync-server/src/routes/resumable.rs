@@ -157,7 +157,7 @@ async fn told(
     let state = uploads::state_of(relay, row).await?;
     let mut response = status.into_response();
     let headers = response.headers_mut();
-    let end = state.received.first().filter(|(from, _)| *from == 0).map_or(0, |(_, until)| *until);
+    let end = state.prefix_bytes();
     headers.insert(OFFSET, HeaderValue::from(end));
     let is_complete = row.phase == UploadPhase::Completed;
     let complete = if is_complete { "?1" } else { "?0" };

@@ -133,7 +133,7 @@ async fn begun(
     let member = |names: [&str; 2]| {
         names.iter().find_map(|name| members.iter().find(|(key, _)| key == name)).map(|(_, v)| v)
     };
-    let mut new = NewUpload {
+    let new = NewUpload {
         name: member(["filename", "name"]).map_or("upload", |name| name.as_str()).to_owned(),
         size: number(headers, &LENGTH)?,
         content_type: member(["filetype", "type"]).filter(|kind| !kind.is_empty()).cloned(),
@@ -159,7 +159,6 @@ async fn begun(
     }
     let has_body = headers.contains_key(header::CONTENT_TYPE) && media_type(headers) == BODY_TYPE;
     let digest = if has_body { Announced::of_tus(headers)? } else { None };
-    new.size = new.size.or(None);
     let mut row = uploads::create(relay, access, Begin { door: "tus", new, meta }).await?;
     if has_body {
         let take =
@@ -185,16 +184,12 @@ async fn settle(
     is_partial: bool,
 ) -> Result<(UploadRow, u64), Failure> {
     let state = uploads::state_of(relay, &row).await?;
-    let end = prefix(&state.received);
+    let end = state.prefix_bytes();
     if is_partial || row.phase != UploadPhase::Open || row.size != Some(end) {
         return Ok((row, end));
     }
     let row = uploads::complete(relay, access, &row.id, &CompleteUpload::default()).await?;
     Ok((row, end))
-}
-
-fn prefix(received: &[(u64, u64)]) -> u64 {
-    received.first().filter(|(from, _)| *from == 0).map_or(0, |(_, until)| *until)
 }
 
 async fn session(
@@ -243,7 +238,7 @@ async fn head(relay: &Arc<Relay>, access: &Access, id: &str) -> Result<Response,
     let mut response = StatusCode::OK.into_response();
     let headers = response.headers_mut();
     headers.insert(header::CACHE_CONTROL, HeaderValue::from_static("no-store"));
-    headers.insert(OFFSET, HeaderValue::from(prefix(&state.received)));
+    headers.insert(OFFSET, HeaderValue::from(state.prefix_bytes()));
     match row.size {
         Some(size) => headers.insert(LENGTH, HeaderValue::from(size)),
         None => headers.insert(DEFER, HeaderValue::from_static("1")),
@@ -308,7 +303,7 @@ async fn joined(
         let row = uploads::find(relay, access, id).await?;
         uploads::told_failed(&row)?;
         let state = uploads::state_of(relay, &row).await?;
-        let is_whole = row.size == Some(prefix(&state.received));
+        let is_whole = row.size == Some(state.prefix_bytes());
         if !is_whole || !Kept::of(&row).is_partial() || row.phase != UploadPhase::Open {
             let detail = format!("`{id}` is no partial upload that is whole");
             return Err(Failure::new(StatusCode::CONFLICT, ProblemCode::UploadIncomplete, detail));

@@ -8,7 +8,9 @@ use axum::extract::rejection::QueryRejection;
 use axum::extract::{Query, State};
 use axum::http::{HeaderMap, HeaderValue, StatusCode, header};
 use axum::response::{IntoResponse, Response};
-use kartei_protocol::uploads::{CompleteUpload, NewUpload, UploadState, Uploads};
+use kartei_protocol::uploads::{
+    BroughtParts, CompleteUpload, NewUpload, SignedParts, UploadState, Uploads, WantedParts,
+};
 use kartei_relay_store::Access;
 use serde::Deserialize;
 use serde::de::DeserializeOwned;
@@ -41,6 +43,10 @@ pub(crate) enum Action {
     Status,
     /// Gives it up.
     Abort,
+    /// Signs requests that bring parts to S3, for an upload that was begun with `direct`.
+    Sign,
+    /// Tells which parts came there.
+    Brought,
 }
 
 /// What a request says of itself.
@@ -74,7 +80,8 @@ pub(crate) struct Asked {
 /// Upload a file
 ///
 /// One route for every step. Chunks are raw bytes; `create` and `complete` take JSON, and `create` takes the
-/// first bytes of a file instead, with what describes it in the query.
+/// first bytes of a file instead, with what describes it in the query. Where the operator allows it, `sign` and
+/// `brought` let a client bring the parts to S3 by itself.
 #[utoipa::path(
     post,
     path = "/api/upload",
@@ -83,10 +90,15 @@ pub(crate) struct Asked {
     request_body(content(
         (NewUpload = "application/json"),
         (CompleteUpload = "application/json"),
+        (WantedParts = "application/json"),
+        (BroughtParts = "application/json"),
         (Vec<u8> = "application/octet-stream"),
     )),
     responses(
-        (status = 200, description = "The upload as it is now", body = UploadState),
+        (status = 200, description = "The upload as it is now; with `sign`, the signed requests", content(
+            (UploadState = "application/json"),
+            (SignedParts = "application/json"),
+        )),
         (status = 201, description = "It was begun", body = UploadState),
         (status = 400, description = "A request that is not understood, a place between pieces, or a body that is not what its digest says", body = Problem),
         (status = 401, description = "No token, or one that is not known", body = Problem),
@@ -127,6 +139,17 @@ pub(crate) async fn upload(
             let row = uploads::find(&relay, &access, &named(&asked)?).await?;
             answer(&relay, StatusCode::OK, &row).await
         }
+        Action::Sign => {
+            let wanted: WantedParts = said(body).await?;
+            let signed = uploads::sign(&relay, &access, &named(&asked)?, &wanted).await?;
+            let headers = [(header::CACHE_CONTROL, "no-store")];
+            Ok((headers, Json(signed)).into_response())
+        }
+        Action::Brought => {
+            let parts: BroughtParts = said(body).await?;
+            let row = uploads::brought(&relay, &access, &named(&asked)?, &parts).await?;
+            answer(&relay, StatusCode::OK, &row).await
+        }
         Action::Abort => {
             let row = uploads::abort(&relay, &access, &named(&asked)?).await?;
             answer(&relay, StatusCode::OK, &row).await
@@ -155,7 +178,8 @@ async fn create(
             let name = asked.name.ok_or_else(|| Failure::invalid("`name` is missing"))?;
             let Asked { size, content_type, digest: whole, sha256, key, complete, .. } = asked;
             let size = size.or(length.filter(|_| complete));
-            let new = NewUpload { name, size, content_type, digest: whole, sha256, key };
+            let new =
+                NewUpload { name, size, content_type, digest: whole, sha256, key, direct: false };
             let row =
                 uploads::create(relay, access, Begin { door: "record", new, meta: None }).await?;
             let id = row.id;

@@ -10,14 +10,15 @@
 //! Sessions live in the database and bytes in the blob store. In memory there are only the requests that
 //! run now ([`streams`]) and unwrapped keys ([`keys`]), so that any relay goes on with any session.
 
+mod content;
 mod digest;
+mod direct;
 mod intake;
-mod journal;
 mod keys;
 mod names;
 mod options;
-mod ranges;
 mod room;
+mod scan;
 mod session;
 mod sniff;
 mod streams;
@@ -28,18 +29,23 @@ use std::path::PathBuf;
 use std::sync::Arc;
 
 use kartei_blob_store::SealKey;
+use kartei_relay_store::{Noted, RelayStore, UploadNote};
 
+pub(crate) use content::open_content;
 pub(crate) use digest::Announced;
-pub(crate) use journal::Journal;
+pub(crate) use direct::{brought, link, sign};
 use keys::Keys;
 pub(crate) use keys::{OWN_KEY, operator, rewrap};
 pub(crate) use names::{checked_name, checked_type, hex};
 pub(crate) use options::UploadOptions;
+use scan::Scans;
+pub(crate) use scan::keep_scanning;
 pub(crate) use session::{Begin, abort, complete, create, find, read, size, state_of, told_failed};
 pub(crate) use streams::Streams;
 pub(crate) use sweep::{check, clean, sweep};
 pub(crate) use take::{At, Take, beyond_request, take};
 
+use crate::gather::Gather;
 use crate::problem::{ApiCode, Failure};
 
 /// Bytes of one request of the interface of record at most: what is sent again after a bad cut, and the largest
@@ -53,13 +59,18 @@ pub(crate) const CHECKPOINT_BYTES: u64 = 32 * 1024 * 1024;
 /// Bytes that a session of unknown size reserves at once.
 pub(crate) const LEASE_BYTES: u64 = 64 * 1024 * 1024;
 
+/// Notes of what is durable: sessions that wait meanwhile share a transaction, and what is answered is in
+/// the database.
+pub(crate) type Journal = Gather<UploadNote, Noted>;
+
 /// What all uploads share.
 #[derive(Debug)]
 pub(crate) struct Uploads {
     options: UploadOptions,
     keys: Option<Keys>,
     streams: Arc<Streams>,
-    journal: Journal,
+    journal: Arc<Journal>,
+    scans: Scans,
     /// Where drafts take room, where that is a folder.
     folder: Option<PathBuf>,
 }
@@ -73,7 +84,8 @@ impl Uploads {
     ) -> Self {
         let streams = Arc::new(Streams::new(options.streams()));
         let keys = operator.map(Keys::new);
-        Self { options, keys, streams, journal: Journal::default(), folder }
+        let journal = Gather::new(RelayStore::note_landed);
+        Self { options, keys, streams, journal, scans: Scans::default(), folder }
     }
 
     /// How the operator wants them.
@@ -99,7 +111,11 @@ impl Uploads {
         &self.streams
     }
 
-    fn journal(&self) -> &Journal {
+    fn scans(&self) -> &Scans {
+        &self.scans
+    }
+
+    fn journal(&self) -> &Arc<Journal> {
         &self.journal
     }
 }

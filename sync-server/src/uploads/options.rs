@@ -6,9 +6,10 @@ use std::time::Duration;
 use clap::Args;
 
 use super::intake::Pace;
+use super::scan::ScanOptions;
 
-/// Memory of a request that brings bytes, in streams for each hundred MiB: two buffers of a unit in a
-/// folder, two parts on S3.
+/// Bodies that are taken at once. In a folder they need 128 MiB together, on S3 a GiB: two buffers of a unit
+/// each, or two parts.
 const STREAMS_DEFAULT: usize = 64;
 
 const HOUR_MS: i64 = 60 * 60 * 1_000;
@@ -46,6 +47,11 @@ pub(crate) struct UploadOptions {
     /// Hours that bytes stay after the last file with them was deleted.
     #[arg(long, env = "KARTEI_FILE_GRACE_HOURS", default_value_t = 24, value_name = "HOURS")]
     file_grace_hours: u32,
+    /// Lets clients bring parts to S3 by themselves. What they bring is not encrypted by this relay.
+    #[arg(long, env = "KARTEI_DIRECT_UPLOADS")]
+    pub(crate) direct_uploads: bool,
+    #[command(flatten)]
+    pub(crate) scan: ScanOptions,
     /// Also speaks the draft of the IETF for resumable uploads, at /api/resumable.
     #[arg(long, env = "KARTEI_RESUMABLE_DRAFT")]
     pub(crate) resumable_draft: bool,

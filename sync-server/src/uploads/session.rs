@@ -1,33 +1,41 @@
 //! Sessions: begun, asked for, completed, ended.
 
+use std::io::Write;
 use std::sync::Arc;
 
 use axum::http::StatusCode;
 use bytes::{Bytes, BytesMut};
 use futures_util::TryStreamExt as _;
 use futures_util::stream::BoxStream;
-use kartei_blob_store::{BlobError, BlobName, Draft, Landed, SealKey, SealedBlob, root_of};
+use kartei_blob_store::{BlobError, BlobName, Draft, Landed, SealKey, root_of};
+use kartei_pieces::Ranges;
 use kartei_protocol::problem::ProblemCode;
-use kartei_protocol::uploads::{CompleteUpload, NewUpload, ScanState, UploadPhase, UploadState};
+use kartei_protocol::uploads::{CompleteUpload, NewUpload, UploadPhase, UploadState};
 use kartei_relay_store::{
-    Access, Completing, NewUploadRow, OrgId, Reserved, Tail, UploadBegun, UploadCompleted,
-    UploadDone, UploadEnd, UploadLimits, UploadRow, Usage,
+    Access, Completing, LandedRow, NewUploadRow, OrgId, Reserved, Tail, UploadBegun,
+    UploadCompleted, UploadDone, UploadEnd, UploadLimits, UploadRow, Usage,
 };
 use serde_json::json;
 use sha2::{Digest as _, Sha256};
 
+use super::content::{Content, key_of};
+use super::direct;
 use super::names::{checked_name, checked_type, hex, hex32};
-use super::ranges::Ranges;
 use super::sniff::{LOOKED_AT, sniff};
 use super::streams::STREAMS_MAX;
 use super::take::{beyond, failed};
 use super::{REQUEST_BYTES_MAX, room};
 use crate::admin::now;
 use crate::problem::{ApiCode, Failure};
+use crate::random::random_id;
 use crate::serve::Relay;
 
 /// Characters of a client's own name for an upload at most.
 const KEY_CHARS_MAX: usize = 100;
+
+fn new_id(prefix: &str) -> Result<String, Failure> {
+    random_id(prefix).map_err(|e| Failure::internal(&e))
+}
 
 /// A session to begin.
 pub(crate) struct Begin {
@@ -62,10 +70,15 @@ pub(crate) async fn create(
         room::check(folder, new.size.unwrap_or_default(), options.keep_free_percent)?;
     }
     let org = access.org;
-    let (id, blob) = (random_id("up-")?, format!("files/{org}/{}", random_id("")?));
-    let wrapped_key = keys.new_file(relay, org, &blob).await?;
+    let (id, blob) = (new_id("up-")?, format!("files/{org}/{}", new_id("")?));
     let name = BlobName::new(&blob).map_err(|e| Failure::internal(&e))?;
-    let draft = relay.blobs().begin_draft(&name, new.size).await.map_err(|e| failed(&e))?;
+    let (draft, wrapped_key) = if new.direct {
+        direct::begin(relay, &name, &new).await?
+    } else {
+        let wrapped_key = keys.new_file(relay, org, &blob).await?;
+        let draft = relay.blobs().begin_draft(&name, new.size).await.map_err(|e| failed(&e))?;
+        (draft, wrapped_key)
+    };
     let created_at = now();
     let row = NewUploadRow {
         id,
@@ -174,8 +187,8 @@ pub(crate) fn state(row: &UploadRow, mut ranges: Ranges) -> UploadState {
         state: row.phase,
         name: row.name.clone(),
         size: row.size,
-        received_bytes: ranges.bytes(),
-        received: ranges.into_runs(),
+        received_bytes: ranges.len(),
+        received: ranges.into_vec(),
         piece_bytes: row.piece_bytes,
         request_bytes_max: REQUEST_BYTES_MAX,
         streams_max: STREAMS_MAX,
@@ -189,12 +202,40 @@ pub(crate) fn state(row: &UploadRow, mut ranges: Ranges) -> UploadState {
 async fn landed(relay: &Relay, row: &UploadRow) -> Result<(Vec<Landed>, Ranges), Failure> {
     let (org, id) = (row.org, row.id.clone());
     let rows = relay.store(move |store| store.landed(org, &id)).await?;
-    let ranges = Ranges::of(&rows);
+    let ranges = ranges_of(&rows);
     let landed = rows
         .into_iter()
         .map(|row| Landed { offset: row.offset, len: row.len, tree: row.tree, part: row.part })
         .collect();
     Ok((landed, ranges))
+}
+
+/// What is there of a file, by its journal.
+pub(super) fn ranges_of(rows: &[LandedRow]) -> Ranges {
+    rows.iter().map(|row| (row.offset, row.offset + row.len)).collect()
+}
+
+/// Where a session's bytes are, and the key that they are sealed with.
+pub(super) struct Opened {
+    name: BlobName,
+    /// None where the client brings the bytes to S3 as they are.
+    pub(super) key: Option<SealKey>,
+    pub(super) draft: Draft,
+}
+
+impl Opened {
+    /// What is complete, under its name.
+    async fn content(&self, relay: &Relay, size: u64) -> Result<Content, Failure> {
+        Content::open(relay, &self.name, self.key.as_ref(), size).await
+    }
+}
+
+/// Opens a session's draft.
+pub(super) async fn open(relay: &Relay, row: &UploadRow) -> Result<Opened, Failure> {
+    let key = key_of(relay, row.org, &row.blob, &row.wrapped_key).await?;
+    let name = BlobName::new(&row.blob).map_err(|e| Failure::internal(&e))?;
+    let draft = relay.blobs().open_draft(&name, &row.place).await.map_err(|e| failed(&e))?;
+    Ok(Opened { name, key, draft })
 }
 
 /// Up to where everything is there, with the tail.
@@ -264,15 +305,12 @@ pub(crate) async fn read(
     relay: &Relay,
     row: &UploadRow,
 ) -> Result<BoxStream<'static, Result<Bytes, BlobError>>, Failure> {
-    let key = relay.uploads().keys()?.of_file(relay, row.org, &row.blob, &row.wrapped_key).await?;
-    let name = BlobName::new(&row.blob).map_err(|e| Failure::internal(&e))?;
     let (runs, _) = landed(relay, row).await?;
     let size = row.size.unwrap_or_default();
-    let draft = relay.blobs().open_draft(&name, &row.place).await.map_err(|e| failed(&e))?;
+    let opened = open(relay, row).await?;
     // Only under its name a store of objects reads it back.
-    draft.finish(size, &runs).await.map_err(|e| failed(&e))?;
-    let blob = relay.blobs().open_sealed(&name, &key, size).await.map_err(|e| failed(&e))?;
-    Ok(blob.read(0..size))
+    opened.draft.finish(size, &runs).await.map_err(|e| failed(&e))?;
+    Ok(opened.content(relay, size).await?.read(0..size))
 }
 
 /// Makes a file of a session: nothing is missing, the digests hold, the quota still does.
@@ -317,10 +355,7 @@ async fn completed(
     if said.size.is_some_and(|said| said != size) {
         return Err(Failure::invalid(format!("the file was announced with {size} bytes")));
     }
-    let keys = relay.uploads().keys()?;
-    let key = keys.of_file(relay, org, &row.blob, &row.wrapped_key).await?;
-    let name = BlobName::new(&row.blob).map_err(|e| Failure::internal(&e))?;
-    let draft = relay.blobs().open_draft(&name, &row.place).await.map_err(|e| failed(&e))?;
+    let opened = open(relay, &row).await?;
     if row.size.is_none() {
         let asked = id.to_owned();
         match relay.store(move |store| store.size_upload(org, &asked, size, now())).await? {
@@ -333,11 +368,11 @@ async fn completed(
     }
     // What an appending door left over is the last piece now.
     let tail = row.tail.filter(|tail| {
-        tail.offset == ranges.prefix() && tail.offset + tail.len == size && ranges.bytes() < size
+        tail.offset == ranges.prefix() && tail.offset + tail.len == size && ranges.len() < size
     });
-    if let Some(tail) = tail {
-        let rest = read_tail(relay, &row, &key).await?;
-        let mut writer = draft.write_from(&key, tail.offset);
+    if let (Some(tail), Some(key)) = (tail, &opened.key) {
+        let rest = read_tail(relay, &row, key).await?;
+        let mut writer = opened.draft.write_from(key, tail.offset);
         writer.write(rest).await.map_err(|e| failed(&e))?;
         let settled = writer.finish(true).await.map_err(|e| failed(&e))?;
         for run in settled.landed {
@@ -345,7 +380,7 @@ async fn completed(
             landed_runs.push(run);
         }
     }
-    let missing = ranges.missing(size);
+    let missing: Vec<(u64, u64)> = ranges.gaps(0, size).collect();
     if !missing.is_empty() {
         let detail = "bytes are missing; send them and complete again";
         return Err(Failure::new(StatusCode::CONFLICT, ProblemCode::UploadIncomplete, detail)
@@ -359,8 +394,8 @@ async fn completed(
         Completing::Unknown => return Err(unknown()),
     }
     // Under its name it can be read, and nobody knows of it before the database does.
-    draft.finish(size, &landed_runs).await.map_err(|e| failed(&e))?;
-    let blob = relay.blobs().open_sealed(&name, &key, size).await.map_err(|e| failed(&e))?;
+    opened.draft.finish(size, &landed_runs).await.map_err(|e| failed(&e))?;
+    let blob = opened.content(relay, size).await?;
     let found = match root_of(size, &landed_runs) {
         Some(found) => found,
         None => read_all(&blob, blake3::Hasher::new()).await?.finalize().into(),
@@ -389,14 +424,16 @@ async fn completed(
         digest: found,
         size,
         content_type: kind,
-        file_id: random_id("file-")?,
-        scan: ScanState::NotScanned,
+        file_id: new_id("file-")?,
+        scan: relay.uploads().options().scan.first(size),
         now: now(),
     };
     let asked = id.to_owned();
     match relay.store(move |store| store.complete_upload(org, &asked, &done)).await? {
         UploadCompleted::Done { is_new_content, .. } => {
-            if !is_new_content {
+            if is_new_content {
+                relay.uploads().scans().look();
+            } else {
                 // Equal bytes are there already.
                 clear(relay, &row).await?;
             }
@@ -417,7 +454,7 @@ async fn completed(
     row_of(relay, org, id).await
 }
 
-async fn sniffed(blob: &SealedBlob) -> Result<String, Failure> {
+async fn sniffed(blob: &Content) -> Result<String, Failure> {
     let mut first = BytesMut::new();
     let mut pieces = blob.read(0..blob.size().min(LOOKED_AT));
     while let Some(piece) = pieces.try_next().await.map_err(|e| failed(&e))? {
@@ -426,32 +463,13 @@ async fn sniffed(blob: &SealedBlob) -> Result<String, Failure> {
     Ok(sniff(&first).to_owned())
 }
 
-/// What hashes.
-trait Hashes: Send + 'static {
-    fn add(&mut self, bytes: &[u8]);
-}
-
-impl Hashes for Sha256 {
-    fn add(&mut self, bytes: &[u8]) {
-        self.update(bytes);
-    }
-}
-
-impl Hashes for blake3::Hasher {
-    fn add(&mut self, bytes: &[u8]) {
-        self.update(bytes);
-    }
-}
-
 /// Reads a whole blob; hashing runs on a thread that may be busy.
-async fn read_all<H: Hashes>(blob: &SealedBlob, mut hasher: H) -> Result<H, Failure> {
+async fn read_all<H: Write + Send + 'static>(blob: &Content, mut hasher: H) -> Result<H, Failure> {
     let mut pieces = blob.read(0..blob.size());
     while let Some(piece) = pieces.try_next().await.map_err(|e| failed(&e))? {
-        let task = tokio::task::spawn_blocking(move || {
-            hasher.add(&piece);
-            hasher
-        });
-        hasher = task.await.map_err(|e| Failure::internal(&e))?;
+        let task = tokio::task::spawn_blocking(move || hasher.write_all(&piece).map(|()| hasher));
+        let hashed = task.await.map_err(|e| Failure::internal(&e))?;
+        hasher = hashed.map_err(|e| Failure::internal(&e))?;
     }
     Ok(hasher)
 }
@@ -562,12 +580,4 @@ pub(super) async fn drop_tail(relay: &Relay, row: &UploadRow) {
     if let Ok(name) = tail_name(row, seq) {
         remove(relay, &name).await;
     }
-}
-
-/// An id that nobody guesses: 96 random bits.
-pub(super) fn random_id(prefix: &str) -> Result<String, Failure> {
-    let mut random = [0_u8; 12];
-    getrandom::fill(&mut random)
-        .map_err(|e| Failure::internal(&std::io::Error::other(e.to_string())))?;
-    Ok(format!("{prefix}{}", hex(&random)))
 }

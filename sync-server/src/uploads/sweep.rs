@@ -8,11 +8,11 @@ use futures_util::TryStreamExt as _;
 use kartei_blob_store::BlobName;
 use kartei_relay_store::{ContentRow, OrgId, RelayStore, Tail, UploadEnd};
 use serde::Serialize;
-use tokio::time::MissedTickBehavior;
 
 use super::session::{clear, end};
 use crate::admin::now;
 use crate::problem::Failure;
+use crate::rounds::Rounds;
 use crate::serve::Relay;
 
 /// How often a serving relay looks for uploads that nobody goes on with. They become due by the hour.
@@ -46,14 +46,8 @@ pub(crate) struct Cleaned {
 
 /// Looks after uploads for as long as the relay runs.
 pub(crate) async fn sweep(relay: Arc<Relay>) {
-    let mut stopping = relay.stopping();
-    let mut ticks = tokio::time::interval(EVERY);
-    ticks.set_missed_tick_behavior(MissedTickBehavior::Delay);
-    loop {
-        tokio::select! {
-            _ = ticks.tick() => {}
-            _ = stopping.wait_for(|stopping| *stopping) => return,
-        }
+    let mut rounds = Rounds::every(EVERY, relay.stopping());
+    while rounds.next().await {
         match clean(&relay, false).await {
             Ok(cleaned) if cleaned == Cleaned::default() => {}
             Ok(Cleaned { expired_uploads, contents, bytes }) => {

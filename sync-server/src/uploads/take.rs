@@ -8,7 +8,8 @@ use std::sync::Arc;
 use axum::body::Body;
 use axum::http::StatusCode;
 use bytes::Bytes;
-use kartei_blob_store::{BlobError, BlobName, Draft, Landed, PieceWriter, SealKey};
+use kartei_blob_store::{BlobError, Draft, Landed, PieceWriter, SealKey};
+use kartei_pieces::{Ranges, Spot};
 use kartei_protocol::problem::ProblemCode;
 use kartei_protocol::uploads::UploadPhase;
 use kartei_relay_store::{
@@ -17,11 +18,11 @@ use kartei_relay_store::{
 use serde_json::json;
 
 use super::digest::Announced;
+use super::direct;
 use super::intake::{Broken, Intake};
-use super::ranges::{Ranges, Spot};
 use super::session::{self, gone};
 use super::streams::Stream;
-use super::{CHECKPOINT_BYTES, LEASE_BYTES, REQUEST_BYTES_MAX, journal, room};
+use super::{CHECKPOINT_BYTES, LEASE_BYTES, REQUEST_BYTES_MAX, room};
 use crate::admin::now;
 use crate::problem::Failure;
 use crate::serve::Relay;
@@ -107,6 +108,9 @@ impl<'a> Taking<'a> {
             return Ok(row);
         }
         session::must_be_open(&row)?;
+        if direct::is_direct(&row) {
+            return Err(direct::parts_only());
+        }
         if let At::Place(place) = take.at {
             check_place(&row, place, take.length)?;
         }
@@ -116,7 +120,8 @@ impl<'a> Taking<'a> {
         let row = session::row_of(relay, org, &take.id).await?;
         session::must_be_open(&row)?;
         let id = take.id.clone();
-        let ranges = Ranges::of(&relay.store(move |store| store.landed(org, &id)).await?);
+        let landed = relay.store(move |store| store.landed(org, &id)).await?;
+        let ranges = session::ranges_of(&landed);
         let place = match take.at {
             At::Place(place) => place,
             At::End(known) => {
@@ -127,10 +132,8 @@ impl<'a> Taking<'a> {
                 ranges.prefix()
             }
         };
-        let keys = relay.uploads().keys()?;
-        let key = keys.of_file(relay, org, &row.blob, &row.wrapped_key).await?;
-        let name = BlobName::new(&row.blob).map_err(|e| Failure::internal(&e))?;
-        let draft = relay.blobs().open_draft(&name, &row.place).await.map_err(|e| failed(&e))?;
+        let session::Opened { draft, key, .. } = session::open(relay, &row).await?;
+        let key = key.ok_or_else(direct::parts_only)?;
         let taking = Self {
             relay,
             org,
@@ -311,7 +314,7 @@ impl<'a> Taking<'a> {
             now,
             expires_at: options.expires_at(self.row.created_at, now),
         };
-        match journal::note(self.relay, note).await? {
+        match self.relay.uploads().journal().ask(self.relay, note).await? {
             Noted::Open => {}
             Noted::Ended(phase) => return Err(gone(phase)),
             Noted::Overlap(_) => return Err(Broken::TakenOver.failure()),

@@ -1,10 +1,12 @@
 //! Uploads and files over HTTP, as programs other than ours make them.
 
 mod client;
+mod direct;
 mod doors;
 mod files;
 mod hostile;
 mod record;
+mod scanner;
 
 use std::fs;
 use std::io::{Read as _, Write as _};
@@ -40,8 +42,13 @@ fn service() -> Result<Service> {
 /// With settings of the relay's environment.
 fn service_with(settings: &[(&str, &str)]) -> Result<Service> {
     let stage = Stage::new()?;
+    let home = stage.relay_home()?;
+    serve(stage, home, settings)
+}
+
+fn serve(stage: Stage, home: RelayHome, settings: &[(&str, &str)]) -> Result<Service> {
     // How full this machine's disk is has nothing to do with the tests.
-    let home = stage.relay_home()?.with(&[("KARTEI_KEEP_FREE_PERCENT", "0")]).with(settings);
+    let home = home.with(&[("KARTEI_KEEP_FREE_PERCENT", "0")]).with(settings);
     let relay = home.start()?;
     let token = home.token("analyst", "uploader")?;
     let http = Http::new(relay.url(), Some(&token));

@@ -117,6 +117,15 @@ impl ContentEngine for Postgres {
         })
     }
 
+    fn unscanned(&self, rows_max: usize) -> Result<Vec<(OrgId, i64)>> {
+        self.run(async {
+            let client = get(&self.pool).await?;
+            let sql = "SELECT org, id FROM kartei.unscanned_contents($1)";
+            let rows = client.query(sql, &[&limit(rows_max)]).await?;
+            Ok(rows.iter().map(|row| (OrgId(row.get(0)), row.get(1))).collect())
+        })
+    }
+
     fn condemn_content(&self, org: OrgId, id: i64, now: i64) -> Result<bool> {
         self.write(org, async |db| {
             let condemned = db

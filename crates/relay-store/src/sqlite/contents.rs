@@ -105,6 +105,17 @@ impl ContentEngine for Sqlite {
         })
     }
 
+    fn unscanned(&self, rows_max: usize) -> Result<Vec<(OrgId, i64)>> {
+        self.read(|db| {
+            let mut select = db.prepare_cached(
+                "SELECT org, id FROM contents WHERE scan = 'pending' AND condemned_at IS NULL \
+                 ORDER BY id LIMIT ?1",
+            )?;
+            let rows = select.query_map([rows_max], |row| Ok((OrgId(row.get(0)?), row.get(1)?)))?;
+            Ok(rows.collect::<rusqlite::Result<_>>()?)
+        })
+    }
+
     fn condemn_content(&self, org: OrgId, id: i64, now: i64) -> Result<bool> {
         self.write(|db| {
             let condemned = db.execute(

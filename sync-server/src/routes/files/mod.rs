@@ -9,7 +9,7 @@ use axum::extract::rejection::{JsonRejection, PathRejection, QueryRejection};
 use axum::extract::{Path, Query, State};
 use axum::http::{HeaderValue, StatusCode, header};
 use axum::response::{IntoResponse, Response};
-use kartei_protocol::uploads::{FileChange, FileInfo, FilePage};
+use kartei_protocol::uploads::{FileChange, FileInfo, FileLink, FilePage};
 use kartei_relay_store::{Access, Attached, FileQuery, FileRow};
 use serde::Deserialize;
 use utoipa::IntoParams;
@@ -22,7 +22,7 @@ use crate::import::ImportAnswer;
 use crate::openapi::Problem;
 use crate::problem::{ApiCode, Failure};
 use crate::serve::Relay;
-use crate::uploads::{checked_name, checked_type, hex};
+use crate::uploads::{self, checked_name, checked_type, hex};
 
 /// Files of a page at most.
 const PAGE_MAX: usize = 500;
@@ -272,6 +272,36 @@ fn attached(done: Attached) -> Result<StatusCode, Failure> {
         Attached::NoFile => Err(unknown()),
         Attached::NoProfile => Err(Failure::not_found()),
     }
+}
+
+/// A link to a file's bytes
+///
+/// Of a file that was uploaded directly to S3: whoever has the link may fetch it there for a quarter of an hour,
+/// without a token.
+#[utoipa::path(
+    post,
+    path = "/api/files/{id}/link",
+    tag = "files",
+    params(("id" = String, Path, description = "The file's id")),
+    responses(
+        (status = 200, description = "Where the bytes are", body = FileLink),
+        (status = 401, description = "No token, or one that is not known", body = Problem),
+        (status = 404, description = "No such file, here or for this token", body = Problem),
+        (status = 409, description = "The bytes are sealed, or a scanner holds them back", body = Problem),
+        (status = 410, description = "Its bytes were lost", body = Problem),
+    ),
+    security(("token" = [])),
+)]
+pub(crate) async fn link(
+    State(relay): State<Arc<Relay>>,
+    Keeper(access): Keeper,
+    id: Result<Path<String>, PathRejection>,
+) -> Result<Response, Failure> {
+    let Path(id) = id?;
+    let row = find(&relay, &access, &id).await?;
+    serve::may_be_read(&row)?;
+    let link = uploads::link(&relay, &access, &row, &serve::attachment(&row.name)).await?;
+    Ok(([(header::CACHE_CONTROL, "no-store")], Json(link)).into_response())
 }
 
 /// Import a file

@@ -11,7 +11,7 @@ use axum::extract::rejection::PathRejection;
 use axum::extract::{Path, State};
 use axum::http::{HeaderMap, HeaderValue, Method, StatusCode, header};
 use axum::response::{IntoResponse, Response};
-use kartei_blob_store::{BlobName, ByteRange};
+use kartei_blob_store::ByteRange;
 use kartei_protocol::uploads::ScanState;
 use kartei_relay_store::{FileRead, FileRow};
 use percent_encoding::{AsciiSet, NON_ALPHANUMERIC, utf8_percent_encode};
@@ -24,7 +24,7 @@ use crate::conditions::tags;
 use crate::openapi::Problem;
 use crate::problem::{ApiCode, Failure};
 use crate::serve::Relay;
-use crate::uploads::hex;
+use crate::uploads::{hex, open_content};
 
 /// What RFC 8187 lets stand as it is, beside letters and digits.
 const PLAIN: &AsciiSet =
@@ -127,12 +127,7 @@ pub(crate) async fn serve_named(
     let body = if method == Method::HEAD || range.is_empty() {
         Body::empty()
     } else {
-        let content = &row.content;
-        let keys = relay.uploads().keys()?;
-        let key = keys.of_file(&relay, access.org, &content.blob, &content.wrapped_key).await?;
-        let name = BlobName::new(&content.blob).map_err(|e| Failure::internal(&e))?;
-        let sealed = relay.blobs().open_sealed(&name, &key, content.size).await;
-        let sealed = sealed.map_err(|e| Failure::internal(&e))?;
+        let sealed = open_content(&relay, access.org, &row.content).await?;
         let read = FileRead {
             org: access.org,
             file: row.id.clone(),
@@ -187,7 +182,7 @@ fn describe(headers: &mut HeaderMap, row: &FileRow, tag: &str) {
 
 /// The name in both forms: what old clients read, and all of it. Path separators are no part of a name for who
 /// saves it.
-fn attachment(name: &str) -> String {
+pub(super) fn attachment(name: &str) -> String {
     let safe: String = name
         .chars()
         .map(|c| if c.is_ascii_alphanumeric() || "._- ()".contains(c) { c } else { '_' })

@@ -1,6 +1,5 @@
 //! Files of records, and what became of them.
 
-use std::fmt::Write as _;
 use std::sync::Arc;
 
 use axum::body::Body;
@@ -26,6 +25,7 @@ use crate::import::{
 };
 use crate::openapi::Problem;
 use crate::problem::{ApiCode, Failure};
+use crate::random::random_id;
 use crate::serve::Relay;
 
 /// Bytes of one body at most, as it comes: what a disk and a working day can take.
@@ -123,7 +123,7 @@ pub(crate) async fn import(
     let Query(how) = how?;
     readable(&headers)?;
     let key = key_of(&headers)?;
-    let id = new_id()?;
+    let id = random_id("imp-").map_err(|e| Failure::internal(&e))?;
     let slot = relay.imports().enter(access.org, &id).ok_or_else(|| IMPORTS.reached())?;
     let stored = archive(&relay, &access, &headers, body).await?;
     let mode = how.mode();
@@ -182,7 +182,7 @@ pub(crate) async fn import_file(
     how: &How,
     file: &FileRow,
 ) -> Result<(String, String), Failure> {
-    let id = new_id()?;
+    let id = random_id("imp-").map_err(|e| Failure::internal(&e))?;
     let slot = relay.imports().enter(access.org, &id).ok_or_else(|| IMPORTS.reached())?;
     let row = ImportRow {
         id,
@@ -250,16 +250,6 @@ fn prefers_async(headers: &HeaderMap) -> bool {
         .iter()
         .filter_map(|value| value.to_str().ok())
         .any(|value| value.split(',').any(|one| one.trim().eq_ignore_ascii_case("respond-async")))
-}
-
-fn new_id() -> Result<String, Failure> {
-    let mut random = [0_u8; 12];
-    getrandom::fill(&mut random)
-        .map_err(|e| Failure::internal(&std::io::Error::other(e.to_string())))?;
-    Ok(random.iter().fold("imp-".to_owned(), |mut id, byte| {
-        let _ = write!(id, "{byte:02x}");
-        id
-    }))
 }
 
 /// Keeps the body as it comes, under its digest.

@@ -79,6 +79,8 @@ CREATE TABLE kartei.contents (
 CREATE UNIQUE INDEX contents_equal ON kartei.contents (org, digest, size)
     WHERE condemned_at IS NULL;
 CREATE INDEX contents_newest ON kartei.contents (org, id);
+CREATE INDEX contents_unscanned ON kartei.contents (id)
+    WHERE scan = 'pending' AND condemned_at IS NULL;
 CREATE INDEX contents_unreferenced ON kartei.contents (unreferenced_at)
     WHERE unreferenced_at IS NOT NULL;
 
@@ -168,6 +170,15 @@ CREATE FUNCTION kartei.left_drafts(ended_before bigint, rows_max bigint)
         SELECT u.org, u.id FROM kartei.uploads u
         WHERE u.draft AND u.phase NOT IN ('open', 'completing') AND u.touched_at < ended_before
         ORDER BY u.touched_at LIMIT rows_max;
+    END;
+
+CREATE FUNCTION kartei.unscanned_contents(rows_max bigint)
+    RETURNS TABLE (org bigint, id bigint)
+    LANGUAGE sql STABLE SECURITY DEFINER SET search_path = pg_catalog, pg_temp
+    BEGIN ATOMIC
+        SELECT c.org, c.id FROM kartei.contents c
+        WHERE c.scan = 'pending' AND c.condemned_at IS NULL
+        ORDER BY c.id LIMIT rows_max;
     END;
 
 CREATE FUNCTION kartei.unreferenced_contents(unreferenced_before bigint, rows_max bigint)

@@ -76,6 +76,7 @@ CREATE TABLE contents (
 );
 CREATE UNIQUE INDEX contents_equal ON contents (org, digest, size) WHERE condemned_at IS NULL;
 CREATE INDEX contents_newest ON contents (org);
+CREATE INDEX contents_unscanned ON contents (id) WHERE scan = 'pending' AND condemned_at IS NULL;
 CREATE INDEX contents_unreferenced ON contents (unreferenced_at) WHERE unreferenced_at IS NOT NULL;
 
 CREATE TABLE files (
