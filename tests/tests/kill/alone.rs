@@ -141,7 +141,7 @@ impl Alone {
     }
 }
 
-fn person(number: u64, n: u64) -> Value {
+pub(crate) fn person(number: u64, n: u64) -> Value {
     json!({
         "schema": "user_profile.v1", "id": format!("person-{number}-{n:04}"),
         "display_name": format!("Made {n}"), "tags": ["made"],

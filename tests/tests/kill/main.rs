@@ -5,11 +5,13 @@
 //! `KARTEI_KILLS` changes how many processes are killed.
 
 mod alone;
+mod sealed;
 mod world;
 
 use alone::Alone;
 use anyhow::Result;
 use kartei_test_support::Dice;
+use sealed::Sealed;
 use world::{Deed, Desk, World};
 
 /// Processes that are killed.
@@ -17,6 +19,9 @@ const KILLS: u32 = 80;
 
 /// Processes that are killed while they change many profiles.
 const KILLS_ALONE: u32 = 25;
+
+/// Processes that are killed while they encrypt the database, or write it plain.
+const KILLS_SEALED: u32 = 16;
 
 /// After how many rounds everything is let come to rest and compared.
 const SETTLE_EVERY: u32 = 12;
@@ -62,6 +67,23 @@ fn a_step_on_many_profiles_is_there_whole_or_not_at_all() -> Result<()> {
     }
     alone.settle()?;
     println!("{rounds} rounds, {} killed", alone.killed);
+    Ok(())
+}
+
+#[test]
+fn a_database_is_encrypted_whole_or_not_at_all() -> Result<()> {
+    let kills = kills_or(KILLS_SEALED);
+    let mut dice = Dice::from_environment();
+    println!("KARTEI_SEED={} KARTEI_KILLS={kills}", dice.seed());
+    let mut sealed = Sealed::begin()?;
+    let mut rounds = 0_u32;
+    while sealed.killed < kills {
+        rounds += 1;
+        sealed.kill_during(&mut dice)?;
+        assert!(rounds < 8 * kills, "too few of {rounds} rounds found a process to kill");
+    }
+    let (plain, encrypted) = sealed.found;
+    println!("{rounds} rounds, {kills} killed: {plain} plain, {encrypted} encrypted afterwards");
     Ok(())
 }
 
