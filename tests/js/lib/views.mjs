@@ -40,6 +40,21 @@ const pickAll = async (page) => {
 /** A row of the relay's files. */
 const FILES = '[aria-labelledby=uploads-files] li';
 const dialog = (page) => page.locator('dialog[open]').waitFor();
+/** Says yes to a dialog that is followed by another one. */
+const nextDialog = async (page) => {
+  const title = page.locator('dialog[open] h2');
+  const before = await title.innerText();
+  await page.locator('dialog[open] button.primary').click();
+  await until('another dialog', async () => (await title.allInnerTexts()).some((text) => text !== before));
+};
+/** Drops a file of this name on the window. */
+const drop = (name) => (page) =>
+  page.evaluate((name) => {
+    const dataTransfer = new DataTransfer();
+    dataTransfer.items.add(new File(['x'], name));
+    window.dispatchEvent(new DragEvent('drop', { dataTransfer, cancelable: true }));
+  }, name);
+const UNDO_IMPORT = '[aria-labelledby=past-title] .end button';
 
 /**
  * `dialog` names the component of which this is the picture; `aria` the part that is written down as a
@@ -121,6 +136,20 @@ export const VIEWS = [
   },
   { name: 'imports', hash: '#/imports', aria: 'main' },
   { name: 'import-report', hash: '#/imports', act: click('main section button[aria-expanded]') },
+  {
+    name: 'import-undo',
+    hash: '#/imports',
+    act: all(click(UNDO_IMPORT), dialog),
+    dialog: 'PastImports',
+  },
+  {
+    name: 'import-delete',
+    hash: '#/imports',
+    // The relay has it, so it can only be deleted.
+    act: all(click(UNDO_IMPORT), dialog, nextDialog),
+    dialog: 'DeleteImported',
+  },
+  { name: 'drop-meant', hash: '#/profiles', act: all(drop('scan.pdf'), dialog), dialog: 'MeantDialog' },
   { name: 'uploads', hash: '#/uploads', act: (page) => page.locator(FILES).first().waitFor() },
   {
     name: 'file-attach',
@@ -178,14 +207,11 @@ export const VIEWS = [
 export const DIALOGS_ELSEWHERE = {
   ConfirmDialog: 'shown by others: sample-remove, profile-restore',
   ViewSwitcher: 'asks with a ConfirmDialog whether a view is to be deleted',
-  PastImports: 'asks with a ConfirmDialog whether an import is to be undone',
-  DeleteImported: 'needs an import that the relay has; a ConfirmDialog with a checkbox',
   TakeRelays: 'needs a profile that the relay refused; it asks with a Dialog and DialogActions',
   RefusedDialog: 'needs a step that was partly refused; a table in a Dialog',
   WorkspaceSwitcher: 'a ProblemNote in a Dialog, when another workspace cannot be opened',
   EncryptDialog: 'needs a keychain, which no journey has; text and DialogActions in a Dialog',
   EncryptionSettings: 'needs a keychain, which no journey has; it asks with a ConfirmDialog',
-  MeantDialog: 'needs a file that is dropped and holds no records; text and buttons in a Dialog',
   LinkProblem: 'a ProblemNote in a Dialog, when a link of another program leads nowhere',
 };
 
