@@ -38,6 +38,9 @@ const HELP: &str = "usage: cargo xtask COMMAND
   bench store        what people do among a million profiles
   bench sync [--quick] [--only PART]
                      first sync beside two peers, live edits, imports beside COPY, growth
+  bench upload [--quick] [--only PART]
+                     uploads of 1 KiB to 4 GiB beside rustus, @tus/server, nginx and dd: MB/s,
+                     CPU, memory; the client, small files, a link of 200 Mbit/s with loss
   bench ui           what a person waits for in the real window
   setup              system packages and tools";
 
@@ -73,15 +76,19 @@ fn run(arguments: &[String]) -> Result<()> {
         ["bench", "import"] => bench::import(&workspace),
         ["bench", "store"] => bench::store(&workspace),
         ["bench", "ui"] => bench::window::run(&workspace),
-        ["bench", "sync", rest @ ..] => {
+        ["bench", what @ ("sync" | "upload"), rest @ ..] => {
             let (quick, rest) = match rest {
                 ["--quick", rest @ ..] => (true, rest),
                 rest => (false, rest),
             };
-            match rest {
-                [] => bench::sync::run(&workspace, quick, None),
-                ["--only", part] => bench::sync::run(&workspace, quick, Some(part)),
+            let only = match rest {
+                [] => None,
+                ["--only", part] => Some(*part),
                 _ => bail!("`{}` is no command here\n{HELP}", words.join(" ")),
+            };
+            match *what {
+                "sync" => bench::sync::run(&workspace, quick, only),
+                _ => bench::upload::run(&workspace, quick, only),
             }
         }
         ["setup"] => setup::prepare(&workspace, setup::Purpose::Tests),

@@ -27,21 +27,7 @@ impl Background {
     /// follows on that line.
     pub(crate) fn start(command: &mut Command, ready: &str) -> Result<(Self, String)> {
         let program = command.get_program().to_string_lossy().into_owned();
-        let mut child = command
-            .stdin(Stdio::null())
-            .stdout(Stdio::piped())
-            .spawn()
-            .with_context(|| format!("cannot start {program}"))?;
-        let output = child.stdout.take().context("the output is piped")?;
-        let (sender, lines) = mpsc::channel();
-        thread::spawn(move || {
-            for line in BufReader::new(output).lines().map_while(Result::ok) {
-                // Nobody listens any more once the program is ready; it must not block on a full
-                // pipe all the same.
-                let _ = sender.send(line);
-            }
-        });
-        let background = Self { child, lines };
+        let background = Self::spawn(command)?;
         let deadline = Instant::now() + READY_WITHIN;
         loop {
             let left = deadline.saturating_duration_since(Instant::now());
@@ -59,6 +45,30 @@ impl Background {
                 }
             }
         }
+    }
+
+    /// Starts a program that does not say when it is ready.
+    pub(crate) fn spawn(command: &mut Command) -> Result<Self> {
+        let mut child = command
+            .stdin(Stdio::null())
+            .stdout(Stdio::piped())
+            .spawn()
+            .with_context(|| format!("cannot start {}", command.get_program().display()))?;
+        let output = child.stdout.take().context("the output is piped")?;
+        let (sender, lines) = mpsc::channel();
+        thread::spawn(move || {
+            for line in BufReader::new(output).lines().map_while(Result::ok) {
+                // Nobody listens any more once the program is ready; it must not block on a full
+                // pipe all the same.
+                let _ = sender.send(line);
+            }
+        });
+        Ok(Self { child, lines })
+    }
+
+    /// The program's process.
+    pub(crate) fn id(&self) -> u32 {
+        self.child.id()
     }
 
     /// Asks the program to end and waits for it.

@@ -1,9 +1,11 @@
 //! What a machine needs: Debian packages and cargo tools. It asks no questions: a fresh
 //! clone on CI must get from here to green by itself.
 
+use std::fs;
+use std::path::{Path, PathBuf};
 use std::process::Command;
 
-use anyhow::{Result, bail};
+use anyhow::{Context, Result, bail};
 
 use crate::workspace::Workspace;
 use crate::{exec, node, s3_servers};
@@ -34,6 +36,9 @@ const PACKAGES: &[&str] = &[
 /// Only benchmarks ask the system for a program's times and memory, and fetch with curl.
 const BENCH_PACKAGES: &[&str] = &["time", "gzip", "curl", "postgresql"];
 
+/// The shaped link of uploads: interfaces, rates, and packets that get lost.
+const LINK_PACKAGES: &[&str] = &["iproute2", "nftables"];
+
 /// A program of a crate, with the version requirement to install it by.
 struct Tool {
     program: &'static str,
@@ -45,6 +50,8 @@ const TAURI_DRIVER: Tool =
     Tool { program: "tauri-driver", crate_name: "tauri-driver", version: "^2" };
 const NEXTEST: Tool =
     Tool { program: "cargo-nextest", crate_name: "cargo-nextest", version: "^0.9" };
+/// A peer of `bench upload`.
+const RUSTUS: Tool = Tool { program: "rustus", crate_name: "rustus", version: "=0.5.10" };
 const DENY: Tool = Tool { program: "cargo-deny", crate_name: "cargo-deny", version: "^0.20" };
 
 /// What the machine is prepared for.
@@ -56,6 +63,8 @@ pub(crate) enum Purpose {
     Demo,
     /// Benchmarks of the headless client.
     Bench,
+    /// The benchmark of uploads, with its peers.
+    BenchUpload,
 }
 
 /// Installs what is missing, or says how.
@@ -65,6 +74,7 @@ pub(crate) fn prepare(workspace: &Workspace, purpose: Purpose) -> Result<()> {
         Purpose::Tests => (PACKAGES, &[TAURI_DRIVER, NEXTEST, DENY]),
         Purpose::Demo => (PACKAGES, &[TAURI_DRIVER]),
         Purpose::Bench => (BENCH_PACKAGES, &[]),
+        Purpose::BenchUpload => (BENCH_PACKAGES, &[RUSTUS]),
     };
     system_packages(packages)?;
     for tool in tools {
@@ -74,6 +84,37 @@ pub(crate) fn prepare(workspace: &Workspace, purpose: Purpose) -> Result<()> {
         s3_servers::install(workspace)?;
     }
     Ok(())
+}
+
+/// What the shaped link of `bench upload` needs beside the rest.
+pub(crate) fn prepare_link() -> Result<()> {
+    system_packages(LINK_PACKAGES)
+}
+
+/// nginx: the system's, or the files of Debian's package beside the other tools. Installing the package
+/// would begin to serve the machine's port 80, which is nobody's wish here.
+pub(crate) fn nginx(workspace: &Workspace) -> Result<PathBuf> {
+    let folder = workspace.tools().join("nginx");
+    let own = folder.join("usr/sbin/nginx");
+    for program in [Path::new("/usr/sbin/nginx"), &own] {
+        if exec::succeeds(Command::new(program).arg("-v")) {
+            return Ok(program.to_owned());
+        }
+    }
+    fs::create_dir_all(&folder)?;
+    let mut download = Command::new("apt-get");
+    download.args(["download", "-q", "nginx"]).current_dir(&folder);
+    exec::show(&mut download)
+        .context("nginx is missing; install it, or let apt-get download it")?;
+    for entry in fs::read_dir(&folder)? {
+        let path = entry?.path();
+        if path.extension().is_some_and(|kind| kind == "deb") {
+            exec::show(Command::new("dpkg").arg("-x").arg(&path).arg(&folder))?;
+            fs::remove_file(path)?;
+        }
+    }
+    exec::capture(Command::new(&own).arg("-v")).context("nginx lacks libraries of the system")?;
+    Ok(own)
 }
 
 fn system_packages(packages: &[&str]) -> Result<()> {
