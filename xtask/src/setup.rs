@@ -36,8 +36,8 @@ const PACKAGES: &[&str] = &[
 /// Only benchmarks ask the system for a program's times and memory, and fetch with curl.
 const BENCH_PACKAGES: &[&str] = &["time", "gzip", "curl", "postgresql"];
 
-/// The shaped link of uploads: interfaces, rates, and packets that get lost.
-const LINK_PACKAGES: &[&str] = &["iproute2", "nftables"];
+/// The slow link of uploads: network namespaces, and a program that carries packets between them.
+const LINK_PACKAGES: &[&str] = &["iproute2", "python3"];
 
 /// A program of a crate, with the version requirement to install it by.
 struct Tool {

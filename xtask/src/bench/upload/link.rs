@@ -6,35 +6,64 @@ use anyhow::{Context, Result, bail};
 
 use super::servers::{Place, command};
 use crate::exec;
+use crate::processes::Background;
 use crate::setup;
+use crate::workspace::Workspace;
 
 /// The addresses of its ends; nothing else is in these namespaces.
 const SERVER: &str = "10.199.7.1";
 const CLIENT: &str = "10.199.7.2";
 
-/// Of each direction.
-const RATE: &str = "200mbit";
-
-/// Of a hundred packets, in each direction.
+/// The goal's link: of each direction, and of a hundred packets in each direction.
+const MBIT: u32 = 200;
 const LOST_PERCENT: u32 = 1;
 
-/// Each way, where the kernel can.
-const DELAY: &str = "10ms";
+/// What most systems do about losses. Each lost packet holds it back, and the more so the longer the link.
+pub(super) const CUBIC: &str = "cubic";
 
-/// What senders of most systems do about losses.
-const CONGESTION: &str = "cubic";
+/// What differs from link to link.
+#[derive(Debug, Clone)]
+pub(super) struct Nature {
+    /// Milliseconds each way.
+    pub delay_ms: u32,
+    /// How TCP decides how much it sends.
+    pub congestion: String,
+}
 
-/// The link; it goes with the namespaces when this is dropped.
-pub(crate) struct Link {
+impl Nature {
+    /// The links that are measured: short and long with what most systems do, and long with what this
+    /// one does, where that is something else.
+    pub(super) fn all() -> Result<Vec<Self>> {
+        let own =
+            exec::capture(Command::new("cat").arg("/proc/sys/net/ipv4/tcp_congestion_control"))?;
+        let of = |delay_ms, congestion: &str| Self { delay_ms, congestion: congestion.to_owned() };
+        let mut all = vec![of(0, CUBIC), of(10, CUBIC)];
+        if own.trim() != CUBIC {
+            all.push(of(10, own.trim()));
+        }
+        Ok(all)
+    }
+
+    pub(super) fn title(&self) -> String {
+        let delay = match self.delay_ms {
+            0 => "no delay of its own".to_owned(),
+            delay => format!("{} ms there and back", 2 * delay),
+        };
+        format!("{delay}, TCP {}", self.congestion)
+    }
+}
+
+/// The link; it goes when this is dropped.
+pub(super) struct Link {
     server: String,
     client: String,
-    /// What it is like.
-    pub nature: String,
+    /// Hands the packets on.
+    carrier: Option<Background>,
 }
 
 impl Link {
     /// Makes one, or says why that is not possible here.
-    pub(crate) fn make() -> Result<Self> {
+    pub(super) fn make(workspace: &Workspace, nature: &Nature) -> Result<Self> {
         let is_root = exec::capture(Command::new("id").arg("-u")).is_ok_and(|id| id.trim() == "0");
         if !is_root {
             bail!("only root may make network namespaces");
@@ -44,71 +73,48 @@ impl Link {
         let mut link = Self {
             server: format!("kartei-server-{own}"),
             client: format!("kartei-client-{own}"),
-            nature: String::new(),
+            carrier: None,
         };
-        link.connect().context("this system makes no network namespaces")?;
-        link.nature = match link.both("tc", &netem()) {
-            Ok(()) => format!("{RATE}, {LOST_PERCENT} % of packets lost and {DELAY} each way"),
-            // Kernels of small machines lack it.
-            Err(_) => {
-                link.shape_without_netem()?;
-                format!(
-                    "{RATE} and {LOST_PERCENT} % of packets lost each way, by tbf and nftables; \
-                     without a delay, for which this kernel lacks netem"
-                )
-            }
-        };
-        let setting = "/proc/sys/net/ipv4/tcp_congestion_control";
-        link.both("sh", &words(&format!("-c|echo {CONGESTION} > {setting}"), '|'))?;
-        link.nature = format!("{}, TCP {CONGESTION}", link.nature);
+        link.connect(workspace, nature).context("this system makes no such link")?;
         Ok(link)
     }
 
     /// Where servers listen.
-    pub(crate) fn place(&self) -> Place<'_> {
+    pub(super) fn place(&self) -> Place<'_> {
         Place { host: SERVER, inside: Some(&self.server) }
     }
 
     /// Where clients run.
-    pub(crate) fn client(&self) -> &str {
+    pub(super) fn client(&self) -> &str {
         &self.client
     }
 
-    fn connect(&self) -> Result<()> {
+    fn connect(&mut self, workspace: &Workspace, nature: &Nature) -> Result<()> {
         let ip = |line: &str| exec::capture(Command::new("ip").args(line.split(' '))).map(drop);
-        let (server, client) = (&self.server, &self.client);
-        ip(&format!("netns add {server}"))?;
-        ip(&format!("netns add {client}"))?;
-        ip(&format!("link add link0 netns {server} type veth peer name link0 netns {client}"))?;
-        for (namespace, address) in [(server, SERVER), (client, CLIENT)] {
+        let own = std::process::id();
+        let devices = [format!("ks{own}"), format!("kc{own}")];
+        let program = workspace.path(super::PEER).join("link.py");
+        let mut carrier = Command::new("setpriv");
+        carrier.args(["--pdeathsig", "TERM", "python3"]).arg(program).args(&devices);
+        let Nature { delay_ms, congestion } = nature;
+        carrier.args([MBIT, *delay_ms, LOST_PERCENT].map(|number| number.to_string()));
+        let (carrier, _) = Background::start(&mut carrier, "the link is ready")?;
+        self.carrier = Some(carrier);
+        let ends = [(&self.server, SERVER), (&self.client, CLIENT)];
+        for ((namespace, address), device) in ends.into_iter().zip(&devices) {
+            ip(&format!("netns add {namespace}"))?;
+            ip(&format!("link set {device} netns {namespace} name link0"))?;
             ip(&format!("-n {namespace} address add {address}/30 dev link0"))?;
-            // A packet is a packet, and not sixty of them that are lost together.
-            ip(&format!("-n {namespace} link set link0 gso_max_segs 1"))?;
-            ip(&format!("-n {namespace} link set link0 up"))?;
+            ip(&format!("-n {namespace} link set link0 up txqueuelen 1000"))?;
             ip(&format!("-n {namespace} link set lo up"))?;
+            // By the route: a namespace may not change what TCP does on the whole.
+            let route = format!("10.199.7.0/30 dev link0 src {address} congctl {congestion}");
+            ip(&format!("-n {namespace} route change {route}"))?;
         }
-        Ok(())
-    }
-
-    /// The rate by a token bucket with 20 ms of packets before it, the losses by a filter on what arrives.
-    fn shape_without_netem(&self) -> Result<()> {
-        let bucket = format!("qdisc add dev link0 root tbf rate {RATE} burst 32kb latency 20ms");
-        self.both("tc", &words(&bucket, ' '))?;
-        let lose = format!("numgen random mod 100 < {LOST_PERCENT} drop");
-        for line in [
-            "add table ip link",
-            "add chain ip link arrive { type filter hook input priority 0 ; }",
-            &format!("add rule ip link arrive iif link0 {lose}"),
-        ] {
-            self.both("nft", &words(line, ' '))?;
-        }
-        Ok(())
-    }
-
-    /// Runs a program at both ends.
-    fn both(&self, program: &str, arguments: &[String]) -> Result<()> {
-        for namespace in [&self.server, &self.client] {
-            exec::capture(command(Some(namespace), program).args(arguments))?;
+        let mut look = command(Some(&self.client), "ip");
+        let said = exec::capture(look.args(["route", "show"]))?;
+        if !said.contains(congestion) {
+            bail!("TCP {congestion} is not known here");
         }
         Ok(())
     }
@@ -116,20 +122,11 @@ impl Link {
 
 impl Drop for Link {
     fn drop(&mut self) {
+        // With it go the devices.
+        drop(self.carrier.take());
         for namespace in [&self.server, &self.client] {
             // It is not there where making it failed.
             exec::succeeds(Command::new("ip").args(["netns", "delete", namespace]));
         }
     }
-}
-
-fn netem() -> Vec<String> {
-    let line = format!(
-        "qdisc add dev link0 root netem rate {RATE} delay {DELAY} loss {LOST_PERCENT}% limit 2000"
-    );
-    words(&line, ' ')
-}
-
-fn words(line: &str, between: char) -> Vec<String> {
-    line.split(between).map(str::to_owned).collect()
 }

@@ -19,7 +19,6 @@ use std::time::Instant;
 
 use anyhow::{Context, Result, bail};
 use figures::{Figure, Group, Who};
-use link::Link;
 use meter::{Meter, Used};
 use serde_json::Value;
 use servers::{Kind, LOOPBACK, Place, Server};
@@ -77,8 +76,10 @@ pub(crate) struct Scale {
     small: Load,
     /// Files of the real client: how many, of how many bytes.
     client: &'static [(u64, u64)],
-    /// The file that goes over the link.
+    /// The client's file over a slow link.
     link_bytes: u64,
+    /// The file of one stream over it, which may be slower than the link by far.
+    link_stream_bytes: u64,
 }
 
 const WHOLE: Scale = Scale {
@@ -103,6 +104,7 @@ const WHOLE: Scale = Scale {
     small: Load { bytes: KIB, bytes_max: 16 * KIB, files: 10_000, streams: 8 },
     client: &[(1, 16 * MIB), (1, 256 * MIB), (1, GIB), (1, 4 * GIB), (8, 256 * MIB)],
     link_bytes: 256 * MIB,
+    link_stream_bytes: 16 * MIB,
 };
 
 /// For whoever works on the benchmark itself: its figures say little.
@@ -113,6 +115,7 @@ const QUICK: Scale = Scale {
     small: Load { bytes: KIB, bytes_max: 16 * KIB, files: 500, streams: 8 },
     client: &[(1, 256 * MIB), (2, 64 * MIB)],
     link_bytes: 32 * MIB,
+    link_stream_bytes: 2 * MIB,
 };
 
 /// The programs.
@@ -149,6 +152,7 @@ impl Tools {
 
 /// What the parts share.
 struct Bench<'a> {
+    workspace: &'a Workspace,
     tools: &'a Tools,
     folder: &'a Path,
     scale: Scale,
@@ -160,7 +164,7 @@ pub(crate) fn run(workspace: &Workspace, quick: bool, only: Option<&str>) -> Res
     let tools = Tools::prepare(workspace)?;
     let folder = workspace.target.join("bench");
     fs::create_dir_all(&folder)?;
-    let bench = Bench { tools: &tools, folder: &folder, scale };
+    let bench = Bench { workspace, tools: &tools, folder: &folder, scale };
     let wanted = |part: &str| only.is_none_or(|only| only == part);
     let mut text = String::new();
     // A part that fails is told at the end; the others are worth having all the same.
