@@ -28,7 +28,7 @@ pub(crate) enum Kind {
     RelayTus,
     /// rustus as it comes.
     Rustus,
-    /// rustus with `--force-fsync`.
+    /// rustus with `--force-fsync true`.
     RustusFlushing,
     /// @tus/server with its file store.
     TusNode,
@@ -134,7 +134,7 @@ impl Server {
                     rustus.arg(option).arg(&folder);
                 }
                 if kind == Kind::RustusFlushing {
-                    rustus.arg("--force-fsync");
+                    rustus.args(["--force-fsync", "true"]);
                 }
                 rustus
             }
