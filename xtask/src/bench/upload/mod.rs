@@ -133,11 +133,11 @@ impl Tools {
     fn prepare(workspace: &Workspace) -> Result<Self> {
         setup::prepare(workspace, setup::Purpose::BenchUpload)?;
         node::install(workspace, PEER)?;
-        let mut build = vec!["build", "--quiet", "--release", "--package", "kartei-cli"];
-        build.extend(["--package", "kartei-relay", "--bins"]);
-        exec::show(&mut workspace.cargo(&build))?;
-        build.truncate(3);
-        build.extend(["--package", "kartei-relay-client", "--example", "bench_upload"]);
+        let mut build = vec!["build", "--quiet", "--release"];
+        for package in ["kartei-cli", "kartei-relay", "kartei-relay-client"] {
+            build.extend(["--package", package]);
+        }
+        build.extend(["--bins", "--example", "bench_upload"]);
         exec::show(&mut workspace.cargo(&build))?;
         Ok(Self {
             relay: workspace.program("release", "kartei-relay"),
