@@ -84,6 +84,11 @@ impl Who {
         }
     }
 
+    /// Whether it is somebody else's server.
+    pub(crate) fn is_peer(self) -> bool {
+        self.is_tus_peer() || self == Self::Server(Kind::Nginx)
+    }
+
     fn is_tus_peer(self) -> bool {
         matches!(self, Self::Server(kind) if kind.is_tus_peer())
     }
@@ -94,6 +99,8 @@ impl Who {
 pub(crate) struct Group {
     pub title: String,
     pub rows: Vec<(Who, Vec<Figure>)>,
+    /// Who could not do it, and why; they have no figures.
+    pub failed: Vec<String>,
 }
 
 /// Medians, each figure by itself.
@@ -133,7 +140,8 @@ impl Row {
 
 impl Group {
     fn rows(&self) -> Vec<Row> {
-        self.rows.iter().map(|(who, figures)| Row::of(*who, figures)).collect()
+        let measured = self.rows.iter().filter(|(_, figures)| !figures.is_empty());
+        measured.map(|(who, figures)| Row::of(*who, figures)).collect()
     }
 }
 
@@ -170,6 +178,9 @@ pub(crate) fn markdown(title: &str, rounds: usize, groups: &[Group]) -> Result<S
         }
     }
     text.push_str(&goals(groups)?);
+    for reason in groups.iter().flat_map(|group| &group.failed) {
+        writeln!(text, "\nNot measured: {reason}.")?;
+    }
     Ok(text)
 }
 
@@ -245,7 +256,7 @@ mod tests {
             (Who::Server(Kind::TusNode), vec![figure(2.0, 4.0)]),
             (Who::Server(Kind::Nginx), vec![figure(0.5, 0.1)]),
         ];
-        let groups = [Group { title: "1 GiB".to_owned(), rows }];
+        let groups = [Group { title: "1 GiB".to_owned(), rows, failed: Vec::new() }];
         let text = markdown("One stream", 1, &groups).unwrap();
         assert!(text.contains("| 1 GiB | @tus/server | 2.00 | 0.25 | 30 |"), "{text}");
     }
