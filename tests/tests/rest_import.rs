@@ -336,3 +336,19 @@ fn advertised_limits_of_imports_and_pages_are_enforced() -> Result<()> {
         Ok(service.import("?dry_run=true", &[], one.as_bytes())?.status == 200)
     })
 }
+
+#[test]
+fn a_dripping_body_keeps_no_place() -> Result<()> {
+    let stage = Stage::new()?;
+    let home = stage.relay_home()?.with(&[("KARTEI_SLOW_SECONDS", "1")]);
+    let service = started(stage, home)?;
+    let token = service.home.token("analyst", "slow")?;
+    let mut dripping = half_sent(&service, &token, 100)?;
+    let mut answer = vec![0; 4096];
+    let read = dripping.read(&mut answer)?;
+    let answer = String::from_utf8_lossy(&answer[..read]);
+    assert!(answer.starts_with("HTTP/1.1 408") && answer.contains("too_slow"), "{answer}");
+    assert_eq!(service.head()?, 0, "nothing of it was imported");
+    service.import("", &[], person("p-0", &json!({"n": 0})).as_bytes())?.expect(200)?;
+    Ok(())
+}

@@ -1,11 +1,12 @@
 //! A body as it comes: not too slow, checked, and broken off where somebody takes over.
 
+use std::io;
 use std::time::Duration;
 
 use axum::body::{Body, BodyDataStream};
 use axum::http::StatusCode;
 use bytes::Bytes;
-use futures_util::StreamExt as _;
+use futures_util::{Stream, StreamExt as _, stream};
 use kartei_protocol::problem::ProblemCode;
 use tokio::sync::watch;
 use tokio::time::{Instant, timeout_at};
@@ -23,7 +24,8 @@ pub(crate) struct Pace {
 }
 
 /// Why a body has no end. What came before counts as far as it can.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+#[derive(Debug, Clone, Copy, PartialEq, Eq, thiserror::Error)]
+#[error("the body was broken off")]
 pub(crate) enum Broken {
     /// The connection broke.
     Cut,
@@ -36,6 +38,12 @@ pub(crate) enum Broken {
 }
 
 impl Broken {
+    /// Why a body ended that somebody read as [`Intake::bytes`].
+    pub(crate) fn of(error: &(dyn std::error::Error + 'static)) -> Option<Self> {
+        let io = error.downcast_ref::<io::Error>()?;
+        io.get_ref()?.downcast_ref::<Self>().copied()
+    }
+
     /// What is answered, where somebody still hears it.
     pub(crate) fn failure(self) -> Failure {
         match self {
@@ -68,6 +76,8 @@ pub(crate) struct Intake {
     digest: Option<Announced>,
     window_ends: Instant,
     came: u64,
+    /// When this side had its last answer.
+    answered_at: Instant,
 }
 
 impl Intake {
@@ -80,11 +90,38 @@ impl Intake {
     ) -> Self {
         let body = body.into_data_stream();
         let window_ends = Instant::now() + pace.window;
-        Self { body, pace, stopped, stopping, digest, window_ends, came: 0 }
+        let answered_at = Instant::now();
+        Self { body, pace, stopped, stopping, digest, window_ends, came: 0, answered_at }
     }
 
     /// The next bytes; `None` at the end of a whole body.
     pub(super) async fn next(&mut self) -> Result<Option<Bytes>, Broken> {
+        // The time in which the body waited for this side does not make it slow.
+        self.window_ends += self.answered_at.elapsed();
+        let answer = self.come().await;
+        self.answered_at = Instant::now();
+        answer
+    }
+
+    /// The body's bytes for who takes no part in uploads. Where it is broken off, the error tells why
+    /// ([`Broken::of`]).
+    pub(crate) fn bytes(
+        body: Body,
+        pace: Pace,
+        stopping: watch::Receiver<bool>,
+    ) -> impl Stream<Item = io::Result<Bytes>> + Send + 'static {
+        // Nobody takes over; the sender lives as long as the stream.
+        let (keep, stopped) = watch::channel(false);
+        let begun = (Self::new(body, pace, stopped, stopping, None), keep);
+        stream::try_unfold(begun, |(mut intake, keep)| async move {
+            match intake.next().await {
+                Ok(piece) => Ok(piece.map(|piece| (piece, (intake, keep)))),
+                Err(broken) => Err(io::Error::other(broken)),
+            }
+        })
+    }
+
+    async fn come(&mut self) -> Result<Option<Bytes>, Broken> {
         loop {
             let piece = tokio::select! {
                 biased;
@@ -114,11 +151,6 @@ impl Intake {
             }
             return Ok(Some(piece));
         }
-    }
-
-    /// The body waited for this side: that does not make it slow.
-    pub(super) fn was_held_up(&mut self) {
-        self.begin_window();
     }
 
     /// After the end: whether the body is what was announced, where something was.
@@ -172,6 +204,15 @@ mod tests {
         }
         let (mut silent, _stop, _end) = intake(dripping(1, Duration::from_secs(1_000)));
         assert_eq!(silent.next().await.unwrap_err(), Broken::Slow);
+    }
+
+    #[tokio::test(start_paused = true)]
+    async fn a_body_that_waits_for_this_side_is_not_slow() {
+        let (mut waiting, _stop, _end) = intake(dripping(60, Duration::from_secs(4)));
+        for _ in 0..20 {
+            assert!(waiting.next().await.unwrap().is_some());
+            tokio::time::sleep(Duration::from_secs(30)).await;
+        }
     }
 
     #[tokio::test(start_paused = true)]

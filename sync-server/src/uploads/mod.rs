@@ -34,6 +34,7 @@ use kartei_relay_store::{Noted, RelayStore, UploadNote};
 pub(crate) use content::open_content;
 pub(crate) use digest::Announced;
 pub(crate) use direct::{brought, link, sign};
+pub(crate) use intake::{Broken, Intake};
 use keys::Keys;
 pub(crate) use keys::{OWN_KEY, operator, rewrap};
 pub(crate) use names::{checked_name, checked_type, hex};

@@ -167,11 +167,10 @@ impl<'a> Taking<'a> {
                     if let Err(failure) = self.put(bytes).await {
                         break Err(failure);
                     }
-                    if self.unsettled >= CHECKPOINT_BYTES {
-                        if let Err(failure) = self.checkpoint().await {
-                            break Err(failure);
-                        }
-                        intake.was_held_up();
+                    if self.unsettled >= CHECKPOINT_BYTES
+                        && let Err(failure) = self.checkpoint().await
+                    {
+                        break Err(failure);
                     }
                 }
                 Err(broken) => break Err(broken.failure()),

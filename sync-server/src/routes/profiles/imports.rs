@@ -27,6 +27,7 @@ use crate::openapi::Problem;
 use crate::problem::{ApiCode, Failure};
 use crate::random::random_id;
 use crate::serve::Relay;
+use crate::uploads::{Broken, Intake};
 
 /// Bytes of one body at most, as it comes: what a disk and a working day can take.
 pub(crate) const BODY_BYTES_MAX: u64 = 20 * 1024 * 1024 * 1024;
@@ -104,6 +105,7 @@ impl How {
         (status = 400, description = "The body cannot be read to its end; what came before stays", body = Problem),
         (status = 401, description = "No token, or one that is not known", body = Problem),
         (status = 403, description = "The token may not write", body = Problem),
+        (status = 408, description = "The body came too slowly", body = Problem),
         (status = 409, description = "A request with this key runs", body = Problem),
         (status = 413, description = "Beyond a limit of size, ratio or lines", body = Problem),
         (status = 415, description = "Not NDJSON, gzip or zstd", body = Problem),
@@ -264,8 +266,9 @@ async fn archive(
         return Err(too_large());
     }
     let mut seen = 0_u64;
-    let pieces = body.into_data_stream().map(move |piece| {
-        let piece = piece.map_err(std::io::Error::other)?;
+    let pace = relay.uploads().options().pace();
+    let pieces = Intake::bytes(body, pace, relay.stopping()).map(move |piece| {
+        let piece = piece?;
         seen += piece.len() as u64;
         if seen > BODY_BYTES_MAX {
             return Err(std::io::Error::new(std::io::ErrorKind::FileTooLarge, "body"));
@@ -276,16 +279,23 @@ async fn archive(
         BlobName::new(format!("imports/{}", access.org)).map_err(|e| Failure::internal(&e))?;
     match relay.blobs().put_content_addressed(&prefix, pieces).await {
         Ok(stored) => Ok(stored),
-        Err(BlobError::Body { .. }) if length.is_none() => Err(too_large()),
-        Err(BlobError::Body { .. }) => {
-            Err(Failure::invalid("the body broke off; nothing of it was imported"))
-        }
+        Err(BlobError::Body { source, .. }) => Err(match Broken::of(&*source) {
+            Some(Broken::Slow) => {
+                let detail = "the body came too slowly; nothing of it was imported";
+                Failure::new(StatusCode::REQUEST_TIMEOUT, ProblemCode::TooSlow, detail)
+            }
+            Some(Broken::Stopping) => Failure::unavailable(),
+            Some(Broken::Cut | Broken::TakenOver) => {
+                Failure::invalid("the body broke off; nothing of it was imported")
+            }
+            None => too_large(),
+        }),
         Err(error) => Err(Failure::internal(&error)),
     }
 }
 
 fn too_large() -> Failure {
-    let detail = format!("the body is larger than {BODY_BYTES_MAX} bytes, or broke off");
+    let detail = format!("the body is larger than {BODY_BYTES_MAX} bytes");
     Failure::new(StatusCode::PAYLOAD_TOO_LARGE, ProblemCode::TooLarge, detail)
 }
 
