@@ -92,8 +92,8 @@ async fn clean(relay: Arc<Relay>, dry_run: bool, as_json: bool) -> Result<()> {
     let cleaned = uploads::clean(&relay, dry_run).await.map_err(|_| failed("cleaning"))?;
     let verb = if dry_run { "Would remove" } else { "Removed" };
     let text = format!(
-        "{verb} {} expired uploads and {} contents without a file, {} bytes.",
-        cleaned.expired_uploads, cleaned.contents, cleaned.bytes
+        "{verb} {} expired uploads, {} drafts without an upload, and {} contents without a file, {} bytes.",
+        cleaned.expired_uploads, cleaned.drafts, cleaned.contents, cleaned.bytes
     );
     say(as_json, &cleaned, text)
 }

@@ -11,6 +11,7 @@ mod night;
 mod node;
 mod package;
 mod processes;
+mod python;
 mod s3_servers;
 mod screenshots;
 mod setup;

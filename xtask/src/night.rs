@@ -45,6 +45,12 @@ const PROOFS: &[Proof] = &[
         filter: "binary(chaos)",
         size: ("KARTEI_CHAOS_SECONDS", "1800"),
     },
+    Proof {
+        name: "uploads",
+        title: "3,000 uploads while everything breaks",
+        filter: "binary(upload_faults)",
+        size: ("KARTEI_UPLOADS", "3000"),
+    },
 ];
 
 /// Runs all proofs, or the one called `only` (`list` prints their names).

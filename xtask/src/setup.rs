@@ -8,7 +8,7 @@ use std::process::Command;
 use anyhow::{Context, Result, bail};
 
 use crate::workspace::Workspace;
-use crate::{exec, node, s3_servers};
+use crate::{exec, node, python, s3_servers};
 
 /// Debian and Ubuntu packages, for building the desktop and for driving it without a display.
 const PACKAGES: &[&str] = &[
@@ -31,6 +31,9 @@ const PACKAGES: &[&str] = &[
     "postgresql",
     "chromium",
     "fonts-noto-core",
+    "curl",
+    "python3",
+    "python3-pip",
 ];
 
 /// Only benchmarks ask the system for a program's times and memory, and fetch with curl.
@@ -82,6 +85,7 @@ pub(crate) fn prepare(workspace: &Workspace, purpose: Purpose) -> Result<()> {
     }
     if purpose == Purpose::Tests {
         s3_servers::install(workspace)?;
+        python::install(workspace)?;
     }
     Ok(())
 }

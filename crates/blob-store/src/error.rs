@@ -151,6 +151,21 @@ pub enum BlobError {
         /// What happened instead.
         reason: String,
     },
+    /// The server has trouble of its own: it answers 5xx, again and again.
+    #[error(
+        "cannot {operation} `{subject}` in {place}: the server has trouble of its own ({reason}); see \
+         what it logs, and try again"
+    )]
+    Troubled {
+        /// What was being done.
+        operation: Operation,
+        /// The blob, or the beginning of names.
+        subject: String,
+        /// The store.
+        place: String,
+        /// The store's own words.
+        reason: String,
+    },
     /// The disk does not take as much.
     #[error(
         "cannot {operation} `{subject}` in {place}: the disk does not take as much (no space is left, \
@@ -235,6 +250,12 @@ impl BlobError {
         matches!(self, Self::Full { .. })
     }
 
+    /// Whether the store is away or in trouble just now; nothing is known to be wrong with what was asked.
+    #[must_use]
+    pub fn is_away(&self) -> bool {
+        matches!(self, Self::Unreachable { .. } | Self::Troubled { .. })
+    }
+
     /// Whether the name was taken already.
     #[must_use]
     pub fn is_already_exists(&self) -> bool {
@@ -310,9 +331,17 @@ pub(crate) fn classify(
     let http = sources(error).find_map(|source| source.downcast_ref::<HttpError>());
     let reason = reason(error);
     match (error, http.map(HttpError::kind)) {
-        (_, Some(HttpErrorKind::Connect | HttpErrorKind::Timeout)) => {
-            BlobError::Unreachable { operation, subject, place, reason }
-        }
+        // A connection that broke in the middle counts as well; an answer that makes no sense does not.
+        (
+            _,
+            Some(
+                HttpErrorKind::Connect
+                | HttpErrorKind::Timeout
+                | HttpErrorKind::Request
+                | HttpErrorKind::Interrupted,
+            ),
+        ) => BlobError::Unreachable { operation, subject, place, reason },
+        _ if is_server_trouble(error) => BlobError::Troubled { operation, subject, place, reason },
         (
             object_store::Error::PermissionDenied { .. }
             | object_store::Error::Unauthenticated { .. },
@@ -325,6 +354,13 @@ pub(crate) fn classify(
 fn lies_below_a_file(error: &object_store::Error) -> bool {
     let io = sources(error).find_map(|source| source.downcast_ref::<std::io::Error>());
     io.is_some_and(|error| error.kind() == std::io::ErrorKind::NotADirectory)
+}
+
+/// Whether the server answered 5xx, or 200 with an error in its body, as S3 does after it began to answer.
+/// `object_store` tells it by its words alone.
+fn is_server_trouble(error: &object_store::Error) -> bool {
+    let text = error.to_string();
+    text.contains("non-2xx status code: 5") || text.contains("Server returned error response:")
 }
 
 fn lacks_bucket(error: &object_store::Error) -> bool {
@@ -370,6 +406,19 @@ mod tests {
              <StringToSign>private</StringToSign></Error>",
         );
         assert_eq!(reason(&answer), "SignatureDoesNotMatch: No match.");
+    }
+
+    #[test]
+    fn a_server_in_trouble_is_told_from_one_that_refuses() {
+        let told = |text: &str| classify(Operation::Put, "a/b", "the bucket x", &generic(text));
+        let busy = told(
+            "Error performing PUT http://h/a in 3s, after 5 retries - Server returned non-2xx status \
+             code: 503 Service Unavailable: <Error><Code>SlowDown</Code></Error>",
+        );
+        assert!(busy.is_away() && busy.to_string().contains("SlowDown"), "{busy}");
+        let wrong =
+            told("Server returned non-2xx status code: 400 Bad Request: 500 things are wrong");
+        assert!(!wrong.is_away(), "{wrong}");
     }
 
     #[cfg(unix)]

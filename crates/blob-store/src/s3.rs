@@ -1,6 +1,7 @@
 //! Opening a bucket: credentials from the environment, how to reach it, and how long to try.
 
 use std::sync::Arc;
+use std::time::Duration;
 
 use object_store::aws::{AmazonS3Builder, Checksum, S3ConditionalPut};
 use object_store::multipart::MultipartStore;
@@ -17,6 +18,8 @@ use crate::limits::{
 const KEY: &str = "AWS_ACCESS_KEY_ID";
 const SECRET: &str = "AWS_SECRET_ACCESS_KEY";
 const SESSION: &str = "AWS_SESSION_TOKEN";
+/// Seconds without a byte from the server, instead of [`READ_TIMEOUT`].
+const SILENT_SECONDS: &str = "KARTEI_S3_SILENT_SECONDS";
 
 /// All that a bucket can do.
 pub(crate) trait Bucket: ObjectStore + MultipartStore + Signer {}
@@ -46,7 +49,7 @@ pub(crate) fn open(
     let client = ClientOptions::new()
         .with_allow_http(is_http)
         .with_connect_timeout(CONNECT_TIMEOUT)
-        .with_read_timeout(READ_TIMEOUT)
+        .with_read_timeout(silence(address, environment)?)
         // It would count for a whole body, which may take hours.
         .with_timeout_disabled();
     let mut builder = AmazonS3Builder::new()
@@ -89,6 +92,21 @@ fn built(builder: AmazonS3Builder, address: &S3Address) -> Result<Arc<dyn Bucket
         "" => Arc::new(bucket),
         prefix => Arc::new(PrefixStore::new(bucket, prefix)),
     })
+}
+
+fn silence(
+    address: &S3Address,
+    environment: &dyn Fn(&str) -> Option<String>,
+) -> Result<Duration, BlobError> {
+    let Some(text) = environment(SILENT_SECONDS) else { return Ok(READ_TIMEOUT) };
+    match text.trim().parse::<u32>() {
+        Ok(seconds) if seconds > 0 => Ok(Duration::from_secs(seconds.into())),
+        _ => Err(BlobError::Address {
+            address: format!("s3://{}", address.bucket),
+            problem: format!("has {SILENT_SECONDS} beside it, which is no number of seconds"),
+            advice: "set it to 1 or more, or not at all".to_owned(),
+        }),
+    }
 }
 
 fn required(

@@ -1,15 +1,16 @@
 //! A TCP proxy that does to connections what networks do: it cuts, resets, refuses, delays, slows
-//! down and swallows, at bytes that a seed decides.
+//! down and swallows, at bytes that a seed decides. It can also answer as a server in trouble does.
 
 use std::io::{Read, Write};
 use std::net::{Shutdown, SocketAddr, TcpListener, TcpStream};
 use std::sync::{Arc, Condvar, Mutex, MutexGuard, PoisonError};
 use std::thread;
-use std::time::Duration;
+use std::time::{Duration, Instant};
 
 use anyhow::{Context, Result};
 use socket2::SockRef;
 
+use crate::trouble::answer_500;
 use crate::{Dice, pass};
 
 /// Bytes that are carried at once. Faults are decided for each such piece, and cut within it.
@@ -18,12 +19,14 @@ const PIECE_BYTES: usize = 8 * 1024;
 /// How long a connection to a target may take: all of them are on this machine.
 const CONNECT_WITHIN: Duration = Duration::from_secs(5);
 
-/// What happens to connections. Shares are out of a thousand: of new connections for `refuse`, of
+/// What happens to connections. Shares are out of a thousand: of new connections for `refuse` and `fail`, of
 /// pieces of up to 8 KiB in either direction for all others.
 #[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
 pub struct Weather {
     /// Closed before the first byte.
     pub refuse: u64,
+    /// Answered with 500 for the server, which hears nothing of it; closed then.
+    pub fail: u64,
     /// Closed within the piece, after what came before was carried.
     pub cut: u64,
     /// The same with a reset.
@@ -34,20 +37,24 @@ pub struct Weather {
     pub swallow: u64,
     /// The longest pause before a piece.
     pub delay: Duration,
-    /// Bytes a second, for each connection and direction.
+    /// Bytes a second, for each connection and direction: what one stream gets over a long way.
     pub bytes_per_sec: Option<u64>,
+    /// Bytes a second of all connections and both directions together: what the link carries.
+    pub link_bytes_per_sec: Option<u64>,
 }
 
 impl Weather {
     /// Everything is carried at once.
     pub const CALM: Self = Self {
         refuse: 0,
+        fail: 0,
         cut: 0,
         reset: 0,
         stall: 0,
         swallow: 0,
         delay: Duration::ZERO,
         bytes_per_sec: None,
+        link_bytes_per_sec: None,
     };
 }
 
@@ -58,6 +65,8 @@ pub struct Tally {
     pub connections: u64,
     /// Of these, closed before the first byte.
     pub refused: u64,
+    /// Of these, answered with 500.
+    pub failed: u64,
     /// Of these, without a target that answers.
     pub homeless: u64,
     /// Cut in the middle of a piece.
@@ -76,6 +85,7 @@ impl std::ops::AddAssign for Tally {
     fn add_assign(&mut self, other: Self) {
         self.connections += other.connections;
         self.refused += other.refused;
+        self.failed += other.failed;
         self.homeless += other.homeless;
         self.cut += other.cut;
         self.reset += other.reset;
@@ -107,6 +117,8 @@ struct State {
     tally: Tally,
     targets: Vec<SocketAddr>,
     links: Vec<Arc<Link>>,
+    /// When the link has carried what it was given so far.
+    link_free_at: Instant,
     over: bool,
 }
 
@@ -148,6 +160,7 @@ impl FaultProxy {
             tally: Tally::default(),
             targets: targets.to_vec(),
             links: Vec::new(),
+            link_free_at: Instant::now(),
             over: false,
         };
         let shared = Arc::new(Shared { state: Mutex::new(state), changed: Condvar::new() });
@@ -183,6 +196,11 @@ impl FaultProxy {
         state.spell += 1;
         drop(state);
         self.shared.changed.notify_all();
+    }
+
+    /// Where new connections go from now on, such as to a server that came back on another port.
+    pub fn set_targets(&self, targets: &[SocketAddr]) {
+        self.shared.lock().targets = targets.to_vec();
     }
 
     /// Cuts all connections that are open.
@@ -227,9 +245,17 @@ impl Shared {
         let target = {
             let mut state = self.lock();
             state.tally.connections += 1;
-            let refuse = state.weather.refuse;
-            if state.dice.roll(1_000) < refuse {
+            let Weather { refuse, fail, .. } = state.weather;
+            let rolled = state.dice.roll(1_000);
+            if rolled < refuse {
                 state.tally.refused += 1;
+                return;
+            }
+            if rolled < refuse + fail {
+                state.tally.failed += 1;
+                drop(state);
+                // Who goes away meanwhile needs no answer.
+                let _ = answer_500(&near);
                 return;
             }
             let count = state.targets.len() as u64;
@@ -295,6 +321,7 @@ impl Shared {
     fn judge(&self, link: &Link, length: usize) -> Verdict {
         let mut state = self.lock();
         let Weather { cut, reset, stall, swallow, delay, bytes_per_sec, .. } = state.weather;
+        let link_rate = state.weather.link_bytes_per_sec;
         match *link.fate() {
             Fate::Open => {}
             Fate::Swallowed => return Verdict::Swallow,
@@ -314,6 +341,13 @@ impl Shared {
         let mut after = state.dice.moment(delay);
         if let Some(rate) = bytes_per_sec {
             after += Duration::from_micros(length as u64 * 1_000_000 / rate.max(1));
+        }
+        if let Some(rate) = link_rate {
+            let now = Instant::now();
+            let begins = state.link_free_at.max(now);
+            let takes = Duration::from_micros(length as u64 * 1_000_000 / rate.max(1));
+            state.link_free_at = begins + takes;
+            after = after.max(state.link_free_at - now);
         }
         if rolled < cut + reset + swallow + stall {
             state.tally.stalled += 1;
@@ -478,6 +512,31 @@ mod tests {
         proxy.cut_all();
         assert_eq!(other.read(&mut [0])?, 0);
         assert_eq!(proxy.tally().cut, 1);
+        Ok(())
+    }
+
+    #[test]
+    fn a_server_in_trouble_answers_500_after_the_request_has_come() -> Result<()> {
+        let proxy = FaultProxy::start(&[echo()?], 6)?;
+        proxy.set_weather(Weather { fail: 1_000, ..Weather::CALM });
+        let mut stream = client(&proxy)?;
+        stream.write_all(b"PUT /a HTTP/1.1\r\nContent-Length: 70000\r\n\r\n")?;
+        stream.write_all(&vec![7; 70_000])?;
+        let mut heard = String::new();
+        stream.read_to_string(&mut heard)?;
+        assert!(heard.starts_with("HTTP/1.1 500 ") && heard.contains("<Code>"), "{heard}");
+        assert_eq!((proxy.tally().failed, proxy.tally().bytes), (1, 0));
+        Ok(())
+    }
+
+    #[test]
+    fn who_comes_after_the_targets_changed_meets_the_new_one() -> Result<()> {
+        let nobody = TcpListener::bind("127.0.0.1:0")?.local_addr()?;
+        let proxy = FaultProxy::start(&[nobody], 7)?;
+        assert_eq!(client(&proxy)?.read(&mut [0]).unwrap_or(0), 0);
+        proxy.set_targets(&[echo()?]);
+        assert_eq!(said(&mut client(&proxy)?, b"here")?, b"here");
+        assert_eq!(proxy.tally().homeless, 1);
         Ok(())
     }
 

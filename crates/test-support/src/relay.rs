@@ -20,6 +20,10 @@ const DATABASE_URL: &str = "KARTEI_DATABASE_URL";
 
 const READY: &str = "kartei-relay listening on ";
 
+/// Puts a small disk at a folder that only what is run then sees, and runs it.
+#[cfg(target_os = "linux")]
+const WITH_DISK: &str = "mount -t tmpfs -o \"size=$1\" tmpfs \"$2\" && shift 2 && exec \"$@\"";
+
 /// Where a relay keeps its data, whether one runs on it or not.
 #[derive(Debug, Clone)]
 pub struct RelayHome {
@@ -29,6 +33,8 @@ pub struct RelayHome {
     organisation: String,
     log: Option<PathBuf>,
     settings: Vec<(String, String)>,
+    /// What the relay is started by, where it is not started itself.
+    starter: Vec<std::ffi::OsString>,
 }
 
 impl RelayHome {
@@ -40,6 +46,7 @@ impl RelayHome {
             organisation: organisation.to_owned(),
             log: None,
             settings: Vec::new(),
+            starter: Vec::new(),
         };
         home.admin(&["org", "create", organisation])?.expect_code(0)?;
         Ok(home)
@@ -58,6 +65,7 @@ impl RelayHome {
             organisation: organisation.to_owned(),
             log: None,
             settings: Vec::new(),
+            starter: Vec::new(),
         };
         let output = Command::new(&home.program)
             .args(["migrate", "--relay-role", &database.relay_role])
@@ -91,6 +99,29 @@ impl RelayHome {
         self
     }
 
+    /// The same, where a served relay finds a disk of so many bytes at a folder of its data folder. The disk is
+    /// the running relay's own and ends with it; [`Relay::sees`] leads there. Where the system lets nobody make
+    /// one, the relay does not start.
+    ///
+    /// # Errors
+    /// Where the folder cannot be made, or the system cannot tell who runs this.
+    #[cfg(target_os = "linux")]
+    pub fn on_small_disk(mut self, folder: &str, bytes: u64) -> Result<Self> {
+        let place = self.data.join(folder);
+        std::fs::create_dir_all(&place)?;
+        let id = Command::new("id").arg("-u").output().context("cannot run id")?;
+        let is_root = String::from_utf8_lossy(&id.stdout).trim() == "0";
+        let mut starter: Vec<std::ffi::OsString> = vec!["unshare".into(), "--mount".into()];
+        if !is_root {
+            // Who is nobody else may mount in a world of their own.
+            starter.push("--map-root-user".into());
+        }
+        starter.extend(["sh", "-c", WITH_DISK, "sh"].map(Into::into));
+        starter.extend([bytes.to_string().into(), place.into(), self.program.clone().into()]);
+        self.starter = starter;
+        Ok(self)
+    }
+
     /// Another organisation at the same place.
     ///
     /// # Errors
@@ -103,7 +134,18 @@ impl RelayHome {
 
     /// The program with what tells it where its data is.
     fn command(&self) -> Command {
-        let mut command = Command::new(&self.program);
+        self.command_of(&[])
+    }
+
+    fn command_of(&self, starter: &[std::ffi::OsString]) -> Command {
+        let mut command = match starter {
+            [] => Command::new(&self.program),
+            [first, rest @ ..] => {
+                let mut command = Command::new(first);
+                command.args(rest);
+                command
+            }
+        };
         command.env("KARTEI_RELAY_DATA", &self.data).env_remove(DATABASE_URL);
         command.envs(self.settings.iter().map(|(name, value)| (name, value)));
         if let Some(url) = &self.database_url {
@@ -174,7 +216,7 @@ impl RelayHome {
     /// # Errors
     /// Where it cannot be started.
     pub fn begin_on(&self, port: u16) -> Result<Relay> {
-        let mut command = self.command();
+        let mut command = self.command_of(&self.starter);
         command.args(["serve", "--listen", &format!("127.0.0.1:{port}")]);
         if let Some(log) = &self.log {
             command.stderr(OpenOptions::new().create(true).append(true).open(log)?);
@@ -227,6 +269,15 @@ impl Relay {
     #[must_use]
     pub fn process(&self) -> u32 {
         self.child.id()
+    }
+
+    /// A path of its world, as it is reached from here: its disks may be its own.
+    #[cfg(target_os = "linux")]
+    #[must_use]
+    pub fn sees(&self, path: &std::path::Path) -> PathBuf {
+        let mut seen = PathBuf::from(format!("/proc/{}/root", self.process()));
+        seen.extend(path.components().skip(1));
+        seen
     }
 
     fn ready(&mut self) -> &mut mpsc::Receiver<String> {

@@ -151,6 +151,36 @@ impl S3Server {
         }
     }
 
+    /// How many objects Garage's bucket has, and how many uploads in parts that have not ended. Garage counts
+    /// them a moment later.
+    ///
+    /// # Errors
+    /// Where Garage does not tell, and of s3s-fs, which knows no such question.
+    pub fn contents(&self) -> Result<(u64, u64)> {
+        if self.kind != S3Kind::Garage {
+            bail!("only Garage tells what its bucket has");
+        }
+        let told = Command::new(installed(self.kind.program())?)
+            .arg("-c")
+            .arg(self.folder.path().join("garage.toml"))
+            .args(["bucket", "info", BUCKET])
+            .stdin(Stdio::null())
+            .output()
+            .context("cannot start garage")?;
+        if !told.status.success() {
+            bail!("garage bucket info: {}", String::from_utf8_lossy(&told.stderr));
+        }
+        let text = String::from_utf8_lossy(&told.stdout).into_owned();
+        let number = |label: &str| {
+            let line = text.lines().find(|line| line.starts_with(label));
+            line.and_then(|line| line.split_whitespace().last()?.parse::<u64>().ok())
+        };
+        // The second line is there only where there are some.
+        let objects =
+            number("Objects:").with_context(|| format!("no number of objects: {text}"))?;
+        Ok((objects, number("Unfinished").unwrap_or(0)))
+    }
+
     /// The server's region.
     #[must_use]
     pub fn region(&self) -> &'static str {

@@ -17,7 +17,8 @@ pub const SMALL_BYTES_MAX: u64 = 1024 * 1024;
 /// systems on both sides may not notice for hours.
 pub const STALL_MS: u64 = 45_000;
 
-/// Between two looks whether the relay has made a file of the bytes.
+/// After this the relay is asked again to make a file of the bytes: the one that had begun may have died at it, and a
+/// relay does not go on with it by itself.
 const COMPLETING_MS: u64 = 1_000;
 
 /// So often in a row the two sides may not agree, before a person is asked.
@@ -143,6 +144,8 @@ pub struct Plan {
     must_ask: bool,
     /// A chunk was acknowledged while the state was asked for.
     passed_ask: bool,
+    /// The relay has all bytes and had begun to make a file of them when it last answered.
+    completing: bool,
     /// The request that has everything failed once: the file goes in chunks.
     in_chunks: bool,
     doubts: u32,
@@ -168,6 +171,7 @@ impl Plan {
             flights: BTreeMap::new(),
             tickets: 0,
             passed_ask: false,
+            completing: false,
             in_chunks: false,
             doubts: 0,
             anew: 0,
@@ -214,6 +218,9 @@ impl Plan {
             self.must_ask = false;
             self.passed_ask = false;
             return Some(Step::Ask);
+        }
+        if self.completing {
+            return alone.then_some(Step::Complete);
         }
         if self.flights.len() >= usize::try_from(self.control.streams()).unwrap_or(usize::MAX) {
             return None;
@@ -300,11 +307,11 @@ impl Plan {
             return;
         }
         self.session = Some(state.id.clone());
+        self.completing = state.state == UploadPhase::Completing;
         self.control.limit(state.piece_bytes, state.request_bytes_max, state.streams_max);
         match state.state {
             UploadPhase::Open => self.take_ranges(flight, now, state),
             UploadPhase::Completing => {
-                self.must_ask = true;
                 self.wait(now + COMPLETING_MS, completing());
             }
             UploadPhase::Completed => {
@@ -371,6 +378,7 @@ impl Plan {
         self.generation += 1;
         self.session = None;
         self.must_ask = false;
+        self.completing = false;
         self.received = Ranges::default();
         let pause = self.backoff.next_ms(random, failure.retry_after_ms);
         self.wait(now + pause, failure);

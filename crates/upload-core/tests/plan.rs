@@ -263,6 +263,28 @@ fn cancelling_ends_the_session_at_the_relay() {
 }
 
 #[test]
+fn a_relay_that_died_while_it_made_the_file_is_asked_to_make_it_again() {
+    let mut run = Run::new(8 * MIB, MIB, 2);
+    let mut asked = 0;
+    while !matches!(run.plan.phase(), Phase::Ended(_)) {
+        let Some((ticket, step)) = run.plan.next(run.now) else {
+            run.now = run.plan.wake_at().unwrap();
+            continue;
+        };
+        if step == Step::Complete && asked == 0 {
+            asked += 1;
+            run.relay.sessions.get_mut("s0").unwrap().phase = UploadPhase::Completing;
+            run.settle(ticket, Answer::Failed(Failure::unreachable()), 0);
+            continue;
+        }
+        let answer = run.answer_now(step).unwrap();
+        run.settle(ticket, answer, 0);
+    }
+    assert!(matches!(run.plan.phase(), Phase::Ended(End::Completed { .. })), "{:?}", run.plan);
+    assert_eq!((asked, run.relay.completed, run.sent_again), (1, 1, 0));
+}
+
+#[test]
 fn what_would_fail_again_is_told_and_not_tried() {
     for (code, status) in [("quota_exceeded", 413), ("forbidden", 403), ("digest_mismatch", 422)] {
         let mut plan = Plan::new(10 * MIB, None, 0);

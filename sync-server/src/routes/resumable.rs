@@ -216,6 +216,11 @@ async fn patch(
         let failure = Failure::invalid("this upload is complete, and takes nothing more");
         return Err(failure.kind(COMPLETED));
     }
+    if row.phase == UploadPhase::Completing {
+        // All of it is there, and the relay that made a file of it may have died at that.
+        let row = uploads::complete(relay, access, &row.id, &CompleteUpload::default()).await?;
+        return told(relay, &row, StatusCode::NO_CONTENT).await;
+    }
     let offset =
         number(headers, &OFFSET)?.ok_or_else(|| Failure::invalid("`Upload-Offset` is missing"))?;
     let is_last =

@@ -176,7 +176,7 @@ async fn begun(
     Ok(response)
 }
 
-/// Makes the file where all of it is there. Answers the session and where it goes on.
+/// Makes the file where all of it is there, also where a relay died at that. Answers the session and where it goes on.
 async fn settle(
     relay: &Arc<Relay>,
     access: &Access,
@@ -185,7 +185,8 @@ async fn settle(
 ) -> Result<(UploadRow, u64), Failure> {
     let state = uploads::state_of(relay, &row).await?;
     let end = state.prefix_bytes();
-    if is_partial || row.phase != UploadPhase::Open || row.size != Some(end) {
+    let is_open = matches!(row.phase, UploadPhase::Open | UploadPhase::Completing);
+    if is_partial || !is_open || row.size != Some(end) {
         return Ok((row, end));
     }
     let row = uploads::complete(relay, access, &row.id, &CompleteUpload::default()).await?;
@@ -232,18 +233,22 @@ async fn session(
 }
 
 async fn head(relay: &Arc<Relay>, access: &Access, id: &str) -> Result<Response, Failure> {
-    let row = uploads::find(relay, access, id).await?;
+    let mut row = uploads::find(relay, access, id).await?;
     uploads::told_failed(&row)?;
-    let state = uploads::state_of(relay, &row).await?;
+    let kept = Kept::of(&row);
+    let mut offset = uploads::state_of(relay, &row).await?.prefix_bytes();
+    if may_write(access).is_ok() {
+        // Who is told that everything is there asks for nothing more, so a file must be made of it by then.
+        (row, offset) = settle(relay, access, row, kept.is_partial()).await?;
+    }
     let mut response = StatusCode::OK.into_response();
     let headers = response.headers_mut();
     headers.insert(header::CACHE_CONTROL, HeaderValue::from_static("no-store"));
-    headers.insert(OFFSET, HeaderValue::from(state.prefix_bytes()));
+    headers.insert(OFFSET, HeaderValue::from(offset));
     match row.size {
         Some(size) => headers.insert(LENGTH, HeaderValue::from(size)),
         None => headers.insert(DEFER, HeaderValue::from_static("1")),
     };
-    let kept = Kept::of(&row);
     for (name, kept) in [(METADATA, kept.metadata), (CONCAT, kept.concat)] {
         if let Some(value) = kept.and_then(|text| HeaderValue::from_str(&text).ok()) {
             headers.insert(name, value);

@@ -1,10 +1,12 @@
-//! Whether there is room on the disk.
+//! Whether there is room on the disk, and what is answered where there is none or the store is away.
 
 use std::path::Path;
 
-use axum::http::StatusCode;
+use axum::http::{HeaderValue, StatusCode, header};
+use kartei_blob_store::BlobError;
 use kartei_protocol::problem::ProblemCode;
 
+use crate::gate::ASK_AGAIN_SECONDS;
 use crate::problem::Failure;
 
 /// Refuses what would fill the disk beyond the part that is to stay free: a full disk stops the
@@ -25,6 +27,16 @@ pub(super) fn check(folder: &Path, bytes: u64, keep_free_percent: u8) -> Result<
 pub(super) fn full() -> Failure {
     let detail = "the relay's disk has no room for this; its operator has to make some";
     Failure::new(StatusCode::INSUFFICIENT_STORAGE, ProblemCode::DiskFull, detail)
+}
+
+/// The answer where the store of bytes is away: nothing is wrong with the request, and what was
+/// acknowledged stays.
+pub(super) fn away(error: &BlobError) -> Failure {
+    tracing::warn!(error = error as &dyn std::error::Error, "The store of bytes is away");
+    let detail =
+        "the relay's store of bytes cannot be reached just now; ask for the state and go on";
+    Failure::new(StatusCode::SERVICE_UNAVAILABLE, ProblemCode::RelayFailed, detail)
+        .header(header::RETRY_AFTER, HeaderValue::from(ASK_AGAIN_SECONDS))
 }
 
 /// Free and all bytes of a folder's disk; nothing where that cannot be told.

@@ -5,11 +5,12 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use futures_util::TryStreamExt as _;
-use kartei_blob_store::BlobName;
+use kartei_blob_store::{BlobName, DraftEntry};
 use kartei_relay_store::{ContentRow, OrgId, RelayStore, Tail, UploadEnd};
 use serde::Serialize;
 
 use super::session::{clear, end};
+use super::take::failed;
 use crate::admin::now;
 use crate::problem::Failure;
 use crate::rounds::Rounds;
@@ -42,6 +43,8 @@ pub(crate) struct Cleaned {
     pub(crate) contents: u64,
     /// Their bytes.
     pub(crate) bytes: u64,
+    /// Drafts without an upload.
+    pub(crate) drafts: u64,
 }
 
 /// Looks after uploads for as long as the relay runs.
@@ -50,8 +53,8 @@ pub(crate) async fn sweep(relay: Arc<Relay>) {
     while rounds.next().await {
         match clean(&relay, false).await {
             Ok(cleaned) if cleaned == Cleaned::default() => {}
-            Ok(Cleaned { expired_uploads, contents, bytes }) => {
-                tracing::info!(expired_uploads, contents, bytes, "Uploads were swept");
+            Ok(Cleaned { expired_uploads, contents, bytes, drafts }) => {
+                tracing::info!(expired_uploads, contents, bytes, drafts, "Uploads were swept");
             }
             // Why is in the log already.
             Err(_) => tracing::warn!("Sweeping uploads failed; the next round may succeed"),
@@ -81,6 +84,12 @@ pub(crate) async fn clean(relay: &Arc<Relay>, is_dry: bool) -> Result<Cleaned, F
             clear(relay, &row).await?;
         }
     }
+    for draft in forsaken(relay).await? {
+        cleaned.drafts += 1;
+        if !is_dry {
+            abandon(relay, &draft).await?;
+        }
+    }
     let before = relay.uploads().options().unreferenced_before(now);
     loop {
         let condemned =
@@ -104,6 +113,32 @@ pub(crate) async fn clean(relay: &Arc<Relay>, is_dry: bool) -> Result<Cleaned, F
         }
     }
     Ok(cleaned)
+}
+
+/// Drafts that no upload has: their relay died after it began one and before it noted the upload. They have the
+/// file's whole length from the beginning.
+async fn forsaken(relay: &Arc<Relay>) -> Result<Vec<DraftEntry>, Failure> {
+    let drafts = relay.blobs().list_drafts().await.map_err(|e| failed(&e))?;
+    let is_old = |draft: &DraftEntry| draft.modified.elapsed().is_ok_and(|age| age >= YOUNG);
+    let mut old: Vec<DraftEntry> = drafts.into_iter().filter(is_old).collect();
+    if old.is_empty() {
+        return Ok(old);
+    }
+    let mut known: HashSet<String> = HashSet::new();
+    for organisation in relay.store(RelayStore::organisations).await? {
+        let org = organisation.id;
+        let uploads = relay.store(move |store| store.uploads(org, SESSIONS_MAX)).await?;
+        // One that ended and was not cleared yet is the business of the round that clears it.
+        known.extend(uploads.into_iter().filter(|row| row.draft).map(|row| row.blob));
+    }
+    old.retain(|draft| !known.contains(draft.name.as_str()));
+    Ok(old)
+}
+
+/// Removes such a draft.
+async fn abandon(relay: &Arc<Relay>, draft: &DraftEntry) -> Result<(), Failure> {
+    let draft = relay.blobs().open_draft(&draft.name, &draft.place).await;
+    draft.map_err(|e| failed(&e))?.abort().await.map_err(|e| failed(&e))
 }
 
 /// Removes a content: its key first, so that its bytes are nothing from then on.
@@ -184,6 +219,12 @@ pub(crate) async fn check(relay: &Arc<Relay>, mends: bool) -> Result<Findings, F
             if mends {
                 relay.blobs().delete(&entry.name).await.map_err(|e| Failure::internal(&e))?;
             }
+        }
+    }
+    for draft in forsaken(relay).await? {
+        findings.orphans.push(draft.name.to_string());
+        if mends {
+            abandon(relay, &draft).await?;
         }
     }
     Ok(findings)

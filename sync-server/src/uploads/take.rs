@@ -4,6 +4,7 @@
 //! written and noted all the same.
 
 use std::sync::Arc;
+use std::time::Duration;
 
 use axum::body::Body;
 use axum::http::StatusCode;
@@ -16,6 +17,8 @@ use kartei_relay_store::{
     Access, LandedRow, Noted, OrgId, Reserved, Tail, UploadEnd, UploadNote, UploadRow,
 };
 use serde_json::json;
+use tokio::sync::watch;
+use tokio::time::sleep;
 
 use super::digest::Announced;
 use super::direct;
@@ -26,6 +29,10 @@ use super::{CHECKPOINT_BYTES, LEASE_BYTES, REQUEST_BYTES_MAX, room};
 use crate::admin::now;
 use crate::problem::Failure;
 use crate::serve::Relay;
+
+/// Time for a write that is under way when another request takes over. A disk and a store that work need less; one
+/// that hangs is not waited for, or who takes over would wait for as long as the store may be silent.
+const GRACE: Duration = Duration::from_secs(2);
 
 /// Where a body begins.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -84,6 +91,8 @@ struct Taking<'a> {
     /// Notes wait for the digest.
     holds_notes: bool,
     appends: bool,
+    /// Another request goes on with the session.
+    stopped: watch::Receiver<bool>,
 }
 
 impl<'a> Taking<'a> {
@@ -147,6 +156,7 @@ impl<'a> Taking<'a> {
             had_tail: row.tail.is_some(),
             holds_notes: take.digest.is_some(),
             appends,
+            stopped: stream.stopped(),
             row,
         };
         taking.run(take, body, &stream).await
@@ -218,8 +228,10 @@ impl<'a> Taking<'a> {
                         Some(writer) => writer,
                         none => none.insert(self.draft.write_from(&self.key, self.place)),
                     };
-                    if let Err(error) = writer.write(part).await {
-                        return Err(self.not_written(&error).await);
+                    match unless_it_hangs(&self.stopped, writer.write(part)).await {
+                        Some(Ok(())) => {}
+                        Some(Err(error)) => return Err(self.not_written(&error).await),
+                        None => return Err(self.give_up()),
                     }
                     self.place += count;
                     self.unsettled += count;
@@ -254,9 +266,10 @@ impl<'a> Taking<'a> {
     async fn checkpoint(&mut self) -> Result<(), Failure> {
         self.unsettled = 0;
         let Some(writer) = &mut self.writer else { return Ok(()) };
-        match writer.checkpoint().await {
-            Ok(landed) => self.landed.extend(landed),
-            Err(error) => return Err(self.not_written(&error).await),
+        match unless_it_hangs(&self.stopped, writer.checkpoint()).await {
+            Some(Ok(landed)) => self.landed.extend(landed),
+            Some(Err(error)) => return Err(self.not_written(&error).await),
+            None => return Err(self.give_up()),
         }
         if self.holds_notes { Ok(()) } else { self.note(None).await }
     }
@@ -264,13 +277,20 @@ impl<'a> Taking<'a> {
     /// Ends the run of pieces that is being written. Answers what is left of a last piece.
     async fn close(&mut self, is_end: bool) -> Result<Bytes, Failure> {
         let Some(writer) = self.writer.take() else { return Ok(Bytes::new()) };
-        match writer.finish(is_end).await {
-            Ok(settled) => {
+        match unless_it_hangs(&self.stopped, writer.finish(is_end)).await {
+            Some(Ok(settled)) => {
                 self.landed.extend(settled.landed);
                 Ok(settled.rest)
             }
-            Err(error) => Err(self.not_written(&error).await),
+            Some(Err(error)) => Err(self.not_written(&error).await),
+            None => Err(self.give_up()),
         }
+    }
+
+    /// Drops the writer, and what it had under way: nothing of that is written any more.
+    fn give_up(&mut self) -> Failure {
+        self.writer = None;
+        Broken::TakenOver.failure()
     }
 
     /// What a failed write answers. Where the draft itself is gone, what was acknowledged is too.
@@ -330,6 +350,23 @@ impl<'a> Taking<'a> {
     }
 }
 
+/// What a writer answers; nothing where it hangs although another request goes on with the session.
+async fn unless_it_hangs<T>(
+    stopped: &watch::Receiver<bool>,
+    work: impl Future<Output = Result<T, BlobError>>,
+) -> Option<Result<T, BlobError>> {
+    let mut stopped = stopped.clone();
+    let hangs = async {
+        // An error is that the request itself is gone, and with it who waits here.
+        let _ = stopped.wait_for(|stopped| *stopped).await;
+        sleep(GRACE).await;
+    };
+    tokio::select! {
+        answer = work => Some(answer),
+        () = hangs => None,
+    }
+}
+
 fn row_of(landed: Landed) -> LandedRow {
     let Landed { offset, len, tree, part, .. } = landed;
     LandedRow { offset, len, tree, part }
@@ -374,7 +411,11 @@ fn other_end(end: u64) -> Failure {
 
 /// A failure of the blob store.
 pub(super) fn failed(error: &BlobError) -> Failure {
-    if error.is_full() { room::full() } else { Failure::internal(error) }
+    match error {
+        error if error.is_full() => room::full(),
+        error if error.is_away() => room::away(error),
+        error => Failure::internal(error),
+    }
 }
 
 /// The bytes of a session are no longer there: it ends, rather than to go back.

@@ -23,7 +23,7 @@ fn on_s3(server: &S3Server, settings: &[(&str, &str)]) -> Result<Service> {
     let path = path.display().to_string();
     all.push(("KARTEI_KEY_FILE", &path));
     let home = stage.relay_home()?.logging_to(stage.path(LOG));
-    serve(stage, home, &all)
+    serve(stage, Ground::Folder, home, &all)
 }
 
 /// Sends a signed request as whoever has it would: without a token.

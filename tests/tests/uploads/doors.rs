@@ -104,9 +104,7 @@ fn tus_goes_on_after_the_relay_died() -> Result<()> {
     for end in [700_001, MIB + 5] {
         let at = service.offset(&place)?.context("an offset")?;
         service.patch(&place, at, &[], &bytes[at..end])?.expect(204)?;
-        service.relay.kill()?;
-        service.relay = service.home.start()?;
-        service.http = Http::new(service.relay.url(), Some(&service.token));
+        service.die_and_come_back()?;
         assert_eq!(service.offset(&place)?, Some(end));
     }
     service.patch(&place, MIB + 5, &[], &bytes[MIB + 5..])?.expect(204)?;

@@ -69,7 +69,7 @@ fn equal_contents_are_kept_once_and_go_with_the_last_file() -> Result<()> {
     Ok(())
 }
 
-fn files_in(folder: &std::path::Path) -> Result<Vec<std::path::PathBuf>> {
+pub(crate) fn files_in(folder: &std::path::Path) -> Result<Vec<std::path::PathBuf>> {
     let mut found = Vec::new();
     if !folder.is_dir() {
         return Ok(found);

@@ -1,12 +1,17 @@
 //! Uploads and files over HTTP, as programs other than ours make them.
 
+mod away;
 mod client;
 mod direct;
 mod doors;
 mod files;
+#[cfg(target_os = "linux")]
+mod full;
+mod ground;
 mod hostile;
 mod record;
 mod scanner;
+mod storages;
 
 use std::fs;
 use std::io::{Read as _, Write as _};
@@ -14,6 +19,7 @@ use std::net::TcpStream;
 use std::time::Duration;
 
 use anyhow::{Context, Result};
+use ground::{Ground, Kind};
 use kartei_test_support::{Dice, Http, Relay, RelayHome, Reply, Stage};
 use serde_json::{Value, json};
 use sha2::{Digest as _, Sha256};
@@ -33,6 +39,8 @@ struct Service {
     relay: Relay,
     http: Http,
     token: String,
+    /// The last to go: the relay writes to it.
+    ground: Ground,
 }
 
 fn service() -> Result<Service> {
@@ -41,21 +49,39 @@ fn service() -> Result<Service> {
 
 /// With settings of the relay's environment.
 fn service_with(settings: &[(&str, &str)]) -> Result<Service> {
-    let stage = Stage::new()?;
-    let home = stage.relay_home()?;
-    serve(stage, home, settings)
+    service_on(Kind::Folder, settings)
 }
 
-fn serve(stage: Stage, home: RelayHome, settings: &[(&str, &str)]) -> Result<Service> {
+/// On one of the storages that relays stand on.
+fn service_on(kind: Kind, settings: &[(&str, &str)]) -> Result<Service> {
+    let stage = Stage::new()?;
+    let (ground, home) = Ground::make(kind, &stage)?;
+    serve(stage, ground, home, settings)
+}
+
+fn serve(
+    stage: Stage,
+    ground: Ground,
+    home: RelayHome,
+    settings: &[(&str, &str)],
+) -> Result<Service> {
     // How full this machine's disk is has nothing to do with the tests.
     let home = home.with(&[("KARTEI_KEEP_FREE_PERCENT", "0")]).with(settings);
     let relay = home.start()?;
     let token = home.token("analyst", "uploader")?;
     let http = Http::new(relay.url(), Some(&token));
-    Ok(Service { stage, home, relay, http, token })
+    Ok(Service { stage, home, relay, http, token, ground })
 }
 
 impl Service {
+    /// The relay dies as in a crash, and another process takes its place, on another port.
+    fn die_and_come_back(&mut self) -> Result<()> {
+        self.relay.kill()?;
+        self.relay = self.home.start()?;
+        self.http = Http::new(self.relay.url(), Some(&self.token));
+        Ok(())
+    }
+
     fn begin(&self, new: &Value) -> Result<Reply> {
         self.http.send("POST", "/api/upload?action=create", &[JSON], new.to_string().as_bytes())
     }

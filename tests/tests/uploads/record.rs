@@ -70,9 +70,7 @@ fn what_was_acknowledged_outlives_the_relay() -> Result<()> {
     let session = service.session("survivor", bytes.len())?;
     let id = &session["id"];
     service.chunk(id, MIB, &bytes[MIB..3 * MIB])?.expect(200)?;
-    service.relay.kill()?;
-    service.relay = service.home.start()?;
-    service.http = Http::new(service.relay.url(), Some(&service.token));
+    service.die_and_come_back()?;
     assert_eq!(service.status(id)?["received"], json!([[MIB, 3 * MIB]]));
     service.chunk(id, 0, &bytes[..MIB])?.expect(200)?;
     service.chunk(id, 3 * MIB, &bytes[3 * MIB..])?.expect(200)?;

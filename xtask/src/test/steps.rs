@@ -6,7 +6,7 @@ use anyhow::{Result, bail};
 
 use super::summary::Summaries;
 use crate::workspace::Workspace;
-use crate::{codegen, exec, node, package, setup, tidy, ui};
+use crate::{codegen, exec, node, package, python, setup, tidy, ui};
 
 /// One step.
 pub(crate) struct Step {
@@ -49,7 +49,7 @@ pub(crate) const STEPS: &[Step] = &[
     step("clippy", "Lints of Rust", clippy),
     step("deny", "Licences, bans and sources of dependencies", deny),
     needed("build", "Programs", programs),
-    step("js", "Schema and documents in JavaScript", javascript),
+    step("js", "Other programs: schema, documents and uploads without our code", javascript),
     step("rust", "Tests in Rust, the kill test among them", rust),
     step("browser", "Journey through a browser", browser),
     step("desktop", "Journey through the installed desktop's window", desktop),
@@ -123,7 +123,8 @@ pub(crate) fn build_programs(workspace: &Workspace, packages: &[&str]) -> Result
 }
 
 fn javascript(workspace: &Workspace, summaries: &mut Summaries) -> Result<()> {
-    node_tests(workspace, summaries, "tests/js", &["schema.test.mjs", "automerge.test.mjs"])
+    let files = ["schema.test.mjs", "automerge.test.mjs", "uploads.test.mjs"];
+    node_tests(workspace, summaries, "tests/js", &files)
 }
 
 fn browser(workspace: &Workspace, summaries: &mut Summaries) -> Result<()> {
@@ -163,6 +164,7 @@ fn node_command(workspace: &Workspace, files: &[&str]) -> Command {
     node.args(["--test", "--test-reporter=spec", "--test-timeout=240000"]).args(files);
     node.env("KARTEI_PROGRAMS", workspace.target.join("debug"));
     node.env("KARTEI_PICTURES", workspace.target.join("journey"));
+    node.env("KARTEI_PYTHON", python::packages(workspace));
     node
 }
 

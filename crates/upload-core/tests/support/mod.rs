@@ -109,7 +109,8 @@ impl Model {
     fn complete(&mut self, id: &str) -> bool {
         let size = self.size;
         let session = self.session(id);
-        if session.received.covers(size) && session.phase == UploadPhase::Open {
+        let is_ours = matches!(session.phase, UploadPhase::Open | UploadPhase::Completing);
+        if session.received.covers(size) && is_ours {
             session.phase = UploadPhase::Completed;
             self.completed += 1;
         }
