@@ -116,7 +116,7 @@ impl Stranger {
                     .map(|_| {
                         let (http, left, id) = (self.http(), &left, &id);
                         let mut dice = Dice::seeded(self.dice.roll(u64::MAX));
-                        scope.spawn(move || {
+                        scope.spawn(move || -> Result<()> {
                             loop {
                                 let next = left.lock().ok().and_then(|mut left| left.pop());
                                 let Some((from, to)) = next else { return Ok(()) };
@@ -156,7 +156,7 @@ impl Stranger {
     fn tus(&mut self, ledger: &Ledger, order: &Order) -> Result<()> {
         let (http, size) = (self.http(), order.bytes.len());
         let (length, name) = (size.to_string(), encoded(&order.name));
-        let headers = [TUS, ("upload-length", &length), ("upload-metadata", &name)];
+        let headers = [TUS, ("upload-length", length.as_str()), ("upload-metadata", name.as_str())];
         // A lost answer to creating leaves a session that nobody knows; the relay ends it when it expires.
         let begun =
             insist(&mut self.dice, ledger, || http.send("POST", "/api/tus", &headers, b""))?;
@@ -172,7 +172,7 @@ impl Stranger {
             let headers = [
                 TUS,
                 ("content-type", "application/offset+octet-stream"),
-                ("upload-offset", &offset),
+                ("upload-offset", offset.as_str()),
             ];
             // Whatever came of it, it goes on where the relay says.
             match judged(http.send("PATCH", &place, &headers, &order.bytes[at..end])) {

@@ -113,6 +113,24 @@ fn tus_goes_on_after_the_relay_died() -> Result<()> {
 }
 
 #[test]
+fn who_hears_from_tus_that_everything_is_there_finds_the_file() -> Result<()> {
+    let service = service()?;
+    let bytes = noise(55, MIB + 3);
+    let (begun, place) = service.tus(&[("upload-length", &bytes.len().to_string())], &[])?;
+    begun.expect(201)?;
+    // The bytes are there and no file is made of them, as where the relay dies just then.
+    let id = json!(place.rsplit('/').next());
+    service.chunk(&id, 0, &bytes)?.expect(200)?;
+    assert_eq!(service.http.get("/api/files")?.json()["files"], json!([]));
+    let viewer = Http::new(service.relay.url(), Some(&service.home.token("viewer", "reader")?));
+    viewer.send("HEAD", &place, &[TUS], &[])?.expect(200)?;
+    assert_eq!(service.http.get("/api/files")?.json()["files"], json!([]), "who may only read");
+    assert_eq!(service.offset(&place)?, Some(bytes.len()));
+    assert!(service.bytes(&service.only_file()?["id"])? == bytes);
+    Ok(())
+}
+
+#[test]
 fn tus_lengths_may_come_late_and_bodies_early() -> Result<()> {
     let service = service()?;
     let bytes = noise(52, 100_000);

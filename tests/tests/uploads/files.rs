@@ -133,6 +133,39 @@ fn database_and_store_are_compared_and_mended_both_ways() -> Result<()> {
 }
 
 #[test]
+fn a_draft_whose_relay_died_before_it_was_noted_is_found_and_removed() -> Result<()> {
+    let mut service = service()?;
+    let kept = service.session("kept", 3 * MIB)?;
+    service.session("forgotten", 5 * MIB)?;
+    service.relay.kill()?;
+    let database = rusqlite::Connection::open(service.home.data().join("relay.sqlite"))?;
+    assert_eq!(database.execute("DELETE FROM uploads WHERE name = 'forgotten'", [])?, 1);
+    drop(database);
+    let folder = service.home.data().join("blobs/.drafts");
+    let old = std::time::SystemTime::now() - Duration::from_secs(7_200);
+    for draft in files_in(&folder)? {
+        fs::File::options().write(true).open(&draft)?.set_modified(old)?;
+    }
+    let said = |arguments: &[&str], rc: i32| -> Result<Value> {
+        let answer = service.home.run(&[&["files"], arguments, &["--json"]].concat())?;
+        Ok(serde_json::from_slice(answer.expect_code(rc)?.stdout())?)
+    };
+    assert_eq!(said(&["check"], 1)?["orphans"].as_array().map(Vec::len), Some(1));
+    assert_eq!(said(&["clean", "--dry-run"], 0)?["drafts"], 1);
+    assert_eq!(files_in(&folder)?.len(), 2, "a dry run removes nothing");
+    assert_eq!(said(&["clean"], 0)?["drafts"], 1);
+    assert_eq!(said(&["check"], 0)?["orphans"], json!([]));
+    assert_eq!(files_in(&folder)?.len(), 1);
+    // What somebody goes on with stays, however long ago that was.
+    service.die_and_come_back()?;
+    let bytes = noise(14, 3 * MIB);
+    service.chunk(&kept["id"], 0, &bytes)?.expect(200)?;
+    let done = service.act("complete", &kept["id"], &Value::Null)?.expect(200)?.json();
+    assert!(service.bytes(&done["file"])? == bytes);
+    Ok(())
+}
+
+#[test]
 fn files_are_listed_renamed_and_attached() -> Result<()> {
     let service = service()?;
     let person = json!({ "schema": "user_profile.v1", "id": "p-1" }).to_string();

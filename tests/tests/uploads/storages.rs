@@ -53,7 +53,6 @@ impl Service {
 
     /// Waits until so many blobs are there, and no drafts: Garage counts a moment later.
     fn until_there_are(&self, blobs: u64) -> Result<()> {
-        // What a relay keeps of itself, such as the mark of its first look at the bucket.
         until(WITHIN, &format!("there are {blobs} blobs and no drafts"), || {
             Ok(self.blobs_and_drafts()? == (blobs, 0))
         })
@@ -69,11 +68,14 @@ fn parts_come_at_once_in_any_order_and_make_the_file(service: &Service) -> Resul
     all.reverse();
     // Four at once, the file's end first, and each of the first ones twice.
     let twice: Vec<Range<usize>> = all.iter().take(3).cloned().chain(all.iter().cloned()).collect();
+    let body = &bytes;
     for some in twice.chunks(4) {
         let answers: Vec<Result<Reply>> = thread::scope(|scope| {
             let sent: Vec<_> = some
                 .iter()
-                .map(|range| scope.spawn(|| service.chunk(id, range.start, &bytes[range.clone()])))
+                .map(|range| {
+                    scope.spawn(move || service.chunk(id, range.start, &body[range.clone()]))
+                })
                 .collect();
             sent.into_iter().map(|one| one.join().expect("nothing panics there")).collect()
         });
@@ -110,8 +112,11 @@ fn what_was_acknowledged_outlives_the_relay_in_every_door(service: &mut Service)
     // Within a piece, across pieces, and short of the end.
     for end in [5 * MIB + 1, 9 * MIB + 70_001, size - 1, size] {
         let offset = at.to_string();
-        let headers =
-            [tus, ("content-type", "application/offset+octet-stream"), ("upload-offset", &offset)];
+        let headers = [
+            tus,
+            ("content-type", "application/offset+octet-stream"),
+            ("upload-offset", offset.as_str()),
+        ];
         service.http.send("PATCH", &place, &headers, &bytes[at..end])?.expect(204)?;
         at = end;
         service.die_and_come_back()?;
