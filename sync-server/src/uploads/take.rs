@@ -230,7 +230,11 @@ impl<'a> Taking<'a> {
                     };
                     match unless_it_hangs(&self.stopped, writer.write(part)).await {
                         Some(Ok(())) => {}
-                        Some(Err(error)) => return Err(self.not_written(&error).await),
+                        Some(Err(error)) => {
+                            // It writes nothing more, and would only say so again.
+                            self.writer = None;
+                            return Err(self.not_written(&error).await);
+                        }
                         None => return Err(self.give_up()),
                     }
                     self.place += count;
@@ -268,7 +272,10 @@ impl<'a> Taking<'a> {
         let Some(writer) = &mut self.writer else { return Ok(()) };
         match unless_it_hangs(&self.stopped, writer.checkpoint()).await {
             Some(Ok(landed)) => self.landed.extend(landed),
-            Some(Err(error)) => return Err(self.not_written(&error).await),
+            Some(Err(error)) => {
+                self.writer = None;
+                return Err(self.not_written(&error).await);
+            }
             None => return Err(self.give_up()),
         }
         if self.holds_notes { Ok(()) } else { self.note(None).await }
