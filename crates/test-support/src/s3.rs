@@ -264,15 +264,33 @@ fn s3s_fs(command: &mut Command, folder: &Path) -> Result<u16> {
     Ok(port)
 }
 
+/// Where the Python packages of the tests are, for `PYTHONPATH`.
+///
+/// # Errors
+/// With what to run, where they are not installed.
+pub fn python_packages() -> Result<PathBuf> {
+    let test = std::env::current_exe().context("the test knows its own path")?;
+    let folder = tools(&test)?.join("python");
+    if folder.is_dir() {
+        return Ok(folder);
+    }
+    bail!("the tests' Python packages are not installed; `cargo xtask setup` installs them")
+}
+
+/// The tools beside the test's own target folder. A test lies in `<target>/<profile>/deps`.
+fn tools(test: &Path) -> Result<PathBuf> {
+    let target = test.ancestors().nth(3).context("a test lies in a target folder")?;
+    Ok(target.join("tools"))
+}
+
 /// The path of an installed program: from `PATH`, or from the tools beside the test's own target
 /// folder (`<target>/tools/bin`).
 fn installed(name: &str) -> Result<PathBuf> {
     let file = format!("{name}{}", std::env::consts::EXE_SUFFIX);
     let path = std::env::var_os("PATH").unwrap_or_default();
     let mut folders: Vec<PathBuf> = std::env::split_paths(&path).collect();
-    // A test lies in <target>/<profile>/deps.
     let test = std::env::current_exe().context("the test knows its own path")?;
-    folders.extend(test.ancestors().nth(3).map(|target| target.join("tools").join("bin")));
+    folders.push(tools(&test)?.join("bin"));
     let found = folders.into_iter().map(|folder| folder.join(&file)).find(|path| path.is_file());
     found.with_context(|| {
         format!(

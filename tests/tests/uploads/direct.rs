@@ -1,6 +1,8 @@
 //! Uploads whose parts a client brings to S3 by itself, with requests that the relay signed.
 
-use kartei_test_support::{Http, S3Kind, S3Server};
+use std::process::Command;
+
+use kartei_test_support::{Http, S3Kind, S3Server, python_packages};
 
 use super::*;
 
@@ -48,6 +50,29 @@ impl Service {
     }
 }
 
+/// What boto3 brings: with the relay's link, and by itself.
+fn as_boto3_has_it(server: &S3Server, link: &str) -> Result<Value> {
+    // http://address/bucket/key?signature
+    let plain = link.split_once('?').context("it is signed")?.0;
+    let mut parts = plain.splitn(5, '/').skip(2);
+    let mut part = || parts.next().context("it names a bucket and a key");
+    let (address, bucket, key) = (part()?, part()?, part()?);
+    let output = Command::new("python3")
+        .arg(concat!(env!("CARGO_MANIFEST_DIR"), "/python/presigned.py"))
+        .args([&format!("http://{address}"), server.region(), bucket, key])
+        .env("PYTHONPATH", python_packages()?)
+        .env("PRESIGNED", link)
+        .envs(
+            ["AWS_ACCESS_KEY_ID", "AWS_SECRET_ACCESS_KEY"]
+                .map(|name| (name, server.variable(name).unwrap_or_default())),
+        )
+        .output()
+        .context("cannot start python3")?;
+    let said = String::from_utf8_lossy(&output.stderr);
+    anyhow::ensure!(output.status.success(), "{}: {said}", output.status);
+    Ok(serde_json::from_slice(&output.stdout)?)
+}
+
 fn parts_go_to_s3_and_the_file_is_what_was_sent(kind: S3Kind) -> Result<()> {
     let server = S3Server::start(kind)?;
     let mut service = on_s3(&server, &[("KARTEI_DIRECT_UPLOADS", "true")])?;
@@ -85,6 +110,9 @@ fn parts_go_to_s3_and_the_file_is_what_was_sent(kind: S3Kind) -> Result<()> {
     let url = link.expect(200)?.json()["url"].clone();
     let get = |url: &str| send(&json!({"method": "GET", "url": url, "headers": {}}), &[]);
     assert!(get(text(&url))?.expect(200)?.body == bytes, "the link gives other bytes");
+    let boto3 = as_boto3_has_it(&server, text(&url))?;
+    let expected = json!({"relay": sha256(&bytes), "boto3": sha256(&bytes), "size": bytes.len()});
+    assert_eq!(boto3, expected);
     let forged = text(&url).replace("X-Amz-Expires=900", "X-Amz-Expires=901");
     assert_ne!(forged, text(&url), "it is good for a quarter of an hour");
     get(&forged)?.expect(403)?;

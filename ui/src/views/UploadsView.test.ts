@@ -6,6 +6,7 @@ import { Uploads } from '$features/uploads/uploads.svelte';
 import { areRecords } from '$features/uploads/words';
 import { Ipc } from '$lib/ipc';
 import { FakeHost, fakeProblem, fakeStatus } from '$lib/ipc/fake';
+import { FakeRows } from '$lib/ipc/fake-rows';
 import { fakeUpload, uploadAnswers } from '$lib/ipc/fake-uploads';
 import UploadsView from './UploadsView.svelte';
 
@@ -82,6 +83,24 @@ test('a file is deleted only after it was asked', async () => {
   await fireEvent.click(within(dialog).getByRole('button', { name: 'Delete the file' }));
   expect(host.requests('delete_file')).toEqual([{ id: 'f3k7' }]);
   await screen.findByText('macro.xlsm was deleted.');
+});
+
+test('whom a file is attached to is found by a part of the name', async () => {
+  const rows = new FakeRows(20);
+  host.answer('list_profiles', (request) => rows.page(request));
+  show();
+  await fireEvent.click(await screen.findByRole('button', { name: 'More for macro.xlsm' }));
+  await fireEvent.click(await screen.findByRole('menuitem', { name: 'Attach to a profile…' }));
+  const field = await screen.findByRole('combobox', { name: 'Id of the profile' });
+  await fireEvent.input(field, { target: { value: 'a' } });
+  expect(host.requests('list_profiles')).toEqual([{ search: 'a', limit: 8 }]);
+  await waitFor(() =>
+    expect(document.querySelectorAll('#attach-known option').length).toBeGreaterThan(0),
+  );
+  const id = document.querySelector('option')?.value ?? '';
+  await fireEvent.input(field, { target: { value: id } });
+  await fireEvent.submit(field);
+  await waitFor(() => expect(host.requests('attach_file')).toEqual([{ id: 'f3k7', profile: id }]));
 });
 
 test('without a relay, with an old one, and with an empty one it says why it is empty', async () => {

@@ -6,6 +6,14 @@ export interface Done {
   name: string;
 }
 
+/** A profile that may be meant. */
+export interface Suggestion {
+  id: string;
+  name: string;
+}
+
+const SUGGESTIONS = 8;
+
 /** The relay's files. */
 export class RelayFiles {
   /** Newest first; null until the relay has answered. */
@@ -82,6 +90,13 @@ export class RelayFiles {
       const file = await this.#ipc.call('attach_file', { id, profile });
       this.files = (this.files ?? []).map((one) => (one.id === id ? file : one));
     });
+  }
+
+  /** Profiles with these words, a few of them: an id is rarely known by heart. */
+  async suggest(words: string): Promise<Suggestion[]> {
+    if (words.trim() === '') return [];
+    const page = await this.#ipc.call('list_profiles', { search: words, limit: SUGGESTIONS });
+    return page.rows.map(({ id, display_name }) => ({ id, name: display_name ?? '' }));
   }
 
   async download(id: string): Promise<boolean> {
