@@ -211,7 +211,7 @@ mod tests {
         let (mut waiting, _stop, _end) = intake(dripping(60, Duration::from_secs(4)));
         for _ in 0..20 {
             assert!(waiting.next().await.unwrap().is_some());
-            tokio::time::sleep(Duration::from_secs(30)).await;
+            tokio::time::advance(Duration::from_secs(30)).await;
         }
     }
 

@@ -234,5 +234,6 @@ fn storm(dice: &mut Dice, rarely: u64) -> Weather {
         swallow: dice.roll(20) / rarely,
         delay: dice.moment(Duration::from_millis(40)),
         bytes_per_sec: slow.then(|| 40_000 + dice.roll(400_000)),
+        ..Weather::CALM
     }
 }
