@@ -41,6 +41,10 @@ impl Figure {
         self.used.cpu / (self.bytes / GIB)
     }
 
+    fn cpu_ms_per_file(&self) -> f64 {
+        self.used.cpu * 1e3 / self.files
+    }
+
     pub(crate) fn files_per_second(&self) -> f64 {
         self.files / self.wall
     }
@@ -112,6 +116,7 @@ struct Row {
     spread: f64,
     flushed: f64,
     cpu_per_gib: f64,
+    cpu_ms_per_file: f64,
     peak_mb: f64,
     files_per_second: f64,
     median_ms: f64,
@@ -130,6 +135,7 @@ impl Row {
             spread: quickest - slowest,
             flushed: median(all(Figure::flushed_mb_per_second)),
             cpu_per_gib: median(all(Figure::cpu_per_gib)),
+            cpu_ms_per_file: median(all(Figure::cpu_ms_per_file)),
             peak_mb: median(all(|figure| figure.used.peak_mb)),
             files_per_second: median(all(Figure::files_per_second)),
             median_ms: median(all(|figure| figure.median_ms)),
@@ -150,9 +156,9 @@ pub(crate) fn markdown(title: &str, rounds: usize, groups: &[Group]) -> Result<S
     let mut text = format!(
         "\n### {title}\n\nMedians of {rounds} rounds, servers in turn. \"×\": Kartei's rate and processor \
          time as a multiple of that server's.\n\n\
-         | case | server | durable | MB/s | spread | MB/s with `sync` | × | CPU s/GiB | × | peak MB | \
+         | case | server | durable | MB/s | spread | MB/s with `sync` | × | CPU s/GiB | CPU ms/file | × | peak MB | \
          files/s | median ms | p99 ms |\n\
-         |---|---|---|---:|---:|---:|---:|---:|---:|---:|---:|---:|---:|\n"
+         |---|---|---|---:|---:|---:|---:|---:|---:|---:|---:|---:|---:|---:|\n"
     );
     for group in groups {
         let rows = group.rows();
@@ -160,7 +166,7 @@ pub(crate) fn markdown(title: &str, rounds: usize, groups: &[Group]) -> Result<S
             let times = |of: fn(&Row) -> f64| shown(rows.first().map_or(f64::NAN, of) / of(row));
             writeln!(
                 text,
-                "| {} | {} | {} | {} | {} | {} | {} | {} | {} | {} | {:.0} | {} | {} |",
+                "| {} | {} | {} | {} | {} | {} | {} | {} | {} | {} | {} | {:.0} | {} | {} |",
                 group.title,
                 row.who.title(),
                 row.who.durable(),
@@ -169,6 +175,7 @@ pub(crate) fn markdown(title: &str, rounds: usize, groups: &[Group]) -> Result<S
                 shown(row.flushed),
                 times(|row| row.mb_per_second),
                 shown(row.cpu_per_gib),
+                shown(row.cpu_ms_per_file),
                 times(|row| row.cpu_per_gib),
                 shown(row.peak_mb),
                 row.files_per_second,
