@@ -133,6 +133,8 @@ impl Server {
                 for option in ["--data-dir", "--info-dir"] {
                     rustus.arg(option).arg(&folder);
                 }
+                // It greets.
+                rustus.stderr(fs::File::create(folder.join("server.log"))?);
                 if kind == Kind::RustusFlushing {
                     rustus.args(["--force-fsync", "true"]);
                 }
