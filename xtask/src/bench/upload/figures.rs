@@ -54,11 +54,11 @@ impl fmt::Display for Figure {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         write!(
             f,
-            "{:.1} MB/s ({:.1} with sync), {:.2} CPU s/GiB, {:.0} MB, {:.0} files/s, load {:.2} CPU s",
+            "{:.1} MB/s ({:.1} with sync), {:.2} CPU s/GiB, {} MB, {:.0} files/s, load {:.2} CPU s",
             self.mb_per_second(),
             self.flushed_mb_per_second(),
             self.cpu_per_gib(),
-            self.used.peak_mb,
+            shown(self.used.peak_mb),
             self.files_per_second(),
             self.load_cpu
         )
