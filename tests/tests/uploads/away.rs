@@ -134,6 +134,7 @@ fn our_client_gets_through_a_store_that_fails_again_and_again() -> Result<()> {
     // A part is a thousand pieces of the way: most are cut, and of what comes again a quarter fails.
     service.weather_before_s3(Weather { fail: 250, cut: 1, ..Weather::CALM })?;
     assert!(child.wait()?.success());
+    service.weather_before_s3(Weather::CALM)?;
     let page = service.http.get("/api/files")?.expect(200)?.json();
     assert_eq!(page["files"].as_array().map(Vec::len), Some(1), "{page}");
     assert!(service.bytes(&page["files"][0]["id"])? == bytes);
