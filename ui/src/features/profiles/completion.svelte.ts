@@ -1,6 +1,6 @@
 import { formatCount } from '$lib/format';
 import { m } from '$lib/i18n.svelte';
-import type { Ipc } from '$lib/ipc';
+import type { FacetValue, Field, Ipc } from '$lib/ipc';
 import { Newest } from '$lib/state/newest';
 import type { AttributeCatalog } from './attribute-catalog.svelte';
 import {
@@ -51,7 +51,7 @@ export class Completion {
     this.offers = [];
   }
 
-  async #offersFor({ typed, of }: Writing): Promise<Offer[]> {
+  async #offersFor({ typed, rest, of }: Writing): Promise<Offer[]> {
     if (of === null || of === 'has') {
       await this.#catalog.load();
       const names = this.#catalog.names.map(({ name, profiles }) => ({
@@ -60,18 +60,22 @@ export class Completion {
       }));
       return of === null ? fieldOffers(typed, names, m.filter_field()) : nameOffers(typed, names);
     }
+    // Not in the list as it is shown: to a pause in typing it is the list of what is written so far.
+    const values = (await this.#count(of, typed, rest)) ?? (await this.#count(of, typed, '')) ?? [];
+    return valueOffers(
+      values.map(({ value, count }) => ({ value, hint: formatCount(count) })),
+      typed,
+    );
+  }
+
+  /** How often values occur in what this filter lists; null where it cannot be read, as `a or` alone. */
+  async #count(field: Field, find: string, filter: string): Promise<FacetValue[] | null> {
+    const { search } = this.#list;
     try {
-      // Counted in the list as it is shown: what is being written cannot be read yet.
-      const { filter, search } = this.#list.rows.query;
-      const request = { field: of, filter, search, find: typed, limit: OFFERED_MAX };
-      const { values } = await this.#ipc.call('count_facet', request);
-      return valueOffers(
-        values.map(({ value, count }) => ({ value, hint: formatCount(count) })),
-        typed,
-      );
+      const request = { field, filter, search, find, limit: OFFERED_MAX };
+      return (await this.#ipc.call('count_facet', request)).values;
     } catch {
-      // Nothing is offered then; what is wrong with the filter is told by the list.
-      return [];
+      return null;
     }
   }
 }

@@ -2,14 +2,14 @@ import { expect, test } from 'vitest';
 import { attributeText, fieldOffers, valueOffers, writingAt } from './filter-completion';
 
 test.each([
-  ['ci', 2, { start: 0, end: 2, typed: 'ci', of: null }],
-  ['tag:vip ci', 10, { start: 8, end: 10, typed: 'ci', of: null }],
-  ['-ta', 3, { start: 1, end: 3, typed: 'ta', of: null }],
-  ['(tag:v or x)', 6, { start: 5, end: 6, typed: 'v', of: 'tags' }],
-  ['status:pen rest', 8, { start: 7, end: 10, typed: 'p', of: 'status' }],
-  ['city:"New Y', 11, { start: 5, end: 11, typed: 'New Y', of: { attribute: 'city' } }],
-  ['attributes.tag=x', 16, { start: 15, end: 16, typed: 'x', of: { attribute: 'tag' } }],
-  ['has:', 4, { start: 4, end: 4, typed: '', of: 'has' }],
+  ['ci', 2, { start: 0, end: 2, typed: 'ci', rest: '', of: null }],
+  ['tag:vip ci', 10, { start: 8, end: 10, typed: 'ci', rest: 'tag:vip', of: null }],
+  ['-ta', 3, { start: 1, end: 3, typed: 'ta', rest: '', of: null }],
+  ['(tag:v or x)', 6, { start: 5, end: 6, typed: 'v', rest: '( or x)', of: 'tags' }],
+  ['status:pen rest', 8, { start: 7, end: 10, typed: 'p', rest: 'rest', of: 'status' }],
+  ['city:"New Y', 11, { start: 5, end: 11, typed: 'New Y', rest: '', of: { attribute: 'city' } }],
+  ['attributes.tag=x', 16, { start: 15, end: 16, typed: 'x', rest: '', of: { attribute: 'tag' } }],
+  ['has:', 4, { start: 4, end: 4, typed: '', rest: '', of: 'has' }],
 ])('of %s at %i what is being written is known', (filter, cursor, expected) => {
   expect(writingAt(filter, cursor)).toEqual(expected);
 });

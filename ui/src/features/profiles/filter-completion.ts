@@ -7,6 +7,8 @@ export interface Writing {
   start: number;
   end: number;
   typed: string;
+  /** The filter without the term that is being written. */
+  rest: string;
   /** Null: the name of a field; else a value of this one, or `has` for the name of an attribute. */
   of: Field | 'has' | null;
 }
@@ -48,12 +50,14 @@ export function writingAt(filter: string, cursor: number): Writing | null {
   }
   if (filter[start] === '-' && start < cursor) start += 1;
   const word = filter.slice(start, cursor);
-  const rest = isQuoted ? /^[^"]*"?/ : /^[^\s()]*/;
-  const end = cursor + rest.exec(filter.slice(cursor))![0].length;
+  const behind = isQuoted ? /^[^"]*"?/ : /^[^\s()]*/;
+  const end = cursor + behind.exec(filter.slice(cursor))![0].length;
+  const term = filter[start - 1] === '-' ? start - 1 : start;
+  const rest = (filter.slice(0, term) + filter.slice(end)).trim();
   const parts = /^(attributes\.)?("(?:[^"\\]|\\.)*"|[^\s:=!<>"]+)(:|=|!=|>=?|<=?)(.*)$/s.exec(word);
   if (parts === null) {
     const isWord = !isQuoted && /^[^"]+$/.test(word);
-    return isWord ? { start, end, typed: word, of: null } : null;
+    return isWord ? { start, end, typed: word, rest, of: null } : null;
   }
   const [, prefix, name = '', operator = '', value = ''] = parts;
   if (operator.startsWith('<') || operator.startsWith('>')) return null;
@@ -61,7 +65,7 @@ export function writingAt(filter: string, cursor: number): Writing | null {
   const isField = prefix === undefined && RESERVED.has(plain);
   const of = isField ? VALUED[plain] : { attribute: plain };
   if (of === undefined) return null;
-  return { start: cursor - value.length, end, typed: value.replaceAll('"', ''), of };
+  return { start: cursor - value.length, end, typed: value.replaceAll('"', ''), rest, of };
 }
 
 /** Signs that would have to be written in another way; such a name or value is left to be typed. */
