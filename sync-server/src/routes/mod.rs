@@ -13,6 +13,7 @@ mod tus;
 mod uploads;
 
 use std::sync::Arc;
+use std::time::Duration;
 
 use axum::Router;
 use axum::extract::DefaultBodyLimit;
@@ -21,7 +22,9 @@ use axum::middleware::{from_fn, from_fn_with_state};
 use axum::routing::{get, post};
 use kartei_protocol::problem::ProblemCode;
 use kartei_protocol::sync::PUSH_BYTES_MAX;
+use tower_http::classify::ServerErrorsFailureClass;
 use tower_http::trace::TraceLayer;
+use tracing::Span;
 use utoipa_axum::router::OpenApiRouter;
 use utoipa_axum::routes;
 
@@ -30,6 +33,18 @@ use crate::linger::linger;
 use crate::problem::Failure;
 use crate::serve::Relay;
 use crate::{cors, limiter, openapi};
+
+/// What the relay says by intention (it stops, it is busy, its disk or its database is not there just now) is no fault
+/// of its own; what it is, was logged where it was found.
+fn failed(class: ServerErrorsFailureClass, latency: Duration, _: &Span) {
+    let millis = latency.as_millis();
+    match class {
+        ServerErrorsFailureClass::StatusCode(
+            status @ (StatusCode::SERVICE_UNAVAILABLE | StatusCode::INSUFFICIENT_STORAGE),
+        ) => tracing::info!(status = status.as_u16(), millis, "A request was put off"),
+        class => tracing::error!(%class, millis, "A request failed"),
+    }
+}
 
 /// The interface for integrators, which describes itself.
 pub(crate) fn integrators() -> OpenApiRouter<Arc<Relay>> {
@@ -118,6 +133,6 @@ pub(crate) fn router(relay: Arc<Relay>) -> Router {
         // Around everything, as a browser asks with a method that the route does not know.
         .layer(from_fn_with_state(Arc::clone(&relay), cors::answer))
         // Method, path, status and time; never headers or bodies.
-        .layer(TraceLayer::new_for_http())
+        .layer(TraceLayer::new_for_http().on_failure(failed))
         .with_state(relay)
 }
