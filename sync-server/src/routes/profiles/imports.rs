@@ -128,24 +128,8 @@ pub(crate) async fn import(
     let id = random_id("imp-").map_err(|e| Failure::internal(&e))?;
     let slot = relay.imports().enter(access.org, &id).ok_or_else(|| IMPORTS.reached())?;
     let stored = archive(&relay, &access, &headers, body).await?;
-    let mode = how.mode();
-    let row = ImportRow {
-        id,
-        by: access.name.clone(),
-        mode: made_how(mode, how.max_errors),
-        dry_run: how.dry_run,
-        key,
-        digest: *stored.digest.as_bytes(),
-        bytes: stored.size_bytes,
-        source: None,
-        started_at: now(),
-        finished_at: None,
-        status: None,
-        answer: None,
-        progress: None,
-        cancelled_at: None,
-        attempts: 0,
-    };
+    let begun = begun(id, &access, &how, *stored.digest.as_bytes(), stored.size_bytes);
+    let row = ImportRow { key, ..begun };
     let (row, slot) = match begin(&relay, &access, row, slot).await? {
         Begun::Replay(response) => return Ok(response),
         Begun::Run(row, slot) => (row, slot),
@@ -186,14 +170,27 @@ pub(crate) async fn import_file(
 ) -> Result<(String, String), Failure> {
     let id = random_id("imp-").map_err(|e| Failure::internal(&e))?;
     let slot = relay.imports().enter(access.org, &id).ok_or_else(|| IMPORTS.reached())?;
-    let row = ImportRow {
+    let begun = begun(id, access, how, file.digest(), file.size());
+    let row = ImportRow { source: Some(file.id.clone()), ..begun };
+    let (org, begun, own) = (access.org, row.clone(), lease(relay));
+    relay.store(move |store| store.begin_import(org, &begun, &own)).await?;
+    let said = state_of(&row);
+    let place = format!("/profiles/imports/{}", row.id);
+    import::spawn(relay, org, row, slot);
+    Ok((place, said))
+}
+
+/// An import that begins now, of bytes with this digest: SHA-256 of a body, BLAKE3 of a file.
+fn begun(id: String, access: &Access, how: &How, digest: [u8; 32], bytes: u64) -> ImportRow {
+    ImportRow {
         id,
         by: access.name.clone(),
         mode: made_how(how.mode(), how.max_errors),
         dry_run: how.dry_run,
         key: None,
-        digest: file.digest(),
-        bytes: file.size(),
+        digest,
+        bytes,
+        source: None,
         started_at: now(),
         finished_at: None,
         status: None,
@@ -201,14 +198,7 @@ pub(crate) async fn import_file(
         progress: None,
         cancelled_at: None,
         attempts: 0,
-        source: Some(file.id.clone()),
-    };
-    let (org, begun, own) = (access.org, row.clone(), lease(relay));
-    relay.store(move |store| store.begin_import(org, &begun, &own)).await?;
-    let said = state_of(&row);
-    let place = format!("/profiles/imports/{}", row.id);
-    import::spawn(relay, org, row, slot);
-    Ok((place, said))
+    }
 }
 
 /// What is known of how a request was made, for telling it from another one with the same key.
