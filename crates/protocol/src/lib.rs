@@ -9,6 +9,7 @@ pub mod bootstrap;
 pub mod commands;
 pub mod desktop;
 pub mod events;
+pub mod jobs;
 pub mod problem;
 pub mod sync;
 pub mod uploads;

@@ -1,0 +1,298 @@
+//! Analyses as jobs, as relay and clients say them (docs/jobs.md).
+
+use serde::{Deserialize, Serialize};
+use serde_json::Value;
+
+/// Where a job is. The last three are its end and never change.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, Serialize, Deserialize)]
+#[cfg_attr(feature = "openapi", derive(utoipa::ToSchema))]
+#[serde(rename_all = "snake_case")]
+pub enum JobState {
+    /// It waits for a worker.
+    Queued,
+    /// A worker has it.
+    Running,
+    /// Its result is there.
+    Completed,
+    /// It could not be done.
+    Failed,
+    /// Somebody ended it.
+    Canceled,
+}
+
+impl JobState {
+    /// Every state.
+    pub const ALL: [Self; 5] =
+        [Self::Queued, Self::Running, Self::Completed, Self::Failed, Self::Canceled];
+
+    /// Whether nothing follows.
+    #[must_use]
+    pub fn is_terminal(self) -> bool {
+        matches!(self, Self::Completed | Self::Failed | Self::Canceled)
+    }
+
+    /// The word, as everywhere outside of this program.
+    #[must_use]
+    pub fn word(self) -> &'static str {
+        match self {
+            Self::Queued => "queued",
+            Self::Running => "running",
+            Self::Completed => "completed",
+            Self::Failed => "failed",
+            Self::Canceled => "canceled",
+        }
+    }
+
+    /// The state with this word.
+    #[must_use]
+    pub fn of(word: &str) -> Option<Self> {
+        Self::ALL.into_iter().find(|state| state.word() == word)
+    }
+}
+
+/// What happened to a job.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, Serialize, Deserialize)]
+#[cfg_attr(feature = "openapi", derive(utoipa::ToSchema))]
+#[serde(rename_all = "snake_case")]
+pub enum JobEventKind {
+    /// It was submitted; always the first.
+    Queued,
+    /// A worker took it.
+    Started,
+    /// Its worker knows more; `data` says how far it is.
+    Partial,
+    /// Somebody asked for its end while it ran.
+    CancelRequested,
+    /// It failed in a way that may pass, and waits for another attempt.
+    Retried,
+    /// Its worker was not heard of for too long; it waits for another one.
+    Lapsed,
+    /// Its worker stopped and gave it back.
+    Released,
+    /// It was completed.
+    Completed,
+    /// It failed.
+    Failed,
+    /// It ended because somebody asked for that.
+    Canceled,
+}
+
+impl JobEventKind {
+    /// Every kind.
+    pub const ALL: [Self; 10] = [
+        Self::Queued,
+        Self::Started,
+        Self::Partial,
+        Self::CancelRequested,
+        Self::Retried,
+        Self::Lapsed,
+        Self::Released,
+        Self::Completed,
+        Self::Failed,
+        Self::Canceled,
+    ];
+
+    /// The word, as everywhere outside of this program.
+    #[must_use]
+    pub fn word(self) -> &'static str {
+        match self {
+            Self::Queued => "queued",
+            Self::Started => "started",
+            Self::Partial => "partial",
+            Self::CancelRequested => "cancel_requested",
+            Self::Retried => "retried",
+            Self::Lapsed => "lapsed",
+            Self::Released => "released",
+            Self::Completed => "completed",
+            Self::Failed => "failed",
+            Self::Canceled => "canceled",
+        }
+    }
+
+    /// The kind with this word.
+    #[must_use]
+    pub fn of(word: &str) -> Option<Self> {
+        Self::ALL.into_iter().find(|kind| kind.word() == word)
+    }
+}
+
+/// Why a job failed.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, Serialize, Deserialize)]
+#[cfg_attr(feature = "openapi", derive(utoipa::ToSchema))]
+#[serde(rename_all = "snake_case")]
+pub enum FailReason {
+    /// Every worker that took it was lost.
+    LeaseLost,
+    /// It ran for longer than its kind may.
+    Overdue,
+    /// An administrator ended it.
+    Forced,
+    /// The analysis could not be made of these profiles.
+    Analysis,
+    /// The relay's stores failed, in every attempt.
+    Relay,
+}
+
+impl FailReason {
+    /// Every reason.
+    pub const ALL: [Self; 5] =
+        [Self::LeaseLost, Self::Overdue, Self::Forced, Self::Analysis, Self::Relay];
+
+    /// The word, as everywhere outside of this program.
+    #[must_use]
+    pub fn word(self) -> &'static str {
+        match self {
+            Self::LeaseLost => "lease_lost",
+            Self::Overdue => "overdue",
+            Self::Forced => "forced",
+            Self::Analysis => "analysis",
+            Self::Relay => "relay",
+        }
+    }
+
+    /// The reason with this word.
+    #[must_use]
+    pub fn of(word: &str) -> Option<Self> {
+        Self::ALL.into_iter().find(|reason| reason.word() == word)
+    }
+}
+
+/// An analysis that is asked for.
+#[derive(Debug, Clone, PartialEq, Eq, Default, Serialize, Deserialize)]
+#[cfg_attr(feature = "openapi", derive(utoipa::ToSchema))]
+#[serde(deny_unknown_fields)]
+pub struct NewJob {
+    /// Which analysis, such as `quality`.
+    pub analysis: String,
+    /// Which profiles: a filter, in the same language as lists; all without one.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub filter: Option<String>,
+    /// What the analysis can be told.
+    #[serde(default, skip_serializing_if = "Value::is_null")]
+    pub params: Value,
+}
+
+/// How far a job is.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Default, Serialize, Deserialize)]
+#[cfg_attr(feature = "openapi", derive(utoipa::ToSchema))]
+pub struct JobProgress {
+    /// Profiles that were looked at.
+    pub done: u64,
+    /// Profiles of the cohort.
+    pub total: u64,
+}
+
+/// What is known of a job.
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+#[cfg_attr(feature = "openapi", derive(utoipa::ToSchema))]
+pub struct JobInfo {
+    /// Its id.
+    pub job_id: String,
+    /// Where it is.
+    pub status: JobState,
+    /// Which analysis.
+    pub analysis: String,
+    /// Which profiles.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub filter: Option<String>,
+    /// What the analysis was told.
+    #[serde(default, skip_serializing_if = "Value::is_null")]
+    pub params: Value,
+    /// Who submitted it: the token's name.
+    pub by: String,
+    /// Milliseconds since 1970.
+    pub created_at: i64,
+    /// When a worker took it for the last time, in milliseconds since 1970.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub started_at: Option<i64>,
+    /// Milliseconds since 1970.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub finished_at: Option<i64>,
+    /// How often it was begun.
+    pub attempts: u32,
+    /// When somebody asked for its end, in milliseconds since 1970.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub cancel_requested_at: Option<i64>,
+    /// How far it is, once that is known.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub progress: Option<JobProgress>,
+    /// The number of its newest event.
+    pub event_seq: u64,
+    /// The job that this one tries again.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub retry_of: Option<String>,
+    /// Its result, once it is completed: `GET /analyze/results/{result_id}`.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub result_id: Option<String>,
+    /// Why it failed.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub reason: Option<FailReason>,
+    /// The same in words, in English.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub detail: Option<String>,
+    /// What is known so far of one that has no result; not in lists.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub partial: Option<Value>,
+}
+
+/// A page of jobs, the newest first.
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+#[cfg_attr(feature = "openapi", derive(utoipa::ToSchema))]
+pub struct JobPage {
+    /// The jobs.
+    pub jobs: Vec<JobInfo>,
+    /// Where to go on; nothing at the end.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub next: Option<String>,
+}
+
+/// Something that happened to a job.
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+#[cfg_attr(feature = "openapi", derive(utoipa::ToSchema))]
+pub struct JobEvent {
+    /// Its number: 1, 2, 3 and so on for each job.
+    pub event_seq: u64,
+    /// What happened.
+    #[serde(rename = "type")]
+    pub kind: JobEventKind,
+    /// The state before; nothing for the first.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub from: Option<JobState>,
+    /// The state after.
+    pub status: JobState,
+    /// Who did it: a token's name, or `worker`, or `relay`.
+    pub actor: String,
+    /// Milliseconds since 1970.
+    pub occurred_at: i64,
+    /// What there is to say beside it.
+    #[serde(default, skip_serializing_if = "Value::is_null")]
+    pub data: Value,
+}
+
+/// The events of a job.
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+#[cfg_attr(feature = "openapi", derive(utoipa::ToSchema))]
+pub struct JobEvents {
+    /// In their order.
+    pub events: Vec<JobEvent>,
+    /// Whether nothing follows the last one.
+    pub ended: bool,
+}
+
+/// A result by its permalink.
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+#[cfg_attr(feature = "openapi", derive(utoipa::ToSchema))]
+pub struct JobResult {
+    /// Its id.
+    pub result_id: String,
+    /// The job that made it.
+    pub job_id: String,
+    /// Who submitted that: the token's name.
+    pub by: String,
+    /// Milliseconds since 1970.
+    pub created_at: i64,
+    /// BLAKE3 of the result's own bytes, 64 hex digits.
+    pub digest: String,
+    /// The result itself.
+    pub result: Value,
+}
