@@ -8,7 +8,7 @@ use std::collections::HashMap;
 use kartei_filter::Expr;
 use kartei_live_list::{
     BringUpError, Change, Key, Limits, Lists, LiveList, Order, Page, PageQuery, ReadError,
-    RowSource,
+    RowSource, Selected,
 };
 use kartei_relay_store::{OrgId, RelayStore, RelayStoreError, Row};
 
@@ -87,6 +87,20 @@ pub(crate) fn page(
         let rows = page.keys.iter().filter_map(|key| found.remove(key));
         let rows = rows.filter(|row| !row.deleted).collect();
         Ok(Listed { rows, total: page.matching, next: page.next, rev: page.rev })
+    })
+}
+
+/// The profiles that a filter holds for (all, without one), and the revision of which that is. Blocks:
+/// not for the event loop.
+pub(crate) fn chosen(
+    lists: &Lists<OrgId>,
+    store: &RelayStore,
+    org: OrgId,
+    filter: Option<&Expr>,
+) -> Result<Selected, ListError> {
+    lists.with(&org, |list| {
+        bring_up(list, store, org)?;
+        list.keys(filter, &mut Texts { store, org }).map_err(ListError::Read)
     })
 }
 

@@ -110,9 +110,7 @@ pub fn judge(job: &Standing, act: Act) -> Verdict {
     use JobEventKind as Kind;
     let running = job.state == JobState::Running;
     match act {
-        Act::Claim if job.state == JobState::Queued && job.is_due => {
-            step(job, Kind::Started, None)
-        }
+        Act::Claim if job.state == JobState::Queued && job.is_due => step(job, Kind::Started, None),
         Act::Keep(claim) if holds(job, claim) => Verdict::Ours,
         Act::Note(claim) if holds(job, claim) => step(job, Kind::Partial, None),
         Act::Complete(claim) if holds(job, claim) => {
@@ -132,9 +130,7 @@ pub fn judge(job: &Standing, act: Act) -> Verdict {
         }
         Act::Cancel if job.state == JobState::Queued => step(job, Kind::Canceled, None),
         Act::Cancel if running && !job.cancel_asked => step(job, Kind::CancelRequested, None),
-        Act::Force if !job.state.is_terminal() => {
-            step(job, Kind::Failed, Some(FailReason::Forced))
-        }
+        Act::Force if !job.state.is_terminal() => step(job, Kind::Failed, Some(FailReason::Forced)),
         Act::Reap if running && (job.is_lapsed || job.is_overdue) => {
             if job.cancel_asked {
                 step(job, Kind::Canceled, None)

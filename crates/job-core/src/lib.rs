@@ -14,12 +14,13 @@
 //! says are arguments. Whoever writes for a running job names the number of its claim
 //! ([`Standing::claim`]), which grows with every claim and never shrinks: a worker that was taken for
 //! dead and wakes up again writes nothing.
-#![cfg_attr(test, expect(clippy::unwrap_used, reason = "a test fails by panicking"))]
 
 mod backoff;
+mod history;
 mod judge;
 
 pub use backoff::backoff_ms;
+pub use history::check_history;
 pub use judge::{Act, FOLLOWS, Standing, Step, Verdict, follows, judge};
 
 /// How long a job stays a worker's without a word of it, in milliseconds, by the database's clock.

@@ -145,11 +145,7 @@ impl Model for Life {
                     if world.job.claim < u64::from(ATTEMPTS_MAX) + 2 {
                         moves.push(Move::Release(worker));
                     }
-                    moves.extend([
-                        Move::Complete(worker),
-                        Move::Fail(worker),
-                        Move::Crash(worker),
-                    ]);
+                    moves.extend([Move::Complete(worker), Move::Fail(worker), Move::Crash(worker)]);
                 }
             }
         }
@@ -234,9 +230,7 @@ impl Model for Life {
             Property::always("only the newest worker writes", |_, world: &World| {
                 !world.wrote_stale
             }),
-            Property::always("numbers of claims only grow", |_, world: &World| {
-                !world.claimed_back
-            }),
+            Property::always("numbers of claims only grow", |_, world: &World| !world.claimed_back),
             Property::always("attempts stay within their bound", |_, world: &World| {
                 world.job.attempts <= ATTEMPTS_MAX
             }),

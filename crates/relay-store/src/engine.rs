@@ -22,6 +22,7 @@ use crate::contents::ContentEngine;
 use crate::erasure::ErasureEngine;
 use crate::error::RelayStoreError;
 use crate::files::FileEngine;
+use crate::jobs::JobEngine;
 use crate::leases::{Kept, Lease, Note};
 use crate::presence::{Seat, Seats};
 use crate::segments::Segments;
@@ -32,7 +33,15 @@ pub(crate) type Result<T> = std::result::Result<T, RelayStoreError>;
 
 /// A database of the relay. Every method is one transaction and blocks.
 pub(crate) trait Engine:
-    Debug + Send + Sync + Segments + ErasureEngine + UploadEngine + ContentEngine + FileEngine
+    Debug
+    + Send
+    + Sync
+    + Segments
+    + ErasureEngine
+    + UploadEngine
+    + ContentEngine
+    + FileEngine
+    + JobEngine
 {
     /// Creates an organisation; `None` where the name is taken.
     fn create_organisation(&self, name: &str, epoch: &str, now: i64) -> Result<Option<OrgId>>;
@@ -86,6 +95,9 @@ pub(crate) trait Engine:
 
     /// Profiles by key, those that are there, in any order.
     fn by_key(&self, org: OrgId, keys: &[i64]) -> Result<Vec<Row>>;
+
+    /// The ids of profiles by key, of those that are there, in any order.
+    fn ids_by_key(&self, org: OrgId, keys: &[i64]) -> Result<Vec<(i64, String)>>;
 
     /// As [`Engine::commit`], together with how far an import is. Nothing is written where the lease
     /// is no longer its own.

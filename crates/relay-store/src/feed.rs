@@ -127,4 +127,24 @@ impl RelayStore {
     pub fn by_key(&self, org: OrgId, keys: &[i64]) -> Result<Vec<Row>, RelayStoreError> {
         self.engine.by_key(org, keys)
     }
+
+    /// The ids of profiles by their keys, of those that are there, in any order.
+    ///
+    /// # Errors
+    /// [`RelayStoreError`].
+    pub fn ids_by_key(
+        &self,
+        org: OrgId,
+        keys: &[i64],
+    ) -> Result<Vec<(i64, String)>, RelayStoreError> {
+        self.engine.ids_by_key(org, keys)
+    }
+
+    /// Identity of an organisation's history: revisions count within it.
+    ///
+    /// # Errors
+    /// [`RelayStoreError`].
+    pub fn epoch(&self, org: OrgId) -> Result<String, RelayStoreError> {
+        Ok(self.engine.head(org)?.epoch)
+    }
 }

@@ -16,6 +16,7 @@ mod error;
 mod feed;
 mod files;
 mod imports;
+mod jobs;
 mod landing;
 mod leases;
 mod parallel;
@@ -41,6 +42,10 @@ pub use error::RelayStoreError;
 pub use feed::FeedPage;
 pub use files::{Attached, FileQuery, FileRead, FileRow};
 pub use imports::{ImportLanded, ImportMode, ImportRecord, Noting};
+pub use jobs::{
+    Acted, Acting, Deed, JobPartial, JobPast, JobQuery, JobRow, NewJobRow, NotesAsked,
+    Notification, Payload, Queue, QueueSet, ResultRow, Submitted,
+};
 pub use landing::{LandedRow, Noted, UploadNote};
 pub use leases::{Kept, Lease};
 pub use postgres::Migrated;

@@ -7,7 +7,6 @@
 //! ```
 
 use std::sync::Arc;
-use std::sync::atomic::{AtomicU8, Ordering};
 use std::time::Duration;
 
 use axum::http::StatusCode;
@@ -23,6 +22,7 @@ use super::report::{ImportAnswer, ImportStatus};
 use super::run::{ImportError, read_mode, run, status_of};
 use super::{Request, Slot};
 use crate::admin::now;
+use crate::halting::{Halt, Halting};
 use crate::problem::Failure;
 use crate::serve::Relay;
 use crate::uploads;
@@ -38,33 +38,6 @@ const TAKE_UP_EVERY: Duration = Duration::from_secs(2);
 /// How often an import is taken up without coming further. What breaks relays off again and again
 /// would do so for ever.
 const ATTEMPTS_MAX: u32 = 5;
-
-/// Why an import is to stop before its end.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub(super) enum Halt {
-    Cancelled = 1,
-    Lost,
-    Stopping,
-}
-
-/// Where an import hears that it is to stop.
-#[derive(Debug, Default)]
-pub(super) struct Halting(AtomicU8);
-
-impl Halting {
-    pub(super) fn heard(&self) -> Option<Halt> {
-        match self.0.load(Ordering::Relaxed) {
-            0 => None,
-            1 => Some(Halt::Cancelled),
-            2 => Some(Halt::Lost),
-            _ => Some(Halt::Stopping),
-        }
-    }
-
-    fn say(&self, halt: Halt) {
-        self.0.store(halt as u8, Ordering::Relaxed);
-    }
-}
 
 /// How an import was answered.
 pub(crate) struct Carried {

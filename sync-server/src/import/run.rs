@@ -15,11 +15,11 @@ use kartei_relay_store::{
 use tokio::runtime::Handle;
 
 use super::Request;
-use super::carry::{Halt, Halting};
 use super::check::{Checked, Checker, Line};
 use super::pieces::{Pieces, feed};
 use super::progress::{Known, Progress};
 use super::report::{ImportAnswer, ImportStatus, Report};
+use crate::halting::{Halt, Halting};
 
 /// Records in one transaction: large enough that committing, and the 256 digests that nearly every
 /// transaction touches, cost little beside writing; small enough that other writers of the

@@ -29,6 +29,7 @@ const STEPS: &[Step] = &[
         compatible_from: 1,
     },
     Step { sql: include_str!("../sql/postgres/008_uploads.sql"), compatible_from: 1 },
+    Step { sql: include_str!("../sql/postgres/009_jobs.sql"), compatible_from: 1 },
 ];
 
 /// Only one program migrates a database at a time. The number means nothing.

@@ -9,6 +9,7 @@ mod contents;
 mod erasure;
 mod files;
 mod imports;
+mod jobs;
 mod landing;
 mod lease;
 mod migrate;
@@ -244,6 +245,10 @@ impl Engine for Postgres {
 
     fn by_key(&self, org: OrgId, keys: &[i64]) -> Result<Vec<Row>> {
         self.read(org, async |db| profiles::by_key(db, org, keys).await)
+    }
+
+    fn ids_by_key(&self, org: OrgId, keys: &[i64]) -> Result<Vec<(i64, String)>> {
+        self.read(org, async |db| profiles::ids_by_key(db, org, keys).await)
     }
 
     fn commit_noted(

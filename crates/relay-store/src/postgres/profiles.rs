@@ -439,6 +439,18 @@ pub(super) async fn by_key(db: &Transaction<'_>, org: OrgId, keys: &[i64]) -> Re
     db.query(&select, &[&org.0, &keys]).await?.iter().map(as_row).collect()
 }
 
+pub(super) async fn ids_by_key(
+    db: &Transaction<'_>,
+    org: OrgId,
+    keys: &[i64],
+) -> Result<Vec<(i64, String)>> {
+    let select = db
+        .prepare_cached("SELECT pk, id FROM kartei.profiles WHERE org = $1 AND pk = ANY ($2)")
+        .await?;
+    let rows = db.query(&select, &[&org.0, &keys]).await?;
+    Ok(rows.iter().map(|row| (row.get(0), row.get(1))).collect())
+}
+
 pub(super) async fn rows_since(
     db: &Transaction<'_>,
     org: OrgId,

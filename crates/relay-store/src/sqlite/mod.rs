@@ -5,6 +5,7 @@ mod contents;
 mod erasure;
 mod files;
 mod imports;
+mod jobs;
 mod landing;
 mod presence;
 mod profiles;
@@ -42,6 +43,7 @@ const STEPS: &[&str] = &[
     include_str!("../sql/sqlite/006_erasures.sql"),
     include_str!("../sql/sqlite/007_digests.sql"),
     include_str!("../sql/sqlite/008_uploads.sql"),
+    include_str!("../sql/sqlite/009_jobs.sql"),
 ];
 const PAGE_BYTES: u32 = 16 * 1024;
 
@@ -179,6 +181,10 @@ impl Engine for Sqlite {
 
     fn by_key(&self, org: OrgId, keys: &[i64]) -> Result<Vec<Row>> {
         self.read(|db| profiles::by_key(db, org, keys))
+    }
+
+    fn ids_by_key(&self, org: OrgId, keys: &[i64]) -> Result<Vec<(i64, String)>> {
+        self.read(|db| profiles::ids_by_key(db, org, keys))
     }
 
     fn commit_noted(

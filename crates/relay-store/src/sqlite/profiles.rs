@@ -248,6 +248,20 @@ pub(super) fn by_key(db: &Transaction<'_>, org: OrgId, keys: &[i64]) -> Result<V
     Ok(rows)
 }
 
+pub(super) fn ids_by_key(
+    db: &Transaction<'_>,
+    org: OrgId,
+    keys: &[i64],
+) -> Result<Vec<(i64, String)>> {
+    let mut select = db.prepare_cached("SELECT pk, id FROM profiles WHERE pk = ?2 AND org = ?1")?;
+    let mut ids = Vec::with_capacity(keys.len());
+    for key in keys {
+        let found = select.query_row(params![org.0, key], |row| Ok((row.get(0)?, row.get(1)?)));
+        ids.extend(found.optional()?);
+    }
+    Ok(ids)
+}
+
 pub(super) fn rows_since(
     db: &Transaction<'_>,
     org: OrgId,

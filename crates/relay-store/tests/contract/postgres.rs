@@ -96,6 +96,13 @@ fn the_database_keeps_organisations_apart_by_itself() {
         "files",
         "attachments",
         "file_reads",
+        "job_queues",
+        "job_pauses",
+        "jobs",
+        "job_events",
+        "job_partials",
+        "job_results",
+        "notifications",
     ] {
         let count = as_relay(&format!("SELECT count(*) FROM kartei.{table}")).unwrap();
         assert_eq!(count, "0", "without a setting, {table} is empty");

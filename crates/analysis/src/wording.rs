@@ -1,0 +1,71 @@
+//! Numbers in sentences, in both languages.
+
+/// The languages of findings.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) enum Language {
+    English,
+    German,
+}
+
+impl Language {
+    fn thousands(self) -> char {
+        match self {
+            Self::English => ',',
+            Self::German => '.',
+        }
+    }
+
+    fn decimal(self) -> char {
+        match self {
+            Self::English => '.',
+            Self::German => ',',
+        }
+    }
+
+    /// A whole number: 12,345 or 12.345.
+    pub(crate) fn whole(self, number: u64) -> String {
+        let digits = number.to_string();
+        let mut text = String::with_capacity(digits.len() + digits.len() / 3);
+        for (at, digit) in digits.chars().enumerate() {
+            if at > 0 && (digits.len() - at) % 3 == 0 {
+                text.push(self.thousands());
+            }
+            text.push(digit);
+        }
+        text
+    }
+
+    /// A share in per cent with one decimal: 7.6 % or 7,6 %. What is there is never told as nothing,
+    /// and what is missing never as everything.
+    pub(crate) fn percent(self, count: u64, of: u64) -> String {
+        let tenths = (count as f64 / of.max(1) as f64 * 1_000.0).round();
+        let decimal = self.decimal();
+        let space = '\u{a0}';
+        if count > 0 && tenths < 1.0 {
+            return format!("< 0{decimal}1{space}%");
+        }
+        if count < of && tenths > 999.0 {
+            return format!("> 99{decimal}9{space}%");
+        }
+        format!("{}{decimal}{}{space}%", (tenths / 10.0).floor(), tenths % 10.0)
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::Language::{English, German};
+
+    #[test]
+    fn numbers_are_written_as_people_write_them() {
+        assert_eq!(
+            (English.whole(2_800), German.whole(1_234_567)),
+            ("2,800".into(), "1.234.567".into())
+        );
+        assert_eq!((English.whole(0), German.whole(999)), ("0".into(), "999".into()));
+        assert_eq!(English.percent(212, 2_800), "7.6\u{a0}%");
+        assert_eq!(German.percent(1, 3), "33,3\u{a0}%");
+        assert_eq!(English.percent(1, 100_000), "< 0.1\u{a0}%");
+        assert_eq!(English.percent(99_999, 100_000), "> 99.9\u{a0}%");
+        assert_eq!(English.percent(5, 5), "100.0\u{a0}%");
+    }
+}

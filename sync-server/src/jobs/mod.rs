@@ -1,0 +1,143 @@
+//! Analyses as jobs (docs/adr/0025).
+//!
+//! ```text
+//! route ─▶ Workshop::submit ─▶ queue (relay-store) ─▶ wake ─▶ work: claim ─▶ run, on a thread
+//!              ▲                                                   │ every 5 s: alive?
+//!              │ follow: what moved                                ▼
+//!          event streams ◀── told ◀──────────────── act: partial, result, fault
+//! ```
+//! The database decides everything: who has a job, whether a write still counts, what happened. What is
+//! kept here makes it quick: a worker that waits is woken, a client that follows a job is told. Whatever
+//! of that is lost is made up for by looking again.
+
+mod cohort;
+mod run;
+mod work;
+
+use std::collections::HashMap;
+use std::sync::{Arc, Mutex, PoisonError};
+use std::time::Duration;
+
+use kartei_blob_store::BlobStore;
+use kartei_live_list::Lists;
+use kartei_protocol::jobs::JobEventKind;
+use kartei_relay_store::{
+    Acted, Acting, JobRow, NewJobRow, OrgId, RelayStore, RelayStoreError, Submitted,
+};
+use tokio::sync::{Notify, watch};
+
+pub(crate) use run::{Asked, RESULT_BYTES_HERE, result_blob};
+pub(crate) use work::{WorkOptions, work};
+
+/// How often a client's stream looks for what other relays and workers did to its job.
+const LOOK_EVERY: Duration = Duration::from_millis(500);
+
+/// What workers and followers of jobs share.
+#[derive(Debug)]
+pub(crate) struct Workshop {
+    /// Names this run in leases.
+    name: String,
+    store: Arc<RelayStore>,
+    blobs: BlobStore,
+    lists: Arc<Lists<OrgId>>,
+    /// Something may be there to be claimed.
+    wake: Notify,
+    /// Jobs that somebody follows, with the number of their newest event.
+    followed: Mutex<HashMap<(OrgId, String), watch::Sender<u64>>>,
+    stopping: watch::Receiver<bool>,
+}
+
+impl Workshop {
+    pub(crate) fn new(
+        name: String,
+        store: Arc<RelayStore>,
+        blobs: BlobStore,
+        lists: Arc<Lists<OrgId>>,
+        stopping: watch::Receiver<bool>,
+    ) -> Self {
+        let (wake, followed) = (Notify::new(), Mutex::default());
+        Self { name, store, blobs, lists, wake, followed, stopping }
+    }
+
+    /// Runs a query off the event loop.
+    async fn store<T: Send + 'static>(
+        &self,
+        work: impl FnOnce(&RelayStore) -> Result<T, RelayStoreError> + Send + 'static,
+    ) -> Result<T, RelayStoreError> {
+        let store = Arc::clone(&self.store);
+        let done = tokio::task::spawn_blocking(move || work(&store)).await;
+        done.unwrap_or_else(|error| std::panic::resume_unwind(error.into_panic()))
+    }
+
+    /// Keeps a job that is to be done, and wakes a worker. Blocks.
+    pub(crate) fn submit(&self, org: OrgId, job: &NewJobRow<'_>) -> Result<Submitted, RelayStoreError> {
+        let submitted = self.store.submit_job(org, job)?;
+        if let Submitted::New(row) = &submitted {
+            self.tell(org, row, JobEventKind::Queued);
+            self.wake.notify_one();
+        }
+        Ok(submitted)
+    }
+
+    /// Does something with a job, and tells of it; nothing where there is no such job. Blocks.
+    pub(crate) fn act(&self, org: OrgId, acting: Acting) -> Result<Option<Acted>, RelayStoreError> {
+        let acted = self.store.act_on_job(org, acting)?;
+        if let Some(acted) = &acted
+            && let Some(step) = acted.step()
+        {
+            self.tell(org, &acted.job, step.kind);
+            // There is room, or it waits again.
+            if !matches!(step.kind, JobEventKind::Partial | JobEventKind::CancelRequested) {
+                self.wake.notify_one();
+            }
+        }
+        Ok(acted)
+    }
+
+    /// Tells the log and those who follow that something happened to a job.
+    fn tell(&self, org: OrgId, row: &JobRow, kind: JobEventKind) {
+        tracing::info!(
+            job_id = row.id,
+            org_id = %org,
+            status = row.state.word(),
+            event = kind.word(),
+            event_seq = row.event_seq,
+            attempts = row.attempts,
+            "Job moved"
+        );
+        let mut followed = self.followed.lock().unwrap_or_else(PoisonError::into_inner);
+        followed.retain(|_, sender| sender.receiver_count() > 0);
+        if let Some(sender) = followed.get(&(org, row.id.clone())) {
+            sender.send_replace(row.event_seq);
+        }
+    }
+
+    /// Follows a job.
+    pub(crate) fn follow(self: &Arc<Self>, org: OrgId, id: &str) -> Follower {
+        let mut followed = self.followed.lock().unwrap_or_else(PoisonError::into_inner);
+        let sender = followed.entry((org, id.to_owned())).or_insert_with(|| watch::channel(0).0);
+        Follower { moved: sender.subscribe(), stopping: self.stopping.clone() }
+    }
+}
+
+/// Hears that something may have happened to a job.
+pub(crate) struct Follower {
+    moved: watch::Receiver<u64>,
+    stopping: watch::Receiver<bool>,
+}
+
+impl Follower {
+    /// What happens from now on is heard. Called before looking, so that nothing is missed in between.
+    pub(crate) fn mark(&mut self) {
+        self.moved.borrow_and_update();
+    }
+
+    /// Waits until there may be something new; `false` where the relay stops.
+    pub(crate) async fn next(&mut self) -> bool {
+        tokio::select! {
+            moved = self.moved.changed() => moved.is_ok(),
+            () = tokio::time::sleep(LOOK_EVERY) => true,
+            _ = self.stopping.wait_for(|stopping| *stopping) => false,
+        }
+    }
+}

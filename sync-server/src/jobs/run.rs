@@ -1,0 +1,280 @@
+//! Runs a job, from its beginning or from where another worker was, on a thread that may wait.
+
+use std::collections::{BTreeMap, HashMap};
+use std::sync::atomic::{AtomicU8, AtomicUsize, Ordering};
+use std::sync::mpsc;
+use std::time::{Duration, Instant};
+
+use bytes::Bytes;
+use futures_util::stream;
+use kartei_analysis::{Accumulator, Analysis, AskedWrongly, CHUNK, Input, Profile};
+use kartei_blob_store::{BlobError, BlobName, BlobStore};
+use kartei_live_list::Lists;
+use kartei_profile::Record;
+use kartei_protocol::jobs::FailReason;
+use kartei_relay_store::{JobRow, OrgId, Payload, RelayStore, RelayStoreError, Row};
+use serde::{Deserialize, Serialize};
+use serde_json::Value;
+use tokio::runtime::Handle;
+
+use super::cohort::{Cohort, CohortError, Member};
+use crate::halting::{Halt, Halting};
+use crate::uploads::hex;
+
+/// Results up to this size lie in the database; larger ones in the blob store.
+pub(crate) const RESULT_BYTES_HERE: usize = 256 * 1024;
+
+/// How often it is told what is known so far, at most.
+const TOLD_EVERY: Duration = Duration::from_secs(1);
+
+/// Threads that read and absorb chunks; one of them waits for the database while another counts.
+const THREADS: usize = 2;
+
+/// What a job asks for, checked.
+#[derive(Debug)]
+pub(crate) struct Asked {
+    pub(crate) analysis: Analysis,
+    pub(crate) filter: Option<kartei_filter::Expr>,
+}
+
+impl Asked {
+    fn of(row: &JobRow) -> Result<Self, RunError> {
+        let params: Value = serde_json::from_str(&row.params).unwrap_or(Value::Null);
+        let analysis = Analysis::new(&row.analysis, &params)?;
+        let filter = row.filter.as_deref().map(kartei_filter::parse).transpose();
+        let filter = filter.map_err(|wrong| RunError::Filter(wrong.message.clone()))?;
+        Ok(Self { analysis, filter })
+    }
+}
+
+/// Why a job cannot be done.
+#[derive(Debug, thiserror::Error)]
+pub(super) enum RunError {
+    #[error(transparent)]
+    Asked(#[from] AskedWrongly),
+    #[error("the filter cannot be read: {0}")]
+    Filter(String),
+    #[error("the stored profile `{0}` cannot be read")]
+    Damaged(String),
+    #[error(transparent)]
+    Cohort(#[from] CohortError),
+    #[error(transparent)]
+    Store(#[from] RelayStoreError),
+    #[error("the result cannot be kept")]
+    Blob(#[from] BlobError),
+    #[error("it does not go on here")]
+    Halted(Halt),
+}
+
+impl RunError {
+    /// Whether another attempt may succeed, with the word and what people are told. Of what failed
+    /// inside they are told no more than where; the log has the rest.
+    pub(super) fn told(&self) -> (bool, FailReason, String) {
+        match self {
+            Self::Asked(_) | Self::Filter(_) | Self::Damaged(_) => {
+                (false, FailReason::Analysis, self.to_string())
+            }
+            Self::Cohort(_) | Self::Store(_) | Self::Blob(_) | Self::Halted(_) => {
+                (true, FailReason::Relay, "the relay's own storage failed".to_owned())
+            }
+        }
+    }
+}
+
+/// What is known so far, as another worker takes it up.
+#[derive(Serialize, Deserialize)]
+struct Kept {
+    /// Chunks that are in it.
+    chunks: usize,
+    seen: Accumulator,
+}
+
+/// What a worker knows so far.
+#[derive(Debug)]
+pub(super) struct Known {
+    /// What is told: JSON.
+    pub(super) payload: String,
+    /// For another worker.
+    pub(super) resume: Vec<u8>,
+    pub(super) progress: (u64, u64),
+    pub(super) input: (String, u64),
+}
+
+/// A result.
+#[derive(Debug)]
+pub(super) struct Done {
+    pub(super) payload: Payload,
+    pub(super) size: u64,
+    pub(super) digest: [u8; 32],
+    pub(super) profiles: u64,
+    pub(super) input: (String, u64),
+}
+
+/// A job with all that it is done with.
+pub(super) struct Task<'a> {
+    pub(super) store: &'a RelayStore,
+    pub(super) blobs: &'a BlobStore,
+    pub(super) lists: &'a Lists<OrgId>,
+    pub(super) org: OrgId,
+    pub(super) row: &'a JobRow,
+    pub(super) halting: &'a Halting,
+    /// Keeps what is known so far; what it says ends the job here.
+    pub(super) note: &'a dyn Fn(Known) -> Result<(), RunError>,
+}
+
+/// Where the result of a job lies that is too large for the database.
+pub(crate) fn result_blob(org: OrgId, digest: &[u8; 32]) -> Option<BlobName> {
+    BlobName::new(format!("results/{org}/{}", hex(digest))).ok()
+}
+
+impl Task<'_> {
+    /// Runs to the end. Blocks, within a runtime.
+    pub(super) fn run(&self) -> Result<Done, RunError> {
+        let asked = Asked::of(self.row)?;
+        let (cohort, mut kept, mut is_kept) = self.begin(&asked)?;
+        let input = Input {
+            epoch: cohort.epoch.clone(),
+            rev: cohort.rev,
+            filter: self.row.filter.clone(),
+            total: cohort.members.len() as u64,
+        };
+        let mut told_at = Instant::now();
+        let begin = kept.chunks;
+        self.each_chunk(&asked, &cohort, begin, |chunk| {
+            kept.seen.merge(chunk);
+            kept.chunks += 1;
+            if let Some(halt) = self.halting.heard() {
+                return Err(RunError::Halted(halt));
+            }
+            // The first chunk is told at once: something is there to be looked at.
+            let is_first = kept.chunks == 1;
+            let is_last = kept.chunks * CHUNK >= cohort.members.len();
+            if !is_last && (is_first || told_at.elapsed() >= TOLD_EVERY) {
+                if !is_kept {
+                    cohort.keep(self.blobs, self.org, &self.row.id)?;
+                    is_kept = true;
+                }
+                (self.note)(Known {
+                    payload: kept.seen.report(&input).to_string(),
+                    resume: serde_json::to_vec(&kept).unwrap_or_default(),
+                    // Profiles that were erased meanwhile are passed over, and count as looked at.
+                    progress: ((kept.chunks * CHUNK) as u64, input.total),
+                    input: (input.epoch.clone(), input.rev),
+                })?;
+                told_at = Instant::now();
+            }
+            Ok(())
+        })?;
+        self.finish(&kept.seen, &input)
+    }
+
+    /// What an earlier worker kept, or a new beginning.
+    fn begin(&self, asked: &Asked) -> Result<(Cohort, Kept, bool), RunError> {
+        if let Some(input) = &self.row.input
+            && let Some(partial) = self.store.job_partial(self.org, &self.row.id)?
+            && let Ok(kept) = serde_json::from_slice::<Kept>(&partial.resume)
+            && let Some(cohort) =
+                Cohort::find(self.blobs, self.org, &self.row.id, input.clone())?
+        {
+            return Ok((cohort, kept, true));
+        }
+        let (store, job) = (self.store, &self.row.id);
+        let cohort = Cohort::choose(store, self.lists, self.org, job, asked.filter.as_ref())?;
+        // The moment of the analysis is that of its submission, whoever runs it when.
+        let seen = asked.analysis.begin(self.row.created_at);
+        Ok((cohort, Kept { chunks: 0, seen }, false))
+    }
+
+    /// Absorbs chunks on some threads, and hands them over one after the other in their order.
+    fn each_chunk(
+        &self,
+        asked: &Asked,
+        cohort: &Cohort,
+        begin: usize,
+        mut take: impl FnMut(Accumulator) -> Result<(), RunError>,
+    ) -> Result<(), RunError> {
+        let chunks: Vec<&[Member]> = cohort.members.chunks(CHUNK).collect();
+        let next = AtomicUsize::new(begin);
+        let chunks = chunks.as_slice();
+        let over = AtomicU8::new(0);
+        std::thread::scope(|scope| {
+            // Short: a thread does not run far ahead of what is merged.
+            let (done, coming) = mpsc::sync_channel(THREADS);
+            for _ in 0..THREADS.min(chunks.len().saturating_sub(begin)) {
+                let (done, next, over) = (done.clone(), &next, &over);
+                scope.spawn(move || {
+                    while over.load(Ordering::Relaxed) == 0 {
+                        let number = next.fetch_add(1, Ordering::Relaxed);
+                        let Some(members) = chunks.get(number) else { return };
+                        let chunk = self.chunk(asked, cohort, members);
+                        if done.send((number, chunk)).is_err() {
+                            return;
+                        }
+                    }
+                });
+            }
+            drop(done);
+            let mut waiting = BTreeMap::new();
+            let mut at = begin;
+            let mut merge = || {
+                for (number, chunk) in coming {
+                    waiting.insert(number, chunk?);
+                    while let Some(chunk) = waiting.remove(&at) {
+                        at += 1;
+                        take(chunk)?;
+                    }
+                }
+                Ok(())
+            };
+            let merged = merge();
+            over.store(1, Ordering::Relaxed);
+            merged
+        })
+    }
+
+    /// What some profiles come to, as they were at the cohort's revision.
+    fn chunk(
+        &self,
+        asked: &Asked,
+        cohort: &Cohort,
+        members: &[Member],
+    ) -> Result<Accumulator, RunError> {
+        let keys: Vec<i64> = members.iter().map(|(key, _)| *key).collect();
+        let rows = self.store.by_key(self.org, &keys)?;
+        let mut found: HashMap<i64, Row> = rows.into_iter().map(|row| (row.key, row)).collect();
+        let mut seen = asked.analysis.begin(self.row.created_at);
+        for (key, id) in members {
+            let is_as_it_was =
+                |row: &Row| row.rev <= cohort.rev && !row.deleted;
+            let (text, conflicts) = match found.remove(key) {
+                Some(row) if is_as_it_was(&row) => (row.record, row.conflicts),
+                _ => match self.store.profile_at(self.org, id, cohort.rev)? {
+                    Some(profile) => (profile.record, profile.conflicts),
+                    // Erased for good meanwhile: nobody reads it any more.
+                    None => continue,
+                },
+            };
+            let record =
+                Record::from_stored(&text).map_err(|_| RunError::Damaged(id.clone()))?;
+            seen.absorb(&Profile { record: &record, conflicts });
+        }
+        Ok(seen)
+    }
+
+    fn finish(&self, seen: &Accumulator, input: &Input) -> Result<Done, RunError> {
+        // Of those that are still there.
+        let input = Input { total: seen.seen(), ..input.clone() };
+        let text = seen.report(&input).to_string();
+        let (size, digest) = (text.len() as u64, *blake3::hash(text.as_bytes()).as_bytes());
+        let payload = match result_blob(self.org, &digest) {
+            Some(name) if text.len() > RESULT_BYTES_HERE => {
+                let body = stream::iter([Ok::<_, std::io::Error>(Bytes::from(text))]);
+                Handle::current().block_on(self.blobs.put_stream(&name, body))?;
+                Payload::Blob(name.to_string())
+            }
+            _ => Payload::Here(text),
+        };
+        let input = (input.epoch, input.rev);
+        Ok(Done { payload, size, digest, profiles: seen.seen(), input })
+    }
+}
