@@ -54,10 +54,10 @@ pub(crate) enum AdminCommand {
 #[derive(Args)]
 pub(crate) struct Place {
     #[command(flatten)]
-    storage: Storage,
+    pub(crate) storage: Storage,
     /// Prints JSON.
     #[arg(long)]
-    json: bool,
+    pub(crate) json: bool,
 }
 
 #[derive(Subcommand)]
@@ -217,7 +217,7 @@ fn show_usage(usage: &Usage, place: &Place) {
 }
 
 /// The name that stands beside what the administrator does.
-const ADMINISTRATOR: &str = "administrator";
+pub(crate) const ADMINISTRATOR: &str = "administrator";
 
 fn erase(id: &str, unknown: bool, org: &str, place: &Place) -> Result<()> {
     let (store, blobs) = (place.storage.open()?, place.storage.blobs()?);

@@ -11,7 +11,9 @@ mod export;
 mod files;
 mod gate;
 mod gather;
+mod halting;
 mod import;
+mod jobs;
 mod limiter;
 mod linger;
 mod listen;
@@ -65,6 +67,13 @@ enum Command {
         #[command(subcommand)]
         command: files::FilesCommand,
     },
+    /// Runs analyses for relays that share this database, and serves nothing.
+    Work(jobs::Work),
+    /// Looks after analyses: queues, what runs, what hangs.
+    Jobs {
+        #[command(subcommand)]
+        command: jobs::JobsCommand,
+    },
     /// Administers organisations and tokens.
     Admin {
         #[command(subcommand)]
@@ -87,6 +96,8 @@ fn main() -> ExitCode {
         Command::Check(options) => upkeep::check(&options),
         Command::NewEpoch(options) => upkeep::new_epoch(&options),
         Command::Files { command } => files::run(command),
+        Command::Work(options) => jobs::run_worker(&options),
+        Command::Jobs { command } => jobs::run_jobs(command),
         Command::Admin { command } => admin::run(command),
     };
     match done {

@@ -73,6 +73,8 @@ impl Modify for Tokens {
         (name = "imports", description = "Files of records"),
         (name = "uploads", description = "Files on their way here, in pieces"),
         (name = "files", description = "Files that are here"),
+        (name = "analyses", description = "What profiles tell together, as jobs"),
+        (name = "notifications", description = "What a person was told"),
         (name = "limits", description = "What the relay takes"),
         (name = "erasure", description = "Erasing profiles for good, for administrators"),
     ),

@@ -49,6 +49,10 @@ pub(crate) enum ApiCode {
     FileLost,
     /// A range without a byte of the file.
     RangeInvalid,
+    /// An analysis that was waited for was cancelled.
+    JobCanceled,
+    /// An analysis that was waited for failed; `reason` says why.
+    AnalysisFailed,
     /// More requests than this token or address may make.
     TooManyRequests,
 }

@@ -21,6 +21,7 @@ use crate::erasure;
 use crate::export::EXPORTS;
 use crate::gate::Gate;
 use crate::import::{Running, take_up};
+use crate::jobs::{self, WorkOptions, Workshop};
 use crate::limiter::{Limiter, Rates};
 use crate::listen;
 use crate::lists;
@@ -46,7 +47,8 @@ pub(crate) struct Relay {
     blobs: BlobStore,
     imports: Arc<Running>,
     exports: Arc<Gate>,
-    lists: Lists<OrgId>,
+    lists: Arc<Lists<OrgId>>,
+    workshop: Arc<Workshop>,
     cache: Cache,
     standings: Arc<Standings>,
     heads: Mutex<HashMap<OrgId, watch::Sender<u64>>>,
@@ -84,6 +86,11 @@ impl Relay {
     /// The lists of organisations that somebody asked for.
     pub(crate) fn lists(&self) -> &Lists<OrgId> {
         &self.lists
+    }
+
+    /// Analyses as jobs.
+    pub(crate) fn workshop(&self) -> &Arc<Workshop> {
+        &self.workshop
     }
 
     /// The imports that this relay runs.
@@ -219,19 +226,21 @@ pub(crate) struct ServeOptions {
     #[command(flatten)]
     uploads: UploadOptions,
     #[command(flatten)]
+    work: WorkOptions,
+    #[command(flatten)]
     storage: Storage,
 }
 
 /// Serves until a signal to stop.
 pub(crate) fn run(options: ServeOptions) -> Result<()> {
-    let ServeOptions { listen, keep, origins, rates, uploads, storage } = options;
+    let ServeOptions { listen, keep, origins, rates, uploads, work, storage } = options;
     // Before the runtime: a database with a runtime of its own cannot begin within another one.
     let (relay, stop, due) = Relay::new(&storage, uploads, rates, origins)?;
     tokio::runtime::Builder::new_multi_thread()
         .enable_all()
         .build()
         .context("start the runtime")?
-        .block_on(serve(listen, keep, Arc::new(relay), stop, due))
+        .block_on(serve(listen, (keep, work), Arc::new(relay), stop, due))
 }
 
 impl Relay {
@@ -250,12 +259,21 @@ impl Relay {
         let (stop, stopping) = watch::channel(false);
         let (segments, due) = Segments::new();
         let uploads = Uploads::new(uploads, operator, storage.blob_folder());
+        let (name, store, lists) = (random_id("")?, Arc::new(store), Arc::new(lists::lists()));
+        let workshop = Workshop::new(
+            name.clone(),
+            Arc::clone(&store),
+            blobs.clone(),
+            Arc::clone(&lists),
+            stopping.clone(),
+        );
         let relay = Self {
-            store: Arc::new(store),
+            store,
             blobs,
-            imports: Arc::new(Running::new(random_id("")?)),
+            imports: Arc::new(Running::new(name)),
             exports: Arc::new(Gate::new(EXPORTS)),
-            lists: lists::lists(),
+            lists,
+            workshop: Arc::new(workshop),
             cache: Cache::default(),
             standings: standings(),
             heads: Mutex::default(),
@@ -273,7 +291,7 @@ impl Relay {
 
 async fn serve(
     listen: SocketAddr,
-    keep: Keep,
+    (keep, working): (Keep, WorkOptions),
     relay: Arc<Relay>,
     stop: watch::Sender<bool>,
     due: UnboundedReceiver<OrgId>,
@@ -292,6 +310,7 @@ async fn serve(
     let heir = tokio::spawn(take_up(Arc::clone(&relay)));
     let sweeper = tokio::spawn(uploads::sweep(Arc::clone(&relay)));
     let scanner = tokio::spawn(uploads::keep_scanning(Arc::clone(&relay)));
+    let worker = tokio::spawn(jobs::work(Arc::clone(relay.workshop()), working));
     let housekeeper = tokio::spawn(upkeep::keep_house(Arc::clone(&relay), keep));
     let listener =
         TcpListener::bind(listen).await.with_context(|| format!("listen on {listen}"))?;
@@ -308,6 +327,7 @@ async fn serve(
     relay.audiences.all_left().await;
     builder.await.context("make segments")?;
     heir.await.context("take imports up")?;
+    worker.await.context("run analyses")?;
     housekeeper.await.context("keep house")?;
     sweeper.await.context("sweep uploads")?;
     scanner.await.context("scan files")?;
@@ -315,9 +335,9 @@ async fn serve(
     cleaner.await.context("clean up after erasures")
 }
 
-/// A name that no other run of a relay has.
+/// Waits for a signal to stop.
 #[cfg(unix)]
-async fn stop_signal() {
+pub(crate) async fn stop_signal() {
     use tokio::signal::unix::{SignalKind, signal};
     let Ok(mut terminate) = signal(SignalKind::terminate()) else {
         let _ = tokio::signal::ctrl_c().await;
@@ -330,6 +350,6 @@ async fn stop_signal() {
 }
 
 #[cfg(not(unix))]
-async fn stop_signal() {
+pub(crate) async fn stop_signal() {
     let _ = tokio::signal::ctrl_c().await;
 }

@@ -296,3 +296,49 @@ pub struct JobResult {
     /// The result itself.
     pub result: Value,
 }
+
+/// Something that somebody was told.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[cfg_attr(feature = "openapi", derive(utoipa::ToSchema))]
+pub struct Note {
+    /// Its number.
+    pub id: i64,
+    /// What it is about: `job_completed`, `job_failed` or `job_canceled`.
+    pub kind: String,
+    /// The job.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub job_id: Option<String>,
+    /// Milliseconds since 1970.
+    pub created_at: i64,
+    /// When it was read.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub read_at: Option<i64>,
+}
+
+/// What somebody was told, the newest first.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[cfg_attr(feature = "openapi", derive(utoipa::ToSchema))]
+pub struct NotePage {
+    /// The notifications.
+    pub notifications: Vec<Note>,
+    /// How many were not read, of all.
+    pub unread: u64,
+}
+
+/// Which notifications were read.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Default, Serialize, Deserialize)]
+#[cfg_attr(feature = "openapi", derive(utoipa::ToSchema))]
+#[serde(deny_unknown_fields)]
+pub struct ReadNotes {
+    /// This one; all without.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub id: Option<i64>,
+}
+
+/// How many were marked as read.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
+#[cfg_attr(feature = "openapi", derive(utoipa::ToSchema))]
+pub struct NotesRead {
+    /// How many were not read before.
+    pub read: u64,
+}

@@ -17,6 +17,7 @@ mod relay;
 mod s3;
 mod trouble;
 mod wait;
+mod worker;
 
 pub use answer::Answer;
 pub use client::Client;
@@ -29,6 +30,7 @@ pub use records::{gunzipped, gzipped, lines_of, write_lines};
 pub use relay::{Relay, RelayHome};
 pub use s3::{S3Kind, S3Server, free_port, http_get, python_packages};
 pub use wait::{pass, until, until_some};
+pub use worker::Worker;
 
 use anyhow::Result;
 use tempfile::TempDir;

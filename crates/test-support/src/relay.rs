@@ -133,8 +133,14 @@ impl RelayHome {
     }
 
     /// The program with what tells it where its data is.
-    fn command(&self) -> Command {
+    pub(crate) fn command(&self) -> Command {
         self.command_of(&[])
+    }
+
+    /// The end of the file that logs go to, where they go to one.
+    pub(crate) fn log(&self) -> Option<Result<std::fs::File>> {
+        let log = self.log.as_ref()?;
+        Some(OpenOptions::new().create(true).append(true).open(log).map_err(Into::into))
     }
 
     fn command_of(&self, starter: &[std::ffi::OsString]) -> Command {
@@ -218,8 +224,8 @@ impl RelayHome {
     pub fn begin_on(&self, port: u16) -> Result<Relay> {
         let mut command = self.command_of(&self.starter);
         command.args(["serve", "--listen", &format!("127.0.0.1:{port}")]);
-        if let Some(log) = &self.log {
-            command.stderr(OpenOptions::new().create(true).append(true).open(log)?);
+        if let Some(log) = self.log() {
+            command.stderr(log?);
         }
         let mut child = command
             .stdin(Stdio::null())

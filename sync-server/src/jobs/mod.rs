@@ -11,6 +11,7 @@
 //! of that is lost is made up for by looking again.
 
 mod cohort;
+mod command;
 mod run;
 mod work;
 
@@ -26,7 +27,7 @@ use kartei_relay_store::{
 };
 use tokio::sync::{Notify, watch};
 
-pub(crate) use run::{Asked, RESULT_BYTES_HERE, result_blob};
+pub(crate) use command::{JobsCommand, Work, run_jobs, run_worker};
 pub(crate) use work::{WorkOptions, work};
 
 /// How often a client's stream looks for what other relays and workers did to its job.
@@ -70,7 +71,11 @@ impl Workshop {
     }
 
     /// Keeps a job that is to be done, and wakes a worker. Blocks.
-    pub(crate) fn submit(&self, org: OrgId, job: &NewJobRow<'_>) -> Result<Submitted, RelayStoreError> {
+    pub(crate) fn submit(
+        &self,
+        org: OrgId,
+        job: &NewJobRow<'_>,
+    ) -> Result<Submitted, RelayStoreError> {
         let submitted = self.store.submit_job(org, job)?;
         if let Submitted::New(row) = &submitted {
             self.tell(org, row, JobEventKind::Queued);

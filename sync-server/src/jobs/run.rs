@@ -22,7 +22,7 @@ use crate::halting::{Halt, Halting};
 use crate::uploads::hex;
 
 /// Results up to this size lie in the database; larger ones in the blob store.
-pub(crate) const RESULT_BYTES_HERE: usize = 256 * 1024;
+const RESULT_BYTES_HERE: usize = 256 * 1024;
 
 /// How often it is told what is known so far, at most.
 const TOLD_EVERY: Duration = Duration::from_secs(1);
@@ -32,9 +32,9 @@ const THREADS: usize = 2;
 
 /// What a job asks for, checked.
 #[derive(Debug)]
-pub(crate) struct Asked {
-    pub(crate) analysis: Analysis,
-    pub(crate) filter: Option<kartei_filter::Expr>,
+struct Asked {
+    analysis: Analysis,
+    filter: Option<kartei_filter::Expr>,
 }
 
 impl Asked {
@@ -119,11 +119,11 @@ pub(super) struct Task<'a> {
     pub(super) row: &'a JobRow,
     pub(super) halting: &'a Halting,
     /// Keeps what is known so far; what it says ends the job here.
-    pub(super) note: &'a dyn Fn(Known) -> Result<(), RunError>,
+    pub(super) note: &'a (dyn Fn(Known) -> Result<(), RunError> + Sync),
 }
 
 /// Where the result of a job lies that is too large for the database.
-pub(crate) fn result_blob(org: OrgId, digest: &[u8; 32]) -> Option<BlobName> {
+fn result_blob(org: OrgId, digest: &[u8; 32]) -> Option<BlobName> {
     BlobName::new(format!("results/{org}/{}", hex(digest))).ok()
 }
 
@@ -173,8 +173,7 @@ impl Task<'_> {
         if let Some(input) = &self.row.input
             && let Some(partial) = self.store.job_partial(self.org, &self.row.id)?
             && let Ok(kept) = serde_json::from_slice::<Kept>(&partial.resume)
-            && let Some(cohort) =
-                Cohort::find(self.blobs, self.org, &self.row.id, input.clone())?
+            && let Some(cohort) = Cohort::find(self.blobs, self.org, &self.row.id, input.clone())?
         {
             return Ok((cohort, kept, true));
         }
@@ -216,7 +215,7 @@ impl Task<'_> {
             drop(done);
             let mut waiting = BTreeMap::new();
             let mut at = begin;
-            let mut merge = || {
+            let merge = || {
                 for (number, chunk) in coming {
                     waiting.insert(number, chunk?);
                     while let Some(chunk) = waiting.remove(&at) {
@@ -244,8 +243,7 @@ impl Task<'_> {
         let mut found: HashMap<i64, Row> = rows.into_iter().map(|row| (row.key, row)).collect();
         let mut seen = asked.analysis.begin(self.row.created_at);
         for (key, id) in members {
-            let is_as_it_was =
-                |row: &Row| row.rev <= cohort.rev && !row.deleted;
+            let is_as_it_was = |row: &Row| row.rev <= cohort.rev && !row.deleted;
             let (text, conflicts) = match found.remove(key) {
                 Some(row) if is_as_it_was(&row) => (row.record, row.conflicts),
                 _ => match self.store.profile_at(self.org, id, cohort.rev)? {
@@ -254,8 +252,7 @@ impl Task<'_> {
                     None => continue,
                 },
             };
-            let record =
-                Record::from_stored(&text).map_err(|_| RunError::Damaged(id.clone()))?;
+            let record = Record::from_stored(&text).map_err(|_| RunError::Damaged(id.clone()))?;
             seen.absorb(&Profile { record: &record, conflicts });
         }
         Ok(seen)

@@ -36,7 +36,7 @@ const OFFER_AGAIN: Duration = Duration::from_millis(500);
 #[derive(Debug, Clone, Copy, Args)]
 pub(crate) struct WorkOptions {
     /// Analyses that run at once in this program; 0 leaves them to other workers.
-    #[arg(long, default_value_t = 2, value_name = "JOBS")]
+    #[arg(long, env = "KARTEI_WORKERS", default_value_t = 2, value_name = "JOBS")]
     pub(crate) workers: usize,
 }
 
@@ -52,44 +52,51 @@ fn chance() -> u64 {
 pub(crate) async fn work(shop: Arc<Workshop>, options: WorkOptions) {
     let reaper = tokio::spawn(reap(Arc::clone(&shop)));
     let places = Arc::new(Semaphore::new(options.workers));
-    let served = AtomicI64::new(0);
-    let mut stopping = shop.stopping.clone();
-    let mut look_in = LOOK_IDLE_MS;
-    while options.workers > 0 {
-        let place = tokio::select! {
-            place = Arc::clone(&places).acquire_owned() => place,
-            _ = stopping.wait_for(|stopping| *stopping) => break,
-        };
-        let Ok(place) = place else { break };
-        // A failure is in the log; the next look may succeed.
-        match claim(&shop, &served).await.unwrap_or_default() {
-            Some((org, row)) => {
-                look_in = LOOK_BUSY_MS;
-                let shop = Arc::clone(&shop);
-                tokio::spawn(async move {
-                    carry(&shop, org, row).await;
-                    drop(place);
-                    // Its place is free.
-                    shop.wake.notify_one();
-                });
-            }
-            None => {
-                drop(place);
-                // Any part of the second half: workers that began together do not look together.
-                let pause = look_in / 2 + chance() % (look_in / 2 + 1);
-                let woken = tokio::select! {
-                    () = shop.wake.notified() => true,
-                    () = tokio::time::sleep(Duration::from_millis(pause)) => false,
-                    _ = stopping.wait_for(|stopping| *stopping) => break,
-                };
-                look_in = if woken { LOOK_BUSY_MS } else { (look_in * 2).min(LOOK_IDLE_MS) };
-            }
-        }
+    if options.workers > 0 {
+        take_jobs(&shop, &places).await;
     }
     // Those that run hear of it at their next chunk.
     let all = u32::try_from(options.workers).unwrap_or(u32::MAX);
     let _ = places.acquire_many(all).await;
     let _ = reaper.await;
+}
+
+/// Takes jobs, one for each free place, until the program stops.
+async fn take_jobs(shop: &Arc<Workshop>, places: &Arc<Semaphore>) {
+    let served = AtomicI64::new(0);
+    let mut stopping = shop.stopping.clone();
+    let mut look_in = LOOK_IDLE_MS;
+    loop {
+        let place = tokio::select! {
+            place = Arc::clone(places).acquire_owned() => place,
+            _ = stopping.wait_for(|stopping| *stopping) => return,
+        };
+        let Ok(place) = place else { return };
+        let claimed = claim(shop, &served).await.unwrap_or_else(|error| {
+            tracing::warn!(error = &error as &dyn std::error::Error, "No job could be taken");
+            None
+        });
+        if let Some((org, row)) = claimed {
+            look_in = LOOK_BUSY_MS;
+            let shop = Arc::clone(shop);
+            tokio::spawn(async move {
+                carry(&shop, org, row).await;
+                drop(place);
+                // Its place is free.
+                shop.wake.notify_one();
+            });
+            continue;
+        }
+        drop(place);
+        // Any part of the second half: workers that began together do not look together.
+        let pause = look_in / 2 + chance() % (look_in / 2 + 1);
+        let woken = tokio::select! {
+            () = shop.wake.notified() => true,
+            () = tokio::time::sleep(Duration::from_millis(pause)) => false,
+            _ = stopping.wait_for(|stopping| *stopping) => return,
+        };
+        look_in = if woken { LOOK_BUSY_MS } else { (look_in * 2).min(LOOK_IDLE_MS) };
+    }
 }
 
 /// Takes the next job of whoever is next.
@@ -120,8 +127,7 @@ fn acting(row: &JobRow, deed: Deed) -> Acting {
 /// Runs a job whose newest claim is this worker's.
 async fn carry(shop: &Arc<Workshop>, org: OrgId, row: JobRow) {
     let halting = Arc::new(Halting::default());
-    let vouching =
-        tokio::spawn(vouch(Arc::clone(shop), org, row.clone(), Arc::clone(&halting)));
+    let vouching = tokio::spawn(vouch(Arc::clone(shop), org, row.clone(), Arc::clone(&halting)));
     let (worker, task, heard) = (Arc::clone(shop), row.clone(), Arc::clone(&halting));
     let ran = tokio::task::spawn_blocking(move || run(&worker, org, &task, &heard)).await;
     vouching.abort();
@@ -165,12 +171,7 @@ async fn carry(shop: &Arc<Workshop>, org: OrgId, row: JobRow) {
     offer(shop, org, &row, deed).await;
 }
 
-fn run(
-    shop: &Workshop,
-    org: OrgId,
-    row: &JobRow,
-    halting: &Halting,
-) -> Result<Done, RunError> {
+fn run(shop: &Workshop, org: OrgId, row: &JobRow, halting: &Halting) -> Result<Done, RunError> {
     let note = |known: Known| {
         let Known { payload, resume, progress, input } = known;
         let claim = row.claim;

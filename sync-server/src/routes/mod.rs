@@ -1,12 +1,15 @@
 //! Routes, one module a resource.
 
+mod analyze;
 mod bootstrap;
 mod events;
 mod files;
 mod health;
 mod limits;
+mod notifications;
 mod presence;
 mod profiles;
+mod request;
 mod resumable;
 mod sync;
 mod tus;
@@ -64,6 +67,15 @@ pub(crate) fn integrators() -> OpenApiRouter<Arc<Relay>> {
         .routes(routes!(profiles::erasures::erase))
         .routes(routes!(profiles::erasures::erasures))
         .routes(routes!(profiles::merge::merge))
+        .routes(routes!(analyze::analyze))
+        .routes(routes!(analyze::create, analyze::list))
+        .routes(routes!(analyze::get))
+        .routes(routes!(analyze::cancel))
+        .routes(routes!(analyze::retry))
+        .routes(routes!(analyze::events))
+        .routes(routes!(analyze::result))
+        .routes(routes!(notifications::list))
+        .routes(routes!(notifications::read))
         .layer(DefaultBodyLimit::max(profiles::RECORD_BYTES_MAX))
         .routes(routes!(profiles::export::export))
         .merge(

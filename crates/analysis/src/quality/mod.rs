@@ -231,27 +231,31 @@ impl Quality {
         self.observations.merge(&next.observations);
         self.unobserved += next.unobserved;
         self.names_left_out |= next.names_left_out;
-        for (name, attribute) in next.attributes {
-            match self.attributes.get_mut(&name) {
-                Some(ours) => ours.merge(attribute),
-                // What was left out once is never taken in later: what is told of a name is all of it.
-                None if self.attributes.len() < NAMES_MAX => {
-                    self.attributes.insert(name, attribute);
-                }
-                None => self.names_left_out = true,
+        self.names_left_out |= taken_in(&mut self.attributes, next.attributes, Attribute::merge);
+        self.names_left_out |= taken_in(&mut self.signals, next.signals, |ours, next| {
+            ours.profiles += next.profiles;
+            ours.moments.merge(&next.moments);
+        });
+    }
+}
+
+/// Merges what is known by name; answers whether names were left out. What was left out once is never taken
+/// in later: what is told of a name is all of it.
+fn taken_in<T>(
+    ours: &mut BTreeMap<String, T>,
+    next: BTreeMap<String, T>,
+    merge: impl Fn(&mut T, T),
+) -> bool {
+    let mut left_out = false;
+    for (name, one) in next {
+        let is_room = ours.len() < NAMES_MAX;
+        match ours.get_mut(&name) {
+            Some(known) => merge(known, one),
+            None if is_room => {
+                ours.insert(name, one);
             }
-        }
-        for (name, signal) in next.signals {
-            match self.signals.get_mut(&name) {
-                Some(ours) => {
-                    ours.profiles += signal.profiles;
-                    ours.moments.merge(&signal.moments);
-                }
-                None if self.signals.len() < NAMES_MAX => {
-                    self.signals.insert(name, signal);
-                }
-                None => self.names_left_out = true,
-            }
+            None => left_out = true,
         }
     }
+    left_out
 }

@@ -5,7 +5,7 @@ use std::sync::Arc;
 use axum::body::Body;
 use axum::extract::rejection::{PathRejection, QueryRejection};
 use axum::extract::{Path, Query, State};
-use axum::http::{HeaderMap, HeaderName, HeaderValue, StatusCode, header};
+use axum::http::{HeaderMap, HeaderValue, StatusCode, header};
 use axum::response::Response;
 use futures_util::StreamExt;
 use kartei_blob_store::{BlobError, BlobName, Stored};
@@ -26,18 +26,14 @@ use crate::import::{
 use crate::openapi::Problem;
 use crate::problem::{ApiCode, Failure};
 use crate::random::random_id;
+use crate::routes::request::{idempotency_key, prefers_async, replayed};
 use crate::serve::Relay;
 use crate::uploads::{Broken, Intake};
 
 /// Bytes of one body at most, as it comes: what a disk and a working day can take.
 pub(crate) const BODY_BYTES_MAX: u64 = 20 * 1024 * 1024 * 1024;
 
-const KEY_CHARS_MAX: usize = 255;
-
 const TYPES: &str = "application/x-ndjson, application/gzip, application/zstd";
-
-const IDEMPOTENCY_KEY: HeaderName = HeaderName::from_static("idempotency-key");
-const REPLAYED: HeaderName = HeaderName::from_static("idempotent-replayed");
 
 /// How records meet profiles that are there.
 #[derive(Debug, Clone, Copy, Default, Deserialize, ToSchema)]
@@ -124,7 +120,7 @@ pub(crate) async fn import(
     may_write(&access)?;
     let Query(how) = how?;
     readable(&headers)?;
-    let key = key_of(&headers)?;
+    let key = idempotency_key(&headers)?;
     let id = random_id("imp-").map_err(|e| Failure::internal(&e))?;
     let slot = relay.imports().enter(access.org, &id).ok_or_else(|| IMPORTS.reached())?;
     let stored = archive(&relay, &access, &headers, body).await?;
@@ -224,24 +220,6 @@ pub(super) fn readable(headers: &HeaderMap) -> Result<(), Failure> {
     }
     let encodings = HeaderValue::from_static("gzip, zstd, identity");
     Err(unsupported(TYPES).header(header::ACCEPT_ENCODING, encodings))
-}
-
-fn key_of(headers: &HeaderMap) -> Result<Option<String>, Failure> {
-    let Some(value) = headers.get(IDEMPOTENCY_KEY) else { return Ok(None) };
-    let key = value.to_str().unwrap_or_default().trim_matches('"');
-    if key.is_empty() || key.len() > KEY_CHARS_MAX {
-        let detail = format!("`Idempotency-Key` has 1 to {KEY_CHARS_MAX} visible characters");
-        return Err(Failure::invalid(detail));
-    }
-    Ok(Some(key.to_owned()))
-}
-
-fn prefers_async(headers: &HeaderMap) -> bool {
-    headers
-        .get_all("prefer")
-        .iter()
-        .filter_map(|value| value.to_str().ok())
-        .any(|value| value.split(',').any(|one| one.trim().eq_ignore_ascii_case("respond-async")))
 }
 
 /// Keeps the body as it comes, under its digest.
@@ -363,7 +341,7 @@ fn replay(row: &ImportRow) -> Response {
     let status = row.status.and_then(|status| StatusCode::from_u16(status).ok());
     let body = row.answer.as_deref().unwrap_or_default();
     let mut response = respond(status.unwrap_or(StatusCode::OK), body);
-    response.headers_mut().insert(REPLAYED, HeaderValue::from_static("true"));
+    replayed(response.headers_mut());
     response
 }
 

@@ -81,7 +81,7 @@ pub(crate) async fn list(
 }
 
 /// A filter as it is asked for; 400 with the place of a mistake.
-pub(super) fn filter_of(text: Option<&str>) -> Result<Option<Expr>, Failure> {
+pub(in crate::routes) fn filter_of(text: Option<&str>) -> Result<Option<Expr>, Failure> {
     text.map(kartei_filter::parse).transpose().map_err(|wrong| {
         Failure::new(StatusCode::BAD_REQUEST, ProblemCode::InvalidFilter, wrong.message.clone())
             .with("range", json!([wrong.range.start, wrong.range.end]))

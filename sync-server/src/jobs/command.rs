@@ -1,0 +1,182 @@
+//! Commands of the administrator for analyses: a worker of its own, queues, a job that hangs.
+
+use std::sync::Arc;
+
+use anyhow::{Context, Result, bail};
+use clap::{Args, Subcommand};
+use kartei_protocol::jobs::JobState;
+use kartei_relay_store::{Acting, Deed, JobQuery, Queue, QueueSet, RelayStore};
+use serde_json::json;
+use tokio::sync::watch;
+
+use super::{WorkOptions, Workshop, work};
+use crate::admin::{ADMINISTRATOR, Place, now};
+use crate::lists;
+use crate::random::random_id;
+use crate::serve::stop_signal;
+use crate::storage::Storage;
+
+/// Jobs that are listed at most: what an administrator reads.
+const LISTED_MAX: usize = 1_000;
+
+#[derive(Debug, Args)]
+pub(crate) struct Work {
+    #[command(flatten)]
+    options: WorkOptions,
+    #[command(flatten)]
+    storage: Storage,
+}
+
+/// Works until a signal to stop. Jobs that run then are given back, and go on elsewhere.
+pub(crate) fn run_worker(work_on: &Work) -> Result<()> {
+    let (store, blobs) = (work_on.storage.open()?, work_on.storage.blobs()?);
+    let (stop, stopping) = watch::channel(false);
+    let lists = Arc::new(lists::lists());
+    let shop = Workshop::new(random_id("")?, Arc::new(store), blobs, lists, stopping);
+    let options = work_on.options;
+    tokio::runtime::Builder::new_multi_thread()
+        .enable_all()
+        .build()
+        .context("start the runtime")?
+        .block_on(async {
+            println!("kartei-relay works on analyses, {} at once", options.workers);
+            let stopper = tokio::spawn(async move {
+                stop_signal().await;
+                tracing::info!("Worker stops");
+                let _ = stop.send(true);
+            });
+            work(Arc::new(shop), options).await;
+            stopper.await.context("hear that the worker is to stop")
+        })
+}
+
+#[derive(Subcommand)]
+pub(crate) enum JobsCommand {
+    /// Shows an organisation's queue, or sets its room and share, or pauses it.
+    Queue {
+        /// The organisation's name.
+        #[arg(long)]
+        org: String,
+        /// Analyses that run at once, at most.
+        #[arg(long, value_name = "JOBS")]
+        cap: Option<u64>,
+        /// The organisation's share where several wait; 100 is usual.
+        #[arg(long, value_parser = clap::value_parser!(u64).range(1..=10_000))]
+        weight: Option<u64>,
+        /// Nothing begins any more, or nothing of one analysis; what runs goes on.
+        #[arg(long, value_name = "ANALYSIS", num_args = 0..=1, conflicts_with = "resume")]
+        pause: Option<Option<String>>,
+        /// It begins again.
+        #[arg(long, value_name = "ANALYSIS", num_args = 0..=1)]
+        resume: Option<Option<String>>,
+        #[command(flatten)]
+        place: Place,
+    },
+    /// Lists what runs, with who has it and until when.
+    Running {
+        /// The organisation's name.
+        #[arg(long)]
+        org: String,
+        #[command(flatten)]
+        place: Place,
+    },
+    /// Ends a job as failed, wherever it is.
+    Fail {
+        /// The job's id.
+        id: String,
+        /// The organisation's name.
+        #[arg(long)]
+        org: String,
+        #[command(flatten)]
+        place: Place,
+    },
+}
+
+pub(crate) fn run_jobs(command: JobsCommand) -> Result<()> {
+    match command {
+        JobsCommand::Queue { org, cap, weight, pause, resume, place } => {
+            let store = place.storage.open()?;
+            let org = store.organisation(&org)?.id;
+            let mut sets = Vec::new();
+            sets.extend(cap.map(QueueSet::Cap));
+            sets.extend(weight.map(QueueSet::Weight));
+            let since = Some(now());
+            sets.extend(pause.as_ref().map(|one| QueueSet::Paused(one.as_deref(), since)));
+            sets.extend(resume.as_ref().map(|one| QueueSet::Paused(one.as_deref(), None)));
+            for set in &sets {
+                store.set_job_queue(org, set)?;
+            }
+            show_queue(&store.job_queue(org)?, &place);
+        }
+        JobsCommand::Running { org, place } => {
+            let store = place.storage.open()?;
+            let org = store.organisation(&org)?.id;
+            let query =
+                JobQuery { limit: LISTED_MAX, before: None, state: Some(JobState::Running) };
+            for row in store.jobs(org, &query)? {
+                let progress = row.progress.map(|(done, total)| json!([done, total]));
+                if place.json {
+                    let shown = json!({
+                        "job_id": row.id,
+                        "analysis": row.analysis,
+                        "worker": row.worker,
+                        "lease_until": row.lease_until,
+                        "attempts": row.attempts,
+                        "progress": progress,
+                    });
+                    println!("{shown}");
+                    continue;
+                }
+                let left = row.lease_until.map_or(0, |until| (until - now()) / 1_000);
+                println!(
+                    "{}  {}  attempt {} of {}, worker {}, lease for {left} s",
+                    row.id,
+                    row.analysis,
+                    row.attempts,
+                    row.attempts_max,
+                    row.worker.as_deref().unwrap_or("-"),
+                );
+            }
+        }
+        JobsCommand::Fail { id, org, place } => force(&place.storage.open()?, &org, &id)?,
+    }
+    Ok(())
+}
+
+fn force(store: &RelayStore, org: &str, id: &str) -> Result<()> {
+    let org = store.organisation(org)?.id;
+    let acting = Acting { job: id.to_owned(), actor: ADMINISTRATOR.to_owned(), deed: Deed::Force };
+    let Some(acted) = store.act_on_job(org, acting)? else {
+        bail!("the organisation has no job `{id}`");
+    };
+    match acted.step() {
+        Some(_) => println!("The job `{id}` ended as failed."),
+        None => println!("The job `{id}` had ended as {} before.", acted.job.state.word()),
+    }
+    Ok(())
+}
+
+fn show_queue(queue: &Queue, place: &Place) {
+    if place.json {
+        let shown = json!({
+            "cap": queue.cap,
+            "weight": queue.weight,
+            "queued": queue.queued,
+            "running": queue.running,
+            "oldest_due_at": queue.oldest_due_at,
+            "paused_at": queue.paused_at,
+            "paused_analyses": queue.paused,
+        });
+        println!("{shown}");
+        return;
+    }
+    let waits = queue.oldest_due_at.map_or(0, |since| ((now() - since) / 1_000).max(0));
+    println!("Waiting: {} jobs, the oldest for {waits} s", queue.queued);
+    println!("Running: {} of {} at once; share {}", queue.running, queue.cap, queue.weight);
+    if queue.paused_at.is_some() {
+        println!("Paused: nothing begins.");
+    }
+    for analysis in &queue.paused {
+        println!("Paused: no `{analysis}` begins.");
+    }
+}

@@ -1,0 +1,604 @@
+//! Analyses: asked for and waited for, or as jobs that are asked about later.
+
+use std::convert::Infallible;
+use std::sync::Arc;
+use std::time::{Duration, Instant};
+
+use axum::Json;
+use axum::extract::rejection::{JsonRejection, PathRejection, QueryRejection};
+use axum::extract::{Path, Query, State};
+use axum::http::{HeaderMap, HeaderValue, StatusCode, header};
+use axum::response::sse::{Event, KeepAlive, Sse};
+use axum::response::{IntoResponse, Response};
+use futures_util::{Stream, stream};
+use kartei_analysis::Analysis;
+use kartei_blob_store::BlobName;
+use kartei_job_core::ATTEMPTS_MAX;
+use kartei_protocol::jobs::{
+    FailReason, JobEvent, JobEvents, JobInfo, JobPage, JobProgress, JobResult, JobState, NewJob,
+};
+use kartei_protocol::problem::ProblemCode;
+use kartei_relay_store::{
+    Access, Acting, Deed, JobQuery, JobRow, NewJobRow, OrgId, Payload, ResultRow, Submitted,
+};
+use serde::Deserialize;
+use serde_json::{Value, json};
+use sha2::{Digest, Sha256};
+use utoipa::IntoParams;
+
+use super::profiles::list::filter_of;
+use super::profiles::may_write;
+use super::request::{idempotency_key, prefers_async, prefers_wait, replayed};
+use crate::auth::Caller;
+use crate::jobs::Follower;
+use crate::openapi::Problem;
+use crate::problem::{ApiCode, Failure};
+use crate::random::random_id;
+use crate::serve::Relay;
+use crate::uploads::hex;
+
+/// Jobs of a page at most.
+const PAGE_MAX: usize = 500;
+const PAGE_DEFAULT: usize = 100;
+
+/// Events in one answer at most; a stream reads as many at once.
+const EVENTS_MAX: usize = 1_000;
+
+/// How long an answer waits for a result, unless less is asked for: proxies cut a silent connection
+/// after half a minute or so.
+const WAIT_MAX: Duration = Duration::from_secs(25);
+
+/// A silent connection is cut by proxies after a minute or so.
+const KEEP_ALIVE: Duration = Duration::from_secs(15);
+
+/// How long one attempt of an analysis may take: a million profiles take some minutes.
+const DEADLINE_MS: i64 = 3_600_000;
+
+fn unknown_job() -> Failure {
+    Failure::new(StatusCode::NOT_FOUND, ProblemCode::NotFound, "there is no such job")
+}
+
+fn unknown_result() -> Failure {
+    Failure::new(StatusCode::NOT_FOUND, ProblemCode::NotFound, "there is no such result")
+}
+
+fn info(row: &JobRow) -> JobInfo {
+    JobInfo {
+        job_id: row.id.clone(),
+        status: row.state,
+        analysis: row.analysis.clone(),
+        filter: row.filter.clone(),
+        params: serde_json::from_str(&row.params).unwrap_or_default(),
+        by: row.by.clone(),
+        created_at: row.created_at,
+        started_at: row.started_at,
+        finished_at: row.finished_at,
+        attempts: row.attempts,
+        cancel_requested_at: row.cancel_asked_at,
+        progress: row.progress.map(|(done, total)| JobProgress { done, total }),
+        event_seq: row.event_seq,
+        retry_of: row.retry_of.clone(),
+        result_id: row.result.clone(),
+        reason: row.reason,
+        detail: row.detail.clone(),
+        partial: None,
+    }
+}
+
+async fn find(relay: &Relay, org: OrgId, id: &str) -> Result<JobRow, Failure> {
+    let id = id.to_owned();
+    relay.store(move |store| store.job(org, &id)).await?.ok_or_else(unknown_job)
+}
+
+fn place(row: &JobRow) -> Result<HeaderValue, Failure> {
+    HeaderValue::from_str(&format!("/analyze/jobs/{}", row.id)).map_err(|e| Failure::internal(&e))
+}
+
+/// What is asked for can be asked for.
+fn checked(asked: &NewJob) -> Result<(), Failure> {
+    filter_of(asked.filter.as_deref())?;
+    Analysis::new(&asked.analysis, &asked.params)
+        .map(|_| ())
+        .map_err(|wrong| Failure::invalid(wrong.to_string()))
+}
+
+/// Keeps a job that is to be done; whether it is a new one.
+async fn submit(
+    relay: &Arc<Relay>,
+    access: &Access,
+    asked: NewJob,
+    key: Option<String>,
+    retry_of: Option<String>,
+) -> Result<(JobRow, bool), Failure> {
+    may_write(access)?;
+    checked(&asked)?;
+    // The members of an object are in the order of their names: equal requests are equal bytes.
+    let request = serde_json::to_vec(&json!({"asked": asked, "retry_of": retry_of}));
+    let request = Sha256::digest(request.map_err(|e| Failure::internal(&e))?).into();
+    let id = random_id("job-").map_err(|e| Failure::internal(&e))?;
+    let params = if asked.params.is_null() { "{}".to_owned() } else { asked.params.to_string() };
+    let (shop, access) = (Arc::clone(relay.workshop()), access.clone());
+    let submitted = relay
+        .store(move |_| {
+            shop.submit(
+                access.org,
+                &NewJobRow {
+                    id: &id,
+                    token: access.token,
+                    by: &access.name,
+                    key: key.as_deref(),
+                    request,
+                    analysis: &asked.analysis,
+                    filter: asked.filter.as_deref(),
+                    params: &params,
+                    retry_of: retry_of.as_deref(),
+                    attempts_max: ATTEMPTS_MAX,
+                    deadline_ms: DEADLINE_MS,
+                },
+            )
+        })
+        .await?;
+    match submitted {
+        Submitted::New(row) => Ok((row, true)),
+        Submitted::Same(row) => Ok((row, false)),
+        Submitted::KeyReused => Err(Failure::new(
+            StatusCode::UNPROCESSABLE_ENTITY,
+            ApiCode::KeyReused,
+            "this `Idempotency-Key` was used for another analysis",
+        )),
+    }
+}
+
+/// An answer that tells of a job and where it is.
+fn told(status: StatusCode, row: &JobRow, is_new: bool) -> Result<Response, Failure> {
+    let mut response = (status, Json(info(row))).into_response();
+    response.headers_mut().insert(header::LOCATION, place(row)?);
+    if !is_new {
+        replayed(response.headers_mut());
+    }
+    Ok(response)
+}
+
+/// Analyse profiles
+///
+/// Answers the result itself. What takes longer than `Prefer: wait=N` seconds (25 at most, and unless
+/// asked otherwise) goes on as a job: 202, and `Location` is where to ask.
+#[utoipa::path(
+    post,
+    path = "/analyze",
+    tag = "analyses",
+    params(
+        ("Idempotency-Key" = Option<String>, Header, description = "The client's own name for this request"),
+        ("Prefer" = Option<String>, Header, description = "`wait=N` seconds at most, or `respond-async`"),
+    ),
+    request_body = NewJob,
+    responses(
+        (status = 200, description = "The result", body = Object),
+        (status = 202, description = "It goes on as a job; `Location` is where to ask", body = JobInfo),
+        (status = 400, description = "An analysis, parameter or filter that is none", body = Problem),
+        (status = 401, description = "No token, or one that is not known", body = Problem),
+        (status = 403, description = "The token may not write", body = Problem),
+        (status = 409, description = "Somebody ended it meanwhile", body = Problem),
+        (status = 415, description = "No JSON", body = Problem),
+        (status = 422, description = "The analysis cannot be made of these profiles; or the `Idempotency-Key` was used for another one", body = Problem),
+    ),
+    security(("token" = [])),
+)]
+pub(crate) async fn analyze(
+    State(relay): State<Arc<Relay>>,
+    Caller(access): Caller,
+    headers: HeaderMap,
+    asked: Result<Json<NewJob>, JsonRejection>,
+) -> Result<Response, Failure> {
+    let Json(asked) = asked?;
+    let org = access.org;
+    let wait = match prefers_async(&headers) {
+        true => Duration::ZERO,
+        false => prefers_wait(&headers).unwrap_or(WAIT_MAX).min(WAIT_MAX),
+    };
+    let since = Instant::now();
+    let (mut row, is_new) =
+        submit(&relay, &access, asked, idempotency_key(&headers)?, None).await?;
+    let mut follower = relay.workshop().follow(org, &row.id);
+    loop {
+        follower.mark();
+        row = find(&relay, org, &row.id).await?;
+        if row.state.is_terminal() {
+            break;
+        }
+        let Some(left) = wait.checked_sub(since.elapsed()).filter(|left| !left.is_zero()) else {
+            return told(StatusCode::ACCEPTED, &row, is_new);
+        };
+        match tokio::time::timeout(left, follower.next()).await {
+            Ok(true) => {}
+            Ok(false) | Err(_) => return told(StatusCode::ACCEPTED, &row, is_new),
+        }
+    }
+    let mut response = match (row.state, &row.result) {
+        (JobState::Completed, Some(result)) => {
+            let result = found(&relay, org, result).await?;
+            let text = text_of(&relay, &result).await?;
+            ([(header::CONTENT_TYPE, "application/json")], text).into_response()
+        }
+        (JobState::Canceled, _) => {
+            let detail = "the analysis was cancelled before it was done";
+            return Err(Failure::new(StatusCode::CONFLICT, ApiCode::JobCanceled, detail)
+                .with("job_id", json!(row.id)));
+        }
+        _ => return Err(failure_of(&row)),
+    };
+    response.headers_mut().insert(header::CONTENT_LOCATION, place(&row)?);
+    if !is_new {
+        replayed(response.headers_mut());
+    }
+    Ok(response)
+}
+
+/// What a job that failed is answered with.
+fn failure_of(row: &JobRow) -> Failure {
+    let status = match row.reason {
+        Some(FailReason::Analysis) => StatusCode::UNPROCESSABLE_ENTITY,
+        _ => StatusCode::INTERNAL_SERVER_ERROR,
+    };
+    let detail = row.detail.clone().unwrap_or_else(|| "the analysis failed".to_owned());
+    Failure::new(status, ApiCode::AnalysisFailed, detail)
+        .with("job_id", json!(row.id))
+        .with("reason", json!(row.reason.map(FailReason::word)))
+}
+
+/// Submit an analysis
+///
+/// It waits for a worker; `Location` is where to ask. The same `Idempotency-Key` with the same request
+/// answers the same job.
+#[utoipa::path(
+    post,
+    path = "/analyze/jobs",
+    tag = "analyses",
+    params(("Idempotency-Key" = Option<String>, Header, description = "The client's own name for this request")),
+    request_body = NewJob,
+    responses(
+        (status = 200, description = "It was submitted before, with this key", body = JobInfo),
+        (status = 201, description = "It waits; `Location` is where to ask", body = JobInfo),
+        (status = 400, description = "An analysis, parameter or filter that is none", body = Problem),
+        (status = 401, description = "No token, or one that is not known", body = Problem),
+        (status = 403, description = "The token may not write", body = Problem),
+        (status = 415, description = "No JSON", body = Problem),
+        (status = 422, description = "The `Idempotency-Key` was used for another one", body = Problem),
+    ),
+    security(("token" = [])),
+)]
+pub(crate) async fn create(
+    State(relay): State<Arc<Relay>>,
+    Caller(access): Caller,
+    headers: HeaderMap,
+    asked: Result<Json<NewJob>, JsonRejection>,
+) -> Result<Response, Failure> {
+    let Json(asked) = asked?;
+    let (row, is_new) = submit(&relay, &access, asked, idempotency_key(&headers)?, None).await?;
+    told(if is_new { StatusCode::CREATED } else { StatusCode::OK }, &row, is_new)
+}
+
+/// Which jobs.
+#[derive(Debug, Deserialize, IntoParams)]
+#[serde(deny_unknown_fields)]
+#[into_params(parameter_in = Query)]
+pub(crate) struct Which {
+    /// How many, 1 to 500.
+    limit: Option<usize>,
+    /// Where to go on: `next` of the page before.
+    cursor: Option<String>,
+    /// Those in this state.
+    status: Option<JobState>,
+}
+
+/// Analyses
+#[utoipa::path(
+    get,
+    path = "/analyze/jobs",
+    tag = "analyses",
+    params(Which),
+    responses(
+        (status = 200, description = "The newest first", body = JobPage),
+        (status = 400, description = "A query that is not understood", body = Problem),
+        (status = 401, description = "No token, or one that is not known", body = Problem),
+    ),
+    security(("token" = [])),
+)]
+pub(crate) async fn list(
+    State(relay): State<Arc<Relay>>,
+    Caller(access): Caller,
+    which: Result<Query<Which>, QueryRejection>,
+) -> Result<Json<JobPage>, Failure> {
+    let Query(which) = which?;
+    let limit = which.limit.unwrap_or(PAGE_DEFAULT);
+    if limit == 0 || limit > PAGE_MAX {
+        return Err(Failure::invalid(format!("`limit` is 1 to {PAGE_MAX}")));
+    }
+    let wrong = |_| Failure::invalid("`cursor` is what a page before said as `next`");
+    let before = which.cursor.as_deref().map(str::parse).transpose().map_err(wrong)?;
+    // One more tells whether something follows.
+    let query = JobQuery { limit: limit + 1, before, state: which.status };
+    let mut rows = relay.store(move |store| store.jobs(access.org, &query)).await?;
+    let next = if rows.len() > limit {
+        rows.truncate(limit);
+        rows.last().map(|row| row.place().to_string())
+    } else {
+        None
+    };
+    Ok(Json(JobPage { jobs: rows.iter().map(info).collect(), next }))
+}
+
+/// An analysis
+///
+/// With what is known so far, as long as it has no result.
+#[utoipa::path(
+    get,
+    path = "/analyze/jobs/{id}",
+    tag = "analyses",
+    params(("id" = String, Path, description = "The job's id")),
+    responses(
+        (status = 200, description = "Where it is", body = JobInfo),
+        (status = 401, description = "No token, or one that is not known", body = Problem),
+        (status = 404, description = "No such job, here or for this token", body = Problem),
+    ),
+    security(("token" = [])),
+)]
+pub(crate) async fn get(
+    State(relay): State<Arc<Relay>>,
+    Caller(access): Caller,
+    id: Result<Path<String>, PathRejection>,
+) -> Result<Json<JobInfo>, Failure> {
+    let Path(id) = id?;
+    let row = find(&relay, access.org, &id).await?;
+    let mut info = info(&row);
+    if row.result.is_none() {
+        let partial = relay.store(move |store| store.job_partial(access.org, &id)).await?;
+        info.partial = partial.and_then(|known| serde_json::from_str(&known.payload).ok());
+    }
+    Ok(Json(info))
+}
+
+/// Cancel an analysis
+///
+/// One that waits ends at once; one that runs hears of it within moments and keeps what it knows. For one
+/// that has ended nothing happens. The answer is where the job is now.
+#[utoipa::path(
+    post,
+    path = "/analyze/jobs/{id}/cancel",
+    tag = "analyses",
+    params(("id" = String, Path, description = "The job's id")),
+    responses(
+        (status = 200, description = "Where it is now", body = JobInfo),
+        (status = 401, description = "No token, or one that is not known", body = Problem),
+        (status = 403, description = "The token may not write", body = Problem),
+        (status = 404, description = "No such job, here or for this token", body = Problem),
+    ),
+    security(("token" = [])),
+)]
+pub(crate) async fn cancel(
+    State(relay): State<Arc<Relay>>,
+    Caller(access): Caller,
+    id: Result<Path<String>, PathRejection>,
+) -> Result<Json<JobInfo>, Failure> {
+    may_write(&access)?;
+    let Path(job) = id?;
+    let shop = Arc::clone(relay.workshop());
+    let acting = Acting { job, actor: access.name.clone(), deed: Deed::Cancel };
+    let acted = relay.store(move |_| shop.act(access.org, acting)).await?;
+    acted.map(|acted| Json(info(&acted.job))).ok_or_else(unknown_job)
+}
+
+/// Try an analysis again
+///
+/// As a new job with the same request, of the profiles as they are now; for one that failed or was
+/// cancelled.
+#[utoipa::path(
+    post,
+    path = "/analyze/jobs/{id}/retry",
+    tag = "analyses",
+    params(
+        ("id" = String, Path, description = "The job's id"),
+        ("Idempotency-Key" = Option<String>, Header, description = "The client's own name for this request"),
+    ),
+    responses(
+        (status = 200, description = "It was submitted before, with this key", body = JobInfo),
+        (status = 201, description = "The new job; `Location` is where to ask", body = JobInfo),
+        (status = 401, description = "No token, or one that is not known", body = Problem),
+        (status = 403, description = "The token may not write", body = Problem),
+        (status = 404, description = "No such job, here or for this token", body = Problem),
+        (status = 409, description = "It has not ended, or it was completed", body = Problem),
+        (status = 422, description = "The `Idempotency-Key` was used for another one", body = Problem),
+    ),
+    security(("token" = [])),
+)]
+pub(crate) async fn retry(
+    State(relay): State<Arc<Relay>>,
+    Caller(access): Caller,
+    id: Result<Path<String>, PathRejection>,
+    headers: HeaderMap,
+) -> Result<Response, Failure> {
+    may_write(&access)?;
+    let Path(id) = id?;
+    let row = find(&relay, access.org, &id).await?;
+    if !matches!(row.state, JobState::Failed | JobState::Canceled) {
+        let detail = "only an analysis that failed or was cancelled is tried again";
+        return Err(Failure::new(StatusCode::CONFLICT, ProblemCode::Blocked, detail)
+            .with("status", json!(row.state)));
+    }
+    let params = serde_json::from_str(&row.params).unwrap_or_default();
+    let asked = NewJob { analysis: row.analysis, filter: row.filter, params };
+    let key = idempotency_key(&headers)?;
+    let (row, is_new) = submit(&relay, &access, asked, key, Some(row.id)).await?;
+    told(if is_new { StatusCode::CREATED } else { StatusCode::OK }, &row, is_new)
+}
+
+/// From where.
+#[derive(Debug, Deserialize, IntoParams)]
+#[serde(deny_unknown_fields)]
+#[into_params(parameter_in = Query)]
+pub(crate) struct After {
+    /// Events behind this number.
+    #[serde(default)]
+    after_seq: u64,
+}
+
+/// What happened to an analysis
+///
+/// Events are numbered 1, 2, 3 and so on for each job, and are never changed. `Accept: text/event-stream`
+/// answers them as they happen, with their numbers as ids, goes on after `Last-Event-ID`, and ends behind
+/// the last one.
+#[utoipa::path(
+    get,
+    path = "/analyze/jobs/{id}/events",
+    tag = "analyses",
+    params(("id" = String, Path, description = "The job's id"), After),
+    responses(
+        (status = 200, description = "The events", content(
+            (JobEvents = "application/json"),
+            (JobEvent = "text/event-stream"),
+        )),
+        (status = 400, description = "A query that is not understood", body = Problem),
+        (status = 401, description = "No token, or one that is not known", body = Problem),
+        (status = 404, description = "No such job, here or for this token", body = Problem),
+    ),
+    security(("token" = [])),
+)]
+pub(crate) async fn events(
+    State(relay): State<Arc<Relay>>,
+    Caller(access): Caller,
+    id: Result<Path<String>, PathRejection>,
+    after: Result<Query<After>, QueryRejection>,
+    headers: HeaderMap,
+) -> Result<Response, Failure> {
+    let (Path(id), Query(After { mut after_seq })) = (id?, after?);
+    let accepted = headers.get(header::ACCEPT).and_then(|value| value.to_str().ok());
+    let streams = accepted.is_some_and(|value| value.contains("text/event-stream"));
+    if let Some(last) = headers.get("last-event-id").filter(|_| streams) {
+        let number = last.to_str().ok().and_then(|text| text.parse().ok());
+        after_seq = number.ok_or_else(|| Failure::invalid("`Last-Event-ID` is no number"))?;
+    }
+    let org = access.org;
+    if streams {
+        find(&relay, org, &id).await?;
+        return Ok(stream_of(relay, org, id, after_seq).into_response());
+    }
+    let past = relay.store(move |store| store.job_events(org, &id, after_seq, EVENTS_MAX)).await?;
+    let past = past.ok_or_else(unknown_job)?;
+    let last = past.events.last().map_or(after_seq, |event| event.event_seq);
+    let ended = past.state.is_terminal() && last >= past.event_seq;
+    Ok(Json(JobEvents { events: past.events, ended }).into_response())
+}
+
+/// What an event stream remembers between two events.
+struct Streaming {
+    relay: Arc<Relay>,
+    org: OrgId,
+    id: String,
+    after_seq: u64,
+    waiting: std::collections::VecDeque<JobEvent>,
+    follower: Follower,
+}
+
+fn stream_of(
+    relay: Arc<Relay>,
+    org: OrgId,
+    id: String,
+    after_seq: u64,
+) -> Sse<impl Stream<Item = Result<Event, Infallible>>> {
+    let follower = relay.workshop().follow(org, &id);
+    let waiting = std::collections::VecDeque::new();
+    let streaming = Streaming { relay, org, id, after_seq, waiting, follower };
+    let events = stream::unfold(streaming, |mut streaming| async {
+        let event = streaming.next().await?;
+        let told = Event::default().event(event.kind.word()).id(event.event_seq.to_string());
+        Some((Ok(told.json_data(event).unwrap_or_default()), streaming))
+    });
+    Sse::new(events).keep_alive(KeepAlive::new().interval(KEEP_ALIVE))
+}
+
+impl Streaming {
+    /// The next event; waits for one. Nothing behind the last one, or where the relay stops or its
+    /// database fails: the client comes back with the number of its last event.
+    async fn next(&mut self) -> Option<JobEvent> {
+        loop {
+            if let Some(event) = self.waiting.pop_front() {
+                self.after_seq = event.event_seq;
+                return Some(event);
+            }
+            // Before looking: what comes in between is looked at again.
+            self.follower.mark();
+            let (org, id, after_seq) = (self.org, self.id.clone(), self.after_seq);
+            let look = move |store: &kartei_relay_store::RelayStore| {
+                store.job_events(org, &id, after_seq, EVENTS_MAX)
+            };
+            let past = self.relay.store(look).await.ok()??;
+            self.waiting.extend(past.events);
+            let is_over = past.state.is_terminal() && self.after_seq >= past.event_seq;
+            if self.waiting.is_empty() && (is_over || !self.follower.next().await) {
+                return None;
+            }
+        }
+    }
+}
+
+async fn found(relay: &Relay, org: OrgId, id: &str) -> Result<ResultRow, Failure> {
+    let id = id.to_owned();
+    relay.store(move |store| store.job_result(org, &id)).await?.ok_or_else(unknown_result)
+}
+
+/// The bytes of a result, wherever they lie.
+async fn text_of(relay: &Relay, result: &ResultRow) -> Result<String, Failure> {
+    let name = match &result.payload {
+        Payload::Here(text) => return Ok(text.clone()),
+        Payload::Blob(name) => BlobName::new(name.clone()).map_err(|e| Failure::internal(&e))?,
+    };
+    let bytes = relay.blobs().get(&name).await.map_err(|error| Failure::internal(&error))?;
+    String::from_utf8(bytes.to_vec()).map_err(|error| Failure::internal(&error))
+}
+
+/// A result
+///
+/// By its permalink: it never changes.
+#[utoipa::path(
+    get,
+    path = "/analyze/results/{id}",
+    tag = "analyses",
+    params(("id" = String, Path, description = "The result's id")),
+    responses(
+        (status = 200, description = "The result", body = JobResult),
+        (status = 304, description = "The client has it"),
+        (status = 401, description = "No token, or one that is not known", body = Problem),
+        (status = 404, description = "No such result, here or for this token", body = Problem),
+    ),
+    security(("token" = [])),
+)]
+pub(crate) async fn result(
+    State(relay): State<Arc<Relay>>,
+    Caller(access): Caller,
+    id: Result<Path<String>, PathRejection>,
+    headers: HeaderMap,
+) -> Result<Response, Failure> {
+    let Path(id) = id?;
+    let row = found(&relay, access.org, &id).await?;
+    let tag = format!("\"{}\"", hex(&row.digest));
+    let known = crate::conditions::tags(&headers, &header::IF_NONE_MATCH)?.unwrap_or_default();
+    let is_known = known.iter().any(|one| one == "*" || *one == hex(&row.digest));
+    let mut response = if is_known {
+        StatusCode::NOT_MODIFIED.into_response()
+    } else {
+        let text = text_of(&relay, &row).await?;
+        let result: Value = serde_json::from_str(&text).map_err(|e| Failure::internal(&e))?;
+        Json(JobResult {
+            result_id: row.id,
+            job_id: row.job,
+            by: row.by,
+            created_at: row.created_at,
+            digest: hex(&row.digest),
+            result,
+        })
+        .into_response()
+    };
+    let tag = HeaderValue::from_str(&tag).map_err(|e| Failure::internal(&e))?;
+    response.headers_mut().insert(header::ETAG, tag);
+    Ok(response)
+}

@@ -1,0 +1,76 @@
+//! What requests say of themselves in headers.
+
+use std::time::Duration;
+
+use axum::http::{HeaderMap, HeaderName, HeaderValue};
+
+use crate::problem::Failure;
+
+const KEY_CHARS_MAX: usize = 255;
+
+const IDEMPOTENCY_KEY: HeaderName = HeaderName::from_static("idempotency-key");
+
+/// Says that an answer is that of an earlier request with the same key.
+const REPLAYED: HeaderName = HeaderName::from_static("idempotent-replayed");
+
+/// The client's own name for a request.
+///
+/// # Errors
+/// 400 for a name that is none.
+pub(in crate::routes) fn idempotency_key(headers: &HeaderMap) -> Result<Option<String>, Failure> {
+    let Some(value) = headers.get(IDEMPOTENCY_KEY) else { return Ok(None) };
+    let key = value.to_str().unwrap_or_default().trim_matches('"');
+    if key.is_empty() || key.len() > KEY_CHARS_MAX {
+        let detail = format!("`Idempotency-Key` has 1 to {KEY_CHARS_MAX} visible characters");
+        return Err(Failure::invalid(detail));
+    }
+    Ok(Some(key.to_owned()))
+}
+
+/// The preferences of a request (RFC 7240), in small letters and without blanks.
+fn preferences(headers: &HeaderMap) -> impl Iterator<Item = String> + '_ {
+    let values = headers.get_all("prefer").iter().filter_map(|value| value.to_str().ok());
+    values.flat_map(|value| value.split([',', ';'])).map(|one| {
+        one.chars()
+            .filter(|letter| !letter.is_whitespace())
+            .collect::<String>()
+            .to_ascii_lowercase()
+    })
+}
+
+/// Whether the client does not want to wait.
+pub(in crate::routes) fn prefers_async(headers: &HeaderMap) -> bool {
+    preferences(headers).any(|one| one == "respond-async")
+}
+
+/// For how long the client wants to wait at most.
+pub(in crate::routes) fn prefers_wait(headers: &HeaderMap) -> Option<Duration> {
+    let seconds = preferences(headers).find_map(|one| one.strip_prefix("wait=")?.parse().ok());
+    seconds.map(Duration::from_secs)
+}
+
+/// Marks an answer as that of an earlier request.
+pub(in crate::routes) fn replayed(headers: &mut HeaderMap) {
+    headers.insert(REPLAYED, HeaderValue::from_static("true"));
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn preferences_are_read_as_people_write_them() {
+        let headers = |value: &'static str| {
+            HeaderMap::from_iter([(
+                HeaderName::from_static("prefer"),
+                HeaderValue::from_static(value),
+            )])
+        };
+        assert!(prefers_async(&headers("Respond-Async, wait=5")));
+        assert_eq!(prefers_wait(&headers("respond-async, Wait = 5")), Some(Duration::from_secs(5)));
+        assert_eq!(prefers_wait(&headers("wait=soon")), None);
+        assert!(!prefers_async(&headers("return=minimal; wait=1")));
+        assert_eq!(prefers_wait(&headers("return=minimal; wait=1")), Some(Duration::from_secs(1)));
+        assert_eq!(prefers_wait(&HeaderMap::new()), None);
+    }
+}
