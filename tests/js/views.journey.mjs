@@ -3,21 +3,20 @@
 // written down beside this file. `KARTEI_ARIA=write` writes that anew; look at the difference.
 import assert from 'node:assert/strict';
 import { existsSync, mkdirSync, readdirSync, readFileSync, writeFileSync } from 'node:fs';
-import { createRequire } from 'node:module';
 import { join } from 'node:path';
 import { fileURLToPath } from 'node:url';
 import { after, before, test } from 'node:test';
+import { nothingSerious } from './lib/axe.mjs';
 import { openPage } from './lib/browser.mjs';
 import { startHost } from './lib/desk.mjs';
 import { kartei, temporaryFolder } from './lib/processes.mjs';
 import { outOfReach } from './lib/reach.mjs';
 import { desks } from './lib/scene.mjs';
-import { DIALOGS_ELSEWHERE, show, VIEWS } from './lib/views.mjs';
+import { BEFORE_ENCRYPTION, DIALOGS_ELSEWHERE, ENCRYPTED, show, VIEWS } from './lib/views.mjs';
 import { until } from './lib/wait.mjs';
 
 const source = fileURLToPath(new URL('../../ui/src', import.meta.url));
 const told = fileURLToPath(new URL('aria', import.meta.url));
-const axe = createRequire(import.meta.url).resolve('axe-core/axe.min.js');
 /** A window of 1280×800 at 200 %. */
 const HALF = { width: 640, height: 400 };
 const WHOLE = { width: 1280, height: 800 };
@@ -59,37 +58,18 @@ test('every route and every dialog is among the views', () => {
     /import \w+ from '.*\/(Confirm)?Dialog\.svelte'/.test(readFileSync(join(source, file), 'utf8')),
   );
   assert.ok(asking.length > 0, 'dialogs are recognised');
-  const shown = new Set(VIEWS.map(({ dialog }) => dialog));
+  const shown = new Set([...VIEWS, ...BEFORE_ENCRYPTION, ...ENCRYPTED].map(({ dialog }) => dialog));
   const missing = asking
     .map((file) => file.replace(/^.*\//, '').replace('.svelte', ''))
     .filter((name) => !shown.has(name) && !(name in DIALOGS_ELSEWHERE));
   assert.deepEqual(missing, [], 'dialogs that nobody looks at here');
 });
 
-/** What axe finds serious in the page as it is, in words. */
-async function serious() {
-  if (!(await page.evaluate(() => 'axe' in window))) {
-    // The page allows no script of others, so it is run from outside.
-    await page.evaluate(readFileSync(axe, 'utf8'));
-  }
-  const { violations } = await page.evaluate(() => window.axe.run(document, { resultTypes: ['violations'] }));
-  return violations
-    .filter(({ impact }) => impact === 'serious' || impact === 'critical')
-    .flatMap(({ id, nodes }) =>
-      nodes.map(({ target, any }) => `${id}: ${target.join(' ')} ${any[0]?.message ?? ''}`),
-    );
-}
-
 for (const view of VIEWS) {
   test(`axe finds nothing serious: ${view.name}`, async () => {
     await page.setViewportSize(WHOLE);
     await show(page, host.rest, view);
-    for (const colorScheme of ['light', 'dark']) {
-      await page.emulateMedia({ colorScheme });
-      await page.locator(`:root[data-theme=${colorScheme}]`).waitFor();
-      assert.deepEqual(await serious(), [], colorScheme);
-    }
-    await page.emulateMedia({ colorScheme: 'light' });
+    await nothingSerious(page, view.name);
   });
 }
 
@@ -99,12 +79,7 @@ test('axe finds nothing serious where nothing is, and everything is within reach
     for (const view of VIEWS.filter(({ act }) => act === undefined)) {
       await page.setViewportSize(WHOLE);
       await show(page, empty.rest, view);
-      for (const colorScheme of ['light', 'dark']) {
-        await page.emulateMedia({ colorScheme });
-        await page.locator(`:root[data-theme=${colorScheme}]`).waitFor();
-        assert.deepEqual(await serious(), [], `${view.name}, ${colorScheme}`);
-      }
-      await page.emulateMedia({ colorScheme: 'light' });
+      await nothingSerious(page, view.name);
       await page.setViewportSize(HALF);
       assert.deepEqual(await page.evaluate(outOfReach), [], view.name);
     }

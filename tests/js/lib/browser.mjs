@@ -15,13 +15,13 @@ export const FLAGS = [
 ];
 export const CHROMIUM = process.env.CHROMIUM ?? '/usr/bin/chromium';
 
-/** Opens a page in English and light. `faults` fills with what the page logs as errors. */
-export async function openPage(url) {
+/** Opens a page, in English and light if nothing else is said. `faults` fills with what it logs as errors. */
+export async function openPage(url, { locale = 'en-GB', colorScheme = 'light' } = {}) {
   const browser = await chromium.launch({ executablePath: CHROMIUM, args: FLAGS });
   const context = await browser.newContext({
     viewport: { width: 1280, height: 800 },
-    locale: 'en-GB',
-    colorScheme: 'light',
+    locale,
+    colorScheme,
     reducedMotion: 'reduce',
   });
   const page = await context.newPage();

@@ -54,6 +54,8 @@ const drop = (name) => (page) =>
     dataTransfer.items.add(new File(['x'], name));
     window.dispatchEvent(new DragEvent('drop', { dataTransfer, cancelable: true }));
   }, name);
+/** The last of the data folder's settings. */
+const ENCRYPTION = 'main section.setting[aria-busy]:last-of-type';
 const UNDO_IMPORT = '[aria-labelledby=past-title] .end button';
 
 /**
@@ -203,6 +205,32 @@ export const VIEWS = [
   },
 ];
 
+/** The settings where a keychain answers; keychain.journey.mjs has one. */
+export const BEFORE_ENCRYPTION = [
+  { name: 'encryption-off', hash: '#/settings/data' },
+  {
+    name: 'encrypt',
+    hash: '#/settings/data',
+    act: all(click(`${ENCRYPTION} .button`), dialog),
+    dialog: 'EncryptDialog',
+  },
+];
+
+/** The settings of a database that is encrypted. */
+export const ENCRYPTED = [
+  { name: 'encryption-on', hash: '#/settings/data' },
+  { name: 'recovery-key', hash: '#/settings/data', act: all(click(`${ENCRYPTION} .button >> nth=0`), dialog) },
+  {
+    name: 'decrypt',
+    hash: '#/settings/data',
+    act: all(click(`${ENCRYPTION} .button >> nth=1`), dialog),
+    dialog: 'EncryptionSettings',
+  },
+];
+
+/** What stands before everything where the key is not to be had. */
+export const CLOSED = { name: 'closed', hash: '#/profiles' };
+
 /** Dialogs that no view of the scene opens, and why that is enough. */
 export const DIALOGS_ELSEWHERE = {
   ConfirmDialog: 'shown by others: sample-remove, profile-restore',
@@ -210,8 +238,6 @@ export const DIALOGS_ELSEWHERE = {
   TakeRelays: 'needs a profile that the relay refused; it asks with a Dialog and DialogActions',
   RefusedDialog: 'needs a step that was partly refused; a table in a Dialog',
   WorkspaceSwitcher: 'a ProblemNote in a Dialog, when another workspace cannot be opened',
-  EncryptDialog: 'needs a keychain, which no journey has; text and DialogActions in a Dialog',
-  EncryptionSettings: 'needs a keychain, which no journey has; it asks with a ConfirmDialog',
   LinkProblem: 'a ProblemNote in a Dialog, when a link of another program leads nowhere',
 };
 
@@ -222,7 +248,8 @@ export async function show(page, base, view) {
   // From another page, or an address that differs behind the hash alone would not begin anew.
   await page.goto('about:blank');
   await page.goto(`${base}/${view.hash}`);
-  await page.locator('main').waitFor();
+  // A closed workspace has a page of its own before the one that is inert.
+  await page.locator('main').first().waitFor();
   await settled(page);
   await view.act?.(page);
   await settled(page);

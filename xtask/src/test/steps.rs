@@ -136,6 +136,7 @@ fn browser(workspace: &Workspace, summaries: &mut Summaries) -> Result<()> {
         "shell.journey.mjs",
         "workspaces.journey.mjs",
         "table.journey.mjs",
+        "keychain.journey.mjs",
         "views.journey.mjs",
     ];
     node_tests(workspace, summaries, "browser journey", &journeys)

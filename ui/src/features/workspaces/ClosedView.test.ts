@@ -41,6 +41,9 @@ test('the keychain is asked again, or the recovery key is taken, and a wrong one
   const { host, closed } = shown();
   closed.problem = NEEDS;
   render(ClosedView, { closed });
+  // The page around it says what it means; only why is added, until something was tried in vain.
+  screen.getByText('the keychain is locked: dismissed');
+  expect(screen.queryByRole('alert')).toBeNull();
   await fireEvent.click(screen.getByRole('button', { name: 'Try again' }));
   expect((await screen.findByRole('alert')).textContent).toContain('dismissed');
   const field = screen.getByLabelText('Recovery key');

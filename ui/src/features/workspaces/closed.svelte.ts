@@ -4,6 +4,8 @@ import { problemOf, type Ipc, type Problem, type Workspace } from '$lib/ipc';
 export class Closed {
   /** What keeps it closed; null as long as it is open. */
   problem = $state.raw<Problem | null>(null);
+  /** Whether somebody tried to open it, and could not. */
+  refused = $state(false);
   others = $state.raw<Workspace[]>([]);
   busy = $state(false);
 
@@ -40,6 +42,7 @@ export class Closed {
       await request();
     } catch (thrown) {
       this.problem = problemOf(thrown);
+      this.refused = true;
     } finally {
       this.busy = false;
     }
