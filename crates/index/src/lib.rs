@@ -32,6 +32,7 @@ mod order;
 mod page;
 mod parts;
 mod permutation;
+mod place;
 mod plan;
 mod postings;
 mod rows;

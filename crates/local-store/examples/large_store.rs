@@ -9,7 +9,7 @@ use std::time::{Duration, Instant};
 
 use kartei_local_store::{DatabaseKey, Session, Store, StoreOptions};
 use kartei_profile::{Actor, Edit};
-use kartei_protocol::desktop::{CountFacet, Field, ListProfiles, Selection, SortKey};
+use kartei_protocol::desktop::{CountFacet, Field, FindPlace, ListProfiles, Selection, SortKey};
 use serde_json::json;
 
 /// Runs of a query: the worst of them is the 99th percentile.
@@ -41,6 +41,64 @@ fn request(filter: &str, search: &str, sort: SortKey) -> ListProfiles {
         sort,
         limit: 50,
         ..ListProfiles::default()
+    }
+}
+
+/// Sessions in which a place is asked for the first time.
+const SESSIONS: usize = 5;
+
+fn place(filter: &str, sort: &SortKey, id: &str) -> FindPlace {
+    FindPlace {
+        id: id.to_owned(),
+        filter: filter.to_owned(),
+        sort: sort.clone(),
+        ..FindPlace::default()
+    }
+}
+
+/// Where profiles stand in the list, all over it: asked when one is opened whose page is not there.
+fn places(folder: &Path) {
+    let orders: [(&str, SortKey); 8] = [
+        ("", SortKey::Id),
+        ("", SortKey::Name),
+        ("", SortKey::Changed),
+        ("", SortKey::Observations),
+        ("", SortKey::LastObservation),
+        ("", SortKey::Attribute("revenue".to_owned())),
+        ("orders>=30", SortKey::Id),
+        ("orders>=30", SortKey::Attribute("revenue".to_owned())),
+    ];
+    for (filter, sort) in &orders {
+        let store = open(folder);
+        let total = store.list(&request(filter, "", SortKey::Id)).unwrap().matching;
+        let ids: Vec<String> = (0..RUNS as u64)
+            .map(|n| {
+                let offset = n * (total - 1) / (RUNS as u64 - 1);
+                let page = ListProfiles { offset, limit: 1, ..request(filter, "", SortKey::Id) };
+                store.list(&page).unwrap().rows[0].id.clone()
+            })
+            .collect();
+        let mut first = Vec::new();
+        for n in 0..SESSIONS {
+            // The window loads the list of chunks at its start and shows a page of the same list.
+            let store = open(folder);
+            store.warm().unwrap();
+            store.list(&request(filter, "", sort.clone())).unwrap();
+            let wanted = place(filter, sort, &ids[RUNS / 2 + n]);
+            let begun = Instant::now();
+            store.rank(&wanted).unwrap().unwrap();
+            first.push(begun.elapsed());
+        }
+        let what = format!("place in `{filter}` by {sort:?}");
+        say(&format!("{what}, the first of a session"), first, "the list is in sight");
+        let mut times = Vec::new();
+        for id in &ids {
+            let wanted = place(filter, sort, id);
+            let begun = Instant::now();
+            store.rank(&wanted).unwrap().unwrap();
+            times.push(begun.elapsed());
+        }
+        say(&format!("{what}, all over the list"), times, &format!("{total} match"));
     }
 }
 
@@ -147,6 +205,7 @@ fn main() {
     }
 
     facets(&store);
+    places(folder);
 
     let ids: Vec<String> = store
         .list(&ListProfiles { limit: 1_000, ..request("", "", SortKey::Id) })
@@ -155,7 +214,9 @@ fn main() {
         .into_iter()
         .map(|row| row.id)
         .collect();
-    let (mut edits, mut lists) = (Vec::new(), Vec::new());
+    let filtered = request("orders>=30", "", SortKey::Id);
+    let filtered = store.list(&ListProfiles { limit: 1_000, ..filtered }).unwrap().rows;
+    let (mut edits, mut lists, mut ranks) = (Vec::new(), Vec::new(), Vec::new());
     for (n, id) in ids.iter().take(RUNS).enumerate() {
         let edit = [Edit::Set { pointer: "/attributes/bench".to_owned(), value: json!(n) }];
         let begun = Instant::now();
@@ -164,9 +225,14 @@ fn main() {
         let begun = Instant::now();
         store.list(&request("orders>=30", "", SortKey::Id)).unwrap();
         lists.push(begun.elapsed());
+        let wanted = place("orders>=30", &SortKey::Id, &filtered[n].id);
+        let begun = Instant::now();
+        store.rank(&wanted).unwrap();
+        ranks.push(begun.elapsed());
     }
     say("one edit, durable", edits, "");
     say("first page of a filter after an edit", lists, "");
+    say("place in a filter after an edit", ranks, "");
 
     let ten_thousand = store
         .list(&ListProfiles { offset: 0, limit: 1, ..request("orders>=30", "", SortKey::Id) })

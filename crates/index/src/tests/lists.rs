@@ -7,6 +7,7 @@ use serde_json::Value;
 
 use super::arbitrary::{content, expr, order, record, status};
 use super::store::{Profile, Store};
+use crate::place;
 use crate::{Catalog, ChunkBuilder, Error, From, Key, Order, OrderKey};
 
 #[derive(Debug, Clone)]
@@ -136,6 +137,15 @@ impl World {
         for (rank, key) in expected.iter().enumerate() {
             let found = catalog.rank(&matches, order, *key, &mut self.store).unwrap();
             assert_eq!(found, Some(rank as u64), "where a profile stands");
+        }
+        // Counted, the place is the same one as in the sorted list. Each count looks at all of it.
+        for (rank, key) in expected.iter().enumerate().step_by(expected.len() / 8 + 1) {
+            let row = catalog.row_of(*key).unwrap();
+            let counted = place::before(catalog, &matches.rows, order, row).unwrap();
+            assert!(
+                counted.is_none_or(|counted| counted == rank),
+                "where a profile stands, counted"
+            );
         }
         for key in self.store.profiles.keys().copied().collect::<Vec<_>>() {
             let found = catalog.rank(&matches, order, key, &mut self.store).unwrap();
