@@ -7,7 +7,7 @@ import { CHROMIUM, FLAGS } from './lib/browser.mjs';
 import { startHost } from './lib/desk.mjs';
 import { kartei, picturesFolder, temporaryFolder } from './lib/processes.mjs';
 import { desks } from './lib/scene.mjs';
-import { show, VIEWS } from './lib/views.mjs';
+import { PLAIN, show, VIEWS } from './lib/views.mjs';
 import { until } from './lib/wait.mjs';
 
 const out = picturesFolder();
@@ -19,9 +19,6 @@ const SIZES = [
 const LOOKS = ['light', 'dark'].flatMap((colorScheme) =>
   ['en-GB', 'de-DE'].map((locale) => ({ colorScheme, locale })),
 );
-
-/** Where nothing is, or nothing answers, there is nothing to be done before the picture. */
-const PLAIN = VIEWS.filter(({ act }) => act === undefined);
 
 const taken = [];
 

@@ -60,7 +60,8 @@ const UNDO_IMPORT = '[aria-labelledby=past-title] .end button';
 
 /**
  * `dialog` names the component of which this is the picture; `aria` the part that is written down as a
- * screen reader is told it: what is the same in each run.
+ * screen reader is told it: what is the same in each run; `waits` says that nothing is done there but to
+ * wait for what it shows.
  */
 export const VIEWS = [
   { name: 'profiles', hash: '#/profiles' },
@@ -152,7 +153,7 @@ export const VIEWS = [
     dialog: 'DeleteImported',
   },
   { name: 'drop-meant', hash: '#/profiles', act: all(drop('scan.pdf'), dialog), dialog: 'MeantDialog' },
-  { name: 'uploads', hash: '#/uploads', act: (page) => page.locator(FILES).first().waitFor() },
+  { name: 'uploads', hash: '#/uploads', act: (page) => page.locator(FILES).first().waitFor(), waits: true },
   {
     name: 'file-attach',
     hash: '#/uploads',
@@ -204,6 +205,12 @@ export const VIEWS = [
     dialog: 'SampleDialog',
   },
 ];
+
+/** What can be shown where nothing is, or nothing answers. */
+export const PLAIN = VIEWS.filter(({ act, waits }) => act === undefined || waits).map(({ name, hash }) => ({
+  name,
+  hash,
+}));
 
 /** The settings where a keychain answers; keychain.journey.mjs has one. */
 export const BEFORE_ENCRYPTION = [

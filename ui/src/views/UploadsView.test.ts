@@ -74,6 +74,21 @@ test('a file is renamed in its place, and the focus stays there', async () => {
   await screen.findByText('autumn.ndjson.gz');
 });
 
+test('what a scanner holds back is not offered, and what it cannot read is told', async () => {
+  show();
+  await screen.findByText(/The virus scanner found something/);
+  await screen.findByText(/Being looked through for viruses/);
+  await screen.findByText(/Not looked through for viruses/);
+  const downloads = screen.getAllByRole('button', { name: /^Download / });
+  expect(downloads.map((button) => button.getAttribute('aria-label'))).not.toContain(
+    'Download visits.ndjson',
+  );
+  screen.getByRole('button', { name: 'Download sealed.zip' });
+  await fireEvent.click(screen.getByRole('button', { name: 'More for visits.ndjson' }));
+  await screen.findByRole('menuitem', { name: 'Rename' });
+  expect(screen.queryByRole('menuitem', { name: 'Import at the relay' })).toBeNull();
+});
+
 test('a file is deleted only after it was asked', async () => {
   show();
   await fireEvent.click(await screen.findByRole('button', { name: 'More for macro.xlsm' }));

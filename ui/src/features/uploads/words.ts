@@ -1,7 +1,7 @@
 import { formatCount, formatPart, formatSeconds, formatSize } from '$lib/format';
 import type { Meaning } from '$lib/components/Shape.svelte';
 import { m } from '$lib/i18n.svelte';
-import type { Upload, UploadStage } from '$lib/ipc';
+import type { ScanState, Upload, UploadStage } from '$lib/ipc';
 
 /** Each stage with its shape and its word. */
 export const STAGES: Record<UploadStage, { meaning: Meaning; text: () => string }> = {
@@ -12,6 +12,13 @@ export const STAGES: Record<UploadStage, { meaning: Meaning; text: () => string 
   done: { meaning: 'done', text: m.upload_done },
   failed: { meaning: 'rejected', text: m.upload_failed },
   changed: { meaning: 'conflict', text: m.upload_changed },
+};
+
+/** What a virus scanner said that somebody who wants to read the file has to know. */
+export const SCANS: Partial<Record<ScanState, { meaning: Meaning; text: () => string }>> = {
+  pending: { meaning: 'pending', text: m.file_scan_pending },
+  quarantined: { meaning: 'rejected', text: m.file_quarantined },
+  not_scannable: { meaning: 'none', text: m.file_not_scannable },
 };
 
 /** Share that is on its way or there, 0 to 1. */

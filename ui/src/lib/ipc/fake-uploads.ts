@@ -92,6 +92,8 @@ export function uploadAnswers(options: URLSearchParams, host: () => FakeHost): A
             by: 'ben@example.org',
           }),
           fakeFile({ id: 'f3k7', name: 'macro.xlsm', size: 61_000, scan: 'quarantined' }),
+          fakeFile({ id: 'f3k6', name: 'visits.ndjson', size: 9_000, scan: 'pending' }),
+          fakeFile({ id: 'f3k5', name: 'sealed.zip', size: 3e9, scan: 'not_scannable' }),
         ]
       : [];
   const change = (id: number, to: Partial<Upload>) => {
