@@ -126,8 +126,8 @@ export async function openBySystem(address, data, home) {
   await run('gio', ['open', address], { env, timeout: 30_000 });
 }
 
-/** A relay with one organisation; `token(role, name)` makes tokens. */
-export async function startRelay(data) {
+/** A relay with one organisation and further options; `token(role, name)` makes tokens. */
+export async function startRelay(data, ...options) {
   const relay = program('kartei-relay');
   await run(relay, ['admin', 'org', 'create', 'Test', '--data', data]);
   const token = async (role, name) => {
@@ -136,7 +136,7 @@ export async function startRelay(data) {
   };
   // The few bytes of a journey fill nobody's disk, however full it is.
   const room = ['--keep-free-percent', '0'];
-  const serve = ['serve', '--listen', '127.0.0.1:0', '--data', data, ...room];
+  const serve = ['serve', '--listen', '127.0.0.1:0', '--data', data, ...room, ...options];
   const { rest: url, stop } = await startReady(relay, serve, 'kartei-relay listening on ');
   return { url, token, stop };
 }

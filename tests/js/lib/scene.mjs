@@ -1,5 +1,5 @@
 // Data folders as somebody has after a day of work: two real data sets, edits, a conflict, what was
-// deleted, a file with mistakes.
+// deleted, a file with mistakes, one that a scanner holds back.
 import { writeFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { fileURLToPath } from 'node:url';
@@ -7,6 +7,7 @@ import { writePeople } from './people.mjs';
 import { kartei, program, startRelay } from './processes.mjs';
 import { execFile } from 'node:child_process';
 import { promisify } from 'node:util';
+import { until } from './wait.mjs';
 
 const data = (name) => fileURLToPath(new URL(`../../fixtures/data/${name}`, import.meta.url));
 
@@ -21,9 +22,12 @@ export const DELETED = 'cdnow-00007';
 
 /** Anna's data folder, after Ben and she have worked beside each other; `stop` ends their relay. */
 export async function desks(folder) {
-  const relay = await startRelay(join(folder, 'relay'));
+  const scanner = join(folder, 'scanner');
+  writeFileSync(scanner, '#!/bin/sh\nif grep -c virus >/dev/null; then exit 1; fi\n', { mode: 0o755 });
+  const relay = await startRelay(join(folder, 'relay'), '--scanner', scanner);
   const [anna, ben] = ['anna', 'ben'].map((name) => join(folder, name));
-  await kartei(anna, 'login', relay.url, '--token', await relay.token('admin', 'Anna Keller'));
+  const token = await relay.token('admin', 'Anna Keller');
+  await kartei(anna, 'login', relay.url, '--token', token);
   await kartei(ben, 'login', relay.url, '--token', await relay.token('analyst', 'Ben Ott'));
   await kartei(anna, 'import', data('bfi.ndjson.gz'), data('cdnow.ndjson.gz'));
   const mixed = join(folder, 'people.ndjson');
@@ -43,9 +47,17 @@ export async function desks(folder) {
   await kartei(anna, 'edit', SAMPLED, '--set', 'notes=Answered twice.');
   await kartei(anna, 'delete', DELETED, 'cdnow-00008');
   await kartei(anna, 'sync');
+  const found = join(folder, 'Invoice.doc');
+  writeFileSync(found, 'a virus\n');
   const letter = join(folder, 'Letter of May.txt');
   writeFileSync(letter, 'Dear customer,\n');
   await kartei(anna, 'upload', data('cdnow.ndjson.gz'));
+  await kartei(anna, 'upload', found);
   await kartei(anna, 'upload', letter);
+  await until('what the scanner says', async () => {
+    const answer = await fetch(`${relay.url}/api/files`, { headers: { authorization: `Bearer ${token}` } });
+    const { files } = await answer.json();
+    return files.length === 3 && files.every(({ scan }) => scan !== 'pending');
+  });
   return { data: anna, stop: relay.stop };
 }
