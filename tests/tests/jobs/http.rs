@@ -123,7 +123,7 @@ fn what_is_asked_wrongly_is_refused_with_the_place() -> Result<()> {
     for (asked, code) in [
         (json!({"analysis": "magic"}), "invalid_request"),
         (json!({"analysis": "quality", "params": {"x": 1}}), "invalid_request"),
-        (json!({"analysis": "quality", "filter": "age>>3"}), "invalid_filter"),
+        (json!({"analysis": "quality", "filter": "(age>3"}), "invalid_filter"),
         (json!({"analysis": "quality", "more": 1}), "invalid_request"),
         (json!({}), "invalid_request"),
     ] {

@@ -16,7 +16,7 @@ const NAMELESS: &[&str] = &[
     "get /profiles/schema",
     "get /profiles",
     "get /profiles/changes",
-    "get /profiles/erasures",
+    "get /erasures",
     "get /profiles/export",
     "post /profiles/import",
     "post /profiles/validate",
