@@ -321,3 +321,38 @@ async fn drafts_outlive_the_sweep_and_are_no_blobs() -> Result<()> {
     ensure!(store.head(&name).await?.size_bytes == 2 * 4096);
     Ok(())
 }
+
+#[tokio::test]
+async fn a_blob_made_in_one_go_is_listed_as_a_draft_until_somebody_knows_of_it() -> Result<()> {
+    let folder = tempfile::tempdir()?;
+    let key = SealKey::random()?;
+    let store = BlobStore::open("", folder.path())?;
+    for size in [0, 5, UNIT, UNIT + 5] {
+        let (name, bytes) = (BlobName::new(format!("one/{size}"))?, noise(9, size));
+        let draft = store.begin_draft(&name, Some(size as u64)).await?;
+        let mut writer = draft.write_from(&key, 0);
+        writer.write(Bytes::from(bytes.clone())).await?;
+        ensure!(store.find(&name).await?.is_none(), "it is seen before it is whole");
+        let landed = writer.publish().await?;
+        ensure!(
+            kartei_blob_store::root_of(size as u64, &landed)
+                == Some(*blake3::hash(&bytes).as_bytes())
+        );
+        let listed = store.list_drafts().await?;
+        ensure!(
+            listed.len() == 1 && listed[0].name == name,
+            "a process that dies here leaves no trace"
+        );
+        if size == 5 {
+            draft.abort().await?;
+        } else {
+            draft.release().await?;
+        }
+        ensure!(store.list_drafts().await?.is_empty());
+        draft.release().await?;
+        let sealed = store.open_sealed(&name, &key, size as u64).await?;
+        let read: Vec<Bytes> = sealed.read(0..size as u64).try_collect().await?;
+        ensure!(read.concat() == bytes, "{size}");
+    }
+    Ok(())
+}

@@ -28,6 +28,7 @@ use crate::presence::{Seat, Seats};
 use crate::segments::Segments;
 use crate::snapshot::Rows;
 use crate::uploads::UploadEngine;
+use crate::whole::WholeEngine;
 
 pub(crate) type Result<T> = std::result::Result<T, RelayStoreError>;
 
@@ -39,6 +40,7 @@ pub(crate) trait Engine:
     + Segments
     + ErasureEngine
     + UploadEngine
+    + WholeEngine
     + ContentEngine
     + FileEngine
     + JobEngine

@@ -33,6 +33,7 @@ mod sqlite;
 mod store;
 mod upkeep;
 mod uploads;
+mod whole;
 
 pub use access::{Access, OrgId, Organisation, Role, Standing};
 pub use contents::ContentRow;
@@ -63,3 +64,4 @@ pub use uploads::{
     Completing, NewUploadRow, Reserved, Tail, UploadBegun, UploadCompleted, UploadDone, UploadEnd,
     UploadLimits, UploadRow,
 };
+pub use whole::{UploadWish, WholeUpload, WholeUploaded};

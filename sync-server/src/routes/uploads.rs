@@ -21,7 +21,7 @@ use crate::auth::Keeper;
 use crate::openapi::Problem;
 use crate::problem::Failure;
 use crate::serve::Relay;
-use crate::uploads::{self, Announced, At, Begin, REQUEST_BYTES_MAX, Take};
+use crate::uploads::{self, Announced, At, Begin, First, REQUEST_BYTES_MAX, Take};
 
 /// Bytes of what is said about an upload: some names and digests.
 const SAID_BYTES_MAX: usize = 16 * 1024;
@@ -180,14 +180,9 @@ async fn create(
             let size = size.or(length.filter(|_| complete));
             let new =
                 NewUpload { name, size, content_type, digest: whole, sha256, key, direct: false };
-            let row =
-                uploads::create(relay, access, Begin { door: "record", new, meta: None }).await?;
-            let id = row.id;
-            let take = Take { id: id.clone(), at: At::Place(0), length, digest, is_last: complete };
-            let mut row = uploads::take(relay, access, take, body).await?;
-            if complete {
-                row = uploads::complete(relay, access, &id, &CompleteUpload::default()).await?;
-            }
+            let begin = Begin { door: "record", new, meta: None };
+            let first = First { length, digest, is_last: complete };
+            let row = uploads::begin_with(relay, access, begin, first, body).await?;
             answer(relay, StatusCode::CREATED, &row).await
         }
         _ => Err(unsupported("application/json, application/octet-stream")),

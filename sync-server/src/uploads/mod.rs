@@ -7,9 +7,11 @@
 //!                                    ▼
 //!                              journal: many sessions in one transaction ──▶ answer
 //! ```
+//! A small file in one request is one transaction, after its bytes are durable ([`whole`]).
 //! Sessions live in the database and bytes in the blob store. In memory there are only the requests that
 //! run now ([`streams`]) and unwrapped keys ([`keys`]), so that any relay goes on with any session.
 
+mod begin;
 mod content;
 mod digest;
 mod direct;
@@ -24,13 +26,15 @@ mod sniff;
 mod streams;
 mod sweep;
 mod take;
+mod whole;
 
 use std::path::PathBuf;
 use std::sync::Arc;
 
 use kartei_blob_store::SealKey;
-use kartei_relay_store::{Noted, RelayStore, UploadNote};
+use kartei_relay_store::{Noted, RelayStore, UploadNote, WholeUpload, WholeUploaded};
 
+pub(crate) use begin::{Begin, create};
 pub(crate) use content::open_content;
 pub(crate) use digest::Announced;
 pub(crate) use direct::{brought, link, sign};
@@ -41,10 +45,11 @@ pub(crate) use names::{checked_name, checked_type, hex};
 pub(crate) use options::UploadOptions;
 use scan::Scans;
 pub(crate) use scan::keep_scanning;
-pub(crate) use session::{Begin, abort, complete, create, find, read, size, state_of, told_failed};
+pub(crate) use session::{abort, complete, find, read, size, state_of, told_failed};
 pub(crate) use streams::Streams;
 pub(crate) use sweep::{check, clean, sweep};
 pub(crate) use take::{At, Take, beyond_request, take};
+pub(crate) use whole::{First, begin_with};
 
 use crate::gather::Gather;
 use crate::problem::{ApiCode, Failure};
@@ -64,6 +69,9 @@ pub(crate) const LEASE_BYTES: u64 = 64 * 1024 * 1024;
 /// the database.
 pub(crate) type Journal = Gather<UploadNote, Noted>;
 
+/// Small files whose bytes are durable: those that wait meanwhile share a transaction too.
+pub(crate) type Wholes = Gather<WholeUpload, WholeUploaded>;
+
 /// What all uploads share.
 #[derive(Debug)]
 pub(crate) struct Uploads {
@@ -71,6 +79,7 @@ pub(crate) struct Uploads {
     keys: Option<Keys>,
     streams: Arc<Streams>,
     journal: Arc<Journal>,
+    wholes: Arc<Wholes>,
     scans: Scans,
     /// Where drafts take room, where that is a folder.
     folder: Option<PathBuf>,
@@ -86,7 +95,8 @@ impl Uploads {
         let streams = Arc::new(Streams::new(options.streams()));
         let keys = operator.map(Keys::new);
         let journal = Gather::new(RelayStore::note_landed);
-        Self { options, keys, streams, journal, scans: Scans::default(), folder }
+        let wholes = Gather::new(RelayStore::upload_whole);
+        Self { options, keys, streams, journal, wholes, scans: Scans::default(), folder }
     }
 
     /// How the operator wants them.
@@ -118,5 +128,9 @@ impl Uploads {
 
     fn journal(&self) -> &Arc<Journal> {
         &self.journal
+    }
+
+    fn wholes(&self) -> &Arc<Wholes> {
+        &self.wholes
     }
 }

@@ -1,4 +1,4 @@
-//! Sessions: begun, asked for, completed, ended.
+//! Sessions: asked for, completed, ended.
 
 use std::io::Write;
 use std::sync::Arc;
@@ -10,137 +10,24 @@ use futures_util::stream::BoxStream;
 use kartei_blob_store::{BlobError, BlobName, Draft, Landed, SealKey, root_of};
 use kartei_pieces::Ranges;
 use kartei_protocol::problem::ProblemCode;
-use kartei_protocol::uploads::{CompleteUpload, NewUpload, UploadPhase, UploadState};
+use kartei_protocol::uploads::{CompleteUpload, UploadPhase, UploadState};
 use kartei_relay_store::{
-    Access, Completing, LandedRow, NewUploadRow, OrgId, Reserved, Tail, UploadBegun,
-    UploadCompleted, UploadDone, UploadEnd, UploadLimits, UploadRow, Usage,
+    Access, Completing, LandedRow, OrgId, Reserved, Tail, UploadCompleted, UploadDone, UploadEnd,
+    UploadRow,
 };
 use serde_json::json;
 use sha2::{Digest as _, Sha256};
 
+use super::REQUEST_BYTES_MAX;
+use super::begin::{new_id, over_quota};
 use super::content::{Content, key_of};
-use super::direct;
-use super::names::{checked_name, checked_type, hex, hex32};
+use super::names::{hex, hex32};
 use super::sniff::{LOOKED_AT, sniff};
 use super::streams::STREAMS_MAX;
 use super::take::{beyond, failed};
-use super::{REQUEST_BYTES_MAX, room};
 use crate::admin::now;
-use crate::problem::{ApiCode, Failure};
-use crate::random::random_id;
+use crate::problem::Failure;
 use crate::serve::Relay;
-
-/// Characters of a client's own name for an upload at most.
-const KEY_CHARS_MAX: usize = 100;
-
-fn new_id(prefix: &str) -> Result<String, Failure> {
-    random_id(prefix).map_err(|e| Failure::internal(&e))
-}
-
-/// A session to begin.
-pub(crate) struct Begin {
-    /// The door that it came through.
-    pub(crate) door: &'static str,
-    /// What the client says of it.
-    pub(crate) new: NewUpload,
-    /// What the door keeps for itself.
-    pub(crate) meta: Option<String>,
-}
-
-/// Begins a session. The same key again answers the one that there is.
-///
-/// # Errors
-/// 400, 413, 422, 429, 503, 507.
-pub(crate) async fn create(
-    relay: &Arc<Relay>,
-    access: &Access,
-    begin: Begin,
-) -> Result<UploadRow, Failure> {
-    let Begin { door, new, meta } = begin;
-    let uploads = relay.uploads();
-    let keys = uploads.keys()?;
-    check(&new)?;
-    let options = uploads.options();
-    if let Some(size) = new.size
-        && size > options.file_bytes_max
-    {
-        return Err(beyond(options.file_bytes_max));
-    }
-    if let Some(folder) = &uploads.folder {
-        room::check(folder, new.size.unwrap_or_default(), options.keep_free_percent)?;
-    }
-    let org = access.org;
-    let (id, blob) = (new_id("up-")?, format!("files/{org}/{}", new_id("")?));
-    let name = BlobName::new(&blob).map_err(|e| Failure::internal(&e))?;
-    let (draft, wrapped_key) = if new.direct {
-        direct::begin(relay, &name, &new).await?
-    } else {
-        let wrapped_key = keys.new_file(relay, org, &blob).await?;
-        let draft = relay.blobs().begin_draft(&name, new.size).await.map_err(|e| failed(&e))?;
-        (draft, wrapped_key)
-    };
-    let created_at = now();
-    let row = NewUploadRow {
-        id,
-        token: access.token,
-        by: access.name.clone(),
-        door: door.to_owned(),
-        key: new.key.clone(),
-        name: new.name.clone(),
-        content_type: new.content_type.clone(),
-        meta,
-        size: new.size,
-        blob,
-        place: draft.place(),
-        piece_bytes: draft.piece_bytes(),
-        wrapped_key,
-        digest: new.digest.as_deref().map(|text| hex32("digest", text)).transpose()?,
-        sha256: new.sha256.as_deref().map(|text| hex32("sha256", text)).transpose()?,
-        expires_at: options.expires_at(created_at, created_at),
-    };
-    let limits = UploadLimits { open_max: u64::from(options.uploads_open_max) };
-    let begun = relay.store(move |store| store.begin_upload(org, &row, &limits, created_at)).await;
-    let refused = match begun {
-        Ok(UploadBegun::Begun(row)) => return Ok(*row),
-        Ok(UploadBegun::Known(row)) if row.name == new.name && row.size == new.size => Ok(*row),
-        Ok(UploadBegun::Known(_)) => Err(Failure::new(
-            StatusCode::UNPROCESSABLE_ENTITY,
-            ApiCode::KeyReused,
-            "this `key` was used for an upload of another name or size",
-        )),
-        Ok(UploadBegun::OverQuota(usage)) => Err(over_quota(&usage)),
-        Ok(UploadBegun::TooMany(open)) => Err(too_many(open)),
-        Err(failure) => Err(failure),
-    };
-    discard(&draft).await;
-    refused
-}
-
-fn check(new: &NewUpload) -> Result<(), Failure> {
-    checked_name(&new.name)?;
-    if let Some(kind) = &new.content_type {
-        checked_type(kind)?;
-    }
-    match &new.key {
-        Some(key)
-            if key.is_empty()
-                || key.len() > KEY_CHARS_MAX
-                || !key.bytes().all(|byte| byte.is_ascii_graphic()) =>
-        {
-            let detail = format!("`key` has 1 to {KEY_CHARS_MAX} visible characters");
-            Err(Failure::invalid(detail))
-        }
-        _ => Ok(()),
-    }
-}
-
-/// A draft that nothing refers to.
-async fn discard(draft: &Draft) {
-    if let Err(error) = draft.abort().await {
-        let error: &(dyn std::error::Error + 'static) = &error;
-        tracing::warn!(error, "A draft is left for the next check of the store");
-    }
-}
 
 /// A session of the organisation.
 ///
@@ -262,19 +149,6 @@ pub(super) fn gone(phase: UploadPhase) -> Failure {
         UploadPhase::Open | UploadPhase::Aborted => "this upload was ended; begin again",
     };
     Failure::new(StatusCode::GONE, ProblemCode::UploadGone, detail).with("state", json!(phase))
-}
-
-pub(super) fn over_quota(usage: &Usage) -> Failure {
-    let detail = "the organisation's files have no room for this; delete some, or ask for more";
-    Failure::new(StatusCode::PAYLOAD_TOO_LARGE, ProblemCode::QuotaExceeded, detail)
-        .with("quota", json!(usage.quota))
-        .with("used", json!(usage.used))
-        .with("reserved", json!(usage.reserved))
-}
-
-fn too_many(open: u64) -> Failure {
-    let detail = format!("{open} uploads of the organisation are open; complete or end some");
-    Failure::new(StatusCode::TOO_MANY_REQUESTS, ProblemCode::TooManyUploads, detail)
 }
 
 /// The size of a session that was begun without one becomes known.
@@ -409,12 +283,7 @@ async fn completed(
     }
     if !holds {
         end(relay, &row, UploadEnd::Failed("digest_mismatch")).await?;
-        let detail = "what came is not what was announced; nothing is kept, upload it again";
-        return Err(Failure::new(
-            StatusCode::UNPROCESSABLE_ENTITY,
-            ProblemCode::DigestMismatch,
-            detail,
-        ));
+        return Err(not_announced());
     }
     let kind = match &row.content_type {
         Some(kind) => kind.clone(),
@@ -452,6 +321,12 @@ async fn completed(
         drop_tail(relay, &row).await;
     }
     row_of(relay, org, id).await
+}
+
+/// The file is not what its digest says.
+pub(super) fn not_announced() -> Failure {
+    let detail = "what came is not what was announced; nothing is kept, upload it again";
+    Failure::new(StatusCode::UNPROCESSABLE_ENTITY, ProblemCode::DigestMismatch, detail)
 }
 
 async fn sniffed(blob: &Content) -> Result<String, Failure> {

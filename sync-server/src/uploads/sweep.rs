@@ -115,8 +115,8 @@ pub(crate) async fn clean(relay: &Arc<Relay>, is_dry: bool) -> Result<Cleaned, F
     Ok(cleaned)
 }
 
-/// Drafts that no upload has: their relay died after it began one and before it noted the upload. They have the
-/// file's whole length from the beginning.
+/// Drafts that no upload has: their relay died after it began one and before it noted the upload, or after it noted
+/// a whole one and before it let go of the draft. They have the file's whole length from the beginning.
 async fn forsaken(relay: &Arc<Relay>) -> Result<Vec<DraftEntry>, Failure> {
     let drafts = relay.blobs().list_drafts().await.map_err(|e| failed(&e))?;
     let is_old = |draft: &DraftEntry| draft.modified.elapsed().is_ok_and(|age| age >= YOUNG);
@@ -135,8 +135,18 @@ async fn forsaken(relay: &Arc<Relay>) -> Result<Vec<DraftEntry>, Failure> {
     Ok(old)
 }
 
-/// Removes such a draft.
+/// Removes such a draft, and the blob that was made of it where no content has that: its relay died before the
+/// database knew. While both are there the draft tells of the blob, so it is the last to go.
 async fn abandon(relay: &Arc<Relay>, draft: &DraftEntry) -> Result<(), Failure> {
+    for organisation in relay.store(RelayStore::organisations).await? {
+        let (org, blob) = (organisation.id, draft.name.to_string());
+        if !blob.starts_with(&format!("files/{org}/")) {
+            continue;
+        }
+        if !relay.store(move |store| store.has_content(org, &blob)).await? {
+            relay.blobs().delete(&draft.name).await.map_err(|e| failed(&e))?;
+        }
+    }
     let draft = relay.blobs().open_draft(&draft.name, &draft.place).await;
     draft.map_err(|e| failed(&e))?.abort().await.map_err(|e| failed(&e))
 }
@@ -222,7 +232,10 @@ pub(crate) async fn check(relay: &Arc<Relay>, mends: bool) -> Result<Findings, F
         }
     }
     for draft in forsaken(relay).await? {
-        findings.orphans.push(draft.name.to_string());
+        let name = draft.name.to_string();
+        if !findings.orphans.contains(&name) {
+            findings.orphans.push(name);
+        }
         if mends {
             abandon(relay, &draft).await?;
         }

@@ -20,6 +20,7 @@ use serde_json::json;
 use tokio::sync::watch;
 use tokio::time::sleep;
 
+use super::begin::over_quota;
 use super::digest::Announced;
 use super::direct;
 use super::intake::{Broken, Intake};
@@ -260,7 +261,7 @@ impl<'a> Taking<'a> {
                 self.row.reserved = until;
                 Ok(())
             }
-            Reserved::OverQuota(usage) => Err(session::over_quota(&usage)),
+            Reserved::OverQuota(usage) => Err(over_quota(&usage)),
             Reserved::Ended(phase) => Err(gone(phase)),
             Reserved::Differs(size) => Err(beyond(size)),
             Reserved::Unknown => Err(session::unknown()),

@@ -12,6 +12,7 @@ mod hostile;
 mod record;
 mod scanner;
 mod storages;
+mod whole;
 
 use std::fs;
 use std::io::{Read as _, Write as _};

@@ -29,6 +29,15 @@ pub(crate) struct FolderDraft {
     is_entry_durable: AtomicBool,
 }
 
+/// What becomes of a draft's own entry when the blob gets its name.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) enum Entry {
+    /// It goes.
+    Goes,
+    /// It stays beside the name, for who looks for blobs that nobody came to know of.
+    Stays,
+}
+
 /// How finishing went.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(crate) enum Finished {
@@ -87,7 +96,7 @@ impl FolderDraft {
     }
 
     /// Gives the file its length and its name. No writer of this process is at it then, nor later.
-    pub(crate) async fn finish(self: Arc<Self>, size: u64) -> io::Result<Finished> {
+    pub(crate) async fn finish(self: Arc<Self>, size: u64, entry: Entry) -> io::Result<Finished> {
         blocking(move || {
             let bytes = sealed_bytes(size);
             let file = match self.file() {
@@ -96,7 +105,7 @@ impl FolderDraft {
                 Err(error) => return Err(error),
             };
             file.close();
-            let published = self.publish(file.plain(), bytes);
+            let published = self.publish(file.plain(), bytes, entry);
             match &published {
                 Ok(Finished::There) => *self.cached() = None,
                 _ if self.path.exists() => file.reopen(),
@@ -107,7 +116,7 @@ impl FolderDraft {
         .await
     }
 
-    fn publish(&self, file: &fs::File, bytes: u64) -> io::Result<Finished> {
+    fn publish(&self, file: &fs::File, bytes: u64, entry: Entry) -> io::Result<Finished> {
         if self.target.exists() {
             // Be it that another call finished this draft since it was opened.
             let is_draft = self.path.exists();
@@ -126,12 +135,24 @@ impl FolderDraft {
         file.sync_all()?;
         let parent = self.target.parent().unwrap_or(self.folder.root());
         self.folder.make(parent)?;
-        match fs::rename(&self.path, &self.target) {
+        match self.name_it(entry) {
             Ok(()) => sync_folder(parent).map(|()| Finished::There),
             // Another one finished it since it was opened.
             Err(error) if is_absent(&error) => self.find(bytes),
             Err(error) => Err(error),
         }
+    }
+
+    fn name_it(&self, entry: Entry) -> io::Result<()> {
+        if entry == Entry::Stays {
+            match fs::hard_link(&self.path, &self.target) {
+                // Some file systems know one name of a file only. The blob matters more than its second entry.
+                Err(error)
+                    if error.kind() != io::ErrorKind::AlreadyExists && !is_absent(&error) => {}
+                linked => return linked,
+            }
+        }
+        fs::rename(&self.path, &self.target)
     }
 
     /// Whether a blob of this length is there to stay.
@@ -145,6 +166,15 @@ impl FolderDraft {
             Err(error) if is_absent(&error) => Ok(Finished::Gone),
             Err(error) => Err(error),
         }
+    }
+
+    /// Removes the entry that stayed. It may be there again after a power failure.
+    pub(crate) async fn release(self: Arc<Self>) -> io::Result<()> {
+        blocking(move || match fs::remove_file(&self.path) {
+            Err(error) if !is_absent(&error) => Err(error),
+            _ => Ok(()),
+        })
+        .await
     }
 
     /// Removes the file; a missing one is fine.

@@ -29,7 +29,7 @@ use crate::{BlobError, BlobName, BlobStore, Operation, SealKey};
 
 pub use direct::Presigned;
 pub(crate) use file::OpenDrafts;
-use folder::{DRAFT_NAME_BYTES_MAX, Finished, FolderDraft};
+use folder::{DRAFT_NAME_BYTES_MAX, Entry, Finished, FolderDraft};
 pub(crate) use memory::MemoryDrafts;
 use place::{Kind, Place, S3_BYTES_MAX, s3_piece_bytes};
 pub use source::SealedBlob;
@@ -227,10 +227,14 @@ impl Draft {
     /// where neither the draft nor the blob is there, [`BlobError::AlreadyExists`] where another
     /// draft was finished under the name, and where the store fails.
     pub async fn finish(&self, size: u64, pieces: &[Landed]) -> Result<(), BlobError> {
+        self.name_it(size, pieces, Entry::Goes).await
+    }
+
+    async fn name_it(&self, size: u64, pieces: &[Landed], entry: Entry) -> Result<(), BlobError> {
         let inner = &*self.0;
         let pieces = self.whole(size, pieces)?;
         match (&inner.store.backend, &inner.file) {
-            (Backend::Folder(_), Some(file)) => match Arc::clone(file).finish(size).await {
+            (Backend::Folder(_), Some(file)) => match Arc::clone(file).finish(size, entry).await {
                 Ok(Finished::There) => Ok(()),
                 Ok(Finished::Gone) => Err(self.not_found()),
                 Err(error) => Err(inner.store.act(Operation::Put, &inner.name).io(&error)),
@@ -247,6 +251,17 @@ impl Draft {
             }
             _ => self.complete(size, &pieces).await,
         }
+    }
+
+    /// After [`PieceWriter::publish`]: somebody knows of the blob now, and the draft is no longer listed.
+    ///
+    /// # Errors
+    /// Where the folder fails; the blob stays.
+    pub async fn release(&self) -> Result<(), BlobError> {
+        let inner = &*self.0;
+        let Some(file) = &inner.file else { return Ok(()) };
+        let act = inner.store.act(Operation::Delete, &inner.name);
+        Arc::clone(file).release().await.map_err(|error| act.io(&error))
     }
 
     /// Gives it up, with all that was written; where it is gone or was finished, nothing happens.

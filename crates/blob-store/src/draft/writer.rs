@@ -13,6 +13,7 @@ use object_store::PutPayload;
 use object_store::multipart::PartId;
 use tokio::task::{JoinHandle, spawn_blocking};
 
+use super::folder::Entry;
 use super::place::Kind;
 use super::{Draft, is_no_upload};
 use crate::buffer::Buffer;
@@ -183,6 +184,27 @@ impl PieceWriter {
         let landed = self.durable().await?;
         let rest = if is_end { Bytes::new() } else { self.rest()? };
         Ok(Settled { landed, rest })
+    }
+
+    /// Ends writing of a draft that this writer alone wrote from its beginning, and makes the blob of it:
+    /// visible and durable when this answers, with one flush for its bytes and one for its name. In a folder the
+    /// draft stays listed beside the blob until [`Draft::release`], so that a process that dies before
+    /// anybody knows of the blob leaves a trace of it; [`Draft::abort`] leaves the blob.
+    ///
+    /// # Errors
+    /// As [`write`](Self::write) and [`Draft::finish`].
+    pub async fn publish(mut self) -> Result<Vec<Landed>, BlobError> {
+        self.enter()?;
+        self.seal(false).await?;
+        self.settle().await?;
+        if !self.part.units.is_empty() {
+            self.send().await?;
+        }
+        self.sent().await?;
+        let landed: Vec<Landed> = self.written.take().into_iter().collect();
+        let size = landed.last().map_or(0, Landed::end);
+        self.draft.name_it(size, &landed, Entry::Stays).await?;
+        Ok(landed)
     }
 
     /// Until it leaves, a call may have been dropped in the middle.

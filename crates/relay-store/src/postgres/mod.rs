@@ -20,6 +20,7 @@ mod snapshot;
 mod upkeep;
 mod uploads;
 mod usage;
+mod whole;
 
 use std::future::Future;
 

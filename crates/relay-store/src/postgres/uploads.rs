@@ -85,7 +85,21 @@ async fn find(
     row.map(|row| Ok((row.get(27), read(&row)?))).transpose()
 }
 
-async fn begin(
+/// A token's session with this key.
+pub(super) async fn by_key(
+    db: &Transaction<'_>,
+    org: OrgId,
+    token: i64,
+    key: &str,
+) -> Result<Option<UploadRow>> {
+    let sql = format!(
+        "SELECT {UPLOAD_COLUMNS} FROM kartei.uploads WHERE org = $1 AND token = $2 AND key = $3"
+    );
+    let select = db.prepare_cached(&sql).await?;
+    db.query_opt(&select, &[&org.0, &token, &key]).await?.as_ref().map(read).transpose()
+}
+
+pub(super) async fn begin(
     db: &Transaction<'_>,
     org: OrgId,
     new: &NewUploadRow,
@@ -93,16 +107,11 @@ async fn begin(
     now: i64,
 ) -> Result<UploadBegun> {
     let before = usage::lock(db, org).await?;
-    if let Some(key) = &new.key {
-        // Under the lock: of two that begin with one key, the second finds the first.
-        let sql = format!(
-            "SELECT {UPLOAD_COLUMNS} FROM kartei.uploads \
-             WHERE org = $1 AND token = $2 AND key = $3"
-        );
-        let select = db.prepare_cached(&sql).await?;
-        if let Some(row) = db.query_opt(&select, &[&org.0, &new.token, key]).await? {
-            return Ok(UploadBegun::Known(Box::new(read(&row)?)));
-        }
+    // Under the lock: of two that begin with one key, the second finds the first.
+    if let Some(key) = &new.key
+        && let Some(known) = by_key(db, org, new.token, key).await?
+    {
+        return Ok(UploadBegun::Known(Box::new(known)));
     }
     let (after, reserved) = match before.with_upload(new.size, limits.open_max) {
         Ok(admitted) => admitted,
@@ -180,7 +189,7 @@ async fn reserve(
     Ok(Reserved::OverQuota(before))
 }
 
-async fn complete(
+pub(super) async fn complete(
     db: &Transaction<'_>,
     org: OrgId,
     id: &str,

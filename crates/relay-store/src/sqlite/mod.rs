@@ -14,6 +14,7 @@ mod snapshot;
 mod upkeep;
 mod uploads;
 mod usage;
+mod whole;
 
 use std::path::{Path, PathBuf};
 use std::sync::{Mutex, PoisonError};

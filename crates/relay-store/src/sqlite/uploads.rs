@@ -61,22 +61,29 @@ fn find(db: &Transaction<'_>, org: OrgId, id: &str) -> Result<Option<(i64, Uploa
     Ok(found)
 }
 
-fn begin(
+/// A token's session with this key.
+pub(super) fn by_key(
+    db: &Transaction<'_>,
+    org: OrgId,
+    token: i64,
+    key: &str,
+) -> Result<Option<UploadRow>> {
+    let sql =
+        format!("SELECT {UPLOAD_COLUMNS} FROM uploads WHERE org = ?1 AND token = ?2 AND key = ?3");
+    Ok(db.prepare_cached(&sql)?.query_row(params![org.0, token, key], read).optional()?)
+}
+
+pub(super) fn begin(
     db: &Transaction<'_>,
     org: OrgId,
     new: &NewUploadRow,
     limits: &UploadLimits,
     now: i64,
 ) -> Result<UploadBegun> {
-    if let Some(key) = &new.key {
-        let sql = format!(
-            "SELECT {UPLOAD_COLUMNS} FROM uploads WHERE org = ?1 AND token = ?2 AND key = ?3"
-        );
-        let known =
-            db.prepare_cached(&sql)?.query_row(params![org.0, new.token, key], read).optional()?;
-        if let Some(known) = known {
-            return Ok(UploadBegun::Known(Box::new(known)));
-        }
+    if let Some(key) = &new.key
+        && let Some(known) = by_key(db, org, new.token, key)?
+    {
+        return Ok(UploadBegun::Known(Box::new(known)));
     }
     let before = usage::get(db, org)?;
     let (after, reserved) = match before.with_upload(new.size, limits.open_max) {
@@ -144,7 +151,7 @@ fn reserve(
     Ok(Reserved::OverQuota(before))
 }
 
-fn complete(
+pub(super) fn complete(
     db: &Transaction<'_>,
     org: OrgId,
     id: &str,

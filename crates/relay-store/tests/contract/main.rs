@@ -114,6 +114,16 @@ const CASES: &[Case] = &[
         uploads::sessions::a_smaller_quota_is_found_when_completing,
     ),
     ("organisations_never_meet_in_uploads", uploads::sessions::organisations_never_meet_in_uploads),
+    (
+        "a_whole_upload_is_what_the_steps_make",
+        uploads::whole::a_whole_upload_is_what_the_steps_make,
+    ),
+    ("many_whole_uploads_are_one_call", uploads::whole::many_whole_uploads_are_one_call),
+    ("what_would_not_begin_is_foreseen", uploads::whole::what_would_not_begin_is_foreseen),
+    (
+        "whole_uploads_at_once_stay_within_the_quota",
+        uploads::whole::whole_uploads_at_once_stay_within_the_quota,
+    ),
     ("one_call_notes_many_sessions", uploads::landing::one_call_notes_many_sessions),
     ("what_landed_is_never_replaced", uploads::landing::what_landed_is_never_replaced),
     ("a_tail_belongs_to_its_note", uploads::landing::a_tail_belongs_to_its_note),

@@ -6,6 +6,7 @@ pub(crate) mod landing;
 pub(crate) mod races;
 pub(crate) mod sessions;
 pub(crate) mod usage;
+pub(crate) mod whole;
 
 use kartei_protocol::uploads::ScanState;
 use kartei_relay_store::{

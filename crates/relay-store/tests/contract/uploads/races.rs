@@ -12,7 +12,7 @@ use super::{LIMITS, PIECE, begin, done, land, new, note, run, upload};
 use crate::stage::{NOW, Stage, author};
 
 /// Does the same from several relays at once; answers what each came to.
-fn at_once<T: Send>(
+pub(crate) fn at_once<T: Send>(
     stage: &Stage<'_>,
     number: usize,
     work: impl Fn(usize, &RelayStore) -> T + Sync,
