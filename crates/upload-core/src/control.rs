@@ -12,8 +12,8 @@ pub const STREAMS_MIN: u32 = 2;
 /// Requests at once at most: beyond it others on the same link suffer.
 pub const STREAMS_MAX: u32 = 8;
 
-/// A fresh upload begins with this size.
-const REQUEST_BYTES_FIRST: u64 = 4 * 1024 * 1024;
+/// A fresh upload begins with this size: small, because the first answers decide how many streams there are.
+const REQUEST_BYTES_FIRST: u64 = 2 * 1024 * 1024;
 
 /// A request that was quicker than this is too small: the pause before the next is a large share of it.
 const QUICK_MS: u64 = 2_000;
@@ -21,20 +21,30 @@ const QUICK_MS: u64 = 2_000;
 /// A request that took longer than this is too large: progress and losses become coarse.
 const SLOW_MS: u64 = 8_000;
 
-/// Goodput is measured over at least this time.
-const TRIAL_MS: u64 = 1_000;
+/// Twice as many streams could bring as much again. Where this share of it is seen, that is no noise.
+const CLEAR: f64 = 0.6;
 
-/// And over so many requests for each stream: answers come in lumps.
-const TRIAL_REQUESTS: u32 = 2;
+/// With more requests to judge by, they stay where they bring this share: with twice as many, a quarter more goodput.
+const WORTH: f64 = 0.25;
 
-/// Another stream stays where it brings this much more goodput; less is noise.
-const WORTH: f64 = 1.10;
+/// And go early where they bring less than this.
+const HOPELESS: f64 = 0.1;
 
-/// After a stream that brought nothing, so many measurements pass before the next is tried.
-const REST: u32 = 8;
+/// After streams that brought nothing, so many requests go through before more are tried.
+const REST: u32 = 24;
 
-/// Size and number of requests. The size follows the time that a request takes; the number climbs while goodput
-/// does, one at a time; failures of the way halve both.
+/// Each time that they bring nothing again, twice as many, up to this.
+const REST_MAX: u32 = 16 * REST;
+
+/// Of a level's requests, no more than so many are remembered: a link changes.
+const SEEN_MAX: u32 = 32;
+
+/// Size and number of requests. The size follows the time that a request takes. The number doubles while that brings
+/// more, and comes back where it does not; failures of the way halve both.
+///
+/// What streams bring is told by the rate of each single request, and not by the goodput of all over a time: answers
+/// come in lumps, and on a link that loses packets goodput varies by more than a stream. Where streams do not hinder
+/// each other, requests are as fast with twice as many; where they share what is full already, half as fast.
 #[derive(Debug, Clone, PartialEq)]
 pub(crate) struct Control {
     piece: u64,
@@ -42,14 +52,59 @@ pub(crate) struct Control {
     streams_max: u32,
     request: u64,
     streams: u32,
-    /// The measurement that runs: since when, with requests of which size, bytes, requests.
-    since: Option<u64>,
-    sized: u64,
-    bytes: u64,
-    requests: u32,
-    /// Goodput before the newest stream.
-    before: Option<f64>,
+    /// Requests that began with so many streams, and of this size.
+    seen: Seen,
+    /// When there came to be so many.
+    since: u64,
+    trial: Option<Trial>,
     rest: u32,
+    /// How long the next rest is.
+    patience: u32,
+}
+
+/// How fast requests were.
+#[derive(Debug, Clone, Copy, Default, PartialEq)]
+struct Seen {
+    requests: u32,
+    bytes: u64,
+    took_ms: u64,
+}
+
+impl Seen {
+    fn add(&mut self, bytes: u64, took_ms: u64) {
+        self.requests += 1;
+        self.bytes += bytes;
+        self.took_ms += took_ms.max(1);
+        if self.requests >= SEEN_MAX {
+            self.requests /= 2;
+            self.bytes /= 2;
+            self.took_ms /= 2;
+        }
+    }
+
+    /// Bytes a millisecond of one stream.
+    #[expect(clippy::cast_precision_loss, reason = "a measurement")]
+    fn rate(&self) -> f64 {
+        self.bytes as f64 / self.took_ms.max(1) as f64
+    }
+}
+
+/// More streams that have to show what they bring.
+#[derive(Debug, Clone, Copy, PartialEq)]
+struct Trial {
+    /// How many there were before.
+    from: u32,
+    /// The rate of one of them.
+    rate: f64,
+}
+
+impl Trial {
+    /// What was brought of all that so many streams could bring: 1 where each is as fast as before, and 0 where they
+    /// together are.
+    fn share(&self, streams: u32, rate: f64) -> f64 {
+        let times = f64::from(streams) / f64::from(self.from);
+        (times * rate / self.rate - 1.0) / (times - 1.0)
+    }
 }
 
 impl Control {
@@ -60,12 +115,11 @@ impl Control {
             streams_max: STREAMS_MAX,
             request: REQUEST_BYTES_FIRST,
             streams: STREAMS_MIN,
-            since: None,
-            sized: 0,
-            bytes: 0,
-            requests: 0,
-            before: None,
+            seen: Seen::default(),
+            since: 0,
+            trial: None,
             rest: 0,
+            patience: REST,
         }
     }
 
@@ -75,7 +129,10 @@ impl Control {
         // A request has whole pieces, and one at least, whatever the relay says.
         self.request_max = request_max.min(REQUEST_BYTES_MAX).max(self.piece);
         self.streams_max = streams_max.clamp(1, STREAMS_MAX);
-        self.streams = self.streams.min(self.streams_max);
+        if self.streams > self.streams_max {
+            self.streams = self.streams_max;
+            self.trial = None;
+        }
     }
 
     /// Bytes of the next request: whole pieces.
@@ -95,28 +152,21 @@ impl Control {
 
     /// A request went through, that was as large as it was to be (the file's last need not).
     pub(crate) fn went_through(&mut self, now: u64, bytes: u64, took_ms: u64, is_whole: bool) {
+        let size = self.request_bytes();
         if took_ms < QUICK_MS && is_whole {
-            self.request = (self.request_bytes() * 2).min(REQUEST_BYTES_MAX);
+            self.request = (size * 2).min(REQUEST_BYTES_MAX);
         } else if took_ms > SLOW_MS {
-            self.request = (self.request_bytes() / 2).max(REQUEST_BYTES_MIN);
+            self.request = (size / 2).max(REQUEST_BYTES_MIN);
         }
-        let Some(since) = self.since else {
-            // It began before the measurement did.
-            self.measure_anew(now);
-            return;
-        };
-        self.bytes += bytes;
-        self.requests += 1;
-        let passed = now.saturating_sub(since);
-        if self.sized != self.request_bytes() {
+        if self.request_bytes() != size {
             // Larger requests are faster by themselves: that says nothing of the streams.
-            self.before = None;
-            self.measure_anew(now);
-        } else if passed >= TRIAL_MS && self.requests >= self.streams * TRIAL_REQUESTS {
-            #[expect(clippy::cast_precision_loss, reason = "a measurement")]
-            let goodput = self.bytes as f64 * 1000.0 / passed as f64;
-            self.judge(goodput);
-            self.measure_anew(now);
+            self.seen = Seen::default();
+            return;
+        }
+        let began_before = now.saturating_sub(took_ms) < self.since;
+        if is_whole && !began_before {
+            self.seen.add(bytes, took_ms);
+            self.judge(now);
         }
     }
 
@@ -124,33 +174,49 @@ impl Control {
     pub(crate) fn failed(&mut self) {
         self.request = (self.request_bytes() / 2).max(REQUEST_BYTES_MIN);
         self.streams = (self.streams / 2).max(STREAMS_MIN).min(self.streams_max);
-        (self.since, self.before, self.rest) = (None, None, REST);
+        (self.seen, self.trial, self.rest) = (Seen::default(), None, REST);
     }
 
     /// What was measured says nothing of what follows (a pause, another network).
     pub(crate) fn forget(&mut self) {
-        (self.since, self.before) = (None, None);
+        if let Some(trial) = self.trial.take() {
+            self.streams = trial.from;
+        }
+        (self.seen, self.rest, self.patience) = (Seen::default(), 0, REST);
     }
 
-    fn measure_anew(&mut self, now: u64) {
-        (self.since, self.sized) = (Some(now), self.request_bytes());
-        (self.bytes, self.requests) = (0, 0);
-    }
-
-    fn judge(&mut self, goodput: f64) {
-        if let Some(before) = self.before.take()
-            && goodput < before * WORTH
-        {
-            self.streams = self.streams.saturating_sub(1).max(STREAMS_MIN).min(self.streams_max);
-            self.rest = REST;
+    fn judge(&mut self, now: u64) {
+        let (requests, streams) = (self.seen.requests, self.streams);
+        let Some(trial) = self.trial else {
+            self.rest = self.rest.saturating_sub(1);
+            if self.rest == 0 && requests >= streams {
+                self.try_more(now);
+            }
             return;
+        };
+        let share = trial.share(streams, self.seen.rate());
+        let is_over = requests >= 3 * streams;
+        if (requests >= streams && share >= CLEAR) || (is_over && share >= WORTH) {
+            (self.trial, self.patience) = (None, REST);
+            self.try_more(now);
+        } else if is_over || (requests >= 2 * streams && share < HOPELESS) {
+            self.trial = None;
+            self.rest = self.patience;
+            self.patience = (self.patience * 2).min(REST_MAX);
+            self.become_so_many(now, trial.from);
         }
-        if self.rest > 0 {
-            self.rest -= 1;
-        } else if self.streams < self.streams_max {
-            self.streams += 1;
-            self.before = Some(goodput);
+    }
+
+    fn try_more(&mut self, now: u64) {
+        let more = (self.streams * 2).min(self.streams_max);
+        if more > self.streams {
+            self.trial = Some(Trial { from: self.streams, rate: self.seen.rate() });
+            self.become_so_many(now, more);
         }
+    }
+
+    fn become_so_many(&mut self, now: u64, streams: u32) {
+        (self.streams, self.since, self.seen) = (streams, now, Seen::default());
     }
 }
 
