@@ -35,18 +35,10 @@ pub(crate) enum ApiCode {
     KeyReused,
     /// The request with this `Idempotency-Key` is not answered yet.
     StillRunning,
-    /// Another request goes on with the upload.
-    TakenOver,
-    /// Bytes go to the relay here, or to S3, and it is the other way.
-    DirectOff,
-    /// The relay keeps no files.
-    UploadsOff,
     /// No such file, here or for this token.
     UnknownFile,
     /// A scanner holds a file back.
     FileQuarantined,
-    /// The bytes of a file were lost.
-    FileLost,
     /// A range without a byte of the file.
     RangeInvalid,
     /// An analysis that was waited for was cancelled.

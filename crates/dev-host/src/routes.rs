@@ -110,17 +110,20 @@ fn status(code: ProblemCode) -> StatusCode {
         | ProblemCode::Blocked
         | ProblemCode::Differs
         | ProblemCode::UploadIncomplete
+        | ProblemCode::TakenOver
+        | ProblemCode::DirectOff
         | ProblemCode::FileChanged => StatusCode::CONFLICT,
-        ProblemCode::Erased | ProblemCode::CursorTooOld | ProblemCode::UploadGone => {
-            StatusCode::GONE
-        }
+        ProblemCode::Erased
+        | ProblemCode::CursorTooOld
+        | ProblemCode::UploadGone
+        | ProblemCode::FileLost => StatusCode::GONE,
         ProblemCode::Unauthorized => StatusCode::UNAUTHORIZED,
         ProblemCode::TooLarge
         | ProblemCode::FileLimit
         | ProblemCode::SizeExceeded
         | ProblemCode::QuotaExceeded => StatusCode::PAYLOAD_TOO_LARGE,
         ProblemCode::TooManyUploads => StatusCode::TOO_MANY_REQUESTS,
-        ProblemCode::UploadBusy => StatusCode::SERVICE_UNAVAILABLE,
+        ProblemCode::UploadBusy | ProblemCode::UploadsOff => StatusCode::SERVICE_UNAVAILABLE,
         ProblemCode::TooSlow => StatusCode::REQUEST_TIMEOUT,
         ProblemCode::DiskFull => StatusCode::INSUFFICIENT_STORAGE,
         ProblemCode::Offline | ProblemCode::RelayIncompatible | ProblemCode::RelayFailed => {

@@ -82,6 +82,14 @@ pub enum ProblemCode {
     UploadBusy,
     /// Bytes came too slowly, and the relay gave the connection up.
     TooSlow,
+    /// Another request goes on with the upload.
+    TakenOver,
+    /// The relay keeps no files: its operator named no key for them.
+    UploadsOff,
+    /// Bytes go to the relay here, or to S3, and it is the other way.
+    DirectOff,
+    /// The bytes of a file at the relay were lost.
+    FileLost,
     /// What arrived is not what was sent, or not what was announced.
     DigestMismatch,
     /// The file on this computer is no longer what it was when it was chosen.

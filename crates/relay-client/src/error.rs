@@ -110,6 +110,10 @@ impl RelayError {
             StatusCode::UNAUTHORIZED => Self::Unauthorized,
             StatusCode::FORBIDDEN => Self::Forbidden(detail),
             StatusCode::GONE if code == Some(ProblemCode::CursorTooOld) => Self::CursorTooOld,
+            status if matches!(code, Some(ProblemCode::FileLost | ProblemCode::UploadsOff)) => {
+                // Nothing that passes by itself, nor about the history of profiles.
+                Self::Refused { status: status.as_u16(), code, detail }
+            }
             StatusCode::GONE => Self::OtherHistory,
             StatusCode::TOO_MANY_REQUESTS | StatusCode::REQUEST_TIMEOUT => {
                 Self::Failed { status: status.as_u16() }

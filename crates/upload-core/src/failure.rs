@@ -41,7 +41,11 @@ impl Failure {
             ("upload_busy" | "too_many_uploads" | "disk_full", _) => Weight::Busy,
             // What came is not what was sent: the way damaged it. Once the session ended over it (422), the
             // file is not what was announced.
-            ("digest_mismatch", 400) | ("offset_invalid" | "upload_incomplete", _) => Weight::Doubt,
+            // Or another request of this upload was quicker: perhaps one whose answer was lost.
+            ("digest_mismatch", 400)
+            | ("offset_invalid" | "upload_incomplete" | "taken_over", _) => Weight::Doubt,
+            // Only its operator can change that.
+            ("uploads_off", _) => Weight::Fatal,
             ("unknown_upload" | "upload_gone", _) => Weight::Gone,
             (_, 0 | 408 | 502 | 504) => Weight::Way,
             (_, 410) => Weight::Gone,
@@ -68,6 +72,9 @@ mod tests {
         assert_eq!(weight("digest_mismatch", 400), Weight::Doubt);
         assert_eq!(weight("digest_mismatch", 422), Weight::Fatal);
         assert_eq!(weight("upload_incomplete", 409), Weight::Doubt);
+        assert_eq!(weight("taken_over", 409), Weight::Doubt);
+        assert_eq!(weight("uploads_off", 503), Weight::Fatal);
+        assert_eq!(weight("direct_off", 409), Weight::Fatal);
         assert_eq!(weight("unknown_upload", 404), Weight::Gone);
         assert_eq!(weight("upload_gone", 410), Weight::Gone);
         for (code, status) in

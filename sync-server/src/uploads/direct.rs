@@ -13,6 +13,7 @@ use std::time::Duration;
 use axum::http::StatusCode;
 use kartei_blob_store::{BlobName, Digest, Draft, Landed};
 use kartei_pieces::Spot;
+use kartei_protocol::problem::ProblemCode;
 use kartei_protocol::uploads::{
     BroughtParts, FileLink, NewUpload, SignedPart, SignedParts, WantedParts,
 };
@@ -23,7 +24,7 @@ use super::names::hex32;
 use super::session::{self, gone, ranges_of};
 use super::take::failed;
 use crate::admin::now;
-use crate::problem::{ApiCode, Failure};
+use crate::problem::Failure;
 use crate::serve::Relay;
 
 /// How long a signed request is good.
@@ -43,7 +44,7 @@ pub(super) async fn begin(
 ) -> Result<(Draft, Vec<u8>), Failure> {
     let off = || {
         let detail = "this relay takes no direct uploads; send the bytes to it, without `direct`";
-        Failure::new(StatusCode::CONFLICT, ApiCode::DirectOff, detail)
+        Failure::new(StatusCode::CONFLICT, ProblemCode::DirectOff, detail)
     };
     if !relay.uploads().options().direct_uploads {
         return Err(off());
@@ -63,7 +64,7 @@ pub(super) fn is_direct(row: &UploadRow) -> bool {
 /// The relay takes no bytes of such a session.
 pub(super) fn parts_only() -> Failure {
     let detail = "the parts of this upload go to S3: ask for signed requests with `action=sign`";
-    Failure::new(StatusCode::CONFLICT, ApiCode::DirectOff, detail)
+    Failure::new(StatusCode::CONFLICT, ProblemCode::DirectOff, detail)
 }
 
 async fn session_of(relay: &Relay, access: &Access, id: &str) -> Result<UploadRow, Failure> {
@@ -73,7 +74,7 @@ async fn session_of(relay: &Relay, access: &Access, id: &str) -> Result<UploadRo
         return Ok(row);
     }
     let detail = "this upload is not direct: send its bytes with `action=chunk`";
-    Err(Failure::new(StatusCode::CONFLICT, ApiCode::DirectOff, detail))
+    Err(Failure::new(StatusCode::CONFLICT, ProblemCode::DirectOff, detail))
 }
 
 fn check_count(count: usize) -> Result<(), Failure> {
@@ -115,7 +116,7 @@ pub(crate) async fn sign(
         let (offset, bytes) = place_of(&row, part.number)?;
         if matches!(there.at(offset), Spot::Here(_)) {
             let detail = format!("part {} is there already", part.number);
-            return Err(Failure::new(StatusCode::CONFLICT, ApiCode::DirectOff, detail));
+            return Err(Failure::new(StatusCode::CONFLICT, ProblemCode::DirectOff, detail));
         }
         let sha256 = Digest::from(hex32("sha256", &part.sha256)?);
         let signed = draft.presign_part(part.number, &sha256, EXPIRES).await;
@@ -186,7 +187,7 @@ pub(crate) async fn link(
 ) -> Result<FileLink, Failure> {
     let sealed = || {
         let detail = "this file is sealed; the relay gives it out at /api/files/serve";
-        Failure::new(StatusCode::CONFLICT, ApiCode::DirectOff, detail)
+        Failure::new(StatusCode::CONFLICT, ProblemCode::DirectOff, detail)
     };
     if row.content.wrapped_key != PLAIN {
         return Err(sealed());

@@ -12,7 +12,7 @@ use tokio::sync::watch;
 use tokio::time::{Instant, timeout_at};
 
 use super::digest::Announced;
-use crate::problem::{ApiCode, Failure};
+use crate::problem::Failure;
 
 /// The speed that a body must have, looked at once in a while, so that a pause is no fault.
 #[derive(Debug, Clone, Copy)]
@@ -55,7 +55,7 @@ impl Broken {
             ),
             Self::TakenOver => Failure::new(
                 StatusCode::CONFLICT,
-                ApiCode::TakenOver,
+                ProblemCode::TakenOver,
                 "another request goes on with this upload",
             ),
             Self::Stopping => Failure::new(

@@ -32,6 +32,7 @@ use std::path::PathBuf;
 use std::sync::Arc;
 
 use kartei_blob_store::SealKey;
+use kartei_protocol::problem::ProblemCode;
 use kartei_relay_store::{Noted, RelayStore, UploadNote, WholeUpload, WholeUploaded};
 
 pub(crate) use begin::{Begin, create};
@@ -52,7 +53,7 @@ pub(crate) use take::{At, Take, beyond_request, take};
 pub(crate) use whole::{First, begin_with};
 
 use crate::gather::Gather;
-use crate::problem::{ApiCode, Failure};
+use crate::problem::Failure;
 
 /// Bytes of one request of the interface of record at most: what is sent again after a bad cut, and the largest
 /// that clients grow to.
@@ -112,7 +113,7 @@ impl Uploads {
         self.keys.as_ref().ok_or_else(|| {
             Failure::new(
                 axum::http::StatusCode::SERVICE_UNAVAILABLE,
-                ApiCode::UploadsOff,
+                ProblemCode::UploadsOff,
                 "this relay keeps no files: its operator has to name a key with --key-file",
             )
         })

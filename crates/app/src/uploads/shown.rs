@@ -128,6 +128,10 @@ mod tests {
         assert_eq!(code("quota_exceeded", 413), ProblemCode::QuotaExceeded);
         assert_eq!(code("upload_gone", 410), ProblemCode::UploadGone);
         assert_eq!(code("digest_mismatch", 422), ProblemCode::DigestMismatch);
+        assert_eq!(code("taken_over", 409), ProblemCode::TakenOver);
+        assert_eq!(code("uploads_off", 503), ProblemCode::UploadsOff);
+        assert_eq!(code("direct_off", 409), ProblemCode::DirectOff);
+        assert_eq!(code("file_lost", 410), ProblemCode::FileLost);
         assert_eq!(code("unauthorized", 401), ProblemCode::Unauthorized);
         assert_eq!(code("forbidden", 403), ProblemCode::Forbidden);
         assert_eq!(code("", 404), ProblemCode::RelayIncompatible, "an earlier relay");

@@ -12,6 +12,7 @@ use axum::extract::{Path, State};
 use axum::http::{HeaderMap, HeaderValue, Method, StatusCode, header};
 use axum::response::{IntoResponse, Response};
 use kartei_blob_store::ByteRange;
+use kartei_protocol::problem::ProblemCode;
 use kartei_protocol::uploads::ScanState;
 use kartei_relay_store::{FileRead, FileRow};
 use percent_encoding::{AsciiSet, NON_ALPHANUMERIC, utf8_percent_encode};
@@ -46,7 +47,7 @@ enum Part {
 pub(super) fn may_be_read(row: &FileRow) -> Result<(), Failure> {
     if row.content.lost_at.is_some() {
         let detail = "the bytes of this file were lost; upload it again to bring them back";
-        return Err(Failure::new(StatusCode::GONE, ApiCode::FileLost, detail));
+        return Err(Failure::new(StatusCode::GONE, ProblemCode::FileLost, detail));
     }
     let detail = match row.scan() {
         ScanState::NotScanned | ScanState::Clean | ScanState::NotScannable => return Ok(()),
