@@ -13,10 +13,14 @@ pub const STREAMS_MIN: u32 = 2;
 pub const STREAMS_MAX: u32 = 8;
 
 /// A fresh upload begins with this size: small, because the first answers decide how many streams there are.
-const REQUEST_BYTES_FIRST: u64 = 2 * 1024 * 1024;
+const REQUEST_BYTES_FIRST: u64 = 1024 * 1024;
 
 /// A request that was quicker than this is too small: the pause before the next is a large share of it.
 const QUICK_MS: u64 = 2_000;
+
+/// While more streams may be worth trying a request of this time is large enough: smaller ones tell sooner, and while
+/// their size changes they tell nothing.
+const TELLING_MS: u64 = 1_000;
 
 /// A request that took longer than this is too large: progress and losses become coarse.
 const SLOW_MS: u64 = 8_000;
@@ -153,7 +157,10 @@ impl Control {
     /// A request went through, that was as large as it was to be (the file's last need not).
     pub(crate) fn went_through(&mut self, now: u64, bytes: u64, took_ms: u64, is_whole: bool) {
         let size = self.request_bytes();
-        if took_ms < QUICK_MS && is_whole {
+        let may_try = self.rest == 0 && self.streams < self.streams_max;
+        let is_asking = may_try || self.trial.is_some();
+        let quick = if is_asking { TELLING_MS } else { QUICK_MS };
+        if took_ms < quick && is_whole {
             self.request = (size * 2).min(REQUEST_BYTES_MAX);
         } else if took_ms > SLOW_MS {
             self.request = (size / 2).max(REQUEST_BYTES_MIN);
