@@ -20,6 +20,7 @@ mod folder;
 mod hub;
 mod import;
 mod instance;
+mod jobs;
 mod link;
 mod log;
 mod observations;

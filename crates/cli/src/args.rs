@@ -241,6 +241,30 @@ pub(crate) enum Command {
         #[arg(long, short, value_name = "PATH")]
         out: Option<PathBuf>,
     },
+    /// Has the relay analyse profiles, and waits for what it comes to.
+    Analyze {
+        /// The analysis: `quality` says what is missing, old, mixed up or contradictory.
+        analysis: String,
+        /// Which profiles; all without one.
+        #[arg(long)]
+        filter: Option<String>,
+        /// Does not wait: `kartei jobs watch` tells what comes of it.
+        #[arg(long)]
+        no_wait: bool,
+    },
+    /// Lists analyses, the newest first, or does something with one.
+    Jobs {
+        /// Those in this state.
+        #[arg(long, value_parser = ["queued", "running", "completed", "failed", "canceled"])]
+        status: Option<String>,
+        #[command(subcommand)]
+        act: Option<JobAct>,
+    },
+    /// Shows what an analysis came to.
+    Result {
+        /// The result's id, as the analysis tells it.
+        id: String,
+    },
     /// Lists the relay's files, the newest first.
     Files {
         /// Those whose names contain this.
@@ -249,6 +273,31 @@ pub(crate) enum Command {
         /// Those that are attached to this profile.
         #[arg(long, value_name = "PROFILE")]
         profile: Option<String>,
+    },
+}
+
+/// What is done with an analysis.
+#[derive(Subcommand, Clone)]
+pub(crate) enum JobAct {
+    /// Follows it to its end, and shows what it came to.
+    Watch {
+        /// Its id.
+        id: String,
+    },
+    /// Shows where it is, with what is known so far.
+    Show {
+        /// Its id.
+        id: String,
+    },
+    /// Asks for its end; what is known so far is kept.
+    Cancel {
+        /// Its id.
+        id: String,
+    },
+    /// Tries one again that failed or was cancelled, as a new one.
+    Retry {
+        /// Its id.
+        id: String,
     },
 }
 

@@ -5,6 +5,7 @@
 mod args;
 mod edits;
 mod import;
+mod jobs;
 mod output;
 mod secrets;
 mod show;
@@ -192,6 +193,13 @@ fn command(app: &Arc<App>, command: Command, output: &Output) -> Result<Done, Pr
         }
         Command::Uploads { watch: true, act: None } => return uploads::watch(app, output),
         Command::Uploads { watch: false, act: None } => uploads::list(app, output)?,
+        Command::Analyze { analysis, filter, no_wait } => {
+            return jobs::analyze(app, analysis, filter.as_deref(), no_wait, output);
+        }
+        Command::Jobs { status, act } => {
+            return jobs::jobs(app, status.as_deref(), act, output);
+        }
+        Command::Result { id } => jobs::show_result(app, &id, output)?,
         Command::Download { id, out } => uploads::download(app, &id, out, output)?,
         Command::Files { name, profile } => uploads::files(app, name, profile, output)?,
     }

@@ -7,6 +7,7 @@ mod bootstrap;
 mod error;
 mod events;
 mod files;
+mod jobs;
 mod uploads;
 mod wire;
 

@@ -72,7 +72,7 @@ pub(crate) fn integrators() -> OpenApiRouter<Arc<Relay>> {
         .routes(routes!(analyze::get))
         .routes(routes!(analyze::cancel))
         .routes(routes!(analyze::retry))
-        .routes(routes!(analyze::events))
+        .routes(routes!(analyze::events::events))
         .routes(routes!(analyze::result))
         .routes(routes!(notifications::list))
         .routes(routes!(notifications::read))

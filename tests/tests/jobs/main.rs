@@ -1,5 +1,6 @@
 //! Analyses as jobs, over HTTP, with the real relay and real workers.
 
+mod cli;
 mod http;
 mod isolation;
 mod workers;
@@ -19,7 +20,7 @@ const JSON: (&str, &str) = ("content-type", "application/json");
 
 /// A relay with real profiles, and somebody who asks it.
 struct Office {
-    _stage: Stage,
+    stage: Stage,
     home: RelayHome,
     relay: Relay,
     http: Http,
@@ -38,7 +39,7 @@ fn opened(stage: Stage, home: RelayHome, file: &str) -> Result<Office> {
     let body = std::fs::read(repository(&format!("tests/fixtures/data/{file}")))?;
     let kind = ("content-type", "application/gzip");
     http.send("POST", "/profiles/import", &[kind], &body)?.expect(200)?;
-    Ok(Office { _stage: stage, home, relay, http })
+    Ok(Office { stage, home, relay, http })
 }
 
 fn post(http: &Http, path: &str, headers: &[(&str, &str)], body: &Value) -> Result<Reply> {

@@ -16,6 +16,8 @@ const PURE: &[&str] = &[
     "kartei-sync-core",
     "kartei-pieces",
     "kartei-upload-core",
+    "kartei-job-core",
+    "kartei-analysis",
 ];
 const IMPURE: &[&str] = &[
     "tokio",

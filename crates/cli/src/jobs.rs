@@ -1,0 +1,215 @@
+//! `kartei analyze`, `jobs` and `result`.
+
+use std::sync::mpsc::{Receiver, RecvTimeoutError};
+use std::time::Duration;
+
+use indicatif::{ProgressBar, ProgressDrawTarget, ProgressStyle};
+use kartei_app::App;
+use kartei_protocol::jobs::{JobEvent, JobEventKind, JobInfo, JobState, NewJob};
+use kartei_protocol::problem::Problem;
+use serde_json::Value;
+
+use crate::Done;
+use crate::args::JobAct;
+use crate::output::Output;
+use crate::show::number;
+use crate::watch::interrupted;
+
+/// How often it is looked for what happened.
+const LOOK_EVERY: Duration = Duration::from_millis(250);
+
+/// Submits an analysis, and waits for what it comes to.
+pub(crate) fn analyze(
+    app: &App,
+    analysis: String,
+    filter: Option<&str>,
+    no_wait: bool,
+    output: &Output,
+) -> Result<Done, Problem> {
+    let asked = NewJob { analysis, filter: filter.map(str::to_owned), params: Value::Null };
+    let submitted = app.submit_analysis(&asked);
+    let job = submitted.map_err(|problem| match filter {
+        Some(filter) => output.mark(filter, problem),
+        None => problem,
+    })?;
+    if no_wait {
+        show(&job, output)?;
+        return Ok(Done::Whole);
+    }
+    if !output.json() {
+        eprintln!("{}: `kartei jobs watch {0}` goes on where this is interrupted.", job.job_id);
+    }
+    let ended = follow(app, &job.job_id, output, &interrupted()?)?;
+    outcome(app, ended.as_ref(), output)
+}
+
+/// Follows a job to its end, and shows what it came to.
+pub(crate) fn watch(app: &App, id: &str, output: &Output) -> Result<Done, Problem> {
+    let ended = follow(app, id, output, &interrupted()?)?;
+    outcome(app, ended.as_ref(), output)
+}
+
+fn outcome(app: &App, job: Option<&JobInfo>, output: &Output) -> Result<Done, Problem> {
+    let Some(job) = job else { return Ok(Done::InPart) };
+    match &job.result_id {
+        Some(result) => {
+            show_result(app, result, output)?;
+            Ok(Done::Whole)
+        }
+        None => {
+            show(job, output)?;
+            Ok(Done::Failed)
+        }
+    }
+}
+
+/// Waits for a job's end; nothing where somebody interrupts.
+fn follow(
+    app: &App,
+    id: &str,
+    output: &Output,
+    stopped: &Receiver<()>,
+) -> Result<Option<JobInfo>, Problem> {
+    let bar = bar(output);
+    let mut after_seq = 0;
+    let ended = loop {
+        let past = app.analysis_events(id, after_seq)?;
+        for event in &past.events {
+            after_seq = event.event_seq;
+            tell(event, &bar, output)?;
+        }
+        if past.ended {
+            break true;
+        }
+        match stopped.recv_timeout(LOOK_EVERY) {
+            Err(RecvTimeoutError::Timeout) => {}
+            Ok(()) | Err(RecvTimeoutError::Disconnected) => break false,
+        }
+    };
+    bar.finish_and_clear();
+    if ended { app.analysis(id).map(Some) } else { Ok(None) }
+}
+
+fn tell(event: &JobEvent, bar: &ProgressBar, output: &Output) -> Result<(), Problem> {
+    let count = |name: &str| event.data.get(name).and_then(Value::as_u64);
+    if let (Some(done), Some(total)) = (count("done"), count("total")) {
+        bar.set_length(total);
+        bar.set_position(done);
+    }
+    if output.json() {
+        // The result follows as one value; what happens meanwhile is a line each on the other output.
+        eprintln!("{}", serde_json::to_string(event).unwrap_or_default());
+        return Ok(());
+    }
+    if event.kind != JobEventKind::Partial {
+        bar.println(format!("{:>4}  {}", event.event_seq, event.kind.word().replace('_', " ")));
+    }
+    Ok(())
+}
+
+fn bar(output: &Output) -> ProgressBar {
+    let bar = ProgressBar::new(0);
+    if !output.shows_progress() {
+        bar.set_draw_target(ProgressDrawTarget::hidden());
+    }
+    if let Ok(style) =
+        ProgressStyle::with_template("{bar:32} {percent:>3} %  {pos} of {len} profiles")
+    {
+        bar.set_style(style.progress_chars("━╸─"));
+    }
+    bar
+}
+
+/// Lists analyses, or does something with one.
+pub(crate) fn jobs(
+    app: &App,
+    status: Option<&str>,
+    act: Option<JobAct>,
+    output: &Output,
+) -> Result<Done, Problem> {
+    let done = match act {
+        Some(JobAct::Watch { id }) => return watch(app, &id, output),
+        Some(JobAct::Show { id }) => app.analysis(&id)?,
+        Some(JobAct::Cancel { id }) => app.cancel_analysis(&id)?,
+        Some(JobAct::Retry { id }) => app.retry_analysis(&id)?,
+        None => {
+            list(app, status.and_then(JobState::of), output)?;
+            return Ok(Done::Whole);
+        }
+    };
+    show(&done, output)?;
+    Ok(Done::Whole)
+}
+
+fn list(app: &App, status: Option<JobState>, output: &Output) -> Result<(), Problem> {
+    let mut page = app.analyses(status, None)?;
+    let mut all = std::mem::take(&mut page.jobs);
+    while let Some(next) = page.next.take() {
+        page = app.analyses(status, Some(&next))?;
+        all.append(&mut page.jobs);
+    }
+    if output.json() {
+        return output.value(&all);
+    }
+    if all.is_empty() {
+        return output.lines(&["No analyses.".to_owned()]);
+    }
+    output.lines(&all.iter().map(line).collect::<Vec<_>>())
+}
+
+fn line(job: &JobInfo) -> String {
+    let progress = match (&job.progress, job.status) {
+        (Some(known), JobState::Running | JobState::Queued) if known.total > 0 => {
+            format!("{:>3} %", u128::from(known.done) * 100 / u128::from(known.total))
+        }
+        _ => "     ".to_owned(),
+    };
+    let about = job.filter.as_deref().map(|filter| filter.replace(char::is_control, " "));
+    let about = about.unwrap_or_else(|| "all profiles".to_owned());
+    format!("{}  {:<9} {progress}  {}  {about}", job.job_id, job.status.word(), job.analysis)
+}
+
+fn show(job: &JobInfo, output: &Output) -> Result<(), Problem> {
+    if output.json() {
+        return output.value(job);
+    }
+    let mut lines = vec![line(job)];
+    if let Some(reason) = job.reason {
+        let detail = job.detail.as_deref().unwrap_or("no more is known");
+        lines.push(format!("  {}: {detail}", reason.word().replace('_', " ")));
+    }
+    if let Some(result) = &job.result_id {
+        lines.push(format!("  `kartei result {result}` shows what it came to."));
+    }
+    if let Some(partial) = &job.partial {
+        lines.push(known(partial));
+        lines.extend(findings(partial));
+    }
+    output.lines(&lines)
+}
+
+/// Shows a result by its permalink.
+pub(crate) fn show_result(app: &App, id: &str, output: &Output) -> Result<(), Problem> {
+    let result = app.analysis_result(id)?;
+    if output.json() {
+        return output.value(&result);
+    }
+    let mut lines = vec![format!("{}  of {}", result.result_id, result.job_id)];
+    lines.push(known(&result.result));
+    lines.extend(findings(&result.result));
+    output.lines(&lines)
+}
+
+fn known(report: &Value) -> String {
+    let count = |name: &str| report.get(name).and_then(Value::as_u64).unwrap_or_default();
+    let revision = report.pointer("/input/revision").and_then(Value::as_u64).unwrap_or_default();
+    let (done, total) = (number(count("done")), number(count("total")));
+    format!("  {done} of {total} profiles, as of revision {}", number(revision))
+}
+
+fn findings(report: &Value) -> Vec<String> {
+    let all = report.get("findings").and_then(Value::as_array).into_iter().flatten();
+    all.filter_map(|one| one.get("en")?.as_str())
+        .map(|text| format!("  - {}", text.replace(char::is_control, " ")))
+        .collect()
+}

@@ -1,0 +1,100 @@
+//! Analyses at the relay.
+
+use kartei_protocol::jobs::{JobEvents, JobInfo, JobPage, JobResult, JobState, NewJob};
+use reqwest::header::CONTENT_TYPE;
+use reqwest::{RequestBuilder, Url};
+use serde::de::DeserializeOwned;
+
+use crate::{RelayClient, RelayError};
+
+impl RelayClient {
+    fn jobs_url(&self, segments: &[&str]) -> Result<Url, RelayError> {
+        let mut url = self.url("analyze")?;
+        if let Ok(mut path) = url.path_segments_mut() {
+            // Ids are data: they are encoded, and lead nowhere else.
+            path.extend(segments);
+        }
+        Ok(url)
+    }
+
+    async fn told<T: DeserializeOwned>(&self, request: RequestBuilder) -> Result<T, RelayError> {
+        let response = self.send(request).await?;
+        let body = response.bytes().await.map_err(|e| RelayError::from_http(&e))?;
+        serde_json::from_slice(&body)
+            .map_err(|e| RelayError::Incompatible(format!("analysis: {e}")))
+    }
+
+    /// Submits an analysis. `key` names this request: sending it again with the same one is harmless.
+    ///
+    /// # Errors
+    /// [`RelayError`].
+    pub async fn submit_job(&self, asked: &NewJob, key: &str) -> Result<JobInfo, RelayError> {
+        let body = serde_json::to_vec(asked)
+            .map_err(|e| RelayError::Incompatible(format!("analysis: {e}")))?;
+        let request = self.http.post(self.jobs_url(&["jobs"])?).body(body);
+        let request = request.header(CONTENT_TYPE, "application/json");
+        self.told(request.header("Idempotency-Key", key)).await
+    }
+
+    /// A page of analyses, the newest first.
+    ///
+    /// # Errors
+    /// [`RelayError`].
+    pub async fn jobs(
+        &self,
+        status: Option<JobState>,
+        cursor: Option<&str>,
+    ) -> Result<JobPage, RelayError> {
+        let mut url = self.jobs_url(&["jobs"])?;
+        if let Some(status) = status {
+            url.query_pairs_mut().append_pair("status", status.word());
+        }
+        if let Some(cursor) = cursor {
+            url.query_pairs_mut().append_pair("cursor", cursor);
+        }
+        self.told(self.http.get(url)).await
+    }
+
+    /// An analysis, with what is known so far.
+    ///
+    /// # Errors
+    /// [`RelayError`].
+    pub async fn job(&self, id: &str) -> Result<JobInfo, RelayError> {
+        self.told(self.http.get(self.jobs_url(&["jobs", id])?)).await
+    }
+
+    /// What happened to an analysis behind an event.
+    ///
+    /// # Errors
+    /// [`RelayError`].
+    pub async fn job_events(&self, id: &str, after_seq: u64) -> Result<JobEvents, RelayError> {
+        let mut url = self.jobs_url(&["jobs", id, "events"])?;
+        url.query_pairs_mut().append_pair("after_seq", &after_seq.to_string());
+        self.told(self.http.get(url)).await
+    }
+
+    /// Asks for an analysis to end. The same again changes nothing.
+    ///
+    /// # Errors
+    /// [`RelayError`].
+    pub async fn cancel_job(&self, id: &str) -> Result<JobInfo, RelayError> {
+        self.told(self.http.post(self.jobs_url(&["jobs", id, "cancel"])?)).await
+    }
+
+    /// Tries an analysis again that failed or was cancelled, as a new one.
+    ///
+    /// # Errors
+    /// [`RelayError`].
+    pub async fn retry_job(&self, id: &str, key: &str) -> Result<JobInfo, RelayError> {
+        let request = self.http.post(self.jobs_url(&["jobs", id, "retry"])?);
+        self.told(request.header("Idempotency-Key", key)).await
+    }
+
+    /// A result by its permalink.
+    ///
+    /// # Errors
+    /// [`RelayError`].
+    pub async fn job_result(&self, id: &str) -> Result<JobResult, RelayError> {
+        self.told(self.http.get(self.jobs_url(&["results", id])?)).await
+    }
+}
