@@ -42,6 +42,8 @@ const HELP: &str = "usage: cargo xtask COMMAND
   bench upload [--quick] [--only PART]
                      uploads of 1 KiB to 4 GiB beside rustus, @tus/server, nginx and dd: MB/s,
                      CPU, memory; the client, small files, a link of 200 Mbit/s with loss
+  bench jobs [--quick]
+                     the queue of analyses beside pg-boss and graphile-worker
   bench ui           what a person waits for in the real window
   setup              system packages and tools";
 
@@ -77,7 +79,7 @@ fn run(arguments: &[String]) -> Result<()> {
         ["bench", "import"] => bench::import(&workspace),
         ["bench", "store"] => bench::store(&workspace),
         ["bench", "ui"] => bench::window::run(&workspace),
-        ["bench", what @ ("sync" | "upload"), rest @ ..] => {
+        ["bench", what @ ("sync" | "upload" | "jobs"), rest @ ..] => {
             let (quick, rest) = match rest {
                 ["--quick", rest @ ..] => (true, rest),
                 rest => (false, rest),
@@ -89,6 +91,7 @@ fn run(arguments: &[String]) -> Result<()> {
             };
             match *what {
                 "sync" => bench::sync::run(&workspace, quick, only),
+                "jobs" => bench::jobs::run(&workspace, quick, only),
                 _ => bench::upload::run(&workspace, quick, only),
             }
         }

@@ -51,6 +51,12 @@ const PROOFS: &[Proof] = &[
         filter: "binary(upload_faults)",
         size: ("KARTEI_UPLOADS", "3000"),
     },
+    Proof {
+        name: "jobs",
+        title: "Jobs while workers, relays and Postgres break, for 20 minutes",
+        filter: "binary(job_storm)",
+        size: ("KARTEI_JOBS_SECONDS", "1200"),
+    },
 ];
 
 /// Runs all proofs, or the one called `only` (`list` prints their names).

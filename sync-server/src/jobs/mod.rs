@@ -19,6 +19,7 @@ use std::collections::HashMap;
 use std::sync::{Arc, Mutex, PoisonError};
 use std::time::Duration;
 
+use cohort::Cohort;
 use kartei_blob_store::BlobStore;
 use kartei_live_list::Lists;
 use kartei_protocol::jobs::JobEventKind;
@@ -84,13 +85,18 @@ impl Workshop {
         Ok(submitted)
     }
 
-    /// Does something with a job, and tells of it; nothing where there is no such job. Blocks.
+    /// Does something with a job, and tells of it; nothing where there is no such job. Blocks, within a
+    /// runtime.
     pub(crate) fn act(&self, org: OrgId, acting: Acting) -> Result<Option<Acted>, RelayStoreError> {
         let acted = self.store.act_on_job(org, acting)?;
         if let Some(acted) = &acted
             && let Some(step) = acted.step()
         {
             self.tell(org, &acted.job, step.kind);
+            if step.to.is_terminal() && acted.job.input.is_some() {
+                // Nobody goes on with it, whoever ended it.
+                Cohort::forget(&self.blobs, org, &acted.job.id);
+            }
             // There is room, or it waits again.
             if !matches!(step.kind, JobEventKind::Partial | JobEventKind::CancelRequested) {
                 self.wake.notify_one();

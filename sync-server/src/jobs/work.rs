@@ -11,7 +11,6 @@ use kartei_relay_store::{Acting, Deed, JobRow, OrgId, RelayStoreError};
 use tokio::sync::Semaphore;
 
 use super::Workshop;
-use super::cohort::Cohort;
 use super::run::{Done, Known, RunError, Task};
 use crate::halting::{Halt, Halting};
 use crate::random::random_id;
@@ -197,15 +196,7 @@ async fn offer(shop: &Arc<Workshop>, org: OrgId, row: &JobRow, deed: Deed) {
         let (worker, acting) = (Arc::clone(shop), acting(row, deed.clone()));
         let said = tokio::task::spawn_blocking(move || worker.act(org, acting)).await;
         match said {
-            Ok(Ok(Some(acted))) => {
-                if acted.job.state.is_terminal() {
-                    let (worker, id) = (Arc::clone(shop), row.id.clone());
-                    let forget = move || Cohort::forget(&worker.blobs, org, &id);
-                    let _ = tokio::task::spawn_blocking(forget).await;
-                }
-                return;
-            }
-            Ok(Ok(None)) => return,
+            Ok(Ok(_)) => return,
             Ok(Err(error)) if since.elapsed() < Duration::from_millis(GIVE_UP_MS) => {
                 tracing::warn!(
                     job_id = row.id,

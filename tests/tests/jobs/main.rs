@@ -10,7 +10,7 @@ use std::time::Duration;
 use anyhow::{Context, Result};
 use kartei_job_core::check_history;
 use kartei_protocol::jobs::{JobEvents, JobInfo, JobPage, JobState, NotePage};
-use kartei_test_support::{Http, Relay, RelayHome, Reply, Stage, repository, until_some};
+use kartei_test_support::{Http, Relay, RelayHome, Reply, Stage, repository, until, until_some};
 use serde_json::{Value, json};
 
 /// How long is waited for what the relay does by itself: a lease of 20 seconds may have to end first.
@@ -52,6 +52,21 @@ fn quality() -> Value {
     json!({"analysis": "quality"})
 }
 
+/// Cohorts that are kept below a folder.
+fn cohorts(folder: &std::path::Path) -> Result<usize> {
+    let Ok(entries) = std::fs::read_dir(folder) else { return Ok(0) };
+    let mut found = 0;
+    for entry in entries {
+        let path = entry?.path();
+        if path.is_dir() {
+            found += cohorts(&path)?;
+        } else {
+            found += usize::from(path.file_name().is_some_and(|name| name == "cohort"));
+        }
+    }
+    Ok(found)
+}
+
 impl Office {
     fn submit(&self, asked: &Value) -> Result<JobInfo> {
         let reply = post(&self.http, "/analyze/jobs", &[], asked)?.expect(201)?;
@@ -83,6 +98,13 @@ impl Office {
     /// Everything that can be read of every job fits together: its events are a history that it can have,
     /// it has a result if and only if it was completed, and its end was told once.
     fn check(&self) -> Result<Vec<JobInfo>> {
+        // What another worker would have gone on with goes with the job, a moment after its end.
+        until(WITHIN, "nothing is left of jobs that ended", || {
+            let folder = self.home.data().join("blobs/jobs");
+            let open = self.http.get("/analyze/jobs?limit=500&status=running")?.expect(200)?.json();
+            let open = open["jobs"].as_array().map_or(0, Vec::len);
+            Ok(cohorts(&folder)? <= open)
+        })?;
         let page: JobPage =
             serde_json::from_value(self.http.get("/analyze/jobs?limit=500")?.expect(200)?.json())?;
         let notes: NotePage =

@@ -4,7 +4,7 @@ use anyhow::Result;
 use kartei_protocol::jobs::{JobEventKind, JobInfo, JobState};
 use kartei_test_support::{Postgres, Stage, Worker, until, until_some};
 
-use crate::{Office, WITHIN, office, opened, quality};
+use crate::{Office, WITHIN, cohorts, office, opened, quality};
 
 /// A worker that was frozen with a job half done, and the job. It may be too quick for that: then it gets
 /// another one.
@@ -86,6 +86,8 @@ fn the_same_on_postgres_which_is_restarted() -> Result<()> {
 fn a_cancel_is_answered_at_the_next_chunk() -> Result<()> {
     let office = office(&[("KARTEI_WORKERS", "0")], "cdnow.ndjson.gz")?;
     let (worker, job) = frozen(&office)?;
+    let kept = cohorts(&office.home.data().join("blobs/jobs"))?;
+    assert_eq!(kept, 1, "another worker could go on");
     let heard = office.cancel(&job.job_id)?;
     assert_eq!(heard.status, JobState::Running, "its worker sleeps");
     assert!(heard.cancel_requested_at.is_some());

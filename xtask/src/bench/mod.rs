@@ -1,9 +1,10 @@
 //! `cargo xtask bench import`: how long an import takes from a gzip file to SQLite, how much CPU
 //! and memory it costs, beside the same work done by a peer in Node, and beside what it cannot go
 //! below. `cargo xtask bench store`: what people do in a data folder of a million profiles. [`sync`],
-//! [`upload`] and [`window`] are the other benchmarks.
+//! [`upload`], [`jobs`] and [`window`] are the other benchmarks.
 
 mod generate;
+pub(crate) mod jobs;
 mod measure;
 mod peers;
 pub(crate) mod sync;
