@@ -31,7 +31,11 @@ if (mode === 'throughput') {
       if (done >= count) resolve();
     };
     // Four workers' worth of what its documentation measures with.
-    const settings = { concurrentJobs: 24, localQueue: { size: 500 }, completeJobBatchDelay: 0 };
+    const settings = {
+      concurrentJobs: 24,
+      localQueue: { size: 500 },
+      completeJobBatchDelay: 0,
+    };
     runner = worker(task, settings);
   });
   await finished;

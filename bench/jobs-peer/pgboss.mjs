@@ -7,7 +7,12 @@ import { many, quantiles, rate } from './lib.mjs';
 const [url, mode, count] = [process.argv[2], process.argv[3], Number(process.argv[4])];
 // Woken by the database where it is timed how soon a job is picked up; its own default, looking each half second, else.
 const useListenNotify = mode === 'pickup';
-const settings = { connectionString: url, max: 16, supervise: false, schedule: false };
+const settings = {
+  connectionString: url,
+  max: 16,
+  supervise: false,
+  schedule: false,
+};
 const boss = new PgBoss({ ...settings, useListenNotify });
 boss.on('error', (error) => {
   throw error;
@@ -35,7 +40,8 @@ if (mode === 'throughput') {
   const client = new pg.Client({ connectionString: url });
   await client.connect();
   const open = "SELECT 1 FROM pgboss.job WHERE name = 'bench' AND state < 'completed' LIMIT 1";
-  while ((await client.query(open)).rowCount > 0) await new Promise((resolve) => setTimeout(resolve, 5));
+  while ((await client.query(open)).rowCount > 0)
+    await new Promise((resolve) => setTimeout(resolve, 5));
   rate('done_per_s', count, began);
   await client.end();
 } else {

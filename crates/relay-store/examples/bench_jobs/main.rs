@@ -20,7 +20,7 @@ use kartei_test_support::Postgres;
 const LEASE_MS: i64 = 20_000;
 /// Jobs that are claimed and completed at once.
 const BATCH: usize = 50;
-const SUBMITTERS: u64 = 8;
+const SUBMITTERS: usize = 8;
 const WORKERS: usize = 4;
 
 fn submit(store: &RelayStore, org: OrgId, id: &str) {
@@ -89,7 +89,7 @@ impl Bench {
             for submitter in 0..SUBMITTERS {
                 let (store, org) = (&self.store, self.org);
                 scope.spawn(move || {
-                    for number in (submitter..jobs).step_by(SUBMITTERS as usize) {
+                    for number in (submitter as u64..jobs).step_by(SUBMITTERS) {
                         submit(store, org, &format!("t-{number}"));
                     }
                 });
@@ -209,10 +209,10 @@ impl Bench {
 
 fn quantiles(name: &str, waits: &mut [Duration]) {
     waits.sort_unstable();
-    let at = |share: f64| waits[((waits.len() - 1) as f64 * share) as usize].as_secs_f64() * 1e3;
-    println!("{name}_p50_ms {:.2}", at(0.5));
-    println!("{name}_p95_ms {:.2}", at(0.95));
-    println!("{name}_p99_ms {:.2}", at(0.99));
+    let at = |per_cent: usize| waits[(waits.len() - 1) * per_cent / 100].as_secs_f64() * 1e3;
+    for per_cent in [50, 95, 99] {
+        println!("{name}_p{per_cent}_ms {:.2}", at(per_cent));
+    }
 }
 
 /// A peer's program on a database of its own: what it says, and what the database wrote for it.
