@@ -10,14 +10,12 @@ use kartei_relay_store::NotesAsked;
 use serde::Deserialize;
 use utoipa::IntoParams;
 
+use super::request::page_limit;
 use crate::admin::now;
 use crate::auth::Caller;
 use crate::openapi::Problem;
 use crate::problem::Failure;
 use crate::serve::Relay;
-
-const PAGE_MAX: usize = 500;
-const PAGE_DEFAULT: usize = 100;
 
 /// Which notifications.
 #[derive(Debug, Deserialize, IntoParams)]
@@ -51,10 +49,7 @@ pub(crate) async fn list(
     which: Result<Query<Which>, QueryRejection>,
 ) -> Result<Json<NotePage>, Failure> {
     let Query(which) = which?;
-    let limit = which.limit.unwrap_or(PAGE_DEFAULT);
-    if limit == 0 || limit > PAGE_MAX {
-        return Err(Failure::invalid(format!("`limit` is 1 to {PAGE_MAX}")));
-    }
+    let limit = page_limit(which.limit)?;
     let person = access.name.clone();
     let (notes, unread) = relay
         .store(move |store| {

@@ -8,6 +8,10 @@ use crate::problem::Failure;
 
 const KEY_CHARS_MAX: usize = 255;
 
+/// Rows of a page at most, and unless another number is asked for.
+const PAGE_MAX: usize = 500;
+const PAGE_DEFAULT: usize = 100;
+
 const IDEMPOTENCY_KEY: HeaderName = HeaderName::from_static("idempotency-key");
 
 /// Says that an answer is that of an earlier request with the same key.
@@ -25,6 +29,17 @@ pub(in crate::routes) fn idempotency_key(headers: &HeaderMap) -> Result<Option<S
         return Err(Failure::invalid(detail));
     }
     Ok(Some(key.to_owned()))
+}
+
+/// How many rows of a page are asked for.
+///
+/// # Errors
+/// 400 for a number that no page has.
+pub(in crate::routes) fn page_limit(asked: Option<usize>) -> Result<usize, Failure> {
+    match asked.unwrap_or(PAGE_DEFAULT) {
+        limit @ 1..=PAGE_MAX => Ok(limit),
+        _ => Err(Failure::invalid(format!("`limit` is 1 to {PAGE_MAX}"))),
+    }
 }
 
 /// The preferences of a request (RFC 7240), in small letters and without blanks.

@@ -27,17 +27,13 @@ use utoipa::IntoParams;
 
 use super::profiles::list::filter_of;
 use super::profiles::may_write;
-use super::request::{idempotency_key, prefers_async, prefers_wait, replayed};
+use super::request::{idempotency_key, page_limit, prefers_async, prefers_wait, replayed};
 use crate::auth::Caller;
 use crate::openapi::Problem;
 use crate::problem::{ApiCode, Failure};
 use crate::random::random_id;
 use crate::serve::Relay;
 use crate::uploads::hex;
-
-/// Jobs of a page at most.
-const PAGE_MAX: usize = 500;
-const PAGE_DEFAULT: usize = 100;
 
 /// How long an answer waits for a result, unless less is asked for: proxies cut a silent connection
 /// after half a minute or so.
@@ -302,10 +298,7 @@ pub(crate) async fn list(
     which: Result<Query<Which>, QueryRejection>,
 ) -> Result<Json<JobPage>, Failure> {
     let Query(which) = which?;
-    let limit = which.limit.unwrap_or(PAGE_DEFAULT);
-    if limit == 0 || limit > PAGE_MAX {
-        return Err(Failure::invalid(format!("`limit` is 1 to {PAGE_MAX}")));
-    }
+    let limit = page_limit(which.limit)?;
     let wrong = |_| Failure::invalid("`cursor` is what a page before said as `next`");
     let before = which.cursor.as_deref().map(str::parse).transpose().map_err(wrong)?;
     // One more tells whether something follows.

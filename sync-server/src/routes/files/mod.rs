@@ -16,6 +16,7 @@ use utoipa::IntoParams;
 
 use super::profiles::imports::{How, import_file};
 use super::profiles::may_write;
+use super::request::page_limit;
 use crate::admin::now;
 use crate::auth::Keeper;
 use crate::import::ImportAnswer;
@@ -23,10 +24,6 @@ use crate::openapi::Problem;
 use crate::problem::{ApiCode, Failure};
 use crate::serve::Relay;
 use crate::uploads::{self, checked_name, checked_type, hex};
-
-/// Files of a page at most.
-const PAGE_MAX: usize = 500;
-const PAGE_DEFAULT: usize = 100;
 
 /// Which files.
 #[derive(Debug, Deserialize, IntoParams)]
@@ -87,10 +84,7 @@ pub(crate) async fn list(
     which: Result<Query<Which>, QueryRejection>,
 ) -> Result<Json<FilePage>, Failure> {
     let Query(which) = which?;
-    let limit = which.limit.unwrap_or(PAGE_DEFAULT);
-    if limit == 0 || limit > PAGE_MAX {
-        return Err(Failure::invalid(format!("`limit` is 1 to {PAGE_MAX}")));
-    }
+    let limit = page_limit(which.limit)?;
     let before = which.cursor.as_deref().map(read_cursor).transpose()?;
     let org = access.org;
     let query = FileQuery {
