@@ -121,6 +121,7 @@ fn a_slow_link_gets_small_requests_and_no_more_streams() -> Result<()> {
     let seen = upload(30 * MIB, link)?;
     assert!(seen.largest() <= 2 * MIB, "{:?}", seen.request_bytes);
     assert!(seen.usual_streams() <= 3, "{:?}", seen.streams);
+    assert!(seen.most_streams() <= 4, "{:?}", seen.streams);
     Ok(())
 }
 

@@ -194,9 +194,10 @@ pub(crate) fn show_result(app: &App, id: &str, output: &Output) -> Result<(), Pr
     if output.json() {
         return output.value(&result);
     }
+    let report = serde_json::from_str(result.result.get()).unwrap_or_default();
     let mut lines = vec![format!("{}  of {}", result.result_id, result.job_id)];
-    lines.push(known(&result.result));
-    lines.extend(findings(&result.result));
+    lines.push(known(&report));
+    lines.extend(findings(&report));
     output.lines(&lines)
 }
 

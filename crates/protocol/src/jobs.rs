@@ -2,158 +2,102 @@
 
 use serde::{Deserialize, Serialize};
 use serde_json::Value;
+use serde_json::value::RawValue;
 
-/// Where a job is. The last three are its end and never change.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, Serialize, Deserialize)]
-#[cfg_attr(feature = "openapi", derive(utoipa::ToSchema))]
-#[serde(rename_all = "snake_case")]
-pub enum JobState {
-    /// It waits for a worker.
-    Queued,
-    /// A worker has it.
-    Running,
-    /// Its result is there.
-    Completed,
-    /// It could not be done.
-    Failed,
-    /// Somebody ended it.
-    Canceled,
+/// Words: members of an enumeration that are the same text in JSON, in databases and in logs.
+macro_rules! words {
+    ($(#[$about:meta])* $name:ident { $($(#[$each:meta])* $member:ident = $word:literal,)+ }) => {
+        $(#[$about])*
+        #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, Serialize, Deserialize)]
+        #[cfg_attr(feature = "openapi", derive(utoipa::ToSchema))]
+        pub enum $name {
+            $($(#[$each])* #[serde(rename = $word)] $member,)+
+        }
+
+        impl $name {
+            /// All of them.
+            pub const ALL: &[Self] = &[$(Self::$member),+];
+
+            /// The word, as everywhere outside of this program.
+            #[must_use]
+            pub fn word(self) -> &'static str {
+                match self {
+                    $(Self::$member => $word,)+
+                }
+            }
+
+            /// What this word stands for.
+            #[must_use]
+            pub fn of(word: &str) -> Option<Self> {
+                Self::ALL.iter().copied().find(|one| one.word() == word)
+            }
+        }
+    };
+}
+
+words! {
+    /// Where a job is. The last three are its end and never change.
+    JobState {
+        /// It waits for a worker.
+        Queued = "queued",
+        /// A worker has it.
+        Running = "running",
+        /// Its result is there.
+        Completed = "completed",
+        /// It could not be done.
+        Failed = "failed",
+        /// Somebody ended it.
+        Canceled = "canceled",
+    }
 }
 
 impl JobState {
-    /// Every state.
-    pub const ALL: [Self; 5] =
-        [Self::Queued, Self::Running, Self::Completed, Self::Failed, Self::Canceled];
-
     /// Whether nothing follows.
     #[must_use]
     pub fn is_terminal(self) -> bool {
         matches!(self, Self::Completed | Self::Failed | Self::Canceled)
     }
+}
 
-    /// The word, as everywhere outside of this program.
-    #[must_use]
-    pub fn word(self) -> &'static str {
-        match self {
-            Self::Queued => "queued",
-            Self::Running => "running",
-            Self::Completed => "completed",
-            Self::Failed => "failed",
-            Self::Canceled => "canceled",
-        }
-    }
-
-    /// The state with this word.
-    #[must_use]
-    pub fn of(word: &str) -> Option<Self> {
-        Self::ALL.into_iter().find(|state| state.word() == word)
+words! {
+    /// What happened to a job.
+    JobEventKind {
+        /// It was submitted; always the first.
+        Queued = "queued",
+        /// A worker took it.
+        Started = "started",
+        /// Its worker knows more; `data` says how far it is.
+        Partial = "partial",
+        /// Somebody asked for its end while it ran.
+        CancelRequested = "cancel_requested",
+        /// It failed in a way that may pass, and waits for another attempt.
+        Retried = "retried",
+        /// Its worker was not heard of for too long; it waits for another one.
+        Lapsed = "lapsed",
+        /// Its worker stopped and gave it back.
+        Released = "released",
+        /// It was completed.
+        Completed = "completed",
+        /// It failed.
+        Failed = "failed",
+        /// It ended because somebody asked for that.
+        Canceled = "canceled",
     }
 }
 
-/// What happened to a job.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, Serialize, Deserialize)]
-#[cfg_attr(feature = "openapi", derive(utoipa::ToSchema))]
-#[serde(rename_all = "snake_case")]
-pub enum JobEventKind {
-    /// It was submitted; always the first.
-    Queued,
-    /// A worker took it.
-    Started,
-    /// Its worker knows more; `data` says how far it is.
-    Partial,
-    /// Somebody asked for its end while it ran.
-    CancelRequested,
-    /// It failed in a way that may pass, and waits for another attempt.
-    Retried,
-    /// Its worker was not heard of for too long; it waits for another one.
-    Lapsed,
-    /// Its worker stopped and gave it back.
-    Released,
-    /// It was completed.
-    Completed,
-    /// It failed.
-    Failed,
-    /// It ended because somebody asked for that.
-    Canceled,
-}
-
-impl JobEventKind {
-    /// Every kind.
-    pub const ALL: [Self; 10] = [
-        Self::Queued,
-        Self::Started,
-        Self::Partial,
-        Self::CancelRequested,
-        Self::Retried,
-        Self::Lapsed,
-        Self::Released,
-        Self::Completed,
-        Self::Failed,
-        Self::Canceled,
-    ];
-
-    /// The word, as everywhere outside of this program.
-    #[must_use]
-    pub fn word(self) -> &'static str {
-        match self {
-            Self::Queued => "queued",
-            Self::Started => "started",
-            Self::Partial => "partial",
-            Self::CancelRequested => "cancel_requested",
-            Self::Retried => "retried",
-            Self::Lapsed => "lapsed",
-            Self::Released => "released",
-            Self::Completed => "completed",
-            Self::Failed => "failed",
-            Self::Canceled => "canceled",
-        }
-    }
-
-    /// The kind with this word.
-    #[must_use]
-    pub fn of(word: &str) -> Option<Self> {
-        Self::ALL.into_iter().find(|kind| kind.word() == word)
-    }
-}
-
-/// Why a job failed.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, Serialize, Deserialize)]
-#[cfg_attr(feature = "openapi", derive(utoipa::ToSchema))]
-#[serde(rename_all = "snake_case")]
-pub enum FailReason {
-    /// Every worker that took it was lost.
-    LeaseLost,
-    /// It ran for longer than its kind may.
-    Overdue,
-    /// An administrator ended it.
-    Forced,
-    /// The analysis could not be made of these profiles.
-    Analysis,
-    /// The relay's stores failed, in every attempt.
-    Relay,
-}
-
-impl FailReason {
-    /// Every reason.
-    pub const ALL: [Self; 5] =
-        [Self::LeaseLost, Self::Overdue, Self::Forced, Self::Analysis, Self::Relay];
-
-    /// The word, as everywhere outside of this program.
-    #[must_use]
-    pub fn word(self) -> &'static str {
-        match self {
-            Self::LeaseLost => "lease_lost",
-            Self::Overdue => "overdue",
-            Self::Forced => "forced",
-            Self::Analysis => "analysis",
-            Self::Relay => "relay",
-        }
-    }
-
-    /// The reason with this word.
-    #[must_use]
-    pub fn of(word: &str) -> Option<Self> {
-        Self::ALL.into_iter().find(|reason| reason.word() == word)
+words! {
+    /// Why a job failed.
+    FailReason {
+        /// Every worker that took it was lost.
+        LeaseLost = "lease_lost",
+        /// It ran for longer than its kind may.
+        Overdue = "overdue",
+        /// An administrator ended it.
+        Forced = "forced",
+        /// The analysis could not be made of these profiles.
+        Analysis = "analysis",
+        /// The relay's stores failed, in every attempt.
+        Relay = "relay",
     }
 }
 
@@ -280,7 +224,7 @@ pub struct JobEvents {
 }
 
 /// A result by its permalink.
-#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+#[derive(Debug, Clone, Serialize, Deserialize)]
 #[cfg_attr(feature = "openapi", derive(utoipa::ToSchema))]
 pub struct JobResult {
     /// Its id.
@@ -293,8 +237,9 @@ pub struct JobResult {
     pub created_at: i64,
     /// BLAKE3 of the result's own bytes, 64 hex digits.
     pub digest: String,
-    /// The result itself.
-    pub result: Value,
+    /// The result itself, as these bytes.
+    #[cfg_attr(feature = "openapi", schema(value_type = Object))]
+    pub result: Box<RawValue>,
 }
 
 /// Something that somebody was told.

@@ -10,7 +10,9 @@ use crate::access::OrgId;
 use crate::engine::Result;
 use crate::quota::{Refusal, Usage};
 use crate::store::RelayStore;
-use crate::uploads::{NewUploadRow, UploadBegun, UploadDone, UploadLimits, UploadRow};
+use crate::uploads::{
+    NewUploadRow, UploadBegun, UploadCompleted, UploadDone, UploadLimits, UploadRow,
+};
 
 /// What the databases do with them. Every method is one transaction for each organisation.
 pub(crate) trait WholeEngine {
@@ -74,18 +76,36 @@ pub(crate) fn refusal(usage: Usage, wish: &UploadWish) -> Option<UploadBegun> {
     }
 }
 
-/// A session that began as a file of all its bytes.
-pub(crate) fn completed(begun: UploadRow, done: &UploadDone, is_new_content: bool) -> UploadRow {
-    UploadRow {
-        phase: UploadPhase::Completed,
-        reserved: 0,
-        size: Some(done.size),
-        digest: Some(done.digest),
-        file: Some(done.file_id.clone()),
-        draft: !is_new_content,
-        wrapped_key: Vec::new(),
-        touched_at: done.now,
-        ..begun
+impl WholeUpload {
+    /// What became of it, when it has begun and was completed in the same transaction.
+    pub(crate) fn answered(
+        &self,
+        begun: Box<UploadRow>,
+        completed: UploadCompleted,
+    ) -> WholeUploaded {
+        let done = &self.done;
+        match completed {
+            UploadCompleted::Done { is_new_content, .. } => {
+                let upload = UploadRow {
+                    phase: UploadPhase::Completed,
+                    reserved: 0,
+                    size: Some(done.size),
+                    digest: Some(done.digest),
+                    file: Some(done.file_id.clone()),
+                    draft: !is_new_content,
+                    wrapped_key: Vec::new(),
+                    touched_at: done.now,
+                    ..*begun
+                };
+                WholeUploaded::Done { upload: Box::new(upload), is_new_content }
+            }
+            UploadCompleted::OverQuota(usage) => {
+                WholeUploaded::Refused(UploadBegun::OverQuota(usage))
+            }
+            // Nobody else saw it, so it can only be as it began.
+            UploadCompleted::Ended(row) => WholeUploaded::Refused(UploadBegun::Known(row)),
+            UploadCompleted::Unknown => WholeUploaded::Refused(UploadBegun::Known(begun)),
+        }
     }
 }
 

@@ -5,8 +5,6 @@
 
 use std::io::{Cursor, Read, Write};
 
-use bytes::Bytes;
-use futures_util::stream;
 use kartei_analysis::{Seed, in_visiting_order};
 use kartei_blob_store::{BlobError, BlobName, BlobStore};
 use kartei_filter::Expr;
@@ -78,9 +76,8 @@ impl Cohort {
         for (key, id) in &self.members {
             writeln!(packer, "{key} {id}")?;
         }
-        let packed = Bytes::from(packer.finish()?);
-        let body = stream::iter([Ok::<_, std::io::Error>(packed)]);
-        Handle::current().block_on(blobs.put_stream(&name, body))?;
+        let packed = packer.finish()?;
+        Handle::current().block_on(blobs.put_reader(&name, &packed[..]))?;
         Ok(())
     }
 

@@ -5,8 +5,9 @@ use std::sync::Arc;
 use anyhow::{Context, Result, bail};
 use clap::{Args, Subcommand};
 use kartei_protocol::jobs::JobState;
-use kartei_relay_store::{Acting, Deed, JobQuery, Queue, QueueSet, RelayStore};
+use kartei_relay_store::{Acting, Deed, JobQuery, Queue, QueueSet};
 use serde_json::json;
+use tokio::runtime::{Builder, Runtime};
 use tokio::sync::watch;
 
 use super::{WorkOptions, Workshop, work};
@@ -29,25 +30,28 @@ pub(crate) struct Work {
 
 /// Works until a signal to stop. Jobs that run then are given back, and go on elsewhere.
 pub(crate) fn run_worker(work_on: &Work) -> Result<()> {
-    let (store, blobs) = (work_on.storage.open()?, work_on.storage.blobs()?);
     let (stop, stopping) = watch::channel(false);
+    let (shop, options) = (open(&work_on.storage, stopping)?, work_on.options);
+    runtime()?.block_on(async {
+        println!("kartei-relay works on analyses, {} at once", options.workers);
+        let stopper = tokio::spawn(async move {
+            stop_signal().await;
+            tracing::info!("Worker stops");
+            let _ = stop.send(true);
+        });
+        work(shop, options).await;
+        stopper.await.context("hear that the worker is to stop")
+    })
+}
+
+fn open(storage: &Storage, stopping: watch::Receiver<bool>) -> Result<Arc<Workshop>> {
+    let (store, blobs) = (storage.open()?, storage.blobs()?);
     let lists = Arc::new(lists::lists());
-    let shop = Workshop::new(random_id("")?, Arc::new(store), blobs, lists, stopping);
-    let options = work_on.options;
-    tokio::runtime::Builder::new_multi_thread()
-        .enable_all()
-        .build()
-        .context("start the runtime")?
-        .block_on(async {
-            println!("kartei-relay works on analyses, {} at once", options.workers);
-            let stopper = tokio::spawn(async move {
-                stop_signal().await;
-                tracing::info!("Worker stops");
-                let _ = stop.send(true);
-            });
-            work(Arc::new(shop), options).await;
-            stopper.await.context("hear that the worker is to stop")
-        })
+    Ok(Arc::new(Workshop::new(random_id("")?, Arc::new(store), blobs, lists, stopping)))
+}
+
+fn runtime() -> Result<Runtime> {
+    Builder::new_multi_thread().enable_all().build().context("start the runtime")
 }
 
 #[derive(Subcommand)]
@@ -114,7 +118,6 @@ pub(crate) fn run_jobs(command: JobsCommand) -> Result<()> {
             let query =
                 JobQuery { limit: LISTED_MAX, before: None, state: Some(JobState::Running) };
             for row in store.jobs(org, &query)? {
-                let progress = row.progress.map(|(done, total)| json!([done, total]));
                 if place.json {
                     let shown = json!({
                         "job_id": row.id,
@@ -122,14 +125,17 @@ pub(crate) fn run_jobs(command: JobsCommand) -> Result<()> {
                         "worker": row.worker,
                         "lease_until": row.lease_until,
                         "attempts": row.attempts,
-                        "progress": progress,
+                        "progress": row.progress,
                     });
                     println!("{shown}");
                     continue;
                 }
                 let left = row.lease_until.map_or(0, |until| (until - now()) / 1_000);
+                let seen = row.progress.map_or_else(String::new, |(done, total)| {
+                    format!(", {done} of {total} profiles")
+                });
                 println!(
-                    "{}  {}  attempt {} of {}, worker {}, lease for {left} s",
+                    "{}  {}  attempt {} of {}, worker {}, lease for {left} s{seen}",
                     row.id,
                     row.analysis,
                     row.attempts,
@@ -138,15 +144,17 @@ pub(crate) fn run_jobs(command: JobsCommand) -> Result<()> {
                 );
             }
         }
-        JobsCommand::Fail { id, org, place } => force(&place.storage.open()?, &org, &id)?,
+        JobsCommand::Fail { id, org, place } => force(&place.storage, &org, &id)?,
     }
     Ok(())
 }
 
-fn force(store: &RelayStore, org: &str, id: &str) -> Result<()> {
-    let org = store.organisation(org)?.id;
+fn force(storage: &Storage, org: &str, id: &str) -> Result<()> {
+    let (_stop, stopping) = watch::channel(false);
+    let shop = open(storage, stopping)?;
+    let org = shop.store.organisation(org)?.id;
     let acting = Acting { job: id.to_owned(), actor: ADMINISTRATOR.to_owned(), deed: Deed::Force };
-    let Some(acted) = store.act_on_job(org, acting)? else {
+    let Some(acted) = runtime()?.block_on(shop.acted(org, acting))? else {
         bail!("the organisation has no job `{id}`");
     };
     match acted.step() {

@@ -61,13 +61,13 @@ impl Workshop {
         Self { name, store, blobs, lists, wake, followed, stopping }
     }
 
-    /// Runs a query off the event loop.
-    async fn store<T: Send + 'static>(
-        &self,
-        work: impl FnOnce(&RelayStore) -> Result<T, RelayStoreError> + Send + 'static,
+    /// Does something that blocks, off the event loop.
+    async fn aside<T: Send + 'static>(
+        self: &Arc<Self>,
+        work: impl FnOnce(&Self) -> Result<T, RelayStoreError> + Send + 'static,
     ) -> Result<T, RelayStoreError> {
-        let store = Arc::clone(&self.store);
-        let done = tokio::task::spawn_blocking(move || work(&store)).await;
+        let shop = Arc::clone(self);
+        let done = tokio::task::spawn_blocking(move || work(&shop)).await;
         done.unwrap_or_else(|error| std::panic::resume_unwind(error.into_panic()))
     }
 
@@ -85,9 +85,18 @@ impl Workshop {
         Ok(submitted)
     }
 
+    /// As [`act`](Self::act), off the event loop.
+    pub(crate) async fn acted(
+        self: &Arc<Self>,
+        org: OrgId,
+        acting: Acting,
+    ) -> Result<Option<Acted>, RelayStoreError> {
+        self.aside(move |shop| shop.act(org, acting)).await
+    }
+
     /// Does something with a job, and tells of it; nothing where there is no such job. Blocks, within a
     /// runtime.
-    pub(crate) fn act(&self, org: OrgId, acting: Acting) -> Result<Option<Acted>, RelayStoreError> {
+    fn act(&self, org: OrgId, acting: Acting) -> Result<Option<Acted>, RelayStoreError> {
         let acted = self.store.act_on_job(org, acting)?;
         if let Some(acted) = &acted
             && let Some(step) = acted.step()

@@ -1,12 +1,10 @@
 //! Runs a job, from its beginning or from where another worker was, on a thread that may wait.
 
 use std::collections::{BTreeMap, HashMap};
-use std::sync::atomic::{AtomicU8, AtomicUsize, Ordering};
+use std::sync::atomic::{AtomicUsize, Ordering};
 use std::sync::mpsc;
 use std::time::{Duration, Instant};
 
-use bytes::Bytes;
-use futures_util::stream;
 use kartei_analysis::{Accumulator, Analysis, AskedWrongly, CHUNK, Input, Profile};
 use kartei_blob_store::{BlobError, BlobName, BlobStore};
 use kartei_live_list::Lists;
@@ -195,14 +193,13 @@ impl Task<'_> {
         let chunks: Vec<&[Member]> = cohort.members.chunks(CHUNK).collect();
         let next = AtomicUsize::new(begin);
         let chunks = chunks.as_slice();
-        let over = AtomicU8::new(0);
         std::thread::scope(|scope| {
             // Short: a thread does not run far ahead of what is merged.
             let (done, coming) = mpsc::sync_channel(THREADS);
             for _ in 0..THREADS.min(chunks.len().saturating_sub(begin)) {
-                let (done, next, over) = (done.clone(), &next, &over);
+                let (done, next) = (done.clone(), &next);
                 scope.spawn(move || {
-                    while over.load(Ordering::Relaxed) == 0 {
+                    loop {
                         let number = next.fetch_add(1, Ordering::Relaxed);
                         let Some(members) = chunks.get(number) else { return };
                         let chunk = self.chunk(asked, cohort, members);
@@ -215,19 +212,15 @@ impl Task<'_> {
             drop(done);
             let mut waiting = BTreeMap::new();
             let mut at = begin;
-            let merge = || {
-                for (number, chunk) in coming {
-                    waiting.insert(number, chunk?);
-                    while let Some(chunk) = waiting.remove(&at) {
-                        at += 1;
-                        take(chunk)?;
-                    }
+            // Leaving early takes the receiver away, which ends the threads behind the chunk that they are at.
+            for (number, chunk) in coming {
+                waiting.insert(number, chunk?);
+                while let Some(chunk) = waiting.remove(&at) {
+                    at += 1;
+                    take(chunk)?;
                 }
-                Ok(())
-            };
-            let merged = merge();
-            over.store(1, Ordering::Relaxed);
-            merged
+            }
+            Ok(())
         })
     }
 
@@ -265,8 +258,7 @@ impl Task<'_> {
         let (size, digest) = (text.len() as u64, *blake3::hash(text.as_bytes()).as_bytes());
         let payload = match result_blob(self.org, &digest) {
             Some(name) if text.len() > RESULT_BYTES_HERE => {
-                let body = stream::iter([Ok::<_, std::io::Error>(Bytes::from(text))]);
-                Handle::current().block_on(self.blobs.put_stream(&name, body))?;
+                Handle::current().block_on(self.blobs.put_reader(&name, text.as_bytes()))?;
                 Payload::Blob(name.to_string())
             }
             _ => Payload::Here(text),

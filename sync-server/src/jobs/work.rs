@@ -103,12 +103,13 @@ async fn claim(
     shop: &Arc<Workshop>,
     served: &AtomicI64,
 ) -> Result<Option<(OrgId, JobRow)>, RelayStoreError> {
-    let waiting = shop.store(|store| store.waiting_organisations(ORGANISATIONS_AT_ONCE)).await?;
+    let waiting =
+        shop.aside(|shop| shop.store.waiting_organisations(ORGANISATIONS_AT_ONCE)).await?;
     for (org, turn) in waiting {
         let floor = served.fetch_max(turn, Ordering::Relaxed).max(turn);
-        let name = shop.name.clone();
-        let claimed =
-            shop.store(move |store| store.claim_jobs(org, &name, LEASE_MS, 1, floor)).await?;
+        let claimed = shop
+            .aside(move |shop| shop.store.claim_jobs(org, &shop.name, LEASE_MS, 1, floor))
+            .await?;
         if let Some(row) = claimed.into_iter().next() {
             shop.tell(org, &row, JobEventKind::Started);
             // Perhaps there is more, for another place.
@@ -193,11 +194,9 @@ fn run(shop: &Workshop, org: OrgId, row: &JobRow, halting: &Halting) -> Result<D
 async fn offer(shop: &Arc<Workshop>, org: OrgId, row: &JobRow, deed: Deed) {
     let since = Instant::now();
     loop {
-        let (worker, acting) = (Arc::clone(shop), acting(row, deed.clone()));
-        let said = tokio::task::spawn_blocking(move || worker.act(org, acting)).await;
-        match said {
-            Ok(Ok(_)) => return,
-            Ok(Err(error)) if since.elapsed() < Duration::from_millis(GIVE_UP_MS) => {
+        match shop.acted(org, acting(row, deed.clone())).await {
+            Ok(_) => return,
+            Err(error) if since.elapsed() < Duration::from_millis(GIVE_UP_MS) => {
                 tracing::warn!(
                     job_id = row.id,
                     error = &error as &dyn std::error::Error,
@@ -205,8 +204,12 @@ async fn offer(shop: &Arc<Workshop>, org: OrgId, row: &JobRow, deed: Deed) {
                 );
                 tokio::time::sleep(OFFER_AGAIN).await;
             }
-            Ok(Err(_)) | Err(_) => {
-                tracing::error!(job_id = row.id, "What became of a job could not be kept");
+            Err(error) => {
+                tracing::error!(
+                    job_id = row.id,
+                    error = &error as &dyn std::error::Error,
+                    "What became of a job could not be kept"
+                );
                 return;
             }
         }
@@ -225,27 +228,24 @@ async fn vouch(shop: Arc<Workshop>, org: OrgId, row: JobRow, halting: Arc<Haltin
                 return;
             }
         }
-        let (worker, deed) =
-            (Arc::clone(&shop), Deed::Keep { claim: row.claim, lease_ms: LEASE_MS });
-        let acting = acting(&row, deed);
-        let said = tokio::task::spawn_blocking(move || worker.act(org, acting)).await;
-        match said {
-            Ok(Ok(Some(acted))) if acted.verdict == Verdict::Ours => {
+        let alive = Deed::Keep { claim: row.claim, lease_ms: LEASE_MS };
+        match shop.acted(org, acting(&row, alive)).await {
+            Ok(Some(acted)) if acted.verdict == Verdict::Ours => {
                 heard_at = Instant::now();
                 if acted.job.cancel_asked_at.is_some() {
                     halting.say(Halt::Cancelled);
                 }
             }
-            Ok(Ok(_)) => {
+            Ok(_) => {
                 halting.say(Halt::Lost);
                 return;
             }
             // The database is away. Before another worker may begin, this one stops.
-            Ok(Err(_)) | Err(_) if heard_at.elapsed() > Duration::from_millis(GIVE_UP_MS) => {
+            Err(_) if heard_at.elapsed() > Duration::from_millis(GIVE_UP_MS) => {
                 halting.say(Halt::Lost);
                 return;
             }
-            Ok(Err(_)) | Err(_) => {}
+            Err(_) => {}
         }
     }
 }
@@ -255,13 +255,12 @@ async fn reap(shop: Arc<Workshop>) {
     let mut rounds = crate::rounds::Rounds::every(REAP_EVERY, shop.stopping.clone());
     while rounds.next().await {
         // A failure passes, and the next round finds the same.
-        let Ok(lapsed) = shop.store(|store| store.lapsed_jobs(REAPED_AT_ONCE)).await else {
+        let Ok(lapsed) = shop.aside(|shop| shop.store.lapsed_jobs(REAPED_AT_ONCE)).await else {
             continue;
         };
         for (org, id) in lapsed {
-            let worker = Arc::clone(&shop);
             let acting = Acting { job: id, actor: "relay".to_owned(), deed: Deed::Reap };
-            let _ = tokio::task::spawn_blocking(move || worker.act(org, acting)).await;
+            let _ = shop.acted(org, acting).await;
         }
     }
 }

@@ -1,7 +1,7 @@
 //! What integrators see.
 
 use anyhow::Result;
-use kartei_protocol::jobs::{JobEvent, JobEventKind, JobInfo, JobState, NotePage};
+use kartei_protocol::jobs::{JobEvent, JobEventKind, JobInfo, JobResult, JobState, NotePage};
 use kartei_test_support::{Http, Postgres, Stage, repository};
 use serde_json::{Value, json};
 
@@ -23,6 +23,8 @@ fn an_analysis(office: &Office) -> Result<()> {
     let kept = http.get(&path)?.expect(200)?;
     let tag = kept.header("etag").unwrap_or_default().to_owned();
     assert_eq!(format!("\"{}\"", kept.json()["digest"].as_str().unwrap_or_default()), tag);
+    let kept: JobResult = serde_json::from_slice(&kept.body)?;
+    assert_eq!(blake3::hash(kept.result.get().as_bytes()).to_string(), kept.digest);
     http.send("GET", &path, &[("if-none-match", &tag)], &[])?.expect(304)?;
     // A cohort.
     let some = json!({"analysis": "quality", "filter": "gender:female age>=30"});

@@ -72,41 +72,36 @@ pub(super) fn findings(quality: &Quality, of: Of) -> Vec<Value> {
 }
 
 fn whole_profiles(quality: &Quality, of: Of, found: &mut Vec<Value>) {
-    if quality.in_conflict > 0 {
-        found.push(finding("in_conflict", None, quality.in_conflict, |language| {
-            let some = profiles(language, quality.in_conflict, of);
-            match language {
-                English => format!("{some} have a conflict that nobody has decided."),
-                German => format!("{some} haben einen Konflikt, den niemand entschieden hat."),
-            }
-        }));
-    }
-    if quality.ahead > 0 {
-        found.push(finding("observed_ahead", None, quality.ahead, |language| {
-            let some = profiles(language, quality.ahead, of);
-            match language {
-                English => format!("{some} have an observation in the future."),
-                German => format!("{some} haben eine Beobachtung in der Zukunft."),
-            }
-        }));
-    }
-    if quality.consent_withheld > 0 {
-        found.push(finding("consent_withheld", None, quality.consent_withheld, |language| {
-            let some = profiles(language, quality.consent_withheld, of);
-            match language {
-                English => format!("{some} have not agreed to being analysed."),
-                German => format!("{some} haben der Auswertung nicht zugestimmt."),
-            }
-        }));
-    }
-    if quality.unobserved > 0 {
-        found.push(finding("unobserved", None, quality.unobserved, |language| {
-            let some = profiles(language, quality.unobserved, of);
-            match language {
-                English => format!("{some} have no observation."),
-                German => format!("{some} haben keine Beobachtung."),
-            }
-        }));
+    for (code, some, english, german) in [
+        (
+            "in_conflict",
+            quality.in_conflict,
+            "have a conflict that nobody has decided.",
+            "haben einen Konflikt, den niemand entschieden hat.",
+        ),
+        (
+            "observed_ahead",
+            quality.ahead,
+            "have an observation in the future.",
+            "haben eine Beobachtung in der Zukunft.",
+        ),
+        (
+            "consent_withheld",
+            quality.consent_withheld,
+            "have not agreed to being analysed.",
+            "haben der Auswertung nicht zugestimmt.",
+        ),
+        ("unobserved", quality.unobserved, "have no observation.", "haben keine Beobachtung."),
+    ] {
+        if some > 0 {
+            found.push(finding(code, None, some, |language| {
+                let what = match language {
+                    English => english,
+                    German => german,
+                };
+                format!("{} {what}", profiles(language, some, of))
+            }));
+        }
     }
     let observed = of.seen - quality.unobserved;
     let old = quality.ages[AGES_DAYS.len() - 1] + quality.ages[AGES_DAYS.len()];

@@ -4,9 +4,9 @@ use deadpool_postgres::Transaction;
 use kartei_protocol::uploads::ScanState;
 use tokio_postgres::Row;
 
+use super::Postgres;
 use super::profiles::{signed, unsigned};
 use super::uploads::limit;
-use super::{Postgres, get};
 use crate::access::OrgId;
 use crate::contents::{CONTENT_COLUMNS, ContentEngine, ContentRow, scan_of, scan_text};
 use crate::engine::Result;
@@ -105,25 +105,12 @@ impl ContentEngine for Postgres {
     }
 
     fn unreferenced(&self, before: i64, rows_max: usize) -> Result<Vec<(OrgId, i64)>> {
-        self.run(async {
-            let client = get(&self.pool).await?;
-            let rows = client
-                .query(
-                    "SELECT org, id FROM kartei.unreferenced_contents($1, $2)",
-                    &[&before, &limit(rows_max)],
-                )
-                .await?;
-            Ok(rows.iter().map(|row| (OrgId(row.get(0)), row.get(1))).collect())
-        })
+        let asked = "SELECT org, id FROM kartei.unreferenced_contents($1, $2)";
+        self.across(asked, &[&before, &limit(rows_max)])
     }
 
     fn unscanned(&self, rows_max: usize) -> Result<Vec<(OrgId, i64)>> {
-        self.run(async {
-            let client = get(&self.pool).await?;
-            let sql = "SELECT org, id FROM kartei.unscanned_contents($1)";
-            let rows = client.query(sql, &[&limit(rows_max)]).await?;
-            Ok(rows.iter().map(|row| (OrgId(row.get(0)), row.get(1))).collect())
-        })
+        self.across("SELECT org, id FROM kartei.unscanned_contents($1)", &[&limit(rows_max)])
     }
 
     fn condemn_content(&self, org: OrgId, id: i64, now: i64) -> Result<bool> {

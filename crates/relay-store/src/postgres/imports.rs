@@ -3,7 +3,6 @@
 use deadpool_postgres::Transaction;
 use tokio_postgres::Row;
 
-use super::{Postgres, get};
 use crate::access::OrgId;
 use crate::engine::{ImportEnd, ImportName, ImportRow, Result};
 use crate::error::RelayStoreError;
@@ -55,17 +54,6 @@ pub(super) async fn end(
         )
         .await?;
     Ok(ended > 0)
-}
-
-impl Postgres {
-    /// Of all organisations, hence a function of the owner.
-    pub(super) async fn imports_abandoned(&self) -> Result<Vec<(OrgId, String)>> {
-        let client = get(&self.pool).await?;
-        let select =
-            client.prepare_cached("SELECT org, id FROM kartei.abandoned_imports()").await?;
-        let rows = client.query(&select, &[]).await?;
-        Ok(rows.iter().map(|row| (OrgId(row.get(0)), row.get(1))).collect())
-    }
 }
 
 pub(super) async fn claim(

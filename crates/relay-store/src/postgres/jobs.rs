@@ -12,9 +12,9 @@ use kartei_protocol::jobs::{FailReason, JobEvent, JobEventKind, JobState};
 use serde_json::Value;
 use tokio_postgres::Row;
 
+use super::Postgres;
 use super::profiles::{signed, unsigned};
 use super::uploads::limit;
-use super::{Postgres, get};
 use crate::access::OrgId;
 use crate::engine::Result;
 use crate::error::RelayStoreError;
@@ -79,10 +79,7 @@ async fn find(db: &Transaction<'_>, org: OrgId, id: &str) -> Result<Option<JobRo
 }
 
 async fn submit(db: &Transaction<'_>, org: OrgId, job: &NewJobRow<'_>) -> Result<Submitted> {
-    let queue = db
-        .prepare_cached("INSERT INTO kartei.job_queues (org) VALUES ($1) ON CONFLICT DO NOTHING")
-        .await?;
-    db.execute(&queue, &[&org.0]).await?;
+    begin_queue(db, org).await?;
     let insert = db
         .prepare_cached(&format!(
             "INSERT INTO kartei.jobs (id, org, token, by, key, request, analysis, filter, params, \
@@ -381,8 +378,9 @@ async fn events(
 }
 
 async fn queue(db: &Transaction<'_>, org: OrgId) -> Result<Queue> {
+    begin_queue(db, org).await?;
     let row = db
-        .query_opt(
+        .query_one(
             "SELECT cap, weight, paused_at, \
              (SELECT count(*) FROM kartei.jobs WHERE org = $1 AND state = 'queued'), \
              (SELECT count(*) FROM kartei.jobs WHERE org = $1 AND state = 'running'), \
@@ -392,10 +390,6 @@ async fn queue(db: &Transaction<'_>, org: OrgId) -> Result<Queue> {
             &[&org.0],
         )
         .await?;
-    let Some(row) = row else {
-        begin_queue(db, org).await?;
-        return Box::pin(queue(db, org)).await;
-    };
     Ok(Queue {
         cap: unsigned(&row, 0),
         weight: unsigned(&row, 1),
@@ -407,9 +401,12 @@ async fn queue(db: &Transaction<'_>, org: OrgId) -> Result<Queue> {
     })
 }
 
+/// An organisation has a queue once it is asked for.
 async fn begin_queue(db: &Transaction<'_>, org: OrgId) -> Result<()> {
-    db.execute("INSERT INTO kartei.job_queues (org) VALUES ($1) ON CONFLICT DO NOTHING", &[&org.0])
+    let insert = db
+        .prepare_cached("INSERT INTO kartei.job_queues (org) VALUES ($1) ON CONFLICT DO NOTHING")
         .await?;
+    db.execute(&insert, &[&org.0]).await?;
     Ok(())
 }
 
@@ -505,13 +502,7 @@ impl JobEngine for Postgres {
     }
 
     fn waiting_organisations(&self, rows_max: usize) -> Result<Vec<(OrgId, i64)>> {
-        self.run(async {
-            let client = get(&self.pool).await?;
-            let sql = "SELECT org, turn FROM kartei.waiting_organisations($1)";
-            let select = client.prepare_cached(sql).await?;
-            let rows = client.query(&select, &[&limit(rows_max)]).await?;
-            Ok(rows.iter().map(|row| (OrgId(row.get(0)), row.get(1))).collect())
-        })
+        self.across("SELECT org, turn FROM kartei.waiting_organisations($1)", &[&limit(rows_max)])
     }
 
     fn claim_jobs(&self, org: OrgId, asked: &ClaimAsked<'_>) -> Result<Vec<JobRow>> {
@@ -523,13 +514,7 @@ impl JobEngine for Postgres {
     }
 
     fn lapsed_jobs(&self, rows_max: usize) -> Result<Vec<(OrgId, String)>> {
-        self.run(async {
-            let client = get(&self.pool).await?;
-            let sql = "SELECT org, id FROM kartei.lapsed_jobs($1)";
-            let select = client.prepare_cached(sql).await?;
-            let rows = client.query(&select, &[&limit(rows_max)]).await?;
-            Ok(rows.iter().map(|row| (OrgId(row.get(0)), row.get(1))).collect())
-        })
+        self.across("SELECT org, id FROM kartei.lapsed_jobs($1)", &[&limit(rows_max)])
     }
 
     fn job_queue(&self, org: OrgId) -> Result<Queue> {

@@ -1,15 +1,15 @@
 //! What is durable of uploads, on Postgres: one transaction for each organisation, and in it as many
 //! round trips for a hundred sessions as for one.
 
-use std::collections::{BTreeMap, HashMap, HashSet};
+use std::collections::{HashMap, HashSet};
 
 use deadpool_postgres::Transaction;
-use futures_util::future::{try_join, try_join_all};
+use futures_util::future::try_join;
 use kartei_protocol::uploads::UploadPhase;
 
+use super::Postgres;
 use super::profiles::{signed, unsigned};
 use super::uploads::tail;
-use super::{How, Postgres, get};
 use crate::access::OrgId;
 use crate::engine::Result;
 use crate::landing::{Landed, LandedRow, Landing, tail_follows};
@@ -39,27 +39,9 @@ pub(super) async fn forget(db: &Transaction<'_>, upload: i64) -> Result<()> {
     Ok(())
 }
 
-/// Notes all organisations at once, each on a connection of its own.
-pub(super) async fn note(store: &Postgres, landings: &[Landing<'_>]) -> Result<Vec<Landed>> {
-    let mut by_org: BTreeMap<OrgId, Vec<usize>> = BTreeMap::new();
-    for (number, landing) in landings.iter().enumerate() {
-        by_org.entry(landing.org).or_default().push(number);
-    }
-    let done = by_org.into_iter().map(async |(org, numbers)| {
-        let own: Vec<&Landing<'_>> = numbers.iter().map(|number| &landings[*number]).collect();
-        let mut client = get(&store.pool).await?;
-        let db = store.begin(&mut client, org, How::Write).await?;
-        let landed = note_own(&db, org, &own).await?;
-        db.commit().await?;
-        Ok::<_, crate::error::RelayStoreError>((numbers, landed))
-    });
-    let mut answers = vec![Landed::Unknown; landings.len()];
-    for (numbers, landed) in try_join_all(done).await? {
-        for (number, one) in numbers.into_iter().zip(landed) {
-            answers[number] = one;
-        }
-    }
-    Ok(answers)
+/// Notes all organisations at once.
+pub(super) fn note(store: &Postgres, landings: &[Landing<'_>]) -> Result<Vec<Landed>> {
+    store.write_each(landings, |landing| landing.org, &note_own)
 }
 
 /// A session that takes what landed.

@@ -22,13 +22,16 @@ mod uploads;
 mod usage;
 mod whole;
 
+use std::collections::BTreeMap;
 use std::future::Future;
 
 use deadpool_postgres::{Object, Pool, Transaction};
+use futures_util::future::try_join_all;
 use kartei_profile::RecordHash;
 use kartei_sync_core::Digests;
 use tokio::runtime::{Handle, Runtime};
 use tokio_postgres::IsolationLevel;
+use tokio_postgres::types::{FromSql, ToSql};
 
 pub use migrate::Migrated;
 
@@ -134,6 +137,46 @@ impl Postgres {
             db.commit().await?;
             Ok(done)
         })
+    }
+
+    /// Asks a function of the owner about all organisations; each row is one of them and something of it.
+    fn across<T: for<'r> FromSql<'r>>(
+        &self,
+        asked: &str,
+        params: &[&(dyn ToSql + Sync)],
+    ) -> Result<Vec<(OrgId, T)>> {
+        self.run(async {
+            let client = get(&self.pool).await?;
+            let select = client.prepare_cached(asked).await?;
+            let rows = client.query(&select, params).await?;
+            Ok(rows.iter().map(|row| (OrgId(row.get(0)), row.get(1))).collect())
+        })
+    }
+
+    /// Writes what belongs to several organisations, all at once: each in a transaction and on a connection of
+    /// its own. One answer for each item, in order.
+    fn write_each<T, A>(
+        &self,
+        items: &[T],
+        org_of: impl Fn(&T) -> OrgId,
+        work: &impl AsyncFn(&Transaction<'_>, OrgId, &[&T]) -> Result<Vec<A>>,
+    ) -> Result<Vec<A>> {
+        let mut by_org: BTreeMap<OrgId, Vec<usize>> = BTreeMap::new();
+        for (number, item) in items.iter().enumerate() {
+            by_org.entry(org_of(item)).or_default().push(number);
+        }
+        let done = by_org.into_iter().map(async |(org, numbers)| {
+            let own: Vec<&T> = numbers.iter().map(|number| &items[*number]).collect();
+            let mut client = get(&self.pool).await?;
+            let db = self.begin(&mut client, org, How::Write).await?;
+            let answers = work(&db, org, &own).await?;
+            db.commit().await?;
+            Ok::<_, RelayStoreError>(numbers.into_iter().zip(answers).collect::<Vec<_>>())
+        });
+        let done = self.run(try_join_all(done))?;
+        let mut answers: Vec<(usize, A)> = done.into_iter().flatten().collect();
+        answers.sort_unstable_by_key(|(number, _)| *number);
+        Ok(answers.into_iter().map(|(_, answer)| answer).collect())
     }
 
     fn run<T>(&self, work: impl Future<Output = Result<T>>) -> Result<T> {
@@ -281,7 +324,7 @@ impl Engine for Postgres {
     }
 
     fn abandoned_imports(&self) -> Result<Vec<(OrgId, String)>> {
-        self.run(self.imports_abandoned())
+        self.across("SELECT org, id FROM kartei.abandoned_imports()", &[])
     }
 
     fn claim_import(&self, org: OrgId, id: &str, lease: &Lease) -> Result<Option<ImportRow>> {

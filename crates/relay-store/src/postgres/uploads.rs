@@ -8,7 +8,7 @@ use tokio_postgres::Row;
 use tokio_postgres::types::ToSql;
 
 use super::profiles::{signed, unsigned};
-use super::{Postgres, contents, files, get, landing, usage};
+use super::{Postgres, contents, files, landing, usage};
 use crate::access::OrgId;
 use crate::engine::Result;
 use crate::error::RelayStoreError;
@@ -293,7 +293,7 @@ impl UploadEngine for Postgres {
     }
 
     fn note_landed(&self, landings: &[Landing<'_>]) -> Result<Vec<Landed>> {
-        self.run(landing::note(self, landings))
+        landing::note(self, landings)
     }
 
     fn size_upload(&self, org: OrgId, id: &str, size: u64, now: i64) -> Result<Reserved> {
@@ -367,12 +367,12 @@ impl UploadEngine for Postgres {
         rows_max: usize,
     ) -> Result<Vec<(OrgId, String)>> {
         let asked = "SELECT org, id FROM kartei.due_uploads($1, $2, $3)";
-        self.run(self.across(asked, &[&now, &idle_before, &limit(rows_max)]))
+        self.across(asked, &[&now, &idle_before, &limit(rows_max)])
     }
 
     fn left_drafts(&self, ended_before: i64, rows_max: usize) -> Result<Vec<(OrgId, String)>> {
         let asked = "SELECT org, id FROM kartei.left_drafts($1, $2)";
-        self.run(self.across(asked, &[&ended_before, &limit(rows_max)]))
+        self.across(asked, &[&ended_before, &limit(rows_max)])
     }
 
     fn draft_cleared(&self, org: OrgId, id: &str) -> Result<()> {
@@ -400,20 +400,6 @@ impl UploadEngine for Postgres {
                 .await?;
             Ok(forgotten)
         })
-    }
-}
-
-impl Postgres {
-    /// Asks a function of the owner about sessions of all organisations.
-    async fn across(
-        &self,
-        asked: &str,
-        params: &[&(dyn ToSql + Sync)],
-    ) -> Result<Vec<(OrgId, String)>> {
-        let client = get(&self.pool).await?;
-        let select = client.prepare_cached(asked).await?;
-        let rows = client.query(&select, params).await?;
-        Ok(rows.iter().map(|row| (OrgId(row.get(0)), row.get(1))).collect())
     }
 }
 

@@ -1,16 +1,12 @@
 //! Uploads in one go, on Postgres: one transaction for each organisation.
 
-use std::collections::BTreeMap;
-
 use deadpool_postgres::Transaction;
-use futures_util::future::try_join_all;
 
-use super::{How, Postgres, get, uploads, usage};
+use super::{Postgres, uploads, usage};
 use crate::access::OrgId;
 use crate::engine::Result;
-use crate::error::RelayStoreError;
-use crate::uploads::{UploadBegun, UploadCompleted};
-use crate::whole::{UploadWish, WholeEngine, WholeUpload, WholeUploaded, completed, refusal};
+use crate::uploads::UploadBegun;
+use crate::whole::{UploadWish, WholeEngine, WholeUpload, WholeUploaded, refusal};
 
 async fn upload(db: &Transaction<'_>, whole: &WholeUpload) -> Result<WholeUploaded> {
     let WholeUpload { org, new, limits, done } = whole;
@@ -18,47 +14,20 @@ async fn upload(db: &Transaction<'_>, whole: &WholeUpload) -> Result<WholeUpload
         UploadBegun::Begun(begun) => begun,
         refused => return Ok(WholeUploaded::Refused(refused)),
     };
-    match uploads::complete(db, *org, &new.id, done).await? {
-        UploadCompleted::Done { is_new_content, .. } => {
-            let upload = Box::new(completed(*begun, done, is_new_content));
-            Ok(WholeUploaded::Done { upload, is_new_content })
-        }
-        UploadCompleted::OverQuota(usage) => {
-            Ok(WholeUploaded::Refused(UploadBegun::OverQuota(usage)))
-        }
-        // Nobody else saw it, so it can only be as it began.
-        UploadCompleted::Ended(row) => Ok(WholeUploaded::Refused(UploadBegun::Known(row))),
-        UploadCompleted::Unknown => Ok(WholeUploaded::Refused(UploadBegun::Known(begun))),
-    }
+    let completed = uploads::complete(db, *org, &new.id, done).await?;
+    Ok(whole.answered(begun, completed))
 }
 
-impl Postgres {
-    async fn upload_own(&self, org: OrgId, wholes: &[&WholeUpload]) -> Result<Vec<WholeUploaded>> {
-        let mut client = get(&self.pool).await?;
-        let db = self.begin(&mut client, org, How::Write).await?;
-        let mut answers = Vec::with_capacity(wholes.len());
-        for whole in wholes {
-            answers.push(upload(&db, whole).await?);
-        }
-        db.commit().await?;
-        Ok(answers)
+async fn upload_own(
+    db: &Transaction<'_>,
+    _: OrgId,
+    wholes: &[&WholeUpload],
+) -> Result<Vec<WholeUploaded>> {
+    let mut answers = Vec::with_capacity(wholes.len());
+    for whole in wholes {
+        answers.push(upload(db, whole).await?);
     }
-
-    async fn upload_all(&self, wholes: &[WholeUpload]) -> Result<Vec<WholeUploaded>> {
-        let mut by_org: BTreeMap<OrgId, Vec<usize>> = BTreeMap::new();
-        for (number, whole) in wholes.iter().enumerate() {
-            by_org.entry(whole.org).or_default().push(number);
-        }
-        let done = by_org.into_iter().map(async |(org, numbers)| {
-            let own: Vec<&WholeUpload> = numbers.iter().map(|number| &wholes[*number]).collect();
-            let answers = self.upload_own(org, &own).await?;
-            Ok::<_, RelayStoreError>(numbers.into_iter().zip(answers).collect::<Vec<_>>())
-        });
-        let mut answers: Vec<(usize, WholeUploaded)> =
-            try_join_all(done).await?.into_iter().flatten().collect();
-        answers.sort_by_key(|(number, _)| *number);
-        Ok(answers.into_iter().map(|(_, answer)| answer).collect())
-    }
+    Ok(answers)
 }
 
 impl WholeEngine for Postgres {
@@ -74,7 +43,7 @@ impl WholeEngine for Postgres {
     }
 
     fn upload_whole(&self, wholes: &[WholeUpload]) -> Result<Vec<WholeUploaded>> {
-        self.run(self.upload_all(wholes))
+        self.write_each(wholes, |whole| whole.org, &upload_own)
     }
 
     fn has_content(&self, org: OrgId, blob: &str) -> Result<bool> {

@@ -2,12 +2,10 @@
 
 use rusqlite::{OptionalExtension, Transaction, params};
 
+use super::CLOCK;
 use crate::access::OrgId;
 use crate::engine::{ImportEnd, ImportName, ImportRow, Result};
 use crate::leases::{Kept, Lease};
-
-/// Milliseconds since 1970, of the clock that leases are compared with.
-const CLOCK: &str = "CAST(unixepoch('subsec') * 1000 AS INTEGER)";
 
 pub(super) fn begin(
     db: &Transaction<'_>,

@@ -4,7 +4,7 @@ use kartei_protocol::jobs::{FailReason, JobEvent, JobEventKind, JobState};
 use rusqlite::{OptionalExtension, Row, Transaction, params};
 use serde_json::Value;
 
-use super::Sqlite;
+use super::{CLOCK, Sqlite};
 use crate::access::OrgId;
 use crate::engine::Result;
 use crate::jobs::{
@@ -12,9 +12,6 @@ use crate::jobs::{
     JobRow, NewJobRow, NotesAsked, Notification, Payload, Queue, QueueSet, ResultRow, Submitted,
     Turn, What, told, turn, turn_after, unknown_word,
 };
-
-/// Milliseconds since 1970, of the clock that leases are compared with.
-const CLOCK: &str = "CAST(unixepoch('subsec') * 1000 AS INTEGER)";
 
 /// A word of a column as what it stands for.
 fn word<T>(row: &Row<'_>, at: usize, of: fn(&str) -> Option<T>) -> rusqlite::Result<T> {
@@ -80,7 +77,7 @@ fn submit(db: &Transaction<'_>, org: OrgId, job: &NewJobRow<'_>) -> Result<Submi
             return Ok(if is_same { Submitted::Same(row) } else { Submitted::KeyReused });
         }
     }
-    db.prepare_cached("INSERT OR IGNORE INTO job_queues (org) VALUES (?1)")?.execute([org.0])?;
+    begin_queue(db, org)?;
     let now = clock(db)?;
     db.prepare_cached(
         "INSERT INTO jobs (id, org, token, by, key, request, analysis, filter, params, retry_of, \
@@ -276,8 +273,14 @@ fn events(
     Ok(Some(JobPast { state: job.state, event_seq: job.event_seq, events }))
 }
 
-fn queue(db: &Transaction<'_>, org: OrgId) -> Result<Queue> {
+/// An organisation has a queue once it is asked for.
+fn begin_queue(db: &Transaction<'_>, org: OrgId) -> Result<()> {
     db.prepare_cached("INSERT OR IGNORE INTO job_queues (org) VALUES (?1)")?.execute([org.0])?;
+    Ok(())
+}
+
+fn queue(db: &Transaction<'_>, org: OrgId) -> Result<Queue> {
+    begin_queue(db, org)?;
     let mut queue = db
         .prepare_cached(
             "SELECT cap, weight, paused_at, \
@@ -305,7 +308,7 @@ fn queue(db: &Transaction<'_>, org: OrgId) -> Result<Queue> {
 }
 
 fn set_queue(db: &Transaction<'_>, org: OrgId, set: &QueueSet<'_>) -> Result<()> {
-    db.execute("INSERT OR IGNORE INTO job_queues (org) VALUES (?1)", [org.0])?;
+    begin_queue(db, org)?;
     match set {
         QueueSet::Cap(cap) => {
             db.execute("UPDATE job_queues SET cap = ?2 WHERE org = ?1", params![org.0, cap])?

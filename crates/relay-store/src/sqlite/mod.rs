@@ -48,6 +48,9 @@ const STEPS: &[&str] = &[
 ];
 const PAGE_BYTES: u32 = 16 * 1024;
 
+/// Milliseconds since 1970, of the clock that leases are compared with.
+const CLOCK: &str = "CAST(unixepoch('subsec') * 1000 AS INTEGER)";
+
 /// Statements that a connection keeps prepared: more than there are on any path that is asked often.
 const STATEMENTS_KEPT: usize = 128;
 

@@ -5,8 +5,8 @@ use rusqlite::{Transaction, params};
 use super::{Sqlite, uploads, usage};
 use crate::access::OrgId;
 use crate::engine::Result;
-use crate::uploads::{UploadBegun, UploadCompleted};
-use crate::whole::{UploadWish, WholeEngine, WholeUpload, WholeUploaded, completed, refusal};
+use crate::uploads::UploadBegun;
+use crate::whole::{UploadWish, WholeEngine, WholeUpload, WholeUploaded, refusal};
 
 fn upload(db: &Transaction<'_>, whole: &WholeUpload) -> Result<WholeUploaded> {
     let WholeUpload { org, new, limits, done } = whole;
@@ -14,18 +14,8 @@ fn upload(db: &Transaction<'_>, whole: &WholeUpload) -> Result<WholeUploaded> {
         UploadBegun::Begun(begun) => begun,
         refused => return Ok(WholeUploaded::Refused(refused)),
     };
-    match uploads::complete(db, *org, &new.id, done)? {
-        UploadCompleted::Done { is_new_content, .. } => {
-            let upload = Box::new(completed(*begun, done, is_new_content));
-            Ok(WholeUploaded::Done { upload, is_new_content })
-        }
-        UploadCompleted::OverQuota(usage) => {
-            Ok(WholeUploaded::Refused(UploadBegun::OverQuota(usage)))
-        }
-        // Nobody else saw it, so it can only be as it began.
-        UploadCompleted::Ended(row) => Ok(WholeUploaded::Refused(UploadBegun::Known(row))),
-        UploadCompleted::Unknown => Ok(WholeUploaded::Refused(UploadBegun::Known(begun))),
-    }
+    let completed = uploads::complete(db, *org, &new.id, done)?;
+    Ok(whole.answered(begun, completed))
 }
 
 impl WholeEngine for Sqlite {

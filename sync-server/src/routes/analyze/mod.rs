@@ -21,7 +21,8 @@ use kartei_relay_store::{
     Access, Acting, Deed, JobQuery, JobRow, NewJobRow, OrgId, Payload, ResultRow, Submitted,
 };
 use serde::Deserialize;
-use serde_json::{Value, json};
+use serde_json::json;
+use serde_json::value::RawValue;
 use sha2::{Digest, Sha256};
 use utoipa::IntoParams;
 
@@ -367,9 +368,8 @@ pub(crate) async fn cancel(
 ) -> Result<Json<JobInfo>, Failure> {
     may_write(&access)?;
     let Path(job) = id?;
-    let shop = Arc::clone(relay.workshop());
-    let acting = Acting { job, actor: access.name.clone(), deed: Deed::Cancel };
-    let acted = relay.store(move |_| shop.act(access.org, acting)).await?;
+    let acting = Acting { job, actor: access.name, deed: Deed::Cancel };
+    let acted = relay.workshop().acted(access.org, acting).await?;
     acted.map(|acted| Json(info(&acted.job))).ok_or_else(unknown_job)
 }
 
@@ -463,7 +463,7 @@ pub(crate) async fn result(
         StatusCode::NOT_MODIFIED.into_response()
     } else {
         let text = text_of(&relay, &row).await?;
-        let result: Value = serde_json::from_str(&text).map_err(|e| Failure::internal(&e))?;
+        let result = RawValue::from_string(text).map_err(|e| Failure::internal(&e))?;
         Json(JobResult {
             result_id: row.id,
             job_id: row.job,
