@@ -50,6 +50,7 @@ fn number_of(kind: NoticeKind) -> u8 {
         NoticeKind::Export => 1,
         NoticeKind::Sync => 2,
         NoticeKind::Conflicts => 3,
+        NoticeKind::Analysis => 4,
     }
 }
 

@@ -12,6 +12,7 @@ use kartei_protocol::desktop::{DownloadRun, ExportRun, ImportReport, ProfileDeta
 use kartei_protocol::events::HostEvent;
 use kartei_protocol::problem::Problem;
 
+use crate::analyses::Analyses;
 use crate::diagnostics::Prepared;
 use crate::encryption;
 use crate::erasure;
@@ -60,6 +61,7 @@ pub struct App {
     pub(crate) watch: Mutex<Option<Watch>>,
     pub(crate) exports: Runs<ExportRun>,
     pub(crate) uploads: Uploads,
+    pub(crate) analyses: Analyses,
     pub(crate) downloads: Runs<DownloadRun>,
     pub(crate) background: Arc<Background>,
     pub(crate) syncs: AtomicBool,
@@ -103,6 +105,7 @@ impl App {
         let (after_shared, after_background) = (Arc::clone(&shared), Arc::clone(&background));
         let data_dir = options.data_dir.clone();
         let uploads = Uploads::new(Arc::clone(&store), Arc::clone(&hub));
+        let analyses = Analyses::new(Arc::clone(&store), Arc::clone(&hub));
         let imports = ImportQueue::start(data_dir, store, hub, move || {
             sync::emit_status(&after_shared);
             after_background.local_change();
@@ -117,6 +120,7 @@ impl App {
             watch: Mutex::default(),
             exports: Runs::default(),
             uploads,
+            analyses,
             downloads: Runs::default(),
             background,
             syncs: AtomicBool::new(false),
@@ -161,6 +165,9 @@ impl App {
         if let Err(problem) = self.start_uploads() {
             tracing::error!(code = ?problem.code, %problem, "Uploads did not start");
         }
+        if let Err(problem) = self.start_analyses() {
+            tracing::error!(code = ?problem.code, %problem, "Analyses are not followed");
+        }
         sync::emit_status(&self.shared);
     }
 
@@ -168,6 +175,7 @@ impl App {
     pub fn shutdown(&self) {
         self.background.stop();
         self.uploads.stop();
+        self.analyses.stop();
         self.downloads.shutdown();
         self.stop_watching();
         self.exports.shutdown();

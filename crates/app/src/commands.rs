@@ -5,18 +5,19 @@ use std::sync::atomic::Ordering;
 
 use kartei_protocol::commands::Commands;
 use kartei_protocol::desktop::{
-    About, ActDone, Acts, AddUploads, AddWatched, AddWorkspace, AskSeries, AttributeNames,
-    BackupStore, BulkEdit, CheckStore, Choice, Compacted, ConflictPage, CopiedRows, CopyRows,
-    CountFacet, DecideConflicts, DecideMany, Decision, DeleteImported, DeleteProfiles,
-    DeletedProfiles, Deletion, Diagnostics, DownloadFile, DownloadRun, EditProfile, Empty,
-    EncryptStore, ErasureReport, ExportProfiles, ExportRun, Facet, FileAt, FileId, FileList,
-    FilterText, FindPlace, GetProfile, HistoryPage, ImportFiles, ImportHistory, ImportId,
-    ImportReport, ImportRun, ImportedNow, KeepToken, ListConflicts, ListFiles, ListImports,
-    ListObservations, ListPart, ListPlace, ListProfiles, LogPage, NarrowFilter, NoticeShown,
-    ObservationPage, OpenProfile, OpenedFiles, OpenedLink, PrepareDiagnostics, Presence, ProfileAt,
-    ProfileDetail, ProfileId, ProfilePage, ProfileVersion, ReadLog, RecoveryKey, RejectedProfiles,
-    RelayFile, RelayImport, RelaysProfile, RemoveWorkspace, RenameFile, RenameWorkspace,
-    ResolveConflict, RunId, SampleData, SaveDiagnostics, SaveImportFile, SaveRecoveryKey, SaveView,
+    About, ActDone, Acts, AddUploads, AddWatched, AddWorkspace, Analyses, Analysis, AnalysisDetail,
+    AnalysisId, AskAnalysis, AskSeries, AttributeNames, BackupStore, BulkEdit, CheckStore, Choice,
+    Compacted, ConflictPage, CopiedRows, CopyRows, CountFacet, DecideConflicts, DecideMany,
+    Decision, DeleteImported, DeleteProfiles, DeletedProfiles, Deletion, Diagnostics, DownloadFile,
+    DownloadRun, EditProfile, Empty, EncryptStore, ErasureReport, ExportProfiles, ExportRun, Facet,
+    FileAt, FileId, FileList, FilterText, FindPlace, GetProfile, HistoryPage, ImportFiles,
+    ImportHistory, ImportId, ImportReport, ImportRun, ImportedNow, KeepToken, ListConflicts,
+    ListFiles, ListImports, ListObservations, ListPart, ListPlace, ListProfiles, LogPage,
+    NarrowFilter, NoticeShown, Notifications, ObservationPage, OpenProfile, OpenedFiles,
+    OpenedLink, PrepareDiagnostics, Presence, ProfileAt, ProfileDetail, ProfileId, ProfilePage,
+    ProfileVersion, ReadLog, ReadNotifications, RecoveryKey, RejectedProfiles, RelayFile,
+    RelayImport, RelaysProfile, RemoveWorkspace, RenameFile, RenameWorkspace, ResolveConflict,
+    RunId, SampleData, SaveDiagnostics, SaveImportFile, SaveRecoveryKey, SaveResult, SaveView,
     SavedFile, SavedView, SavedViews, Security, SendAgain, Series, ShowNotice, SignIn, StoreCheck,
     StoreInfo, SyncStatus, TableLayout, UnlockStore, Upload, UploadId, Uploads, ViewId,
     WatchedFolders, WatchedId, WorkspaceId, Workspaces,
@@ -364,6 +365,38 @@ impl Commands for App {
         self.import_there(&request)
     }
 
+    fn ask_analysis(&self, request: AskAnalysis) -> Result<Analysis, Problem> {
+        self.begin_analysis(request)
+    }
+
+    fn list_analyses(&self, _: Empty) -> Result<Analyses, Problem> {
+        self.all_analyses()
+    }
+
+    fn get_analysis(&self, request: AnalysisId) -> Result<AnalysisDetail, Problem> {
+        self.one_analysis(&request)
+    }
+
+    fn cancel_analysis(&self, request: AnalysisId) -> Result<Analyses, Problem> {
+        self.end_analysis(&request)
+    }
+
+    fn retry_analysis(&self, request: AnalysisId) -> Result<Analysis, Problem> {
+        self.begin_analysis_again(&request)
+    }
+
+    fn save_result(&self, request: SaveResult) -> Result<SavedFile, Problem> {
+        self.write_result(&request)
+    }
+
+    fn list_notifications(&self, _: Empty) -> Result<Notifications, Problem> {
+        self.what_was_told()
+    }
+
+    fn read_notifications(&self, request: ReadNotifications) -> Result<Notifications, Problem> {
+        self.note_as_read(request)
+    }
+
     fn show_notice(&self, request: ShowNotice) -> Result<NoticeShown, Problem> {
         self.notify(&request)
     }
@@ -380,11 +413,13 @@ impl Commands for App {
         let who = sync::block_on(client.who_am_i())?.map_err(|e| of_relay(&e))?;
         self.background.stop();
         self.uploads.stop();
+        self.analyses.stop();
         self.put_token(&url, &token, &who)?;
         self.session.write().unwrap_or_else(PoisonError::into_inner).author = Some(who.name);
         if self.syncs.load(Ordering::Relaxed) {
             self.background.start(&self.shared, self.session())?;
             self.uploads.start(&self.shared)?;
+            self.analyses.start(&self.shared)?;
         }
         sync::emit_status(&self.shared);
         sync::status(&self.shared)
@@ -393,6 +428,7 @@ impl Commands for App {
     fn sign_out(&self, _: Empty) -> Result<SyncStatus, Problem> {
         self.background.stop();
         self.uploads.stop();
+        self.analyses.stop();
         let settings = self.shared.store.sync_settings().map_err(|e| of_store(&e))?;
         self.shared.store.sign_out().map_err(|e| of_store(&e))?;
         self.shared.tokens.forget(&settings);

@@ -188,10 +188,12 @@ impl App {
         // Its reading would be in the way.
         self.background.stop();
         self.uploads.stop();
+        self.analyses.stop();
         let rewritten = self.rewrite_telling(key);
         if self.syncs.load(std::sync::atomic::Ordering::Relaxed) {
             self.background.start(&self.shared, self.session())?;
             self.uploads.start(&self.shared)?;
+            self.analyses.start(&self.shared)?;
         }
         sync::emit_status(&self.shared);
         let wiped = rewritten.map_err(|e| of_store(&e))?;

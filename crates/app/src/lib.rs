@@ -5,6 +5,7 @@
 //! must not know windows, terminals or HTTP servers.
 
 mod acts;
+mod analyses;
 mod app;
 mod aside;
 mod clock;
@@ -20,7 +21,6 @@ mod folder;
 mod hub;
 mod import;
 mod instance;
-mod jobs;
 mod link;
 mod log;
 mod observations;

@@ -1,4 +1,4 @@
-//! Links that other programs open: `kartei://profile/<id>`.
+//! Links that other programs open: `kartei://profile/<id>`, `kartei://result/<id>`.
 //!
 //! Anybody can put such a link into a page or a mail, so it can do one thing only, which is to show
 //! something that is here already, and it is read strictly: what is not exactly of this form leads
@@ -21,6 +21,8 @@ const ID_CHARS_MAX: usize = 128;
 pub(crate) enum Link {
     /// To a profile, of which it is not known whether it is here.
     Profile(String),
+    /// To the result of an analysis, which the relay gives to those who may see it.
+    Result(String),
 }
 
 impl Link {
@@ -37,11 +39,13 @@ impl Link {
             return Err(wrong("is not one of Kartei's"));
         }
         let (kind, id) = rest.split_once('/').unwrap_or((rest, ""));
-        if !kind.eq_ignore_ascii_case("profile") {
-            return Err(wrong("leads to something that this version of Kartei does not have"));
-        }
+        let (of, what): (fn(String) -> Self, _) = match kind.to_ascii_lowercase().as_str() {
+            "profile" => (Self::Profile, "names no profile"),
+            "result" => (Self::Result, "names no result"),
+            _ => return Err(wrong("leads to something that this version of Kartei does not have")),
+        };
         let id = percent_decode_str(id).decode_utf8().map_err(|_| wrong("is no text"))?;
-        if is_id(&id) { Ok(Self::Profile(id.into_owned())) } else { Err(wrong("names no profile")) }
+        if is_id(&id) { Ok(of(id.into_owned())) } else { Err(wrong(what)) }
     }
 }
 
@@ -58,7 +62,18 @@ mod tests {
     use super::*;
 
     fn profile(text: &str) -> Option<String> {
-        Link::parse(text).ok().map(|Link::Profile(id)| id)
+        match Link::parse(text).ok()? {
+            Link::Profile(id) => Some(id),
+            Link::Result(_) => None,
+        }
+    }
+
+    #[test]
+    fn a_link_names_a_result() {
+        let link = Link::parse("kartei://result/result-0190f1").unwrap();
+        assert_eq!(link, Link::Result("result-0190f1".to_owned()));
+        assert!(Link::parse("kartei://result/../profile").is_err());
+        assert!(Link::parse("kartei://results/a").is_err());
     }
 
     #[test]
@@ -98,7 +113,7 @@ mod tests {
             "kartei://profile/a b",
             "kartei://user@profile/a",
             "kartei://profile:80/a",
-            "kartei://result/a",
+            "kartei://result/a/b",
             "https://profile/a",
             " kartei://profile/a",
             "kärtei://profile/a",

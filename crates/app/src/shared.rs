@@ -2,7 +2,7 @@
 
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 
-use kartei_local_store::Store;
+use kartei_local_store::{Store, SyncSettings};
 use kartei_protocol::problem::Problem;
 use kartei_relay_client::{RelayClient, RelayError};
 use kartei_sync_core::Phase;
@@ -11,6 +11,15 @@ use crate::hub::Hub;
 use crate::problem::{of_relay, of_store};
 use crate::sync::Desk;
 use crate::token::Tokens;
+
+/// Which relay and organisation is signed in to; nothing where nobody is.
+pub(crate) fn place(settings: &SyncSettings) -> Option<String> {
+    if !settings.is_signed_in() {
+        return None;
+    }
+    let organisation = settings.organisation.as_deref().unwrap_or_default();
+    settings.relay.as_ref().map(|relay| format!("{relay} {organisation}"))
+}
 
 /// What is known of a running sync.
 #[derive(Debug, Default)]

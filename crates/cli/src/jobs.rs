@@ -130,8 +130,8 @@ pub(crate) fn jobs(
     let done = match act {
         Some(JobAct::Watch { id }) => return watch(app, &id, output),
         Some(JobAct::Show { id }) => app.analysis(&id)?,
-        Some(JobAct::Cancel { id }) => app.cancel_analysis(&id)?,
-        Some(JobAct::Retry { id }) => app.retry_analysis(&id)?,
+        Some(JobAct::Cancel { id }) => app.cancel_analysis_at_relay(&id)?,
+        Some(JobAct::Retry { id }) => app.retry_analysis_at_relay(&id)?,
         None => {
             list(app, status.and_then(JobState::of), output)?;
             return Ok(Done::Whole);

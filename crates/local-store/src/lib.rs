@@ -6,6 +6,7 @@
 //! crate must not know the network, progress bars or windows.
 
 mod acts;
+mod analyses;
 mod aside;
 mod block;
 mod bulk;
@@ -43,6 +44,7 @@ mod uploads;
 mod views;
 mod writing;
 
+pub use analyses::{HeardAnalysis, NewAnalysis, StoredAnalysis};
 pub use aside::{DeletedRow, RejectedRow};
 pub use block::{BlockBuilder, PreparedBlock};
 pub use bulk::BULK_PROFILES_MAX;

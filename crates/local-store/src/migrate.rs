@@ -14,6 +14,7 @@ const STEPS: &[&str] = &[
     include_str!("sql/006_digests.sql"),
     include_str!("sql/007_views.sql"),
     include_str!("sql/008_uploads.sql"),
+    include_str!("sql/009_analyses.sql"),
 ];
 
 /// The format that this program writes.

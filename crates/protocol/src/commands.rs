@@ -8,21 +8,22 @@ use schemars::{JsonSchema, SchemaGenerator};
 use serde_json::{Map, Value, json};
 
 use crate::desktop::{
-    About, ActDone, Acts, AddUploads, AddWatched, AddWorkspace, AskSeries, AttributeNames,
-    BackupStore, BulkEdit, CheckStore, Compacted, ConflictPage, CopiedRows, CopyRows, CountFacet,
-    DecideConflicts, DecideMany, DeleteImported, DeleteProfiles, DeletedProfiles, Deletion,
-    Diagnostics, DownloadFile, DownloadRun, EditProfile, Empty, EncryptStore, ErasureReport,
-    ExportProfiles, ExportRun, Facet, FileAt, FileId, FileList, FilterText, FindPlace, GetProfile,
-    HistoryPage, ImportFiles, ImportHistory, ImportId, ImportReport, ImportRun, ImportedNow,
-    KeepToken, ListConflicts, ListFiles, ListImports, ListObservations, ListPart, ListPlace,
-    ListProfiles, LogPage, NarrowFilter, NoticeShown, ObservationPage, OpenProfile, OpenedFiles,
+    About, ActDone, Acts, AddUploads, AddWatched, AddWorkspace, Analyses, Analysis, AnalysisDetail,
+    AnalysisId, AskAnalysis, AskSeries, AttributeNames, BackupStore, BulkEdit, CheckStore,
+    Compacted, ConflictPage, CopiedRows, CopyRows, CountFacet, DecideConflicts, DecideMany,
+    DeleteImported, DeleteProfiles, DeletedProfiles, Deletion, Diagnostics, DownloadFile,
+    DownloadRun, EditProfile, Empty, EncryptStore, ErasureReport, ExportProfiles, ExportRun, Facet,
+    FileAt, FileId, FileList, FilterText, FindPlace, GetProfile, HistoryPage, ImportFiles,
+    ImportHistory, ImportId, ImportReport, ImportRun, ImportedNow, KeepToken, ListConflicts,
+    ListFiles, ListImports, ListObservations, ListPart, ListPlace, ListProfiles, LogPage,
+    NarrowFilter, NoticeShown, Notifications, ObservationPage, OpenProfile, OpenedFiles,
     OpenedLink, PrepareDiagnostics, Presence, ProfileAt, ProfileDetail, ProfileId, ProfilePage,
-    ProfileVersion, ReadLog, RecoveryKey, RejectedProfiles, RelayFile, RelayImport, RelaysProfile,
-    RemoveWorkspace, RenameFile, RenameWorkspace, ResolveConflict, RunId, SampleData,
-    SaveDiagnostics, SaveImportFile, SaveRecoveryKey, SaveView, SavedFile, SavedView, SavedViews,
-    Security, SendAgain, Series, ShowNotice, SignIn, StoreCheck, StoreInfo, SyncStatus,
-    TableLayout, UnlockStore, Upload, UploadId, Uploads, ViewId, WatchedFolders, WatchedId,
-    WorkspaceId, Workspaces,
+    ProfileVersion, ReadLog, ReadNotifications, RecoveryKey, RejectedProfiles, RelayFile,
+    RelayImport, RelaysProfile, RemoveWorkspace, RenameFile, RenameWorkspace, ResolveConflict,
+    RunId, SampleData, SaveDiagnostics, SaveImportFile, SaveRecoveryKey, SaveResult, SaveView,
+    SavedFile, SavedView, SavedViews, Security, SendAgain, Series, ShowNotice, SignIn, StoreCheck,
+    StoreInfo, SyncStatus, TableLayout, UnlockStore, Upload, UploadId, Uploads, ViewId,
+    WatchedFolders, WatchedId, WorkspaceId, Workspaces,
 };
 use crate::events::HostEvent;
 use crate::problem::{Problem, ProblemCode};
@@ -225,6 +226,22 @@ commands! {
     cancel_download(RunId) -> DownloadRun;
     /// Has the relay read a file as NDJSON into profiles; sync brings them here.
     import_file_on_relay(FileId) -> RelayImport;
+    /// Asks for an analysis; it goes to the relay now, or as soon as that can be reached.
+    ask_analysis(AskAnalysis) -> Analysis;
+    /// The analyses of the organisation, as they were heard of last; what is newer comes as events.
+    list_analyses(Empty) -> Analyses;
+    /// One analysis with its report, by its id or its result's.
+    get_analysis(AnalysisId) -> AnalysisDetail;
+    /// Asks for an analysis to end; takes one that waits here off the list.
+    cancel_analysis(AnalysisId) -> Analyses;
+    /// Tries an analysis again: one that failed or was cancelled as a new one, one that was refused as it is.
+    retry_analysis(AnalysisId) -> Analysis;
+    /// Saves a result as the relay answered it, with its digest.
+    save_result(SaveResult) -> SavedFile;
+    /// What the person was told, as it was heard last.
+    list_notifications(Empty) -> Notifications;
+    /// Marks what the person was told as read.
+    read_notifications(ReadNotifications) -> Notifications;
     /// Shows a native note, unless the window has the focus.
     show_notice(ShowNotice) -> NoticeShown;
     /// Says which profile the window shows, or that it shows none, and answers what others have open.

@@ -4,7 +4,8 @@ use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 
 use crate::desktop::{
-    DownloadRun, ExportRun, ImportRun, Presence, SyncStatus, Upload, WatchedFolder,
+    Analysis, DownloadRun, ExportRun, ImportRun, Notification, Presence, SyncStatus, Upload,
+    WatchedFolder,
 };
 
 /// An event of the host. Progress comes at most ten times a second for each import.
@@ -30,6 +31,25 @@ pub enum HostEvent {
     Download {
         /// The download as it is now.
         run: DownloadRun,
+    },
+    /// Something happened to an analysis.
+    Analysis {
+        /// The analysis as it is now.
+        analysis: Analysis,
+    },
+    /// An analysis is no more on the list.
+    AnalysisGone {
+        /// Its id until now.
+        id: String,
+        /// The id that it has at the relay, where it only waited here until now.
+        now: Option<String>,
+    },
+    /// What the person is told changed.
+    Notified {
+        /// What is new since the last time, the newest first; nothing at the first time.
+        fresh: Vec<Notification>,
+        /// How many were not read, of all.
+        unread: u64,
     },
     /// Something happened in the watched folders.
     Watched {

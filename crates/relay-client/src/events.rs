@@ -1,5 +1,6 @@
 //! The relay's event stream (server-sent events, as the HTML standard describes them).
 
+use kartei_protocol::jobs::JobEvent;
 use kartei_protocol::sync::{HeadNotice, PresenceNotice};
 use reqwest::Response;
 
@@ -18,9 +19,41 @@ pub enum Notice {
     Presence(PresenceNotice),
 }
 
-/// Notices of the relay, as they come.
+/// An event of a stream: its name, and its data, which the relay writes as one line.
+#[derive(Debug, Default)]
+struct Event {
+    name: Vec<u8>,
+    data: Vec<u8>,
+}
+
+impl Event {
+    /// Takes a line; answers the event that an empty line ends. Comments and other fields are passed over.
+    fn take(&mut self, line: &[u8]) -> Option<Self> {
+        let line = line.trim_ascii_end();
+        if let Some(name) = line.strip_prefix(b"event:") {
+            self.name = name.trim_ascii().to_vec();
+        } else if let Some(data) = line.strip_prefix(b"data:") {
+            self.data = data.to_vec();
+        } else if line.is_empty() {
+            return Some(std::mem::take(self));
+        }
+        None
+    }
+
+    /// What it tells. Events of other names, and data that is not understood, are passed over: later
+    /// relays may tell more.
+    fn notice(&self) -> Option<Notice> {
+        match self.name.as_slice() {
+            b"head" => serde_json::from_slice(&self.data).ok().map(Notice::Head),
+            b"presence" => serde_json::from_slice(&self.data).ok().map(Notice::Presence),
+            _ => None,
+        }
+    }
+}
+
+/// Events as they come.
 #[derive(Debug)]
-pub struct Notices {
+struct Events {
     response: Response,
     buffer: Vec<u8>,
     /// How much of the buffer was looked through for a line end.
@@ -28,22 +61,18 @@ pub struct Notices {
     event: Event,
 }
 
-impl Notices {
-    pub(crate) fn new(response: Response) -> Self {
+impl Events {
+    fn new(response: Response) -> Self {
         Self { response, buffer: Vec::new(), looked: 0, event: Event::default() }
     }
 
-    /// Waits for the next notice; `None` when the relay ends the stream.
-    ///
-    /// # Errors
-    /// [`RelayError`] when the connection breaks.
-    pub async fn next(&mut self) -> Result<Option<Notice>, RelayError> {
+    async fn next(&mut self) -> Result<Option<Event>, RelayError> {
         loop {
             while let Some(at) = self.buffer[self.looked..].iter().position(|byte| *byte == b'\n') {
                 let line: Vec<u8> = self.buffer.drain(..=self.looked + at).collect();
                 self.looked = 0;
-                if let Some(notice) = self.event.take(&line) {
-                    return Ok(Some(notice));
+                if let Some(event) = self.event.take(&line) {
+                    return Ok(Some(event));
                 }
             }
             self.looked = self.buffer.len();
@@ -59,31 +88,49 @@ impl Notices {
     }
 }
 
-/// The event that is being read: its name, and its data, which the relay writes as one line.
-#[derive(Debug, Default)]
-struct Event {
-    name: Vec<u8>,
-    data: Vec<u8>,
+/// Notices of the relay, as they come.
+#[derive(Debug)]
+pub struct Notices(Events);
+
+impl Notices {
+    pub(crate) fn new(response: Response) -> Self {
+        Self(Events::new(response))
+    }
+
+    /// Waits for the next notice; `None` when the relay ends the stream.
+    ///
+    /// # Errors
+    /// [`RelayError`] when the connection breaks.
+    pub async fn next(&mut self) -> Result<Option<Notice>, RelayError> {
+        while let Some(event) = self.0.next().await? {
+            if let Some(notice) = event.notice() {
+                return Ok(Some(notice));
+            }
+        }
+        Ok(None)
+    }
 }
 
-impl Event {
-    /// Takes a line; answers the notice that an empty line ends. Comments and other fields, events of
-    /// other names, and data that is not understood are passed over: later relays may tell more.
-    fn take(&mut self, line: &[u8]) -> Option<Notice> {
-        let line = line.trim_ascii_end();
-        if let Some(name) = line.strip_prefix(b"event:") {
-            self.name = name.trim_ascii().to_vec();
-        } else if let Some(data) = line.strip_prefix(b"data:") {
-            self.data = data.to_vec();
-        } else if line.is_empty() {
-            let event = std::mem::take(self);
-            return match event.name.as_slice() {
-                b"head" => serde_json::from_slice(&event.data).ok().map(Notice::Head),
-                b"presence" => serde_json::from_slice(&event.data).ok().map(Notice::Presence),
-                _ => None,
-            };
+/// What happens to an analysis, as it happens.
+#[derive(Debug)]
+pub struct JobNotices(Events);
+
+impl JobNotices {
+    pub(crate) fn new(response: Response) -> Self {
+        Self(Events::new(response))
+    }
+
+    /// Waits for the next event; `None` behind the last one, or where the relay stops.
+    ///
+    /// # Errors
+    /// [`RelayError`] when the connection breaks.
+    pub async fn next(&mut self) -> Result<Option<JobEvent>, RelayError> {
+        while let Some(event) = self.0.next().await? {
+            if let Ok(event) = serde_json::from_slice(&event.data) {
+                return Ok(Some(event));
+            }
         }
-        None
+        Ok(None)
     }
 }
 
@@ -95,7 +142,8 @@ mod tests {
 
     fn read(text: &str) -> Vec<Notice> {
         let mut event = Event::default();
-        text.split_inclusive('\n').filter_map(|line| event.take(line.as_bytes())).collect()
+        let events = text.split_inclusive('\n').filter_map(|line| event.take(line.as_bytes()));
+        events.filter_map(|event| event.notice()).collect()
     }
 
     #[test]

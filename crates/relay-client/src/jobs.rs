@@ -1,11 +1,13 @@
 //! Analyses at the relay.
 
-use kartei_protocol::jobs::{JobEvents, JobInfo, JobPage, JobResult, JobState, NewJob};
-use reqwest::header::CONTENT_TYPE;
+use kartei_protocol::jobs::{
+    JobEvents, JobInfo, JobPage, JobResult, JobState, NewJob, NotePage, NotesRead, ReadNotes,
+};
+use reqwest::header::{ACCEPT, CONTENT_TYPE};
 use reqwest::{RequestBuilder, Url};
 use serde::de::DeserializeOwned;
 
-use crate::{RelayClient, RelayError};
+use crate::{JobNotices, RelayClient, RelayError};
 
 impl RelayClient {
     fn jobs_url(&self, segments: &[&str]) -> Result<Url, RelayError> {
@@ -96,5 +98,37 @@ impl RelayClient {
     /// [`RelayError`].
     pub async fn job_result(&self, id: &str) -> Result<JobResult, RelayError> {
         self.told(self.http.get(self.jobs_url(&["results", id])?)).await
+    }
+
+    /// Follows an analysis from behind an event.
+    ///
+    /// # Errors
+    /// [`RelayError`].
+    pub async fn follow_job(&self, id: &str, after_seq: u64) -> Result<JobNotices, RelayError> {
+        let mut url = self.jobs_url(&["jobs", id, "events"])?;
+        url.query_pairs_mut().append_pair("after_seq", &after_seq.to_string());
+        let request = self.http.get(url).header(ACCEPT, "text/event-stream");
+        Ok(JobNotices::new(self.send(request).await?))
+    }
+
+    /// What the person of the token was told, the newest first.
+    ///
+    /// # Errors
+    /// [`RelayError`].
+    pub async fn notifications(&self, limit: usize) -> Result<NotePage, RelayError> {
+        let mut url = self.url("notifications")?;
+        url.query_pairs_mut().append_pair("limit", &limit.to_string());
+        self.told(self.http.get(url)).await
+    }
+
+    /// Marks one of them as read, or all.
+    ///
+    /// # Errors
+    /// [`RelayError`].
+    pub async fn read_notifications(&self, which: ReadNotes) -> Result<NotesRead, RelayError> {
+        let body = serde_json::to_vec(&which)
+            .map_err(|e| RelayError::Incompatible(format!("notifications: {e}")))?;
+        let request = self.http.post(self.url("notifications/read")?).body(body);
+        self.told(request.header(CONTENT_TYPE, "application/json")).await
     }
 }

@@ -23,7 +23,7 @@ use reqwest::{Client, ClientBuilder, RequestBuilder, Response, Url};
 
 pub use bootstrap::{SegmentError, read_segment};
 pub use error::RelayError;
-pub use events::{Notice, Notices};
+pub use events::{JobNotices, Notice, Notices};
 pub use files::{Download, FilesAsked};
 pub use uploads::{Chunk, UploadFailure};
 

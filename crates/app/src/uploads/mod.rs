@@ -12,7 +12,7 @@ mod shown;
 use std::collections::HashMap;
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 
-use kartei_local_store::{Store, StoredUpload, SyncSettings, UploadState};
+use kartei_local_store::{Store, StoredUpload, UploadState};
 use kartei_protocol::desktop::Upload;
 use kartei_protocol::events::HostEvent;
 use kartei_protocol::problem::{Problem, ProblemCode};
@@ -21,21 +21,12 @@ use self::shown::Live;
 use crate::clock;
 use crate::hub::Hub;
 use crate::problem::of_store;
-use crate::shared::Shared;
+use crate::shared::{Shared, place};
 use crate::worker::{Order, Worker};
 
 /// Random bits that spread retries; without any, retries are merely not spread.
 fn random() -> u64 {
     getrandom::u64().unwrap_or_default()
-}
-
-/// Which relay and organisation is signed in to; nothing where nobody is.
-fn place(settings: &SyncSettings) -> Option<String> {
-    if !settings.is_signed_in() {
-        return None;
-    }
-    let organisation = settings.organisation.as_deref().unwrap_or_default();
-    settings.relay.as_ref().map(|relay| format!("{relay} {organisation}"))
 }
 
 /// What uploads tell: the store, the listeners, and how far each is.

@@ -184,8 +184,9 @@ impl Workplace {
     /// The system asked to open a link: a front end takes it. One that leads nowhere is told there.
     pub fn link_opened(&self, text: &str) {
         *lock(&self.link) = match Link::parse(text) {
-            Ok(Link::Profile(id)) => OpenedLink { profile: Some(id), problem: None },
-            Err(problem) => OpenedLink { profile: None, problem: Some(problem) },
+            Ok(Link::Profile(id)) => OpenedLink { profile: Some(id), ..OpenedLink::default() },
+            Ok(Link::Result(id)) => OpenedLink { result: Some(id), ..OpenedLink::default() },
+            Err(problem) => OpenedLink { problem: Some(problem), ..OpenedLink::default() },
         };
         self.tell(&HostEvent::LinkOpened);
     }

@@ -1,6 +1,7 @@
 //! Requests and responses of the desktop's commands.
 
 mod acts;
+mod analyses;
 mod aside;
 mod conflicts;
 mod erasure;
@@ -10,6 +11,7 @@ mod imports;
 mod observations;
 mod presence;
 mod program;
+mod quality;
 mod system;
 mod table;
 mod upkeep;
@@ -21,6 +23,7 @@ use serde::{Deserialize, Serialize};
 use serde_json::Value;
 
 pub use acts::*;
+pub use analyses::*;
 pub use aside::*;
 pub use conflicts::*;
 pub use erasure::*;
@@ -30,6 +33,7 @@ pub use imports::*;
 pub use observations::*;
 pub use presence::*;
 pub use program::*;
+pub use quality::*;
 pub use system::*;
 pub use table::*;
 pub use upkeep::*;

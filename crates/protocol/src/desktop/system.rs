@@ -10,6 +10,8 @@ use crate::problem::Problem;
 pub struct OpenedLink {
     /// The profile that it names.
     pub profile: Option<String>,
+    /// The result of an analysis that it names.
+    pub result: Option<String>,
     /// Why it leads nowhere.
     pub problem: Option<Problem>,
 }
@@ -26,6 +28,8 @@ pub enum NoticeKind {
     Sync,
     /// Conflicts came.
     Conflicts,
+    /// An analysis ended.
+    Analysis,
 }
 
 /// Asks for a native note. Its words are the window's, which knows the language; they name counts

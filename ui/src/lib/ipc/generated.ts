@@ -59,6 +59,11 @@ export type ProblemCode =
 export type UploadStage =
   'waiting' | 'running' | 'completing' | 'paused' | 'done' | 'failed' | 'changed';
 /**
+ * What an analysis is at.
+ */
+export type AnalysisStage =
+  'waiting' | 'refused' | 'queued' | 'running' | 'completed' | 'failed' | 'canceled';
+/**
  * What a scanner says of a file's content.
  */
 export type ScanState = 'not_scanned' | 'pending' | 'clean' | 'quarantined' | 'not_scannable';
@@ -246,7 +251,7 @@ export type SyncState = 'local' | 'waiting' | 'syncing' | 'up_to_date' | 'offlin
 /**
  * What a native note is about. A newer one takes the place of an older one of its kind.
  */
-export type NoticeKind = 'import' | 'export' | 'sync' | 'conflicts';
+export type NoticeKind = 'import' | 'export' | 'sync' | 'conflicts' | 'analysis';
 /**
  * An event of the host. Progress comes at most ten times a second for each import.
  */
@@ -266,6 +271,32 @@ export type HostEvent =
   | {
       kind: 'download';
       run: DownloadRun;
+    }
+  | {
+      analysis: Analysis;
+      kind: 'analysis';
+    }
+  | {
+      /**
+       * Its id until now.
+       */
+      id: string;
+      kind: 'analysis_gone';
+      /**
+       * The id that it has at the relay, where it only waited here until now.
+       */
+      now?: string | null;
+    }
+  | {
+      /**
+       * What is new since the last time, the newest first; nothing at the first time.
+       */
+      fresh: Notification[];
+      kind: 'notified';
+      /**
+       * How many were not read, of all.
+       */
+      unread: number;
     }
   | {
       /**
@@ -347,6 +378,10 @@ export interface Commands {
     request: AddWorkspace;
     response: Workspaces;
   };
+  ask_analysis: {
+    request: AskAnalysis;
+    response: Analysis;
+  };
   attach_file: {
     request: FileAt;
     response: RelayFile;
@@ -358,6 +393,10 @@ export interface Commands {
   bulk_edit: {
     request: BulkEdit;
     response: ActDone;
+  };
+  cancel_analysis: {
+    request: AnalysisId;
+    response: Analyses;
   };
   cancel_download: {
     request: RunId;
@@ -451,6 +490,10 @@ export interface Commands {
     request: UploadId;
     response: Uploads;
   };
+  get_analysis: {
+    request: AnalysisId;
+    response: AnalysisDetail;
+  };
   get_deleted: {
     request: ProfileId;
     response: Deletion;
@@ -499,6 +542,10 @@ export interface Commands {
     request: Empty;
     response: Acts;
   };
+  list_analyses: {
+    request: Empty;
+    response: Analyses;
+  };
   list_attributes: {
     request: Empty;
     response: AttributeNames;
@@ -518,6 +565,10 @@ export interface Commands {
   list_imports: {
     request: ListImports;
     response: ImportHistory;
+  };
+  list_notifications: {
+    request: Empty;
+    response: Notifications;
   };
   list_observations: {
     request: ListObservations;
@@ -587,6 +638,10 @@ export interface Commands {
     request: ReadLog;
     response: LogPage;
   };
+  read_notifications: {
+    request: ReadNotifications;
+    response: Notifications;
+  };
   recovery_key: {
     request: Empty;
     response: RecoveryKey;
@@ -623,6 +678,10 @@ export interface Commands {
     request: UploadId;
     response: Upload;
   };
+  retry_analysis: {
+    request: AnalysisId;
+    response: Analysis;
+  };
   retry_upload: {
     request: UploadId;
     response: Upload;
@@ -641,6 +700,10 @@ export interface Commands {
   };
   save_recovery_key: {
     request: SaveRecoveryKey;
+    response: SavedFile;
+  };
+  save_result: {
+    request: SaveResult;
     response: SavedFile;
   };
   save_view: {
@@ -980,6 +1043,106 @@ export interface Workspace {
   relay?: string | null;
 }
 /**
+ * Asks for an analysis. It goes to the relay as soon as that can be reached.
+ */
+export interface AskAnalysis {
+  /**
+   * Which analysis, such as `quality`.
+   */
+  analysis: string;
+  /**
+   * Which profiles; all without a filter.
+   */
+  filter?: string | null;
+}
+/**
+ * An analysis.
+ */
+export interface Analysis {
+  /**
+   * Which analysis.
+   */
+  analysis: string;
+  /**
+   * How often it was begun.
+   */
+  attempts: number;
+  /**
+   * Who asked for it; nobody knows while it waits here.
+   */
+  by?: string | null;
+  /**
+   * When it was asked for, as all moments here: RFC 3339, UTC.
+   */
+  created_at: string;
+  /**
+   * The same in words, in English.
+   */
+  detail?: string | null;
+  /**
+   * Whether somebody asked for its end while it runs.
+   */
+  ending: boolean;
+  /**
+   * The number of its newest event: it grows with everything that happens to it.
+   */
+  event_seq: number;
+  /**
+   * Which profiles; all without a filter.
+   */
+  filter?: string | null;
+  /**
+   * When it ended.
+   */
+  finished_at?: string | null;
+  /**
+   * The relay's id, or `local-` with a number as long as it waits here.
+   */
+  id: string;
+  /**
+   * Why it waits here.
+   */
+  problem?: Problem | null;
+  /**
+   * How far it is, once that is known.
+   */
+  progress?: AnalysisProgress | null;
+  /**
+   * Why it failed: `lease_lost`, `overdue`, `forced`, `analysis` or `relay`.
+   */
+  reason?: string | null;
+  /**
+   * Its result's id.
+   */
+  result?: string | null;
+  /**
+   * The one that it tries again.
+   */
+  retry_of?: string | null;
+  stage: AnalysisStage;
+  /**
+   * When a worker took it for the last time.
+   */
+  started_at?: string | null;
+}
+/**
+ * How far an analysis is.
+ */
+export interface AnalysisProgress {
+  /**
+   * Profiles that were looked at.
+   */
+  done: number;
+  /**
+   * Seconds that are left at the pace so far, while it runs.
+   */
+  seconds_left?: number | null;
+  /**
+   * Profiles of the cohort.
+   */
+  total: number;
+}
+/**
  * A file and a profile.
  */
 export interface FileAt {
@@ -1164,6 +1327,28 @@ export interface Obstacle {
    * Why it stayed as it is, in English.
    */
   reason: string;
+}
+/**
+ * Names an analysis, or the result of one.
+ */
+export interface AnalysisId {
+  /**
+   * Its id, or its result's.
+   */
+  id: string;
+}
+/**
+ * Analyses: those that wait here, then the newest first.
+ */
+export interface Analyses {
+  /**
+   * What was heard of them last.
+   */
+  analyses: Analysis[];
+  /**
+   * Whether the relay makes analyses; one of an earlier version does not.
+   */
+  supported: boolean;
 }
 /**
  * Names an import of this session.
@@ -2064,6 +2249,266 @@ export interface ListPlace {
   rank?: number | null;
 }
 /**
+ * An analysis with all that is known of it.
+ */
+export interface AnalysisDetail {
+  analysis: Analysis;
+  /**
+   * What happened to it, in order; empty where the relay cannot be asked.
+   */
+  events: AnalysisEvent[];
+  /**
+   * What it came to; of one without a result what it comes to so far.
+   */
+  report?: AnalysisReport | null;
+}
+/**
+ * Something that happened to an analysis.
+ */
+export interface AnalysisEvent {
+  /**
+   * Who did it: somebody's name, or `worker`, or `relay`.
+   */
+  actor: string;
+  /**
+   * When: RFC 3339, UTC.
+   */
+  at: string;
+  /**
+   * What: `queued`, `started`, `partial`, `cancel_requested`, `retried`, `lapsed`, `released`, `completed`,
+   * `failed` or `canceled`.
+   */
+  kind: string;
+  /**
+   * Its number: 1, 2, 3 and so on.
+   */
+  seq: number;
+}
+/**
+ * What an analysis came to, or comes to so far.
+ */
+export interface AnalysisReport {
+  /**
+   * What is missing, old, mixed up or contradictory; nothing of an analysis that this version does not know.
+   */
+  quality?: QualityReport | null;
+}
+/**
+ * A quality report: everything in it is of the profiles that were looked at.
+ */
+export interface QualityReport {
+  /**
+   * How old the newest observation is, the youngest class first.
+   */
+  ages: AgeShare[];
+  /**
+   * The attributes, by name.
+   */
+  attributes: AttributeQuality[];
+  consent: ConsentShares;
+  /**
+   * Profiles that were looked at.
+   */
+  done: number;
+  /**
+   * The version of the engine that made it.
+   */
+  engine: number;
+  /**
+   * What is worth saying, the gravest first.
+   */
+  findings: ReportFinding[];
+  input: ReportInput;
+  /**
+   * Whether there are more than 1,000 names, so that some are not told apart.
+   */
+  names_left_out: boolean;
+  /**
+   * How many observations profiles have.
+   */
+  observations?: NumbersOf | null;
+  profiles: WholeProfiles;
+  /**
+   * The signals, by name.
+   */
+  signals: SignalQuality[];
+  /**
+   * Profiles of the cohort.
+   */
+  total: number;
+}
+/**
+ * How old the newest observation is.
+ */
+export interface AgeShare {
+  profiles: Share;
+  /**
+   * At most so many days, and more than the class before; nothing for older ones.
+   */
+  within_days?: number | null;
+}
+/**
+ * A number of profiles, and their share of those that were looked at.
+ */
+export interface Share {
+  /**
+   * The number.
+   */
+  count: number;
+  /**
+   * The most that it may be.
+   */
+  high?: number | null;
+  /**
+   * The least that the share of all may be, with 95 % confidence, while only a part was looked at.
+   */
+  low?: number | null;
+  /**
+   * Between 0 and 1; nothing of no profile.
+   */
+  share?: number | null;
+}
+/**
+ * What an attribute's values are like.
+ */
+export interface AttributeQuality {
+  /**
+   * Values that are yes or no.
+   */
+  flags: number;
+  missing: Share;
+  /**
+   * Its name.
+   */
+  name: string;
+  /**
+   * Values that are empty by intention.
+   */
+  nulls: number;
+  /**
+   * Values that are numbers.
+   */
+  numbers: number;
+  /**
+   * What its numbers are like.
+   */
+  of_numbers?: NumbersOf | null;
+  present: Share;
+  /**
+   * Values that are texts.
+   */
+  texts: number;
+  /**
+   * How many different values there are; nothing where there are more than 20.
+   */
+  values?: number | null;
+}
+/**
+ * What numbers are like.
+ */
+export interface NumbersOf {
+  /**
+   * How many.
+   */
+  count: number;
+  /**
+   * The standard deviation with n − 1; nothing of one number.
+   */
+  deviation?: number | null;
+  /**
+   * The greatest.
+   */
+  greatest: number;
+  /**
+   * The least.
+   */
+  least: number;
+  /**
+   * The arithmetic mean.
+   */
+  mean?: number | null;
+}
+/**
+ * Who agreed to being analysed.
+ */
+export interface ConsentShares {
+  given: Share;
+  unknown: Share;
+  withheld: Share;
+}
+/**
+ * A sentence that is worth saying.
+ */
+export interface ReportFinding {
+  /**
+   * The attribute or signal that it is about.
+   */
+  about?: string | null;
+  /**
+   * A word for programs.
+   */
+  code: string;
+  /**
+   * How many profiles or values it is about.
+   */
+  count: number;
+  /**
+   * In German.
+   */
+  de: string;
+  /**
+   * In English.
+   */
+  en: string;
+}
+/**
+ * What was looked at.
+ */
+export interface ReportInput {
+  /**
+   * The moment that ages are counted to, in milliseconds since 1970.
+   */
+  as_of: number;
+  /**
+   * Identity of the relay's history.
+   */
+  epoch: string;
+  /**
+   * Which profiles; all without a filter.
+   */
+  filter?: string | null;
+  /**
+   * The revision that all profiles were read at.
+   */
+  revision: number;
+}
+/**
+ * Shares of profiles as wholes.
+ */
+export interface WholeProfiles {
+  in_conflict: Share;
+  named: Share;
+  observed_ahead: Share;
+  tagged: Share;
+  unobserved: Share;
+  with_notes: Share;
+}
+/**
+ * What a signal's observations are like.
+ */
+export interface SignalQuality {
+  missing: Share;
+  /**
+   * Its name.
+   */
+  name: string;
+  /**
+   * What its values are like.
+   */
+  of_values?: NumbersOf | null;
+  present: Share;
+}
+/**
  * A deleted profile that somebody asks for by its id.
  */
 export interface Deletion {
@@ -2411,6 +2856,52 @@ export interface ImportEntry {
    * When it was undone.
    */
   undone_at?: string | null;
+}
+/**
+ * What the person was told, the newest first.
+ */
+export interface Notifications {
+  /**
+   * Whether the relay was heard: without that nothing is known.
+   */
+  heard: boolean;
+  /**
+   * The newest of them.
+   */
+  notifications: Notification[];
+  /**
+   * How many were not read, of all.
+   */
+  unread: number;
+}
+/**
+ * Something that somebody was told.
+ */
+export interface Notification {
+  /**
+   * The analysis, where it is known here.
+   */
+  analysis?: Analysis | null;
+  /**
+   * When: RFC 3339, UTC.
+   */
+  created_at: string;
+  /**
+   * Its number.
+   */
+  id: number;
+  /**
+   * The analysis' id.
+   */
+  job?: string | null;
+  /**
+   * What it is about: `job_completed`, `job_failed` or `job_canceled`; later versions may tell more.
+   */
+  kind: string;
+  /**
+   * Whether it was read.
+   */
+  read: boolean;
 }
 /**
  * Asks for rows of a profile's observations, the last one first.
@@ -2932,6 +3423,15 @@ export interface LogEntry {
   place: string;
 }
 /**
+ * Which were read.
+ */
+export interface ReadNotifications {
+  /**
+   * This one; all without.
+   */
+  id?: number | null;
+}
+/**
  * A recovery key: it opens an encrypted data folder where the keychain does not.
  */
 export interface RecoveryKey {
@@ -3060,6 +3560,19 @@ export interface SaveImportFile {
 export interface SaveRecoveryKey {
   /**
    * A new file; else one in the folder for downloads.
+   */
+  to?: string | null;
+}
+/**
+ * Asks for the bytes of a result.
+ */
+export interface SaveResult {
+  /**
+   * The result's id.
+   */
+  id: string;
+  /**
+   * Where to; else the person's folder for downloads, under a name that is free.
    */
   to?: string | null;
 }
@@ -3244,6 +3757,10 @@ export interface OpenedLink {
    * The profile that it names.
    */
   profile?: string | null;
+  /**
+   * The result of an analysis that it names.
+   */
+  result?: string | null;
 }
 /**
  * Opens a workspace whose key was not there.

@@ -1,4 +1,4 @@
-//! Analyses at the relay.
+//! Analyses as a terminal asks for them: at the relay, and waited for.
 
 use kartei_protocol::jobs::{JobEvents, JobInfo, JobPage, JobResult, JobState, NewJob};
 use kartei_protocol::problem::{Problem, ProblemCode};
@@ -54,7 +54,7 @@ impl App {
     ///
     /// # Errors
     /// As [`App::analysis`].
-    pub fn cancel_analysis(&self, id: &str) -> Result<JobInfo, Problem> {
+    pub fn cancel_analysis_at_relay(&self, id: &str) -> Result<JobInfo, Problem> {
         let client = self.relay_client()?;
         sync::block_on(client.cancel_job(id))?.map_err(|e| of_job(&e, id))
     }
@@ -63,7 +63,7 @@ impl App {
     ///
     /// # Errors
     /// As [`App::analysis`]; [`ProblemCode::Blocked`] for one that has not ended so.
-    pub fn retry_analysis(&self, id: &str) -> Result<JobInfo, Problem> {
+    pub fn retry_analysis_at_relay(&self, id: &str) -> Result<JobInfo, Problem> {
         let (client, key) = (self.relay_client()?, random::hex::<16>()?);
         sync::block_on(client.retry_job(id, &key))?.map_err(|e| of_job(&e, id))
     }
@@ -78,7 +78,7 @@ impl App {
     }
 }
 
-fn of_job(error: &RelayError, id: &str) -> Problem {
+pub(super) fn of_job(error: &RelayError, id: &str) -> Problem {
     if let RelayError::Refused { status: 404, .. } = error {
         let message = "the relay knows no such analysis, or is of an earlier version";
         return Problem::new(ProblemCode::NotFound, message).about(id);

@@ -1,0 +1,267 @@
+//! Analyses that wait for the relay, what was heard of others, and results that were looked at.
+
+use rusqlite::{OptionalExtension, Row, params};
+
+use crate::error::StoreError;
+use crate::store::Store;
+
+/// Analyses of a relay that are remembered, the newest.
+const KEPT_MAX: i64 = 1_000;
+
+/// Analyses that wait for the relay at most: a queue that nobody would still want.
+const WAITING_MAX: i64 = 100;
+
+/// Results that are kept, those that were looked at last.
+const RESULTS_MAX: i64 = 200;
+
+/// An analysis that is asked for.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct NewAnalysis {
+    /// Which relay and organisation.
+    pub relay: String,
+    /// The client's own name for the request.
+    pub key: String,
+    /// JSON, as it is sent.
+    pub asked: String,
+    /// The relay's id of the one that it tries again.
+    pub retry_of: Option<String>,
+}
+
+/// What the relay said of an analysis.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct HeardAnalysis {
+    /// The relay's id.
+    pub job: String,
+    /// JSON, as it was asked for.
+    pub asked: String,
+    /// JSON: all that was said.
+    pub heard: String,
+    /// Milliseconds since 1970.
+    pub created_at: i64,
+}
+
+/// An analysis as it is stored.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct StoredAnalysis {
+    /// Its number here.
+    pub id: u64,
+    /// The relay's id; it waits here without one.
+    pub job: Option<String>,
+    /// The client's own name for the request, of one that was asked for here.
+    pub key: Option<String>,
+    /// JSON, as it is sent.
+    pub asked: String,
+    /// The relay's id of the one that it tries again.
+    pub retry_of: Option<String>,
+    /// JSON: what the relay said of it last.
+    pub heard: Option<String>,
+    /// JSON: why the relay does not take it.
+    pub problem: Option<String>,
+    /// Milliseconds since 1970.
+    pub created_at: i64,
+}
+
+const COLUMNS: &str = "id, job, key, asked, retry_of, heard, problem, created_at";
+
+impl Store {
+    /// Adds an analysis that the relay is to make; answers its number here.
+    ///
+    /// # Errors
+    /// [`StoreError::Blocked`] where too many wait, or a failure.
+    pub fn add_analysis(&self, new: &NewAnalysis, now: i64) -> Result<u64, StoreError> {
+        self.write(|db| {
+            let waiting: i64 = db.query_row(
+                "SELECT count(*) FROM analyses WHERE relay = ?1 AND job IS NULL",
+                [&new.relay],
+                |row| row.get(0),
+            )?;
+            if waiting >= WAITING_MAX {
+                let message = format!("{WAITING_MAX} analyses wait for the relay already");
+                return Err(StoreError::Blocked(message));
+            }
+            let NewAnalysis { relay, key, asked, retry_of } = new;
+            db.execute(
+                "INSERT INTO analyses (relay, key, asked, retry_of, created_at) \
+                 VALUES (?1, ?2, ?3, ?4, ?5)",
+                params![relay, key, asked, retry_of, now],
+            )?;
+            u64::try_from(db.last_insert_rowid()).map_err(|e| StoreError::Sqlite(e.to_string()))
+        })
+    }
+
+    /// The analyses of a relay: those that wait here, then the newest first.
+    ///
+    /// # Errors
+    /// [`StoreError`].
+    pub fn analyses(&self, relay: &str) -> Result<Vec<StoredAnalysis>, StoreError> {
+        self.read(|db| {
+            let sql = format!(
+                "SELECT {COLUMNS} FROM analyses WHERE relay = ?1 \
+                 ORDER BY job IS NULL DESC, created_at DESC, id DESC LIMIT ?2"
+            );
+            let mut select = db.prepare_cached(&sql)?;
+            let rows = select.query_map(params![relay, KEPT_MAX + WAITING_MAX], stored)?;
+            Ok(rows.collect::<Result<_, _>>()?)
+        })
+    }
+
+    /// One analysis by its number here.
+    ///
+    /// # Errors
+    /// [`StoreError`].
+    pub fn find_analysis(&self, id: u64) -> Result<Option<StoredAnalysis>, StoreError> {
+        self.read(|db| {
+            let sql = format!("SELECT {COLUMNS} FROM analyses WHERE id = ?1");
+            Ok(db.prepare_cached(&sql)?.query_row([id], stored).optional()?)
+        })
+    }
+
+    /// One analysis by the relay's id.
+    ///
+    /// # Errors
+    /// [`StoreError`].
+    pub fn find_analysis_of_job(
+        &self,
+        relay: &str,
+        job: &str,
+    ) -> Result<Option<StoredAnalysis>, StoreError> {
+        self.read(|db| Ok(of_job(db, relay, job)?))
+    }
+
+    /// Keeps what the relay said of an analysis; `id` is its number here where it waited here until now.
+    /// Answers it as it is stored, and whether that is new.
+    ///
+    /// # Errors
+    /// [`StoreError`].
+    pub fn hear_analysis(
+        &self,
+        relay: &str,
+        id: Option<u64>,
+        heard: &HeardAnalysis,
+    ) -> Result<(StoredAnalysis, bool), StoreError> {
+        self.write_repeatable(|db| {
+            let HeardAnalysis { job, asked, heard, created_at } = heard;
+            let before = of_job(db, relay, job)?;
+            match (&before, id) {
+                // It was heard of by another way, before the answer to its submission came.
+                (Some(before), Some(id)) if before.id != id => {
+                    db.execute("DELETE FROM analyses WHERE id = ?1", [id])?;
+                }
+                (None, Some(id)) => {
+                    db.execute("UPDATE analyses SET job = ?2 WHERE id = ?1", params![id, job])?;
+                }
+                _ => {}
+            }
+            let is_new = before.as_ref().and_then(|before| before.heard.as_ref()) != Some(heard);
+            if is_new {
+                db.execute(
+                    "INSERT INTO analyses (relay, job, asked, heard, created_at) \
+                     VALUES (?1, ?2, ?3, ?4, ?5) ON CONFLICT (relay, job) WHERE job IS NOT NULL \
+                     DO UPDATE SET heard = ?4, created_at = ?5, problem = NULL",
+                    params![relay, job, asked, heard, created_at],
+                )?;
+                db.execute(
+                    "DELETE FROM analyses WHERE relay = ?1 AND job IS NOT NULL AND created_at < \
+                     (SELECT created_at FROM analyses WHERE relay = ?1 AND job IS NOT NULL \
+                      ORDER BY created_at DESC LIMIT 1 OFFSET ?2)",
+                    params![relay, KEPT_MAX],
+                )?;
+            }
+            let stored = of_job(db, relay, job)?;
+            // One that is older than all that are kept is told of all the same.
+            let stored = stored.unwrap_or_else(|| StoredAnalysis {
+                id: id.unwrap_or_default(),
+                job: Some(job.clone()),
+                key: None,
+                asked: asked.clone(),
+                retry_of: None,
+                heard: Some(heard.clone()),
+                problem: None,
+                created_at: *created_at,
+            });
+            Ok((stored, is_new))
+        })
+    }
+
+    /// Notes why the relay does not take an analysis, or that it is to be asked again.
+    ///
+    /// # Errors
+    /// [`StoreError`].
+    pub fn refuse_analysis(&self, id: u64, problem: Option<&str>) -> Result<(), StoreError> {
+        self.write(|db| {
+            db.execute("UPDATE analyses SET problem = ?2 WHERE id = ?1", params![id, problem])?;
+            Ok(())
+        })
+    }
+
+    /// Takes an analysis off the list; whether it was there.
+    ///
+    /// # Errors
+    /// [`StoreError`].
+    pub fn forget_analysis(&self, id: u64) -> Result<bool, StoreError> {
+        self.write(|db| Ok(db.execute("DELETE FROM analyses WHERE id = ?1", [id])? > 0))
+    }
+
+    /// Keeps a result as the relay answered it.
+    ///
+    /// # Errors
+    /// [`StoreError`].
+    pub fn keep_analysis_result(
+        &self,
+        relay: &str,
+        id: &str,
+        answer: &str,
+        now: i64,
+    ) -> Result<(), StoreError> {
+        self.write_repeatable(|db| {
+            db.execute(
+                "INSERT OR REPLACE INTO analysis_results (relay, id, answer, kept_at) \
+                 VALUES (?1, ?2, ?3, ?4)",
+                params![relay, id, answer, now],
+            )?;
+            db.execute(
+                "DELETE FROM analysis_results WHERE (relay, id) NOT IN (SELECT relay, id FROM \
+                 analysis_results ORDER BY kept_at DESC LIMIT ?1)",
+                [RESULTS_MAX],
+            )?;
+            Ok(())
+        })
+    }
+
+    /// A result that was kept.
+    ///
+    /// # Errors
+    /// [`StoreError`].
+    pub fn find_analysis_result(
+        &self,
+        relay: &str,
+        id: &str,
+    ) -> Result<Option<String>, StoreError> {
+        self.read(|db| {
+            let sql = "SELECT answer FROM analysis_results WHERE relay = ?1 AND id = ?2";
+            Ok(db.prepare_cached(sql)?.query_row([relay, id], |row| row.get(0)).optional()?)
+        })
+    }
+}
+
+fn of_job(
+    db: &rusqlite::Connection,
+    relay: &str,
+    job: &str,
+) -> rusqlite::Result<Option<StoredAnalysis>> {
+    let sql = format!("SELECT {COLUMNS} FROM analyses WHERE relay = ?1 AND job = ?2");
+    db.prepare_cached(&sql)?.query_row([relay, job], stored).optional()
+}
+
+fn stored(row: &Row<'_>) -> rusqlite::Result<StoredAnalysis> {
+    Ok(StoredAnalysis {
+        id: row.get(0)?,
+        job: row.get(1)?,
+        key: row.get(2)?,
+        asked: row.get(3)?,
+        retry_of: row.get(4)?,
+        heard: row.get(5)?,
+        problem: row.get(6)?,
+        created_at: row.get(7)?,
+    })
+}
