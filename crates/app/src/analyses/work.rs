@@ -253,9 +253,9 @@ impl Desk {
     }
 
     /// Tells those that wait here why they do.
-    fn blocked(&self, problem: Problem) {
-        let is_new =
-            lock(&self.board.in_the_way).replace(problem.clone()).as_ref() != Some(&problem);
+    fn blocked(&self, problem: &Problem) {
+        let before = lock(&self.board.in_the_way).replace(problem.clone());
+        let is_new = before.as_ref() != Some(problem);
         if is_new {
             self.tell_waiting();
         }
