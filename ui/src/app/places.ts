@@ -1,6 +1,6 @@
 import type { IconName } from '$lib/components/Icon.svelte';
 import { textOf, type CommandId } from '$lib/commands';
-import { profileRoute, type Route } from './router.svelte';
+import { analysisRoute, profileRoute, type Route } from './router.svelte';
 
 /** A place of the rail: the view, and the command that goes there and names it. */
 export interface Place {
@@ -21,7 +21,7 @@ export const UPPER: Place[][] = [
     { command: 'go.uploads', route: { view: 'uploads' } },
   ],
   [
-    { command: 'go.analyses', route: { view: 'analyses' } },
+    { command: 'go.analyses', route: analysisRoute(null) },
     { command: 'go.calibration', route: { view: 'calibration' } },
   ],
 ];

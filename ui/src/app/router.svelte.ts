@@ -11,6 +11,11 @@ export type Route =
       saved?: string;
     }
   | { view: 'settings'; section: SettingsSection }
+  | {
+      view: 'analyses';
+      /** One of them, or the result of one. */
+      id: string | null;
+    }
   | { view: PlainView };
 
 /** Views that show one thing, so that their name is their address. */
@@ -18,7 +23,6 @@ const PLAIN_VIEWS = [
   'conflicts',
   'imports',
   'uploads',
-  'analyses',
   'calibration',
   'notifications',
   'sync',
@@ -32,6 +36,7 @@ export function parseRoute(hash: string): Route {
   const [view, id] = path.split('/');
   const plain = PLAIN_VIEWS.find((one) => one === view);
   if (plain !== undefined) return { view: plain };
+  if (view === 'analyses') return analysisRoute(id ? decoded(id) : null);
   // Where the data folder was in versions before; links to it may be kept.
   if (view === 'store') return { view: 'settings', section: 'data' };
   if (view === 'settings') {
@@ -47,7 +52,7 @@ export function parseRoute(hash: string): Route {
   };
 }
 
-/** An address typed by hand may hold a stray per cent sign; it then simply names no profile. */
+/** An address typed by hand may hold a stray per cent sign; it then simply names nothing. */
 function decoded(part: string): string {
   try {
     return decodeURIComponent(part);
@@ -58,6 +63,9 @@ function decoded(part: string): string {
 
 export function routeHref(route: Route): string {
   if (route.view === 'settings') return `#/settings/${route.section}`;
+  if (route.view === 'analyses') {
+    return route.id === null ? '#/analyses' : `#/analyses/${encodeURIComponent(route.id)}`;
+  }
   if (route.view !== 'profiles') return `#/${route.view}`;
   const path = route.id === null ? '#/profiles' : `#/profiles/${encodeURIComponent(route.id)}`;
   const asked = { view: route.saved, filter: route.filter };
@@ -66,6 +74,8 @@ export function routeHref(route: Route): string {
   );
   return query.length === 0 ? path : `${path}?${query.join('&')}`;
 }
+
+export const analysisRoute = (id: string | null): Route => ({ view: 'analyses', id });
 
 export const profileRoute = (id: string | null, saved: string | null = null): Route => ({
   view: 'profiles',

@@ -1,7 +1,9 @@
+import { Analyses } from '$features/analyses/analyses.svelte';
 import { ConflictList } from '$features/conflicts/conflicts.svelte';
 import { Deleted } from '$features/deleted/deleted.svelte';
 import { hasEnded, Imports } from '$features/imports/imports.svelte';
 import { Past } from '$features/imports/past.svelte';
+import { Notifications } from '$features/notifications/notifications.svelte';
 import { Notices } from '$features/notices/notices.svelte';
 import { Completion } from '$features/profiles/completion.svelte';
 import { AttributeCatalog } from '$features/profiles/attribute-catalog.svelte';
@@ -36,6 +38,12 @@ function loadAnew(): void {
   location.reload();
 }
 
+/** Where links of other programs lead. */
+export interface LinkTargets {
+  profile: (id: string) => void;
+  result: (id: string) => void;
+}
+
 /** One window's controllers, and the one place that hands them what the host tells. */
 export class Session {
   readonly list: ProfileList;
@@ -48,6 +56,8 @@ export class Session {
   readonly imports: Imports;
   readonly uploads: Uploads;
   readonly files: RelayFiles;
+  readonly analyses: Analyses;
+  readonly notifications: Notifications;
   readonly sync: Sync;
   readonly rejected: Rejected;
   readonly deleted: Deleted;
@@ -80,6 +90,8 @@ export class Session {
     this.imports = new Imports(ipc);
     this.uploads = new Uploads(ipc);
     this.files = new RelayFiles(ipc);
+    this.analyses = new Analyses(ipc);
+    this.notifications = new Notifications(ipc);
     this.sync = new Sync(ipc);
     this.rejected = new Rejected(ipc);
     this.deleted = new Deleted(ipc);
@@ -102,12 +114,12 @@ export class Session {
   }
 
   /**
-   * Starts to listen; `onImport` is called when something starts an import from outside, `onProfile`
-   * when a link names a profile.
+   * Starts to listen; `onImport` is called when something starts an import from outside, `go` when a
+   * link names something.
    */
-  start(onImport: () => void, onProfile: (id: string) => void): () => void {
+  start(onImport: () => void, go: LinkTargets): () => void {
     const stop = this.#ipc.listen(
-      (event) => this.#take(event, onImport, onProfile),
+      (event) => this.#take(event, onImport, go),
       () => this.#catchUp(),
     );
     void this.views.load();
@@ -115,8 +127,10 @@ export class Session {
     // What files are for depends on whether there is a relay.
     void this.sync.load().then(() => this.takeFiles(onImport));
     void this.uploads.load();
+    void this.analyses.load();
+    void this.notifications.load();
     void this.sample.load();
-    void this.#takeLink(onProfile);
+    void this.#takeLink(go);
     return stop;
   }
 
@@ -128,7 +142,7 @@ export class Session {
     void this.elsewhere.show(id);
   }
 
-  #take(event: HostEvent, onImport: () => void, onProfile: (id: string) => void): void {
+  #take(event: HostEvent, onImport: () => void, go: LinkTargets): void {
     this.notices.take(event);
     switch (event.kind) {
       case 'import':
@@ -137,6 +151,15 @@ export class Session {
         break;
       case 'upload':
         this.uploads.take(event.upload);
+        break;
+      case 'analysis':
+        this.analyses.take(event.analysis);
+        break;
+      case 'analysis_gone':
+        this.analyses.gone(event.id, event.now ?? null);
+        break;
+      case 'notified':
+        this.notifications.take(event);
         break;
       case 'download':
         this.files.take(event.run);
@@ -173,7 +196,7 @@ export class Session {
         void this.takeFiles(onImport);
         break;
       case 'link_opened':
-        void this.#takeLink(onProfile);
+        void this.#takeLink(go);
         break;
       case 'rewriting':
         this.security.take(event.done, event.total);
@@ -188,6 +211,11 @@ export class Session {
   get mayUpload(): boolean {
     const { status } = this.sync;
     return status !== null && status.relay !== null && status.role !== 'viewer';
+  }
+
+  /** Whether there is a relay that this person may have analyses made by. */
+  get mayAnalyse(): boolean {
+    return this.mayUpload && this.analyses.supported;
   }
 
   /** Files that the program was opened with: imports them, or asks what they are for. */
@@ -236,11 +264,12 @@ export class Session {
   }
 
   /** Follows a link that the program was opened with: whoever takes it first does, once. */
-  async #takeLink(onProfile: (id: string) => void): Promise<void> {
+  async #takeLink(go: LinkTargets): Promise<void> {
     // Without an answer there is no link; what keeps the host from answering is told elsewhere.
     const link = await this.#ipc.call('take_opened_link', {}).catch(() => null);
     if (link?.problem != null) this.linkProblem = link.problem;
-    if (link?.profile != null) onProfile(link.profile);
+    if (link?.profile != null) go.profile(link.profile);
+    if (link?.result != null) go.result(link.result);
   }
 
   /** Events may have been lost: asks for what they would have told. */
@@ -253,6 +282,9 @@ export class Session {
     void this.sync.load();
     void this.sample.load();
     void this.uploads.load();
+    void this.analyses.load();
+    void this.analyses.open?.load();
+    void this.notifications.load();
     void this.imports.catchUp();
     void this.steps.catchUp();
   }

@@ -5,7 +5,7 @@ import { locale, m } from '$lib/i18n.svelte';
 import { density } from '$lib/state/density.svelte';
 import { theme } from '$lib/state/theme.svelte';
 import type { SettingsSection } from '$views/settings-sections';
-import { profileRoute, type PlainView, type Router } from './router.svelte';
+import { analysisRoute, profileRoute, type PlainView, type Router } from './router.svelte';
 import type { Session } from './session.svelte';
 
 /** What the frame itself opens. */
@@ -32,7 +32,7 @@ export function windowCommands(session: Session, router: Router, open: Openings)
     'go.conflicts': view('conflicts'),
     'go.imports': toImports,
     'go.uploads': view('uploads'),
-    'go.analyses': view('analyses'),
+    'go.analyses': () => router.go(analysisRoute(null)),
     'go.calibration': view('calibration'),
     'go.notifications': view('notifications'),
     'go.sync': view('sync'),
@@ -46,6 +46,10 @@ export function windowCommands(session: Session, router: Router, open: Openings)
     'steps.undo': () => void session.steps.undo(),
     'steps.redo': () => void session.steps.redo(),
     'steps.last': open.lastSteps,
+    'list.analyse': {
+      run: () => (session.analyses.asking = session.list.filter),
+      when: () => session.mayAnalyse,
+    },
     'data.import': () => void chooseFiles(session.imports, 'import', toImports),
     'data.check_files': () => void chooseFiles(session.imports, 'check', toImports),
     'data.sample': {

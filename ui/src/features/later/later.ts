@@ -1,20 +1,14 @@
 import { m } from '$lib/i18n.svelte';
 
 /** Places whose content a later version brings. They say so, and nothing in them pretends to work. */
-export type Later = 'analyses' | 'calibration' | 'notifications' | 'administration';
+export type Later = 'calibration' | 'administration';
 
 export const LATER: Record<Later, { view: () => string; title: () => string; text: () => string }> =
   {
-    analyses: { view: m.analyses, title: m.later_analyses_title, text: m.later_analyses_text },
     calibration: {
       view: m.calibration,
       title: m.later_calibration_title,
       text: m.later_calibration_text,
-    },
-    notifications: {
-      view: m.notifications,
-      title: m.later_notifications_title,
-      text: m.later_notifications_text,
     },
     administration: {
       view: m.administration,

@@ -1,6 +1,15 @@
+import { noticeOf } from '$features/notifications/words';
 import { fileName, formatCount } from '$lib/format';
 import { m } from '$lib/i18n.svelte';
-import type { ExportRun, HostEvent, ImportRun, Ipc, ShowNotice, SyncStatus } from '$lib/ipc';
+import type {
+  ExportRun,
+  HostEvent,
+  ImportRun,
+  Ipc,
+  Notification,
+  ShowNotice,
+  SyncStatus,
+} from '$lib/ipc';
 
 /** What took less was waited for, and needs no telling. */
 const LONG_MS = 10_000;
@@ -43,6 +52,7 @@ export class Notices {
     if (event.kind === 'import') this.#import(event.run);
     else if (event.kind === 'export') this.#export(event.run);
     else if (event.kind === 'sync') this.#sync(event.status);
+    else if (event.kind === 'notified') this.#notified(event.fresh);
   }
 
   #import(run: ImportRun): void {
@@ -61,6 +71,16 @@ export class Notices {
     if (run.state === 'cancelled' || since === undefined || this.#now() - since < LONG_MS) return;
     const title = run.state === 'done' ? m.notice_export_done() : m.notice_export_failed();
     this.#show('export', { title, text: fileName(run.path) });
+  }
+
+  #notified(fresh: Notification[]): void {
+    // The newest takes the place of those before it, so more than one is told as their number.
+    const words = fresh.filter((note) => !note.read).flatMap((note) => noticeOf(note) ?? []);
+    const [only] = words;
+    if (only === undefined) return;
+    const count = words.length;
+    const several = m.notifications_unread({ count, n: formatCount(count) });
+    this.#show('analysis', count === 1 ? only : { title: m.notifications(), text: several });
   }
 
   #sync(status: SyncStatus): void {

@@ -82,6 +82,12 @@ const TABLE = {
   'list.facets': { group: 'list', name: m.shortcut_facets, keys: ['f'] },
   'list.clear_filter': { group: 'list', name: m.clear_filter, icon: 'close' },
   'list.export': { group: 'list', name: m.command_export, icon: 'export' },
+  'list.analyse': {
+    group: 'list',
+    name: m.command_analyse,
+    icon: 'analyses',
+    also: m.also_analyse,
+  },
   'list.leave': { group: 'list', name: m.shortcut_close, keys: ['Escape'] },
 
   'selection.edit': { group: 'selection', name: m.command_bulk, icon: 'filter' },

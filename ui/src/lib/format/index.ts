@@ -26,6 +26,20 @@ export function formatCount(value: number): string {
   return numberFormat({ maximumFractionDigits: 0 }).format(value);
 }
 
+/** `7.6 %`, of a share between 0 and 1; `< 0.1 %` rather than a nought for a few of many. */
+export function formatShare(share: number): string {
+  const format = numberFormat({ style: 'percent', maximumFractionDigits: 1 });
+  // Neither is all of them nor none of them said of a share that is nearly so.
+  if (share > 0 && share < 0.0005) return `< ${format.format(0.001)}`;
+  if (share < 1 && share > 0.9995) return `> ${format.format(0.999)}`;
+  return format.format(share);
+}
+
+/** A value with four digits that tell: `32.47`, `1,284`, `0.003712`. */
+export function formatRough(value: number): string {
+  return numberFormat({ maximumSignificantDigits: 4 }).format(value);
+}
+
 /** A measured value with all the digits it was given, and at least so many decimals. */
 export function formatNumber(value: number, decimals = 0): string {
   return numberFormat({ minimumFractionDigits: decimals, maximumFractionDigits: 15 }).format(value);

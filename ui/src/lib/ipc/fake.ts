@@ -4,6 +4,7 @@ import { programAnswers } from './fake-program';
 import { storeAnswers } from './fake-store';
 import { systemAnswers } from './fake-system';
 import { tableAnswers } from './fake-table';
+import { analysisAnswers } from './fake-analyses';
 import { uploadAnswers } from './fake-uploads';
 import type {
   About,
@@ -285,6 +286,7 @@ export function fakeFromAddress(search: string): FakeHost {
     ...programAnswers(),
     ...tableAnswers(rows),
     ...uploadAnswers(options, () => host),
+    ...analysisAnswers(options, () => host),
     list_profiles: (request) => rows.page(request),
     find_place: (request) => rows.place(request),
     get_profile: ({ id }) => {

@@ -1,0 +1,184 @@
+import { problemOf, type Analysis, type AnalysisDetail, type Ipc, type Problem } from '$lib/ipc';
+
+/** Nothing more happens to these by itself. */
+const OVER = new Set<Analysis['stage']>(['refused', 'completed', 'failed', 'canceled']);
+
+export const isOver = ({ stage }: Analysis): boolean => OVER.has(stage);
+export const mayTryAgain = ({ stage }: Analysis): boolean =>
+  stage === 'refused' || stage === 'failed' || stage === 'canceled';
+
+/** The analyses of the organisation. They come as events; this class keeps the latest of each. */
+export class Analyses {
+  /** Those that wait here, then the newest first. */
+  all = $state.raw<Analysis[]>([]);
+  loaded = $state(false);
+  supported = $state(true);
+  /** Why the last thing that was asked for did not happen. */
+  problem = $state.raw<Problem | null>(null);
+  /** The filter that a new analysis is asked for with, while somebody is asked; null: nobody is. */
+  asking = $state<string | null>(null);
+  /** The one that is looked at. */
+  open = $state.raw<OpenAnalysis | null>(null);
+
+  readonly #ipc: Ipc;
+
+  constructor(ipc: Ipc) {
+    this.#ipc = ipc;
+  }
+
+  readonly running = $derived(this.all.filter((analysis) => !isOver(analysis)));
+
+  async load(): Promise<void> {
+    try {
+      const { analyses, supported } = await this.#ipc.call('list_analyses', {});
+      this.all = analyses;
+      this.supported = supported;
+      this.problem = null;
+    } catch (thrown) {
+      const problem = problemOf(thrown);
+      this.all = [];
+      // Without a relay the page says so itself.
+      this.problem = problem.code === 'not_signed_in' ? null : problem;
+    }
+    this.loaded = true;
+  }
+
+  take(analysis: Analysis): void {
+    const at = this.all.findIndex((one) => one.id === analysis.id);
+    this.all =
+      at >= 0
+        ? this.all.map((one) => (one.id === analysis.id ? analysis : one))
+        : inOrder([analysis, ...this.all]);
+    this.open?.take(analysis);
+  }
+
+  /** It is no more on the list; `now` is the id that it has at the relay, where it waited here. */
+  gone(id: string, now: string | null): void {
+    this.all = this.all.filter((one) => one.id !== id);
+    if (this.open?.id === id) this.open.gone(now);
+  }
+
+  show(id: string | null): void {
+    if (this.open?.id === id) return;
+    this.open = id === null ? null : new OpenAnalysis(this.#ipc, id);
+    void this.open?.load();
+  }
+
+  /** How many profiles here a filter holds for; null where it cannot be read. */
+  async count(filter: string): Promise<{ matching: number } | { problem: Problem }> {
+    try {
+      const asked = { filter, search: '', sort: 'id', descending: false, offset: 0, limit: 0 };
+      const { matching } = await this.#ipc.call('list_profiles', { ...asked, sort: 'id' });
+      return { matching };
+    } catch (thrown) {
+      return { problem: problemOf(thrown) };
+    }
+  }
+
+  /** Asks for an analysis; answers its id. */
+  async ask(filter: string): Promise<string | null> {
+    const asked = filter.trim() === '' ? {} : { filter };
+    try {
+      const analysis = await this.#ipc.call('ask_analysis', { analysis: 'quality', ...asked });
+      this.take(analysis);
+      this.problem = null;
+      return analysis.id;
+    } catch (thrown) {
+      this.problem = problemOf(thrown);
+      return null;
+    }
+  }
+
+  /** Asks for its end, or takes one that waits here off the list. */
+  async cancel(id: string): Promise<void> {
+    try {
+      this.all = (await this.#ipc.call('cancel_analysis', { id })).analyses;
+      this.problem = null;
+    } catch (thrown) {
+      this.problem = problemOf(thrown);
+    }
+  }
+
+  /** Tries it again; answers the id of the one that does. */
+  async retry(id: string): Promise<string | null> {
+    try {
+      const analysis = await this.#ipc.call('retry_analysis', { id });
+      this.take(analysis);
+      this.problem = null;
+      return analysis.id;
+    } catch (thrown) {
+      this.problem = problemOf(thrown);
+      return null;
+    }
+  }
+
+  /** Saves a result into the person's folder for downloads; answers where it lies. */
+  async save(id: string): Promise<string | null> {
+    try {
+      const { path } = await this.#ipc.call('save_result', { id, to: null });
+      this.problem = null;
+      return path;
+    } catch (thrown) {
+      this.problem = problemOf(thrown);
+      return null;
+    }
+  }
+}
+
+const isHere = ({ stage }: Analysis) => stage === 'waiting' || stage === 'refused';
+
+function inOrder(all: Analysis[]): Analysis[] {
+  const place = (analysis: Analysis) => (isHere(analysis) ? 0 : 1);
+  return all.toSorted(
+    (a, b) => place(a) - place(b) || b.created_at.localeCompare(a.created_at) || 0,
+  );
+}
+
+/** One analysis that is looked at, by its id or its result's. */
+export class OpenAnalysis {
+  detail = $state.raw<AnalysisDetail | null>(null);
+  problem = $state.raw<Problem | null>(null);
+  /** The id under which it goes on, where it only waited here. */
+  now = $state<string | null>(null);
+  readonly id: string;
+  readonly #ipc: Ipc;
+  #loading = false;
+  /** Something happened while it was loaded. */
+  #again = false;
+
+  constructor(ipc: Ipc, id: string) {
+    this.#ipc = ipc;
+    this.id = id;
+  }
+
+  async load(): Promise<void> {
+    if (this.#loading) {
+      this.#again = true;
+      return;
+    }
+    this.#loading = true;
+    do {
+      this.#again = false;
+      try {
+        this.detail = await this.#ipc.call('get_analysis', { id: this.id });
+        this.problem = null;
+      } catch (thrown) {
+        this.problem = problemOf(thrown);
+      }
+    } while (this.#again);
+    this.#loading = false;
+  }
+
+  take(analysis: Analysis): void {
+    const known = this.detail?.analysis;
+    if (analysis.id !== this.id && analysis.id !== known?.id) return;
+    // What is said of it is shown at once, what it comes to as soon as it is there.
+    if (this.detail !== null) this.detail = { ...this.detail, analysis };
+    void this.load();
+  }
+
+  gone(now: string | null): void {
+    this.now = now;
+    if (now === null) void this.load();
+  }
+}

@@ -1,0 +1,81 @@
+import type { Meaning } from '$lib/components/Shape.svelte';
+import { formatCount, formatSeconds, formatSpan } from '$lib/format';
+import { locale, m } from '$lib/i18n.svelte';
+import type { Analysis, AnalysisStage, ReportFinding } from '$lib/ipc';
+
+/** Each stage with its shape and its word. */
+export const STAGES: Record<AnalysisStage, { meaning: Meaning; text: () => string }> = {
+  waiting: { meaning: 'none', text: m.analysis_waiting },
+  refused: { meaning: 'rejected', text: m.analysis_refused },
+  queued: { meaning: 'none', text: m.analysis_queued },
+  running: { meaning: 'pending', text: m.analysis_running },
+  completed: { meaning: 'done', text: m.analysis_completed },
+  failed: { meaning: 'rejected', text: m.analysis_failed },
+  canceled: { meaning: 'none', text: m.analysis_canceled },
+};
+
+export const stageOf = (analysis: Analysis): { meaning: Meaning; text: () => string } =>
+  analysis.ending ? { meaning: 'pending', text: m.analysis_ending } : STAGES[analysis.stage];
+
+/** What an analysis is called. */
+export function analysisName(analysis: string): string {
+  return analysis === 'quality' ? m.analysis_quality() : analysis;
+}
+
+/** Whom it is of, in one line. */
+export const cohortOf = (analysis: Analysis): string => analysis.filter ?? m.analysis_all();
+
+/** Why it failed, in the person's language. */
+const REASONS: Record<string, () => string> = {
+  lease_lost: m.analysis_lease_lost,
+  overdue: m.analysis_overdue,
+  forced: m.analysis_forced,
+  analysis: m.analysis_not_possible,
+  relay: m.analysis_relay_failed,
+};
+export function reasonOf({ reason, detail }: Analysis): string {
+  return (reason == null ? undefined : REASONS[reason])?.() ?? detail ?? m.analysis_failed();
+}
+
+/** Share that was looked at, 0 to 1; null before that is known. */
+export function shareDone({ progress }: Analysis): number | null {
+  if (progress == null) return null;
+  return progress.total === 0 ? 1 : progress.done / progress.total;
+}
+
+/** How far it is, and how long it takes still or took. */
+export function progressWords(analysis: Analysis): string[] {
+  const { progress, stage, started_at, finished_at } = analysis;
+  const words: string[] = [];
+  if (progress != null) {
+    words.push(
+      stage === 'completed'
+        ? m.analysis_profiles({ count: progress.total, n: formatCount(progress.total) })
+        : m.analysis_part({ n: formatCount(progress.done), total: formatCount(progress.total) }),
+    );
+    if (progress.seconds_left != null) {
+      words.push(m.analysis_left({ time: formatSpan(Math.ceil(progress.seconds_left)) }));
+    }
+  }
+  if (stage === 'completed' && started_at != null && finished_at != null) {
+    const seconds = (Date.parse(finished_at) - Date.parse(started_at)) / 1000;
+    if (seconds >= 1) words.push(m.analysis_took({ time: formatSeconds(seconds) }));
+  }
+  return words;
+}
+
+export const findingText = (finding: ReportFinding): string => finding[locale.current];
+
+/** What happened to an analysis, as a sentence. */
+const EVENTS: Record<string, () => string> = {
+  queued: m.analysis_event_queued,
+  started: m.analysis_event_started,
+  cancel_requested: m.analysis_event_cancel_requested,
+  retried: m.analysis_event_retried,
+  lapsed: m.analysis_event_lapsed,
+  released: m.analysis_event_released,
+  completed: m.analysis_event_completed,
+  failed: m.analysis_event_failed,
+  canceled: m.analysis_event_canceled,
+};
+export const eventText = (kind: string): string => EVENTS[kind]?.() ?? kind;
