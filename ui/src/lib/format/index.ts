@@ -26,9 +26,21 @@ export function formatCount(value: number): string {
   return numberFormat({ maximumFractionDigits: 0 }).format(value);
 }
 
+/** `39 %`, of a share between 0 and 1 that is on its way: never more than it is. */
+export function formatProgress(share: number): string {
+  return numberFormat({ style: 'percent', maximumFractionDigits: 0 }).format(
+    Math.floor(share * 100) / 100,
+  );
+}
+
 /** `7.6 %`, of a share between 0 and 1; `< 0.1 %` rather than a nought for a few of many. */
 export function formatShare(share: number): string {
-  const format = numberFormat({ style: 'percent', maximumFractionDigits: 1 });
+  const isWhole = share === 0 || share === 1;
+  const format = numberFormat({
+    style: 'percent',
+    minimumFractionDigits: isWhole ? 0 : 1,
+    maximumFractionDigits: 1,
+  });
   // Neither is all of them nor none of them said of a share that is nearly so.
   if (share > 0 && share < 0.0005) return `< ${format.format(0.001)}`;
   if (share < 1 && share > 0.9995) return `> ${format.format(0.999)}`;
@@ -127,6 +139,18 @@ export function formatExactMoment(instant: string): string {
   const date = valid(instant);
   if (date === null) return instant;
   return dateFormat({ dateStyle: 'long', timeStyle: 'long' }).format(date);
+}
+
+/** `14:03:07`: the time of the day alone, where the day is known. */
+export function formatTime(instant: string): string {
+  const date = valid(instant);
+  if (date === null) return instant;
+  return dateFormat({
+    hour: '2-digit',
+    minute: '2-digit',
+    second: '2-digit',
+    hourCycle: 'h23',
+  }).format(date);
 }
 
 export function formatDay(instant: string): string {

@@ -93,6 +93,20 @@ export function fakeReport(change: Partial<QualityReport> = {}): QualityReport {
   };
 }
 
+/** The same of a part, with bands. */
+function openReport({ done, total }: { done: number; total: number }): QualityReport {
+  const report = fakeReport({ done, total });
+  const band = (share: Share): Share => {
+    const middle = share.share ?? 0;
+    return { ...share, low: Math.max(0, middle - 0.03), high: Math.min(1, middle + 0.03) };
+  };
+  return {
+    ...report,
+    attributes: report.attributes.map((one) => ({ ...one, present: band(one.present) })),
+    signals: report.signals.map((one) => ({ ...one, present: band(one.present) })),
+  };
+}
+
 export function fakeNote(change: Partial<Notification> = {}): Notification {
   return {
     id: 3,
@@ -159,7 +173,7 @@ export function analysisAnswers(options: URLSearchParams, host: () => FakeHost):
       stage === 'completed'
         ? fakeReport()
         : stage === 'running' && progress != null
-          ? fakeReport({ done: progress.done, total: progress.total })
+          ? openReport(progress)
           : null;
     const events = ['queued', 'started', 'completed'].map((kind, at) => ({
       seq: at + 1,

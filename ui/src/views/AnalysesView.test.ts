@@ -1,0 +1,137 @@
+import { cleanup, fireEvent, render, screen, waitFor } from '@testing-library/svelte';
+import { afterEach, beforeEach, expect, test } from 'vitest';
+import { Analyses } from '$features/analyses/analyses.svelte';
+import NewAnalysis from '$features/analyses/NewAnalysis.svelte';
+import { Sync } from '$features/sync/sync.svelte';
+import { Ipc } from '$lib/ipc';
+import { FakeHost, fakeProblem, fakeStatus } from '$lib/ipc/fake';
+import { analysisAnswers, fakeAnalysis } from '$lib/ipc/fake-analyses';
+import AnalysesView from './AnalysesView.svelte';
+import AnalysisView from './AnalysisView.svelte';
+
+let host: FakeHost;
+let analyses: Analyses;
+let sync: Sync;
+
+beforeEach(() => {
+  host = new FakeHost(analysisAnswers(new URLSearchParams(), () => host));
+  analyses = new Analyses(new Ipc(host));
+  sync = new Sync(new Ipc(host));
+  sync.take(fakeStatus({ relay: 'https://relay.example', role: 'analyst', state: 'up_to_date' }));
+});
+afterEach(cleanup);
+
+function list(): void {
+  const href = (id: string) => `#/analyses/${id}`;
+  render(AnalysesView, { analyses, sync, syncHref: '#/sync', href });
+}
+
+async function detail(id: string): Promise<string[]> {
+  const went: string[] = [];
+  analyses.show(id);
+  const { open } = analyses;
+  if (open === null) throw new Error('nothing is open');
+  render(AnalysisView, {
+    open,
+    analyses,
+    mayWrite: true,
+    listHref: '#/analyses',
+    href: (id: string) => `#/analyses/${id}`,
+    profilesHref: (filter: string | null) => `#/profiles?filter=${filter ?? ''}`,
+    onOpen: (id: string) => went.push(id),
+  });
+  await waitFor(() => expect(open.detail).not.toBeNull());
+  return went;
+}
+
+test('each stage offers what can be done then', async () => {
+  list();
+  await screen.findByText('gender:female');
+  const names = screen.getAllByRole('button').map((button) => button.getAttribute('aria-label'));
+  for (const name of [
+    'Cancel the analysis “Quality report, gender:female”',
+    'Cancel the analysis “Quality report, orders>=4”',
+    'Try the analysis “Quality report, All profiles” again',
+  ]) {
+    expect(names).toContain(name);
+  }
+});
+
+test('without the right to write nothing is offered', async () => {
+  sync.take(fakeStatus({ relay: 'https://relay.example', role: 'viewer', state: 'up_to_date' }));
+  list();
+  await screen.findByText('gender:female');
+  expect(screen.queryAllByRole('button')).toEqual([]);
+});
+
+test('one that waits here keeps its place on the list when the relay has it', async () => {
+  await analyses.load();
+  analyses.gone('local-2', 'job-1');
+  analyses.take(fakeAnalysis({ id: 'job-1', stage: 'queued', created_at: '2026-11-20T14:00:00Z' }));
+  expect(analyses.all.map(({ id }) => id)).toEqual([
+    'job-1',
+    'job-9a11',
+    'job-7d2f',
+    'job-6b00',
+    'job-5a00',
+  ]);
+});
+
+test('who looks at one that waits here goes on with the one at the relay', async () => {
+  await detail('local-2');
+  analyses.gone('local-2', 'job-1');
+  expect(analyses.open?.now).toBe('job-1');
+});
+
+test('what an event says is shown at once, and what it came to is asked for', async () => {
+  await detail('job-9a11');
+  await screen.findByRole('button', { name: 'Cancel' });
+  await screen.findByRole('progressbar');
+  const before = host.requests('get_analysis').length;
+  analyses.take(fakeAnalysis({ id: 'job-9a11', filter: 'orders>=4' }));
+  await screen.findByText('Done');
+  expect(screen.queryByRole('progressbar')).toBeNull();
+  await waitFor(() => expect(host.requests('get_analysis').length).toBe(before + 1));
+});
+
+test('a result says what stands out, and where it can be found again', async () => {
+  await detail('result-51c0');
+  await screen.findByText(/is missing in 223 of 2,800 profiles/);
+  await screen.findByText('kartei://result/result-51c0');
+  await fireEvent.click(screen.getByRole('button', { name: 'Save as JSON' }));
+  await screen.findByText(/result-51c0\.json/);
+  expect(host.requests('save_result')).toEqual([{ id: 'result-51c0', to: null }]);
+});
+
+test('one that failed says why, and is tried again as another one', async () => {
+  const went = await detail('job-6b00');
+  await screen.findByText(/was lost before it was done/);
+  await fireEvent.click(screen.getByRole('button', { name: 'Try again' }));
+  await waitFor(() => expect(went).toHaveLength(1));
+  expect(host.requests('retry_analysis')).toEqual([{ id: 'job-6b00' }]);
+});
+
+test('a new one says how many profiles it is of, and is asked for with its filter', async () => {
+  host.answer('list_profiles', ({ filter }) => {
+    if (filter?.includes('>=') === false) throw fakeProblem('invalid_filter', 'no such field');
+    return { rows: [], offset: 0, matching: 2_029, total: 23_570 };
+  });
+  const asked: string[] = [];
+  analyses.asking = 'orders>=4';
+  render(NewAnalysis, {
+    analyses,
+    sync,
+    onAsked: (id: string) => asked.push(id),
+    onClose: () => {},
+  });
+  const verb = await screen.findByRole('button', { name: 'Analyse 2,029 profiles' });
+  const field = screen.getByRole('textbox', { name: 'Of which profiles' });
+  await fireEvent.input(field, { target: { value: 'nonsense' } });
+  await screen.findByText('no such field');
+  expect(screen.getByRole('button', { name: 'Analyse' })).toHaveProperty('disabled', true);
+  await fireEvent.input(field, { target: { value: 'orders>=4' } });
+  await waitFor(() => expect(verb).toHaveProperty('disabled', false));
+  await fireEvent.click(verb);
+  await waitFor(() => expect(asked).toHaveLength(1));
+  expect(host.requests('ask_analysis')).toEqual([{ analysis: 'quality', filter: 'orders>=4' }]);
+});
