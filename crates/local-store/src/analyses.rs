@@ -36,6 +36,8 @@ pub struct HeardAnalysis {
     pub asked: String,
     /// JSON: all that was said.
     pub heard: String,
+    /// Of how many of its events that tells: what is older does not take the place of what is newer.
+    pub event_seq: u64,
     /// Milliseconds since 1970.
     pub created_at: i64,
 }
@@ -55,13 +57,15 @@ pub struct StoredAnalysis {
     pub retry_of: Option<String>,
     /// JSON: what the relay said of it last.
     pub heard: Option<String>,
+    /// Of how many of its events that tells.
+    pub event_seq: u64,
     /// JSON: why the relay does not take it.
     pub problem: Option<String>,
     /// Milliseconds since 1970.
     pub created_at: i64,
 }
 
-const COLUMNS: &str = "id, job, key, asked, retry_of, heard, problem, created_at";
+const COLUMNS: &str = "id, job, key, asked, retry_of, heard, event_seq, problem, created_at";
 
 impl Store {
     /// Adds an analysis that the relay is to make; answers its number here.
@@ -140,7 +144,7 @@ impl Store {
         heard: &HeardAnalysis,
     ) -> Result<(StoredAnalysis, bool), StoreError> {
         self.write_repeatable(|db| {
-            let HeardAnalysis { job, asked, heard, created_at } = heard;
+            let HeardAnalysis { job, asked, heard, event_seq, created_at } = heard;
             let before = of_job(db, relay, job)?;
             match (&before, id) {
                 // It was heard of by another way, before the answer to its submission came.
@@ -152,19 +156,21 @@ impl Store {
                 }
                 _ => {}
             }
-            let is_new = before.as_ref().and_then(|before| before.heard.as_ref()) != Some(heard);
+            let known = before.as_ref().map_or(0, |before| before.event_seq);
+            let differs = before.as_ref().and_then(|before| before.heard.as_ref()) != Some(heard);
+            let is_new = differs && *event_seq >= known;
             if is_new {
                 db.execute(
-                    "INSERT INTO analyses (relay, job, asked, heard, created_at) \
-                     VALUES (?1, ?2, ?3, ?4, ?5) ON CONFLICT (relay, job) WHERE job IS NOT NULL \
-                     DO UPDATE SET heard = ?4, created_at = ?5, problem = NULL",
-                    params![relay, job, asked, heard, created_at],
+                    "INSERT INTO analyses (relay, job, asked, heard, event_seq, created_at) \
+                     VALUES (?1, ?2, ?3, ?4, ?5, ?6) ON CONFLICT (relay, job) WHERE job IS NOT NULL \
+                     DO UPDATE SET heard = ?4, event_seq = ?5, created_at = ?6, problem = NULL",
+                    params![relay, job, asked, heard, event_seq, created_at],
                 )?;
                 db.execute(
                     "DELETE FROM analyses WHERE relay = ?1 AND job IS NOT NULL AND created_at < \
                      (SELECT created_at FROM analyses WHERE relay = ?1 AND job IS NOT NULL \
                       ORDER BY created_at DESC LIMIT 1 OFFSET ?2)",
-                    params![relay, KEPT_MAX],
+                    params![relay, KEPT_MAX - 1],
                 )?;
             }
             let stored = of_job(db, relay, job)?;
@@ -176,6 +182,7 @@ impl Store {
                 asked: asked.clone(),
                 retry_of: None,
                 heard: Some(heard.clone()),
+                event_seq: *event_seq,
                 problem: None,
                 created_at: *created_at,
             });
@@ -261,7 +268,8 @@ fn stored(row: &Row<'_>) -> rusqlite::Result<StoredAnalysis> {
         asked: row.get(3)?,
         retry_of: row.get(4)?,
         heard: row.get(5)?,
-        problem: row.get(6)?,
-        created_at: row.get(7)?,
+        event_seq: row.get(6)?,
+        problem: row.get(7)?,
+        created_at: row.get(8)?,
     })
 }

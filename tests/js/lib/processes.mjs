@@ -126,7 +126,10 @@ export async function openBySystem(address, data, home) {
   await run('gio', ['open', address], { env, timeout: 30_000 });
 }
 
-/** A relay with one organisation and further options; `token(role, name)` makes tokens. */
+/**
+ * A relay with one organisation and further options; `token(role, name)` makes tokens, `run` does what an
+ * administrator types, `stop` and `startAgain` end it and have it go on at the same address.
+ */
 export async function startRelay(data, ...options) {
   const relay = program('kartei-relay');
   await run(relay, ['admin', 'org', 'create', 'Test', '--data', data]);
@@ -137,6 +140,18 @@ export async function startRelay(data, ...options) {
   // The few bytes of a journey fill nobody's disk, however full it is.
   const room = ['--keep-free-percent', '0'];
   const serve = ['serve', '--listen', '127.0.0.1:0', '--data', data, ...room, ...options];
-  const { rest: url, stop } = await startReady(relay, serve, 'kartei-relay listening on ');
-  return { url, token, stop };
+  const first = await startReady(relay, serve, 'kartei-relay listening on ');
+  const url = first.rest;
+  let { stop } = first;
+  const startAgain = async () => {
+    const same = serve.map((one) => (one === '127.0.0.1:0' ? new URL(url).host : one));
+    ({ stop } = await startReady(relay, same, 'kartei-relay listening on '));
+  };
+  return {
+    url,
+    token,
+    run: (...args) => run(relay, [...args, '--data', data]),
+    stop: () => stop(),
+    startAgain,
+  };
 }

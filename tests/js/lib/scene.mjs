@@ -59,5 +59,12 @@ export async function desks(folder) {
     const { files } = await answer.json();
     return files.length === 3 && files.every(({ scan }) => scan !== 'pending');
   });
+  // The last on the list is of everybody; above it one of some, and one that somebody ended.
+  await kartei(anna, 'analyze', 'quality');
+  await kartei(anna, 'analyze', 'quality', '--filter', 'orders>=4');
+  await relay.run('jobs', 'queue', '--org', 'Test', '--pause');
+  const { job_id } = await kartei(anna, 'analyze', 'quality', '--filter', 'city:Bern', '--no-wait');
+  await kartei(anna, 'jobs', 'cancel', job_id);
+  await relay.run('jobs', 'queue', '--org', 'Test', '--resume');
   return { data: anna, stop: relay.stop };
 }

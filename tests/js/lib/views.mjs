@@ -37,6 +37,8 @@ const pickAll = async (page) => {
   await page.keyboard.press('Control+a');
   await page.getByRole('toolbar').waitFor();
 };
+/** A row of the analyses. */
+const ANALYSES = 'main li';
 /** A row of the relay's files. */
 const FILES = '[aria-labelledby=uploads-files] li';
 const dialog = (page) => page.locator('dialog[open]').waitFor();
@@ -166,9 +168,30 @@ export const VIEWS = [
     act: all(menu(`${FILES} [aria-haspopup=menu]`, 2), dialog),
     dialog: 'UploadsView',
   },
-  { name: 'analyses', hash: '#/analyses' },
+  {
+    name: 'analyses',
+    hash: '#/analyses',
+    act: (page) => page.locator(ANALYSES).first().waitFor(),
+    waits: true,
+  },
+  {
+    name: 'analysis',
+    hash: '#/analyses',
+    act: all(click(`${ANALYSES} a >> nth=-1`), (page) => page.locator('#report-attributes').waitFor()),
+  },
+  {
+    name: 'analysis-new',
+    hash: '#/analyses',
+    act: all(click('main header .button'), dialog),
+    dialog: 'NewAnalysis',
+  },
   { name: 'calibration', hash: '#/calibration' },
-  { name: 'notifications', hash: '#/notifications' },
+  {
+    name: 'notifications',
+    hash: '#/notifications',
+    act: (page) => page.locator('main li').first().waitFor(),
+    waits: true,
+  },
   { name: 'sync', hash: '#/sync', aria: 'main' },
   { name: 'administration', hash: '#/administration' },
   { name: 'deleted', hash: '#/deleted', aria: 'body' },

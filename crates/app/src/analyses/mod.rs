@@ -145,6 +145,7 @@ impl Board {
         let heard = HeardAnalysis {
             asked: serde_json::to_string(&asked).unwrap_or_default(),
             heard: serde_json::to_string(&kept).unwrap_or_default(),
+            event_seq: kept.event_seq,
             job,
             created_at,
         };

@@ -197,10 +197,7 @@ impl Desk {
         };
         self.board.is_old.store(false, Ordering::Relaxed);
         let stored = self.board.store.analyses(&self.relay).map_err(|e| of_store(&e))?;
-        let known = |job: &str| {
-            let stored = stored.iter().find(|one| one.job.as_deref() == Some(job))?;
-            shown::heard(stored)
-        };
+        let known = |job: &str| stored.iter().find(|one| one.job.as_deref() == Some(job));
         let oldest = page.jobs.last().filter(|_| page.next.is_some()).map(|job| job.created_at);
         let there: HashSet<&str> = page.jobs.iter().map(|job| job.job_id.as_str()).collect();
         for one in &stored {

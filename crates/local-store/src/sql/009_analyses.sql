@@ -7,6 +7,7 @@ CREATE TABLE analyses (
     asked TEXT NOT NULL,       -- JSON, as it is sent
     retry_of TEXT,             -- the relay's id of the one that it tries again
     heard TEXT,                -- JSON: what the relay said of it last
+    event_seq INTEGER NOT NULL DEFAULT 0, -- of how many of its events that tells
     problem TEXT,              -- JSON: why the relay does not take it
     created_at INTEGER NOT NULL -- milliseconds since 1970, of the relay's clock once it has it
 );
