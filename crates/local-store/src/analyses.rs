@@ -146,15 +146,22 @@ impl Store {
         self.write_repeatable(|db| {
             let HeardAnalysis { job, asked, heard, event_seq, created_at } = heard;
             let before = of_job(db, relay, job)?;
-            match (&before, id) {
-                // It was heard of by another way, before the answer to its submission came.
-                (Some(before), Some(id)) if before.id != id => {
-                    db.execute("DELETE FROM analyses WHERE id = ?1", [id])?;
+            if let Some(id) = id {
+                if let Some(before) = before.as_ref().filter(|before| before.id != id) {
+                    // It was heard of by another way, before the answer to its submission came. The number that
+                    // it has had here goes on naming it.
+                    db.execute("DELETE FROM analyses WHERE id = ?1", [before.id])?;
                 }
-                (None, Some(id)) => {
-                    db.execute("UPDATE analyses SET job = ?2 WHERE id = ?1", params![id, job])?;
-                }
-                _ => {}
+                let known = before.as_ref();
+                db.execute(
+                    "UPDATE analyses SET job = ?2, heard = ?3, event_seq = ?4 WHERE id = ?1",
+                    params![
+                        id,
+                        job,
+                        known.and_then(|known| known.heard.as_ref()),
+                        known.map_or(0, |known| known.event_seq)
+                    ],
+                )?;
             }
             let known = before.as_ref().map_or(0, |before| before.event_seq);
             let differs = before.as_ref().and_then(|before| before.heard.as_ref()) != Some(heard);

@@ -1,5 +1,7 @@
 //! Analyses as they are remembered: in order, never older than what was heard, and not without end.
 
+#![expect(clippy::unwrap_used, reason = "a test stops at the first surprise")]
+
 use kartei_local_store::{HeardAnalysis, NewAnalysis, Store, StoreError, StoreOptions};
 use tempfile::TempDir;
 

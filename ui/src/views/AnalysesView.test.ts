@@ -97,6 +97,7 @@ test('what an event says is shown at once, and what it came to is asked for', as
 test('a result says what stands out, and where it can be found again', async () => {
   await detail('result-51c0');
   await screen.findByText(/is missing in 223 of 2,800 profiles/);
+  expect(screen.getAllByText('education', { selector: 'code' })).toHaveLength(2);
   await screen.findByText('kartei://result/result-51c0');
   await fireEvent.click(screen.getByRole('button', { name: 'Save as JSON' }));
   await screen.findByText(/result-51c0\.json/);

@@ -80,10 +80,8 @@ impl App {
     fn stored_analysis(&self, id: &str) -> Result<Option<StoredAnalysis>, Problem> {
         let store = &self.shared.store;
         let found = match shown::local_number(id) {
-            // Once it has the relay's id it is known by that alone.
-            Some(number) => {
-                store.find_analysis(number).map(|one| one.filter(|one| one.job.is_none()))
-            }
+            // A window may still know it by this, for a moment after the relay has it.
+            Some(number) => store.find_analysis(number),
             None => store.find_analysis_of_job(&self.analyses.board.relay()?, id),
         };
         found.map_err(|e| of_store(&e))
@@ -163,16 +161,14 @@ impl App {
 
     pub(crate) fn end_analysis(&self, request: &AnalysisId) -> Result<Analyses, Problem> {
         let board = &self.analyses.board;
-        let id = &request.id;
-        if let Some(number) = shown::local_number(id) {
-            let waits = self.stored_analysis(id)?.is_some();
-            if !waits || !self.shared.store.forget_analysis(number).map_err(|e| of_store(&e))? {
-                return Err(unknown(id));
+        let stored = self.known_analysis(&request.id)?;
+        let Some(job) = &stored.job else {
+            if self.shared.store.forget_analysis(stored.id).map_err(|e| of_store(&e))? {
+                board.tell_gone(request.id.clone(), None);
             }
-            board.tell_gone(id.clone(), None);
             return board.all();
-        }
-        let info = self.cancel_analysis_at_relay(id)?;
+        };
+        let info = self.cancel_analysis_at_relay(job)?;
         board.hear(&board.relay()?, None, info, None)?;
         self.analyses.look();
         board.all()

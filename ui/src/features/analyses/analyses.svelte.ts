@@ -161,6 +161,9 @@ export class OpenAnalysis {
       this.#again = false;
       try {
         this.detail = await this.#ipc.call('get_analysis', { id: this.id });
+        // The relay had it before this was asked.
+        const { id } = this.detail.analysis;
+        if (this.id.startsWith('local-') && id !== this.id) this.now = id;
         this.problem = null;
       } catch (thrown) {
         this.problem = problemOf(thrown);

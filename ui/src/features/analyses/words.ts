@@ -64,7 +64,9 @@ export function progressWords(analysis: Analysis): string[] {
   return words;
 }
 
-export const findingText = (finding: ReportFinding): string => finding[locale.current];
+/** A finding in parts; every second one is a name. */
+export const findingParts = (finding: ReportFinding): string[] =>
+  finding[locale.current].split('`');
 
 /** What happened to an analysis, as a sentence. */
 const EVENTS: Record<string, () => string> = {
