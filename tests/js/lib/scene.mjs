@@ -66,5 +66,10 @@ export async function desks(folder) {
   const { job_id } = await kartei(anna, 'analyze', 'quality', '--filter', 'city:Bern', '--no-wait');
   await kartei(anna, 'jobs', 'cancel', job_id);
   await relay.run('jobs', 'queue', '--org', 'Test', '--resume');
+  // Looking at one reads what is told of it: the one that is looked at has been read before.
+  const headers = { authorization: `Bearer ${token}`, 'content-type': 'application/json' };
+  const told = await (await fetch(`${relay.url}/notifications`, { headers })).json();
+  const { id } = told.notifications.at(-1);
+  await fetch(`${relay.url}/notifications/read`, { method: 'POST', headers, body: JSON.stringify({ id }) });
   return { data: anna, stop: relay.stop };
 }

@@ -49,9 +49,9 @@ test('each stage offers what can be done then', async () => {
   await screen.findByText('gender:female');
   const names = screen.getAllByRole('button').map((button) => button.getAttribute('aria-label'));
   for (const name of [
-    'Cancel the analysis “Quality report, gender:female”',
-    'Cancel the analysis “Quality report, orders>=4”',
-    'Try the analysis “Quality report, All profiles” again',
+    'Cancel: Quality report, gender:female',
+    'Cancel: Quality report, orders>=4',
+    'Try again: Quality report, All profiles',
   ]) {
     expect(names).toContain(name);
   }
