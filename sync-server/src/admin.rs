@@ -51,7 +51,7 @@ pub(crate) enum AdminCommand {
     },
 }
 
-#[derive(Args)]
+#[derive(Debug, Args)]
 pub(crate) struct Place {
     #[command(flatten)]
     pub(crate) storage: Storage,

@@ -40,7 +40,8 @@ pub(crate) async fn serve(
                     tokio::time::sleep(ACCEPT_PAUSE).await;
                 }
             },
-            _ = stopping.wait_for(|stopping| *stopping) => break,
+            // What is seen of the signal is let go of at once, so that this may move between threads.
+            _ = async { stopping.wait_for(|stopping| *stopping).await.is_ok() } => break,
         }
     }
     drop(listener);

@@ -1,6 +1,7 @@
 //! `kartei-relay`: orders, stores and shares profiles for the replicas of organisations.
 
 mod admin;
+mod audit;
 mod auth;
 mod body;
 mod cache;
@@ -18,6 +19,7 @@ mod limiter;
 mod linger;
 mod listen;
 mod lists;
+mod metrics;
 mod openapi;
 mod presence;
 mod problem;
@@ -74,6 +76,8 @@ enum Command {
         #[command(subcommand)]
         command: jobs::JobsCommand,
     },
+    /// Lists what administrators did with analyses, or checks that list.
+    Audit(audit::Audit),
     /// Administers organisations and tokens.
     Admin {
         #[command(subcommand)]
@@ -98,6 +102,7 @@ fn main() -> ExitCode {
         Command::Files { command } => files::run(command),
         Command::Work(options) => jobs::run_worker(&options),
         Command::Jobs { command } => jobs::run_jobs(command),
+        Command::Audit(options) => audit::run(&options),
         Command::Admin { command } => admin::run(command),
     };
     match done {

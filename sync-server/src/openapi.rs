@@ -75,6 +75,7 @@ impl Modify for Tokens {
         (name = "files", description = "Files that are here"),
         (name = "analyses", description = "What profiles tell together, as jobs"),
         (name = "notifications", description = "What a person was told"),
+        (name = "administration", description = "The queue of analyses, the audit, and what is kept, for administrators"),
         (name = "limits", description = "What the relay takes"),
         (name = "erasure", description = "Erasing profiles for good, for administrators"),
     ),

@@ -25,6 +25,7 @@ use crate::jobs::{self, WorkOptions, Workshop};
 use crate::limiter::{Limiter, Rates};
 use crate::listen;
 use crate::lists;
+use crate::metrics::{self, MetricsOptions};
 use crate::presence::{self, Audiences};
 use crate::problem::Failure;
 use crate::random::random_id;
@@ -228,19 +229,21 @@ pub(crate) struct ServeOptions {
     #[command(flatten)]
     work: WorkOptions,
     #[command(flatten)]
+    metrics: MetricsOptions,
+    #[command(flatten)]
     storage: Storage,
 }
 
 /// Serves until a signal to stop.
 pub(crate) fn run(options: ServeOptions) -> Result<()> {
-    let ServeOptions { listen, keep, origins, rates, uploads, work, storage } = options;
+    let ServeOptions { listen, keep, origins, rates, uploads, work, metrics, storage } = options;
     // Before the runtime: a database with a runtime of its own cannot begin within another one.
     let (relay, stop, due) = Relay::new(&storage, uploads, rates, origins)?;
     tokio::runtime::Builder::new_multi_thread()
         .enable_all()
         .build()
         .context("start the runtime")?
-        .block_on(serve(listen, (keep, work), Arc::new(relay), stop, due))
+        .block_on(serve(listen, (keep, work, metrics), Arc::new(relay), stop, due))
 }
 
 impl Relay {
@@ -291,7 +294,7 @@ impl Relay {
 
 async fn serve(
     listen: SocketAddr,
-    (keep, working): (Keep, WorkOptions),
+    (keep, working, metrics): (Keep, WorkOptions, MetricsOptions),
     relay: Arc<Relay>,
     stop: watch::Sender<bool>,
     due: UnboundedReceiver<OrgId>,
@@ -312,6 +315,9 @@ async fn serve(
     let scanner = tokio::spawn(uploads::keep_scanning(Arc::clone(&relay)));
     let worker = tokio::spawn(jobs::work(Arc::clone(relay.workshop()), working));
     let housekeeper = tokio::spawn(upkeep::keep_house(Arc::clone(&relay), keep));
+    let numbers = Arc::clone(relay.workshop().metrics());
+    let watched =
+        metrics::watched(metrics, numbers, Arc::clone(&relay.store), relay.stopping()).await?;
     let listener =
         TcpListener::bind(listen).await.with_context(|| format!("listen on {listen}"))?;
     let address = listener.local_addr().context("read the listening address")?;
@@ -328,6 +334,9 @@ async fn serve(
     builder.await.context("make segments")?;
     heir.await.context("take imports up")?;
     worker.await.context("run analyses")?;
+    if let Some(watched) = watched {
+        watched.await.context("serve metrics")??;
+    }
     housekeeper.await.context("keep house")?;
     sweeper.await.context("sweep uploads")?;
     scanner.await.context("scan files")?;

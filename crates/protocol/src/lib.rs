@@ -5,6 +5,7 @@
 //! [`sync::PushItem`] and [`sync::PullLine`]. This crate must not know how anything is stored,
 //! sent or merged: it holds shapes only, so that every side can depend on it.
 
+pub mod admin;
 pub mod bootstrap;
 pub mod commands;
 pub mod desktop;

@@ -18,6 +18,7 @@ use kartei_profile::RecordHash;
 use kartei_sync_core::{Digest, Digests};
 
 use crate::access::{Access, OrgId, Role};
+use crate::audit::AuditEngine;
 use crate::contents::ContentEngine;
 use crate::erasure::ErasureEngine;
 use crate::error::RelayStoreError;
@@ -44,6 +45,7 @@ pub(crate) trait Engine:
     + ContentEngine
     + FileEngine
     + JobEngine
+    + AuditEngine
 {
     /// Creates an organisation; `None` where the name is taken.
     fn create_organisation(&self, name: &str, epoch: &str, now: i64) -> Result<Option<OrgId>>;

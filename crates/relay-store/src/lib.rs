@@ -8,6 +8,7 @@
 //! must not know HTTP.
 
 mod access;
+mod audit;
 mod contents;
 mod digests;
 mod engine;
@@ -36,6 +37,7 @@ mod uploads;
 mod whole;
 
 pub use access::{Access, OrgId, Organisation, Role, Standing};
+pub use audit::{AuditChain, AuditEvent, AuditHead, AuditQuery, BrokenAudit};
 pub use contents::ContentRow;
 pub use engine::{ImportEnd, ImportName, ImportRow, Notice, Row};
 pub use erasure::{Device, Erased, Erasure};

@@ -13,6 +13,7 @@ use tokio::sync::watch;
 use super::{WorkOptions, Workshop, work};
 use crate::admin::{ADMINISTRATOR, Place, now};
 use crate::lists;
+use crate::metrics::{self, MetricsOptions};
 use crate::random::random_id;
 use crate::serve::stop_signal;
 use crate::storage::Storage;
@@ -25,14 +26,18 @@ pub(crate) struct Work {
     #[command(flatten)]
     options: WorkOptions,
     #[command(flatten)]
+    metrics: MetricsOptions,
+    #[command(flatten)]
     storage: Storage,
 }
 
 /// Works until a signal to stop. Jobs that run then are given back, and go on elsewhere.
 pub(crate) fn run_worker(work_on: &Work) -> Result<()> {
     let (stop, stopping) = watch::channel(false);
-    let (shop, options) = (open(&work_on.storage, stopping)?, work_on.options);
+    let (shop, options) = (open(&work_on.storage, stopping.clone())?, work_on.options);
     runtime()?.block_on(async {
+        let (metrics, store) = (Arc::clone(&shop.metrics), Arc::clone(&shop.store));
+        let watched = metrics::watched(work_on.metrics, metrics, store, stopping).await?;
         println!("kartei-relay works on analyses, {} at once", options.workers);
         let stopper = tokio::spawn(async move {
             stop_signal().await;
@@ -40,6 +45,9 @@ pub(crate) fn run_worker(work_on: &Work) -> Result<()> {
             let _ = stop.send(true);
         });
         work(shop, options).await;
+        if let Some(watched) = watched {
+            watched.await.context("serve metrics")??;
+        }
         stopper.await.context("hear that the worker is to stop")
     })
 }
@@ -107,10 +115,7 @@ pub(crate) fn run_jobs(command: JobsCommand) -> Result<()> {
             let since = Some(now());
             sets.extend(pause.as_ref().map(|one| QueueSet::Paused(one.as_deref(), since)));
             sets.extend(resume.as_ref().map(|one| QueueSet::Paused(one.as_deref(), None)));
-            for set in &sets {
-                store.set_job_queue(org, set)?;
-            }
-            show_queue(&store.job_queue(org)?, &place);
+            show_queue(&store.set_job_queue(org, ADMINISTRATOR, &sets)?, &place);
         }
         JobsCommand::Running { org, place } => {
             let store = place.storage.open()?;
@@ -172,13 +177,14 @@ fn show_queue(queue: &Queue, place: &Place) {
             "queued": queue.queued,
             "running": queue.running,
             "oldest_due_at": queue.oldest_due_at,
+            "lag_ms": queue.lag_ms,
             "paused_at": queue.paused_at,
             "paused_analyses": queue.paused,
         });
         println!("{shown}");
         return;
     }
-    let waits = queue.oldest_due_at.map_or(0, |since| ((now() - since) / 1_000).max(0));
+    let waits = queue.lag_ms / 1_000;
     println!("Waiting: {} jobs, the oldest for {waits} s", queue.queued);
     println!("Running: {} of {} at once; share {}", queue.running, queue.cap, queue.weight);
     if queue.paused_at.is_some() {

@@ -24,9 +24,12 @@ use kartei_blob_store::BlobStore;
 use kartei_live_list::Lists;
 use kartei_protocol::jobs::JobEventKind;
 use kartei_relay_store::{
-    Acted, Acting, JobRow, NewJobRow, OrgId, RelayStore, RelayStoreError, Submitted,
+    Acted, Acting, JobRow, NewJobRow, OrgId, Queue, QueueSet, RelayStore, RelayStoreError,
+    Submitted,
 };
 use tokio::sync::{Notify, watch};
+
+use crate::metrics::Metrics;
 
 pub(crate) use command::{JobsCommand, Work, run_jobs, run_worker};
 pub(crate) use work::{WorkOptions, work};
@@ -42,6 +45,7 @@ pub(crate) struct Workshop {
     store: Arc<RelayStore>,
     blobs: BlobStore,
     lists: Arc<Lists<OrgId>>,
+    metrics: Arc<Metrics>,
     /// Something may be there to be claimed.
     wake: Notify,
     /// Jobs that somebody follows, with the number of their newest event.
@@ -58,7 +62,8 @@ impl Workshop {
         stopping: watch::Receiver<bool>,
     ) -> Self {
         let (wake, followed) = (Notify::new(), Mutex::default());
-        Self { name, store, blobs, lists, wake, followed, stopping }
+        let metrics = Arc::new(Metrics::new());
+        Self { name, store, blobs, lists, metrics, wake, followed, stopping }
     }
 
     /// Does something that blocks, off the event loop.
@@ -83,6 +88,24 @@ impl Workshop {
             self.wake.notify_one();
         }
         Ok(submitted)
+    }
+
+    /// Sets something of an organisation's queue. More may begin then, so a worker is woken. Blocks.
+    pub(crate) fn set_queue(
+        &self,
+        org: OrgId,
+        actor: &str,
+        sets: &[QueueSet<'_>],
+    ) -> Result<Queue, RelayStoreError> {
+        let queue = self.store.set_job_queue(org, actor, sets)?;
+        tracing::info!(org_id = %org, cap = queue.cap, weight = queue.weight, "Queue set");
+        self.wake.notify_one();
+        Ok(queue)
+    }
+
+    /// The numbers of what happened here.
+    pub(crate) fn metrics(&self) -> &Arc<Metrics> {
+        &self.metrics
     }
 
     /// As [`act`](Self::act), off the event loop.
@@ -114,7 +137,7 @@ impl Workshop {
         Ok(acted)
     }
 
-    /// Tells the log and those who follow that something happened to a job.
+    /// Tells the log, the numbers and those who follow that something happened to a job.
     fn tell(&self, org: OrgId, row: &JobRow, kind: JobEventKind) {
         tracing::info!(
             job_id = row.id,
@@ -125,6 +148,7 @@ impl Workshop {
             attempts = row.attempts,
             "Job moved"
         );
+        self.metrics.moved(org, row, kind);
         let mut followed = self.followed.lock().unwrap_or_else(PoisonError::into_inner);
         followed.retain(|_, sender| sender.receiver_count() > 0);
         if let Some(sender) = followed.get(&(org, row.id.clone())) {

@@ -1,5 +1,6 @@
 //! Routes, one module a resource.
 
+mod admin;
 mod analyze;
 mod bootstrap;
 mod events;
@@ -30,6 +31,8 @@ use tower_http::trace::TraceLayer;
 use tracing::Span;
 use utoipa_axum::router::OpenApiRouter;
 use utoipa_axum::routes;
+
+pub(crate) use admin::audit::told as audit_told;
 
 use crate::import::VALIDATE_BYTES_MAX;
 use crate::linger::linger;
@@ -76,6 +79,12 @@ pub(crate) fn integrators() -> OpenApiRouter<Arc<Relay>> {
         .routes(routes!(analyze::result))
         .routes(routes!(notifications::list))
         .routes(routes!(notifications::read))
+        .routes(routes!(admin::audit::list))
+        .routes(routes!(admin::queue::get, admin::queue::set))
+        .routes(routes!(admin::queue::pause))
+        .routes(routes!(admin::queue::resume))
+        .routes(routes!(admin::queue::running))
+        .routes(routes!(admin::queue::fail))
         .layer(DefaultBodyLimit::max(profiles::RECORD_BYTES_MAX))
         .routes(routes!(profiles::export::export))
         .merge(

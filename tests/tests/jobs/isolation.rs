@@ -24,6 +24,12 @@ const NAMELESS: &[&str] = &[
     "post /analyze/jobs",
     "get /analyze/jobs",
     "get /notifications",
+    "get /admin/audit",
+    "get /admin/queue",
+    "patch /admin/queue",
+    "post /admin/queue/pause",
+    "post /admin/queue/resume",
+    "get /admin/jobs/running",
     "post /api/upload",
     "get /api/upload",
     "get /api/files",
@@ -54,7 +60,9 @@ fn no_route_tells_one_organisation_of_another() -> Result<()> {
                 continue;
             }
             let names: Option<(&str, &str)> = match path.as_str() {
-                p if p.starts_with("/analyze/jobs/{id}") => Some((&job.job_id, "job-nobody")),
+                p if p.starts_with("/analyze/jobs/{id}") || p.starts_with("/admin/jobs/{id}") => {
+                    Some((&job.job_id, "job-nobody"))
+                }
                 "/analyze/results/{id}" => Some((&result, "result-nobody")),
                 p if p.starts_with("/profiles/{id}") => Some((&profile, "nobody")),
                 _ => None,

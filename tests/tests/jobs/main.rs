@@ -1,5 +1,6 @@
 //! Analyses as jobs, over HTTP, with the real relay and real workers.
 
+mod admin;
 mod cli;
 mod http;
 mod isolation;

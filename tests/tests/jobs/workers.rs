@@ -8,7 +8,7 @@ use crate::{Office, WITHIN, cohorts, office, opened, quality};
 
 /// A worker that was frozen with a job half done, and the job. It may be too quick for that: then it gets
 /// another one.
-fn frozen(office: &Office) -> Result<(Worker, JobInfo)> {
+pub(crate) fn frozen(office: &Office) -> Result<(Worker, JobInfo)> {
     loop {
         let job = office.submit(&quality())?;
         let worker = office.home.worker(1)?;

@@ -69,7 +69,7 @@ impl Bench {
         RelayStore::migrate(&database.owner_url, Some(&database.relay_role)).unwrap();
         let store = RelayStore::connect(&database.relay_url).unwrap();
         let org = store.create_organisation("Bench", 0).unwrap().id;
-        store.set_job_queue(org, &QueueSet::Cap(1_000_000)).unwrap();
+        store.set_job_queue(org, "bench", &[QueueSet::Cap(1_000_000)]).unwrap();
         Self { cluster, store: Arc::new(store), org }
     }
 
@@ -169,7 +169,7 @@ impl Bench {
         );
         self.cluster.sql("bench", &sql).unwrap();
         // Every worker is busy with one of the large organisation when one of the small comes.
-        self.store.set_job_queue(self.org, &QueueSet::Cap(WORKERS as u64)).unwrap();
+        self.store.set_job_queue(self.org, "bench", &[QueueSet::Cap(WORKERS as u64)]).unwrap();
         let (served, over) = (AtomicI64::new(0), AtomicU64::new(0));
         let (tell, told) = mpsc::channel::<(String, Instant)>();
         let mut waits = Vec::new();

@@ -7,6 +7,7 @@
 //! ```
 //! An engine locks, asks and writes; what is written is decided in [`turn`], for both engines alike.
 
+mod queue;
 mod rows;
 mod turn;
 
@@ -14,10 +15,12 @@ use crate::access::OrgId;
 use crate::engine::Result;
 use crate::store::RelayStore;
 
+pub use queue::{Queue, QueueSet};
+pub(crate) use queue::{lag_ms, told_of_set};
 pub(crate) use rows::{ClaimAsked, EventsAsked, JOB_COLUMNS, told, unknown_word};
 pub use rows::{
-    JobPartial, JobPast, JobQuery, JobRow, NewJobRow, NotesAsked, Notification, Payload, Queue,
-    QueueSet, ResultRow, Submitted,
+    JobPartial, JobPast, JobQuery, JobRow, NewJobRow, NotesAsked, Notification, Payload, ResultRow,
+    Submitted,
 };
 pub use turn::{Acted, Acting, Deed};
 pub(crate) use turn::{Turn, What, turn, turn_after};
@@ -57,8 +60,11 @@ pub(crate) trait JobEngine {
     /// An organisation's queue.
     fn job_queue(&self, org: OrgId) -> Result<Queue>;
 
-    /// Sets an organisation's room and share, and whether it is paused.
-    fn set_job_queue(&self, org: OrgId, set: &QueueSet<'_>) -> Result<()>;
+    /// Sets an organisation's room and share, and whether it is paused; what changes is audited.
+    fn set_job_queue(&self, org: OrgId, actor: &str, sets: &[QueueSet<'_>]) -> Result<Queue>;
+
+    /// Jobs of all organisations that wait, and that run.
+    fn open_jobs(&self) -> Result<(u64, u64)>;
 
     /// What somebody was told, the newest first.
     fn notifications(&self, org: OrgId, asked: &NotesAsked<'_>) -> Result<Vec<Notification>>;
@@ -188,12 +194,21 @@ impl RelayStore {
         self.engine.job_queue(org)
     }
 
-    /// Sets something of an organisation's queue.
+    /// Sets something of an organisation's queue, all in one transaction; what changes is in the audit
+    /// with `actor`. Answers the queue afterwards.
     ///
     /// # Errors
     /// [`RelayStoreError`].
-    pub fn set_job_queue(&self, org: OrgId, set: &QueueSet<'_>) -> Result<()> {
-        self.engine.set_job_queue(org, set)
+    pub fn set_job_queue(&self, org: OrgId, actor: &str, sets: &[QueueSet<'_>]) -> Result<Queue> {
+        self.engine.set_job_queue(org, actor, sets)
+    }
+
+    /// Jobs of all organisations that wait, and that run.
+    ///
+    /// # Errors
+    /// [`RelayStoreError`].
+    pub fn open_jobs(&self) -> Result<(u64, u64)> {
+        self.engine.open_jobs()
     }
 
     /// What somebody was told, the newest first.

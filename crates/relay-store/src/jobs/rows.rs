@@ -223,36 +223,6 @@ pub(crate) struct ClaimAsked<'a> {
     pub(crate) floor: i64,
 }
 
-/// An organisation's queue as administrators see it.
-#[derive(Debug, Clone, PartialEq, Eq)]
-pub struct Queue {
-    /// Jobs that run at once, at most.
-    pub cap: u64,
-    /// Its share where many wait; 100 is usual.
-    pub weight: u64,
-    /// Since when nothing begins, in milliseconds since 1970.
-    pub paused_at: Option<i64>,
-    /// Analyses that do not begin.
-    pub paused: Vec<String>,
-    /// Jobs that wait.
-    pub queued: u64,
-    /// Jobs that run.
-    pub running: u64,
-    /// Since when the oldest one waits that could begin, in milliseconds since 1970.
-    pub oldest_due_at: Option<i64>,
-}
-
-/// What an administrator sets.
-#[derive(Debug, Clone, Copy)]
-pub enum QueueSet<'a> {
-    /// Jobs that run at once, at most.
-    Cap(u64),
-    /// Its share where many wait.
-    Weight(u64),
-    /// Whether nothing begins, or nothing of one analysis: since when, or nothing for going on.
-    Paused(Option<&'a str>, Option<i64>),
-}
-
 /// Something that somebody was told.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Notification {

@@ -5,6 +5,7 @@ use kartei_protocol::jobs::{FailReason, JobEvent, JobEventKind, JobState};
 use serde_json::{Value, json};
 
 use super::rows::{JobRow, Payload};
+use crate::audit::NewAudit;
 
 /// How much a job of an organisation with this weight moves its turn on.
 pub(crate) fn turn_after(turn: i64, floor: i64, jobs: usize, weight: i64) -> i64 {
@@ -146,6 +147,8 @@ pub(crate) struct Turn<'a> {
     pub(crate) result: Option<NewResult<'a>>,
     /// Whether the job ended with this.
     pub(crate) ended: bool,
+    /// What administrators do is told beside the job's own events.
+    pub(crate) audit: Option<NewAudit>,
 }
 
 /// A result to keep.
@@ -165,8 +168,15 @@ pub(crate) fn turn<'a>(row: &mut JobRow, what: What<'a>, actor: &str, clock: i64
         What::Deed(deed) => deed.act(),
     };
     let verdict = judge(&row.standing(clock), act);
-    let mut turn =
-        Turn { verdict, changed: false, event: None, partial: None, result: None, ended: false };
+    let mut turn = Turn {
+        verdict,
+        changed: false,
+        event: None,
+        partial: None,
+        result: None,
+        ended: false,
+        audit: None,
+    };
     let until = |millis: i64| Some(clock.saturating_add(millis));
     let step = match verdict {
         Verdict::Step(step) => step,
@@ -243,6 +253,14 @@ pub(crate) fn turn<'a>(row: &mut JobRow, what: What<'a>, actor: &str, clock: i64
             // What an earlier attempt failed with is in its events.
             (row.reason, row.detail) = (None, None);
         }
+    }
+    if let What::Deed(Deed::Force) = what {
+        turn.audit = Some(NewAudit {
+            actor: actor.to_owned(),
+            action: "job.forced",
+            subject: row.id.clone(),
+            data: json!({"status": step.from.word(), "event_seq": row.event_seq}),
+        });
     }
     turn.event = Some(JobEvent {
         event_seq: row.event_seq,

@@ -12,9 +12,10 @@ use kartei_protocol::jobs::{FailReason, JobEvent, JobEventKind, JobState};
 use serde_json::Value;
 use tokio_postgres::Row;
 
-use super::Postgres;
 use super::profiles::{signed, unsigned};
+use super::queues::{begin_queue, queue, set_queue};
 use super::uploads::limit;
+use super::{Postgres, audit};
 use crate::access::OrgId;
 use crate::engine::Result;
 use crate::error::RelayStoreError;
@@ -340,6 +341,10 @@ async fn act(db: &Transaction<'_>, org: OrgId, acts: &[Acting]) -> Result<Vec<Op
         })
         .collect();
     try_join_all(turned.iter().flatten().map(|(row, turn)| write(db, org, row, turn, now))).await?;
+    // One after the other: each is hashed over the one before.
+    for told in turned.iter().flatten().filter_map(|(_, turn)| turn.audit.as_ref()) {
+        audit::append(db, org, told).await?;
+    }
     let done = turned.into_iter();
     Ok(done.map(|one| one.map(|(job, turn)| Acted { verdict: turn.verdict, job })).collect())
 }
@@ -375,67 +380,6 @@ async fn events(
     };
     let events = rows.iter().map(read).collect::<Result<_>>()?;
     Ok(Some(JobPast { state: job.state, event_seq: job.event_seq, events }))
-}
-
-async fn queue(db: &Transaction<'_>, org: OrgId) -> Result<Queue> {
-    begin_queue(db, org).await?;
-    let row = db
-        .query_one(
-            "SELECT cap, weight, paused_at, \
-             (SELECT count(*) FROM kartei.jobs WHERE org = $1 AND state = 'queued'), \
-             (SELECT count(*) FROM kartei.jobs WHERE org = $1 AND state = 'running'), \
-             (SELECT min(due_at) FROM kartei.jobs WHERE org = $1 AND state = 'queued'), \
-             ARRAY(SELECT analysis FROM kartei.job_pauses WHERE org = $1 ORDER BY analysis) \
-             FROM kartei.job_queues WHERE org = $1",
-            &[&org.0],
-        )
-        .await?;
-    Ok(Queue {
-        cap: unsigned(&row, 0),
-        weight: unsigned(&row, 1),
-        paused_at: row.get(2),
-        paused: row.get(6),
-        queued: unsigned(&row, 3),
-        running: unsigned(&row, 4),
-        oldest_due_at: row.get(5),
-    })
-}
-
-/// An organisation has a queue once it is asked for.
-async fn begin_queue(db: &Transaction<'_>, org: OrgId) -> Result<()> {
-    let insert = db
-        .prepare_cached("INSERT INTO kartei.job_queues (org) VALUES ($1) ON CONFLICT DO NOTHING")
-        .await?;
-    db.execute(&insert, &[&org.0]).await?;
-    Ok(())
-}
-
-async fn set_queue(db: &Transaction<'_>, org: OrgId, set: &QueueSet<'_>) -> Result<()> {
-    begin_queue(db, org).await?;
-    match set {
-        QueueSet::Cap(cap) => {
-            let sql = "UPDATE kartei.job_queues SET cap = $2 WHERE org = $1";
-            db.execute(sql, &[&org.0, &signed(*cap)]).await?
-        }
-        QueueSet::Weight(weight) => {
-            let sql = "UPDATE kartei.job_queues SET weight = $2 WHERE org = $1";
-            db.execute(sql, &[&org.0, &signed(*weight)]).await?
-        }
-        QueueSet::Paused(None, at) => {
-            let sql = "UPDATE kartei.job_queues SET paused_at = $2 WHERE org = $1";
-            db.execute(sql, &[&org.0, at]).await?
-        }
-        QueueSet::Paused(Some(analysis), Some(at)) => {
-            let sql = "INSERT INTO kartei.job_pauses (org, analysis, paused_at) \
-                       VALUES ($1, $2, $3) ON CONFLICT DO NOTHING";
-            db.execute(sql, &[&org.0, analysis, at]).await?
-        }
-        QueueSet::Paused(Some(analysis), None) => {
-            let sql = "DELETE FROM kartei.job_pauses WHERE org = $1 AND analysis = $2";
-            db.execute(sql, &[&org.0, analysis]).await?
-        }
-    };
-    Ok(())
 }
 
 impl JobEngine for Postgres {
@@ -521,8 +465,12 @@ impl JobEngine for Postgres {
         self.write(org, async |db| queue(db, org).await)
     }
 
-    fn set_job_queue(&self, org: OrgId, set: &QueueSet<'_>) -> Result<()> {
-        self.write(org, async |db| set_queue(db, org, set).await)
+    fn set_job_queue(&self, org: OrgId, actor: &str, sets: &[QueueSet<'_>]) -> Result<Queue> {
+        self.write(org, async |db| set_queue(db, org, actor, sets).await)
+    }
+
+    fn open_jobs(&self) -> Result<(u64, u64)> {
+        self.count_open_jobs()
     }
 
     fn notifications(&self, org: OrgId, asked: &NotesAsked<'_>) -> Result<Vec<Notification>> {

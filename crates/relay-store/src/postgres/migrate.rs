@@ -30,6 +30,7 @@ const STEPS: &[Step] = &[
     },
     Step { sql: include_str!("../sql/postgres/008_uploads.sql"), compatible_from: 1 },
     Step { sql: include_str!("../sql/postgres/009_jobs.sql"), compatible_from: 1 },
+    Step { sql: include_str!("../sql/postgres/010_audit.sql"), compatible_from: 1 },
 ];
 
 /// Only one program migrates a database at a time. The number means nothing.
@@ -105,6 +106,7 @@ async fn grant(transaction: &deadpool_postgres::Transaction<'_>, role: &str) -> 
             "GRANT USAGE ON SCHEMA kartei TO {role}; \
              GRANT SELECT, INSERT, UPDATE, DELETE ON ALL TABLES IN SCHEMA kartei TO {role}; \
              REVOKE INSERT, UPDATE, DELETE ON kartei.formats FROM {role}; \
+             REVOKE UPDATE, DELETE ON kartei.audit_events FROM {role}; \
              GRANT USAGE ON ALL SEQUENCES IN SCHEMA kartei TO {role}; \
              REVOKE EXECUTE ON ALL FUNCTIONS IN SCHEMA kartei FROM PUBLIC; \
              GRANT EXECUTE ON ALL FUNCTIONS IN SCHEMA kartei TO {role}"

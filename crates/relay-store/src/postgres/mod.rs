@@ -4,6 +4,7 @@
 //! connections. The relay calls stores from threads that may wait.
 
 mod access;
+mod audit;
 mod connect;
 mod contents;
 mod erasure;
@@ -15,6 +16,7 @@ mod lease;
 mod migrate;
 mod presence;
 mod profiles;
+mod queues;
 mod segments;
 mod snapshot;
 mod upkeep;

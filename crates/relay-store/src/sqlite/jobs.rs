@@ -4,7 +4,8 @@ use kartei_protocol::jobs::{FailReason, JobEvent, JobEventKind, JobState};
 use rusqlite::{OptionalExtension, Row, Transaction, params};
 use serde_json::Value;
 
-use super::{CLOCK, Sqlite};
+use super::queues::{self, begin_queue, queue, set_queue};
+use super::{CLOCK, Sqlite, audit};
 use crate::access::OrgId;
 use crate::engine::Result;
 use crate::jobs::{
@@ -243,6 +244,9 @@ fn act(db: &Transaction<'_>, org: OrgId, acting: &Acting) -> Result<Option<Acted
     let now = clock(db)?;
     let turn = turn(&mut row, What::Deed(&acting.deed), &acting.actor, now);
     write(db, org, &row, &turn, now)?;
+    if let Some(told) = &turn.audit {
+        audit::append(db, org, told)?;
+    }
     Ok(Some(Acted { verdict: turn.verdict, job: row }))
 }
 
@@ -271,64 +275,6 @@ fn events(
     })?;
     let events = rows.collect::<rusqlite::Result<_>>()?;
     Ok(Some(JobPast { state: job.state, event_seq: job.event_seq, events }))
-}
-
-/// An organisation has a queue once it is asked for.
-fn begin_queue(db: &Transaction<'_>, org: OrgId) -> Result<()> {
-    db.prepare_cached("INSERT OR IGNORE INTO job_queues (org) VALUES (?1)")?.execute([org.0])?;
-    Ok(())
-}
-
-fn queue(db: &Transaction<'_>, org: OrgId) -> Result<Queue> {
-    begin_queue(db, org)?;
-    let mut queue = db
-        .prepare_cached(
-            "SELECT cap, weight, paused_at, \
-             (SELECT count(*) FROM jobs WHERE org = ?1 AND state = 'queued'), \
-             (SELECT count(*) FROM jobs WHERE org = ?1 AND state = 'running'), \
-             (SELECT min(due_at) FROM jobs WHERE org = ?1 AND state = 'queued') \
-             FROM job_queues WHERE org = ?1",
-        )?
-        .query_row([org.0], |row| {
-            Ok(Queue {
-                cap: row.get(0)?,
-                weight: row.get(1)?,
-                paused_at: row.get(2)?,
-                paused: Vec::new(),
-                queued: row.get(3)?,
-                running: row.get(4)?,
-                oldest_due_at: row.get(5)?,
-            })
-        })?;
-    queue.paused = db
-        .prepare_cached("SELECT analysis FROM job_pauses WHERE org = ?1 ORDER BY analysis")?
-        .query_map([org.0], |row| row.get(0))?
-        .collect::<rusqlite::Result<_>>()?;
-    Ok(queue)
-}
-
-fn set_queue(db: &Transaction<'_>, org: OrgId, set: &QueueSet<'_>) -> Result<()> {
-    begin_queue(db, org)?;
-    match set {
-        QueueSet::Cap(cap) => {
-            db.execute("UPDATE job_queues SET cap = ?2 WHERE org = ?1", params![org.0, cap])?
-        }
-        QueueSet::Weight(weight) => {
-            db.execute("UPDATE job_queues SET weight = ?2 WHERE org = ?1", params![org.0, weight])?
-        }
-        QueueSet::Paused(None, at) => {
-            db.execute("UPDATE job_queues SET paused_at = ?2 WHERE org = ?1", params![org.0, at])?
-        }
-        QueueSet::Paused(Some(analysis), Some(at)) => db.execute(
-            "INSERT OR IGNORE INTO job_pauses (org, analysis, paused_at) VALUES (?1, ?2, ?3)",
-            params![org.0, analysis, at],
-        )?,
-        QueueSet::Paused(Some(analysis), None) => db.execute(
-            "DELETE FROM job_pauses WHERE org = ?1 AND analysis = ?2",
-            params![org.0, analysis],
-        )?,
-    };
-    Ok(())
 }
 
 impl JobEngine for Sqlite {
@@ -438,8 +384,12 @@ impl JobEngine for Sqlite {
         self.write(|db| queue(db, org))
     }
 
-    fn set_job_queue(&self, org: OrgId, set: &QueueSet<'_>) -> Result<()> {
-        self.write(|db| set_queue(db, org, set))
+    fn set_job_queue(&self, org: OrgId, actor: &str, sets: &[QueueSet<'_>]) -> Result<Queue> {
+        self.write(|db| set_queue(db, org, actor, sets))
+    }
+
+    fn open_jobs(&self) -> Result<(u64, u64)> {
+        self.read(queues::open_jobs)
     }
 
     fn notifications(&self, org: OrgId, asked: &NotesAsked<'_>) -> Result<Vec<Notification>> {

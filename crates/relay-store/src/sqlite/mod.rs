@@ -1,6 +1,7 @@
 //! The embedded engine: one SQLite file in the relay's data folder.
 
 mod access;
+mod audit;
 mod contents;
 mod erasure;
 mod files;
@@ -9,6 +10,7 @@ mod jobs;
 mod landing;
 mod presence;
 mod profiles;
+mod queues;
 mod segments;
 mod snapshot;
 mod upkeep;
@@ -45,6 +47,7 @@ const STEPS: &[&str] = &[
     include_str!("../sql/sqlite/007_digests.sql"),
     include_str!("../sql/sqlite/008_uploads.sql"),
     include_str!("../sql/sqlite/009_jobs.sql"),
+    include_str!("../sql/sqlite/010_audit.sql"),
 ];
 const PAGE_BYTES: u32 = 16 * 1024;
 

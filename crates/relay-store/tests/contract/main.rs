@@ -191,6 +191,15 @@ const CASES: &[Case] = &[
         "any_sequence_comes_to_what_the_model_says",
         jobs::random::any_sequence_comes_to_what_the_model_says,
     ),
+    ("what_administrators_do_is_audited", jobs::audit::what_administrators_do_is_audited),
+    (
+        "the_audit_is_kept_by_the_database_itself",
+        jobs::audit::the_audit_is_kept_by_the_database_itself,
+    ),
+    (
+        "many_that_are_audited_at_once_make_one_chain",
+        jobs::audit::many_that_are_audited_at_once_make_one_chain,
+    ),
     ("many_writers_lose_nothing", writers::many_writers_lose_nothing),
     ("what_is_new_to_many_is_there_once", writers::what_is_new_to_many_is_there_once),
     ("a_reader_beside_writers_misses_no_row", writers::a_reader_beside_writers_misses_no_row),

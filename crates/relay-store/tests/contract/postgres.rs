@@ -103,6 +103,8 @@ fn the_database_keeps_organisations_apart_by_itself() {
         "job_partials",
         "job_results",
         "notifications",
+        "audit_events",
+        "audit_heads",
     ] {
         let count = as_relay(&format!("SELECT count(*) FROM kartei.{table}")).unwrap();
         assert_eq!(count, "0", "without a setting, {table} is empty");

@@ -43,7 +43,7 @@ const WAIT_MAX: Duration = Duration::from_secs(25);
 /// How long one attempt of an analysis may take: a million profiles take some minutes.
 const DEADLINE_MS: i64 = 3_600_000;
 
-fn unknown_job() -> Failure {
+pub(in crate::routes) fn unknown_job() -> Failure {
     Failure::new(StatusCode::NOT_FOUND, ProblemCode::NotFound, "there is no such job")
 }
 
@@ -51,7 +51,8 @@ fn unknown_result() -> Failure {
     Failure::new(StatusCode::NOT_FOUND, ProblemCode::NotFound, "there is no such result")
 }
 
-fn info(row: &JobRow) -> JobInfo {
+/// What is told of a job.
+pub(in crate::routes) fn info(row: &JobRow) -> JobInfo {
     JobInfo {
         job_id: row.id.clone(),
         status: row.state,

@@ -1,5 +1,6 @@
 //! Jobs: the queue, what acts come to, and what is kept of it.
 
+pub(crate) mod audit;
 pub(crate) mod life;
 pub(crate) mod random;
 pub(crate) mod room;

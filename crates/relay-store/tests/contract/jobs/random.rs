@@ -62,7 +62,7 @@ fn moves() -> impl Strategy<Value = Vec<Move>> {
 
 pub(crate) fn any_sequence_comes_to_what_the_model_says(stage: &Stage<'_>) {
     let (store, org) = (&stage.store, stage.org);
-    store.set_job_queue(org, &QueueSet::Cap(10_000)).unwrap();
+    store.set_job_queue(org, "test", &[QueueSet::Cap(10_000)]).unwrap();
     let number = Cell::new(0);
     let ended = Cell::new(0);
     let play = |moves: Vec<Move>| {

@@ -21,20 +21,20 @@ pub(crate) fn an_organisation_has_its_room(stage: &Stage<'_>) {
     assert_eq!((queue.cap, queue.queued, queue.running), (2, 3, 2));
     act(store, org, "a", complete(1, "ra"));
     assert_eq!(store.claim_jobs(org, "w2", LONG, 10, 0).unwrap().len(), 1);
-    store.set_job_queue(org, &QueueSet::Cap(3)).unwrap();
-    store.set_job_queue(org, &QueueSet::Paused(None, Some(NOW))).unwrap();
+    store.set_job_queue(org, "test", &[QueueSet::Cap(3)]).unwrap();
+    store.set_job_queue(org, "test", &[QueueSet::Paused(None, Some(NOW))]).unwrap();
     assert!(store.waiting_organisations(10).unwrap().is_empty());
     assert!(store.claim_jobs(org, "w2", LONG, 10, 0).unwrap().is_empty(), "paused");
-    store.set_job_queue(org, &QueueSet::Paused(None, None)).unwrap();
-    store.set_job_queue(org, &QueueSet::Paused(Some("quality"), Some(NOW))).unwrap();
+    store.set_job_queue(org, "test", &[QueueSet::Paused(None, None)]).unwrap();
+    store.set_job_queue(org, "test", &[QueueSet::Paused(Some("quality"), Some(NOW))]).unwrap();
     assert_eq!(store.job_queue(org).unwrap().paused, ["quality"]);
     assert!(store.waiting_organisations(10).unwrap().is_empty());
     store.submit_job(org, &NewJobRow { analysis: "drift", ..asked("f") }).unwrap();
     assert_eq!(store.waiting_organisations(10).unwrap().len(), 1);
     let claimed = store.claim_jobs(org, "w2", LONG, 10, 0).unwrap();
     assert_eq!(claimed.iter().map(|row| row.id.as_str()).collect::<Vec<_>>(), ["f"]);
-    store.set_job_queue(org, &QueueSet::Paused(Some("quality"), None)).unwrap();
-    store.set_job_queue(org, &QueueSet::Cap(10)).unwrap();
+    store.set_job_queue(org, "test", &[QueueSet::Paused(Some("quality"), None)]).unwrap();
+    store.set_job_queue(org, "test", &[QueueSet::Cap(10)]).unwrap();
     assert_eq!(store.claim_jobs(org, "w2", LONG, 10, 0).unwrap().len(), 2);
 }
 
@@ -43,9 +43,9 @@ pub(crate) fn turns_are_shared_by_weight(stage: &Stage<'_>) {
     for number in 0..60 {
         submitted(store, many, &format!("many-{number}"));
     }
-    store.set_job_queue(many, &QueueSet::Weight(300)).unwrap();
+    store.set_job_queue(many, "test", &[QueueSet::Weight(300)]).unwrap();
     for org in [many, few] {
-        store.set_job_queue(org, &QueueSet::Cap(1_000)).unwrap();
+        store.set_job_queue(org, "test", &[QueueSet::Cap(1_000)]).unwrap();
     }
     // One slot at a time, as of a busy worker: who is next has the smallest turn.
     let mut floor = 0;
@@ -73,7 +73,7 @@ pub(crate) fn many_that_claim_at_once_stay_within_the_room(stage: &Stage<'_>) {
     for number in 0..24 {
         submitted(store, org, &format!("job-{number}"));
     }
-    store.set_job_queue(org, &QueueSet::Cap(3)).unwrap();
+    store.set_job_queue(org, "test", &[QueueSet::Cap(3)]).unwrap();
     stage.slow_down();
     let seen = Mutex::new(HashSet::new());
     std::thread::scope(|scope| {
@@ -103,7 +103,7 @@ pub(crate) fn many_that_claim_at_once_stay_within_the_room(stage: &Stage<'_>) {
 
 pub(crate) fn of_completing_cancelling_and_reaping_one_wins(stage: &Stage<'_>) {
     let (store, org) = (&stage.store, stage.org);
-    store.set_job_queue(org, &QueueSet::Cap(100)).unwrap();
+    store.set_job_queue(org, "test", &[QueueSet::Cap(100)]).unwrap();
     let ids: Vec<String> = (0..16).map(|number| format!("job-{number}")).collect();
     for id in &ids {
         submitted(store, org, id);
