@@ -24,6 +24,7 @@ mod openapi;
 mod presence;
 mod problem;
 mod random;
+mod retention;
 mod rounds;
 mod routes;
 mod segments;
@@ -76,6 +77,11 @@ enum Command {
         #[command(subcommand)]
         command: jobs::JobsCommand,
     },
+    /// Looks after what analyses leave: how long it is kept, what goes, what comes back.
+    Retention {
+        #[command(subcommand)]
+        command: retention::RetentionCommand,
+    },
     /// Lists what administrators did with analyses, or checks that list.
     Audit(audit::Audit),
     /// Administers organisations and tokens.
@@ -102,6 +108,7 @@ fn main() -> ExitCode {
         Command::Files { command } => files::run(command),
         Command::Work(options) => jobs::run_worker(&options),
         Command::Jobs { command } => jobs::run_jobs(command),
+        Command::Retention { command } => retention::run(command),
         Command::Audit(options) => audit::run(&options),
         Command::Admin { command } => admin::run(command),
     };

@@ -29,6 +29,7 @@ use crate::metrics::{self, MetricsOptions};
 use crate::presence::{self, Audiences};
 use crate::problem::Failure;
 use crate::random::random_id;
+use crate::retention;
 use crate::rounds::Rounds;
 use crate::routes;
 use crate::segments::{self, Segments};
@@ -314,6 +315,7 @@ async fn serve(
     let sweeper = tokio::spawn(uploads::sweep(Arc::clone(&relay)));
     let scanner = tokio::spawn(uploads::keep_scanning(Arc::clone(&relay)));
     let worker = tokio::spawn(jobs::work(Arc::clone(relay.workshop()), working));
+    let keeper = tokio::spawn(retention::keep(Arc::clone(&relay)));
     let housekeeper = tokio::spawn(upkeep::keep_house(Arc::clone(&relay), keep));
     let numbers = Arc::clone(relay.workshop().metrics());
     let watched =
@@ -337,6 +339,7 @@ async fn serve(
     if let Some(watched) = watched {
         watched.await.context("serve metrics")??;
     }
+    keeper.await.context("keep what is to be kept")?;
     housekeeper.await.context("keep house")?;
     sweeper.await.context("sweep uploads")?;
     scanner.await.context("scan files")?;

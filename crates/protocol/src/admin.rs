@@ -122,3 +122,153 @@ pub struct AuditPage {
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub next: Option<String>,
 }
+
+/// How long an organisation keeps what its analyses leave.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[cfg_attr(feature = "openapi", derive(utoipa::ToSchema))]
+pub struct RetentionInfo {
+    /// Days from a job's end on for results and what was known before them; for ever where `null`.
+    pub results_days: Option<u32>,
+    /// Days from a job's end on for the job with its events and notifications; for ever where `null`.
+    pub jobs_days: Option<u32>,
+    /// Days for which what was marked can be restored.
+    pub restore_days: u32,
+    /// Whether the relay plans and applies by itself, once a day.
+    pub automatic: bool,
+    /// Since when nothing is taken away, in milliseconds since 1970.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub held_at: Option<i64>,
+}
+
+/// What is set of that; what is left out stays.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Default, Serialize, Deserialize)]
+#[cfg_attr(feature = "openapi", derive(utoipa::ToSchema))]
+#[serde(deny_unknown_fields)]
+pub struct RetentionChange {
+    /// Days from a job's end on for results, 0 to 36,500; for ever with `null`.
+    #[serde(default, deserialize_with = "said", skip_serializing_if = "Option::is_none")]
+    #[cfg_attr(feature = "openapi", schema(value_type = Option<u32>))]
+    pub results_days: Option<Option<u32>>,
+    /// Days from a job's end on for the whole job, 0 to 36,500; for ever with `null`.
+    #[serde(default, deserialize_with = "said", skip_serializing_if = "Option::is_none")]
+    #[cfg_attr(feature = "openapi", schema(value_type = Option<u32>))]
+    pub jobs_days: Option<Option<u32>>,
+    /// Days for which what was marked can be restored, 0 to 365.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub restore_days: Option<u32>,
+    /// Whether the relay plans and applies by itself, once a day.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub automatic: Option<bool>,
+    /// Whether nothing is taken away, whatever its age.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub hold: Option<bool>,
+}
+
+/// `null` is something that was said; what is left out is not.
+fn said<'de, D: serde::Deserializer<'de>>(from: D) -> Result<Option<Option<u32>>, D::Error> {
+    Option::deserialize(from).map(Some)
+}
+
+/// What would be taken away. Nothing was.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[cfg_attr(feature = "openapi", derive(utoipa::ToSchema))]
+pub struct RetentionPlan {
+    /// Stands for exactly what was chosen, 64 hex digits.
+    pub plan_hash: String,
+    /// What is due at this moment, in milliseconds since 1970.
+    pub as_of: i64,
+    /// Of each kind.
+    pub kinds: Vec<RetentionShare>,
+}
+
+/// What would be taken away of a kind.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[cfg_attr(feature = "openapi", derive(utoipa::ToSchema))]
+pub struct RetentionShare {
+    /// `results`, or `jobs` with their results.
+    pub kind: String,
+    /// How many jobs.
+    pub count: u64,
+    /// How many bytes, without what the database needs beside them.
+    pub bytes: u64,
+    /// When the oldest ended, in milliseconds since 1970.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub oldest: Option<i64>,
+    /// Ids of up to ten jobs, the oldest first.
+    pub sample_ids: Vec<String>,
+    /// Whether more is due than one plan takes: the next plan has it.
+    pub more: bool,
+}
+
+/// The plan that is to be applied.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[cfg_attr(feature = "openapi", derive(utoipa::ToSchema))]
+#[serde(deny_unknown_fields)]
+pub struct ApplyPlan {
+    /// As the plan said.
+    pub plan_hash: String,
+    /// As the plan said.
+    pub as_of: i64,
+}
+
+/// A plan that was applied.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[cfg_attr(feature = "openapi", derive(utoipa::ToSchema))]
+pub struct RetentionRun {
+    /// Its id.
+    pub run_id: String,
+    /// Who applied it.
+    pub by: String,
+    /// What was due at this moment, in milliseconds since 1970, as all moments here.
+    pub as_of: i64,
+    /// When it was applied.
+    pub applied_at: i64,
+    /// Until when it can be restored.
+    pub restorable_until: i64,
+    /// Jobs whose results were marked.
+    pub results: u64,
+    /// Jobs that were marked.
+    pub jobs: u64,
+    /// Bytes that they take up.
+    pub bytes: u64,
+    /// When it was restored.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub restored_at: Option<i64>,
+    /// When the last of it was purged.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub purged_at: Option<i64>,
+}
+
+/// A page of runs, the newest first.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[cfg_attr(feature = "openapi", derive(utoipa::ToSchema))]
+pub struct RunPage {
+    /// The runs.
+    pub runs: Vec<RetentionRun>,
+    /// Where to go on; nothing at the end.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub next: Option<String>,
+}
+
+/// What a purge took away.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Default, Serialize, Deserialize)]
+#[cfg_attr(feature = "openapi", derive(utoipa::ToSchema))]
+pub struct PurgeReport {
+    /// Jobs whose results are gone.
+    pub results: u64,
+    /// Jobs that are gone.
+    pub jobs: u64,
+    /// Blobs that are gone.
+    pub blobs: u64,
+}
+
+/// Whether a job is held.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[cfg_attr(feature = "openapi", derive(utoipa::ToSchema))]
+pub struct JobHold {
+    /// The job.
+    pub job_id: String,
+    /// Since when it is kept whatever its age, in milliseconds since 1970; nothing where it is not held.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub held_at: Option<i64>,
+}

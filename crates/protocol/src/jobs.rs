@@ -168,6 +168,12 @@ pub struct JobInfo {
     /// Its result, once it is completed: `GET /analyze/results/{result_id}`.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub result_id: Option<String>,
+    /// Since when its result, or what was known before it, is gone, in milliseconds since 1970.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub result_deleted_at: Option<i64>,
+    /// Since when it is kept whatever its age, in milliseconds since 1970.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub held_at: Option<i64>,
     /// Why it failed.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub reason: Option<FailReason>,

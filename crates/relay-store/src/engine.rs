@@ -26,6 +26,7 @@ use crate::files::FileEngine;
 use crate::jobs::JobEngine;
 use crate::leases::{Kept, Lease, Note};
 use crate::presence::{Seat, Seats};
+use crate::retention::RetentionEngine;
 use crate::segments::Segments;
 use crate::snapshot::Rows;
 use crate::uploads::UploadEngine;
@@ -46,6 +47,7 @@ pub(crate) trait Engine:
     + FileEngine
     + JobEngine
     + AuditEngine
+    + RetentionEngine
 {
     /// Creates an organisation; `None` where the name is taken.
     fn create_organisation(&self, name: &str, epoch: &str, now: i64) -> Result<Option<OrgId>>;

@@ -27,6 +27,7 @@ mod presence;
 mod push;
 mod quota;
 mod rest;
+mod retention;
 mod rounds;
 mod segments;
 mod snapshot;
@@ -57,6 +58,10 @@ pub use push::Pushed;
 pub use quota::{LEASE_BYTES, Usage};
 pub use rest::{
     Alter, Author, FieldOutcome, Merged, Outcome, PastChange, Precondition, Profile, WriteError,
+};
+pub use retention::{
+    Applied, Applying, Gone, Kind, Named, Plan, PlanShare, Policy, PolicySet, Purged, Restored,
+    RetentionRun,
 };
 pub use segments::{Chain, Segment, segment_folder};
 pub use snapshot::Snapshot;

@@ -17,6 +17,9 @@ use crate::lists::{ListError, chosen};
 /// Ids that are read from the database at once.
 const IDS_AT_ONCE: usize = 10_000;
 
+/// The beginning of the names of what jobs that run keep.
+pub(crate) const COHORTS: &str = "jobs";
+
 /// Ids compress well; a higher level gains little.
 const LEVEL: i32 = 1;
 
@@ -48,7 +51,7 @@ pub(super) enum CohortError {
 }
 
 fn name(org: OrgId, job: &str) -> Option<BlobName> {
-    BlobName::new(format!("jobs/{org}/{job}/cohort")).ok()
+    BlobName::new(format!("{COHORTS}/{org}/{job}/cohort")).ok()
 }
 
 impl Cohort {

@@ -19,6 +19,7 @@ use std::collections::HashMap;
 use std::sync::{Arc, Mutex, PoisonError};
 use std::time::Duration;
 
+pub(crate) use cohort::COHORTS;
 use cohort::Cohort;
 use kartei_blob_store::BlobStore;
 use kartei_live_list::Lists;
@@ -32,6 +33,7 @@ use tokio::sync::{Notify, watch};
 use crate::metrics::Metrics;
 
 pub(crate) use command::{JobsCommand, Work, run_jobs, run_worker};
+pub(crate) use run::RESULTS;
 pub(crate) use work::{WorkOptions, work};
 
 /// How often a client's stream looks for what other relays and workers did to its job.

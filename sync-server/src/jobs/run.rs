@@ -17,10 +17,12 @@ use tokio::runtime::Handle;
 
 use super::cohort::{Cohort, CohortError, Member};
 use crate::halting::{Halt, Halting};
-use crate::uploads::hex;
 
 /// Results up to this size lie in the database; larger ones in the blob store.
 const RESULT_BYTES_HERE: usize = 256 * 1024;
+
+/// The beginning of the names of large results.
+pub(crate) const RESULTS: &str = "results";
 
 /// How often it is told what is known so far, at most.
 const TOLD_EVERY: Duration = Duration::from_secs(1);
@@ -120,9 +122,10 @@ pub(super) struct Task<'a> {
     pub(super) note: &'a (dyn Fn(Known) -> Result<(), RunError> + Sync),
 }
 
-/// Where the result of a job lies that is too large for the database.
-fn result_blob(org: OrgId, digest: &[u8; 32]) -> Option<BlobName> {
-    BlobName::new(format!("results/{org}/{}", hex(digest))).ok()
+/// Where the result of a job lies that is too large for the database. Each claim has a name of its own, so
+/// that a blob can go with its result: nobody else comes to name it meanwhile.
+fn result_blob(org: OrgId, job: &str, claim: u64) -> Option<BlobName> {
+    BlobName::new(format!("{RESULTS}/{org}/{job}/{claim}")).ok()
 }
 
 impl Task<'_> {
@@ -256,7 +259,7 @@ impl Task<'_> {
         let input = Input { total: seen.seen(), ..input.clone() };
         let text = seen.report(&input).to_string();
         let (size, digest) = (text.len() as u64, *blake3::hash(text.as_bytes()).as_bytes());
-        let payload = match result_blob(self.org, &digest) {
+        let payload = match result_blob(self.org, &self.row.id, self.row.claim) {
             Some(name) if text.len() > RESULT_BYTES_HERE => {
                 Handle::current().block_on(self.blobs.put_reader(&name, text.as_bytes()))?;
                 Payload::Blob(name.to_string())

@@ -85,6 +85,13 @@ pub(crate) fn integrators() -> OpenApiRouter<Arc<Relay>> {
         .routes(routes!(admin::queue::resume))
         .routes(routes!(admin::queue::running))
         .routes(routes!(admin::queue::fail))
+        .routes(routes!(admin::retention::get, admin::retention::set))
+        .routes(routes!(admin::retention::plan))
+        .routes(routes!(admin::retention::apply))
+        .routes(routes!(admin::retention::runs))
+        .routes(routes!(admin::retention::restore))
+        .routes(routes!(admin::retention::purge))
+        .routes(routes!(admin::retention::hold, admin::retention::release))
         .layer(DefaultBodyLimit::max(profiles::RECORD_BYTES_MAX))
         .routes(routes!(profiles::export::export))
         .merge(

@@ -7,7 +7,7 @@ use kartei_protocol::jobs::JobState;
 use kartei_test_support::Http;
 use serde_json::{Value, json};
 
-use crate::{JSON, office, quality};
+use crate::{JSON, office, post, quality};
 
 /// Routes that answer everybody the same, or only ever of the organisation that asks, because nothing of
 /// another one can be named in them.
@@ -30,6 +30,12 @@ const NAMELESS: &[&str] = &[
     "post /admin/queue/pause",
     "post /admin/queue/resume",
     "get /admin/jobs/running",
+    "get /admin/retention",
+    "patch /admin/retention",
+    "post /admin/retention/plan",
+    "post /admin/retention/apply",
+    "get /admin/retention/runs",
+    "post /admin/retention/purge",
     "post /api/upload",
     "get /api/upload",
     "get /api/files",
@@ -49,6 +55,12 @@ fn no_route_tells_one_organisation_of_another() -> Result<()> {
     let profile = profile.as_str().unwrap_or_default().to_owned();
     let notes = office.http.get("/notifications")?.json();
     let note = notes["notifications"][0]["id"].clone();
+    // Nothing is old enough to be in it; a run it is all the same.
+    let chef = crate::admin::administrator(&office)?;
+    let plan = post(&chef, "/admin/retention/plan", &[], &json!({}))?.expect(200)?.json();
+    let plan = json!({"plan_hash": plan["plan_hash"], "as_of": plan["as_of"]});
+    let run = post(&chef, "/admin/retention/apply", &[], &plan)?.expect(200)?.json();
+    let run = run["run_id"].as_str().unwrap_or_default().to_owned();
     let foreign = office.home.organisation("other")?;
     let theirs = Http::new(office.relay.url(), Some(&foreign.token("admin", "Ada")?));
     let description = theirs.get("/openapi.json")?.expect(200)?.json();
@@ -63,6 +75,7 @@ fn no_route_tells_one_organisation_of_another() -> Result<()> {
                 p if p.starts_with("/analyze/jobs/{id}") || p.starts_with("/admin/jobs/{id}") => {
                     Some((&job.job_id, "job-nobody"))
                 }
+                p if p.starts_with("/admin/retention/runs/{id}") => Some((&run, "run-nobody")),
                 "/analyze/results/{id}" => Some((&result, "result-nobody")),
                 p if p.starts_with("/profiles/{id}") => Some((&profile, "nobody")),
                 _ => None,

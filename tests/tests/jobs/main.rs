@@ -4,6 +4,7 @@ mod admin;
 mod cli;
 mod http;
 mod isolation;
+mod retention;
 mod workers;
 
 use std::time::Duration;

@@ -9,7 +9,7 @@ use crate::error::RelayStoreError;
 pub(crate) const JOB_COLUMNS: &str = "pk, id, by, request, analysis, filter, params, retry_of, state, \
     claim, attempts, attempts_max, event_seq, due_at, worker, lease_until, deadline_ms, deadline_at, \
     cancel_asked_at, done, total, input_epoch, input_rev, reason, detail, result, created_at, \
-    started_at, finished_at";
+    started_at, finished_at, held_at, deleted_at, result_deleted_at";
 
 /// A job that is asked for.
 #[derive(Debug, Clone)]
@@ -106,6 +106,12 @@ pub struct JobRow {
     pub started_at: Option<i64>,
     /// When it ended.
     pub finished_at: Option<i64>,
+    /// Since when it is kept whatever its age.
+    pub held_at: Option<i64>,
+    /// Since when it is marked, and not told of any more.
+    pub deleted_at: Option<i64>,
+    /// Since when its result, or what was known before it, is marked or gone.
+    pub result_deleted_at: Option<i64>,
 }
 
 impl JobRow {

@@ -65,15 +65,18 @@ fn read(row: &Row) -> Result<JobRow> {
         created_at: row.get(26),
         started_at: row.get(27),
         finished_at: row.get(28),
+        held_at: row.get(29),
+        deleted_at: row.get(30),
+        result_deleted_at: row.get(31),
     })
 }
 
-async fn clock(db: &Transaction<'_>) -> Result<i64> {
+pub(super) async fn clock(db: &Transaction<'_>) -> Result<i64> {
     let select = db.prepare_cached("SELECT kartei.clock()").await?;
     Ok(db.query_one(&select, &[]).await?.get(0))
 }
 
-async fn find(db: &Transaction<'_>, org: OrgId, id: &str) -> Result<Option<JobRow>> {
+pub(super) async fn find(db: &Transaction<'_>, org: OrgId, id: &str) -> Result<Option<JobRow>> {
     let sql = format!("SELECT {JOB_COLUMNS} FROM kartei.jobs WHERE org = $1 AND id = $2");
     let select = db.prepare_cached(&sql).await?;
     db.query_opt(&select, &[&org.0, &id]).await?.as_ref().map(read).transpose()
@@ -395,6 +398,7 @@ impl JobEngine for Postgres {
         self.read(org, async |db| {
             let sql = format!(
                 "SELECT {JOB_COLUMNS} FROM kartei.jobs WHERE org = $1 AND pk < $2 \
+                 AND deleted_at IS NULL \
                  AND ($3::text IS NULL OR state = $3) ORDER BY pk DESC LIMIT $4"
             );
             let select = db.prepare_cached(&sql).await?;
@@ -414,7 +418,8 @@ impl JobEngine for Postgres {
             let row = db
                 .query_opt(
                     "SELECT p.payload, coalesce(p.resume, '') FROM kartei.job_partials p \
-                     JOIN kartei.jobs j ON j.pk = p.job WHERE j.org = $1 AND j.id = $2",
+                     JOIN kartei.jobs j ON j.pk = p.job WHERE j.org = $1 AND j.id = $2 \
+                     AND j.deleted_at IS NULL AND j.result_deleted_at IS NULL",
                     &[&org.0, &id],
                 )
                 .await?;
@@ -428,7 +433,8 @@ impl JobEngine for Postgres {
                 .prepare_cached(
                     "SELECT r.id, j.id, j.by, r.payload, r.blob, r.size, r.digest, r.created_at \
                      FROM kartei.job_results r JOIN kartei.jobs j ON j.pk = r.job \
-                     WHERE r.org = $1 AND r.id = $2",
+                     WHERE r.org = $1 AND r.id = $2 AND j.deleted_at IS NULL \
+                     AND j.result_deleted_at IS NULL",
                 )
                 .await?;
             let Some(row) = db.query_opt(&select, &[&org.0, &id]).await? else { return Ok(None) };

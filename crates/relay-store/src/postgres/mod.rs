@@ -17,6 +17,7 @@ mod migrate;
 mod presence;
 mod profiles;
 mod queues;
+mod retention;
 mod segments;
 mod snapshot;
 mod upkeep;

@@ -55,14 +55,17 @@ fn read(row: &Row<'_>) -> rusqlite::Result<JobRow> {
         created_at: row.get(26)?,
         started_at: row.get(27)?,
         finished_at: row.get(28)?,
+        held_at: row.get(29)?,
+        deleted_at: row.get(30)?,
+        result_deleted_at: row.get(31)?,
     })
 }
 
-fn clock(db: &Transaction<'_>) -> Result<i64> {
+pub(super) fn clock(db: &Transaction<'_>) -> Result<i64> {
     Ok(db.prepare_cached(&format!("SELECT {CLOCK}"))?.query_row([], |row| row.get(0))?)
 }
 
-fn find(db: &Transaction<'_>, org: OrgId, id: &str) -> Result<Option<JobRow>> {
+pub(super) fn find(db: &Transaction<'_>, org: OrgId, id: &str) -> Result<Option<JobRow>> {
     let sql = format!("SELECT {JOB_COLUMNS} FROM jobs WHERE org = ?1 AND id = ?2");
     Ok(db.prepare_cached(&sql)?.query_row(params![org.0, id], read).optional()?)
 }
@@ -289,7 +292,7 @@ impl JobEngine for Sqlite {
     fn jobs(&self, org: OrgId, query: &JobQuery) -> Result<Vec<JobRow>> {
         self.read(|db| {
             let sql = format!(
-                "SELECT {JOB_COLUMNS} FROM jobs WHERE org = ?1 AND pk < ?2 \
+                "SELECT {JOB_COLUMNS} FROM jobs WHERE org = ?1 AND pk < ?2 AND deleted_at IS NULL \
                  AND (?3 IS NULL OR state = ?3) ORDER BY pk DESC LIMIT ?4"
             );
             let mut select = db.prepare_cached(&sql)?;
@@ -311,7 +314,8 @@ impl JobEngine for Sqlite {
             let found = db
                 .prepare_cached(
                     "SELECT p.payload, p.resume FROM job_partials p JOIN jobs j ON j.pk = p.job \
-                     WHERE j.org = ?1 AND j.id = ?2",
+                     WHERE j.org = ?1 AND j.id = ?2 AND j.deleted_at IS NULL \
+                     AND j.result_deleted_at IS NULL",
                 )?
                 .query_row(params![org.0, id], |row| {
                     let resume: Option<Vec<u8>> = row.get(1)?;
@@ -327,7 +331,8 @@ impl JobEngine for Sqlite {
             let found = db
                 .prepare_cached(
                     "SELECT r.id, j.id, j.by, r.payload, r.blob, r.size, r.digest, r.created_at \
-                     FROM job_results r JOIN jobs j ON j.pk = r.job WHERE r.org = ?1 AND r.id = ?2",
+                     FROM job_results r JOIN jobs j ON j.pk = r.job WHERE r.org = ?1 AND r.id = ?2 \
+                     AND j.deleted_at IS NULL AND j.result_deleted_at IS NULL",
                 )?
                 .query_row(params![org.0, id], |row| {
                     Ok(ResultRow {

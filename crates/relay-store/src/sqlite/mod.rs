@@ -11,6 +11,7 @@ mod landing;
 mod presence;
 mod profiles;
 mod queues;
+mod retention;
 mod segments;
 mod snapshot;
 mod upkeep;
@@ -48,6 +49,7 @@ const STEPS: &[&str] = &[
     include_str!("../sql/sqlite/008_uploads.sql"),
     include_str!("../sql/sqlite/009_jobs.sql"),
     include_str!("../sql/sqlite/010_audit.sql"),
+    include_str!("../sql/sqlite/011_retention.sql"),
 ];
 const PAGE_BYTES: u32 = 16 * 1024;
 

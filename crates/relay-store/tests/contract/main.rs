@@ -200,6 +200,22 @@ const CASES: &[Case] = &[
         "many_that_are_audited_at_once_make_one_chain",
         jobs::audit::many_that_are_audited_at_once_make_one_chain,
     ),
+    ("a_plan_is_a_dry_run", jobs::retention::a_plan_is_a_dry_run),
+    (
+        "a_plan_that_became_another_one_is_refused",
+        jobs::retention::a_plan_that_became_another_one_is_refused,
+    ),
+    ("what_runs_or_is_held_is_not_touched", jobs::retention::what_runs_or_is_held_is_not_touched),
+    (
+        "a_restored_run_is_byte_for_byte_what_it_was",
+        jobs::retention::a_restored_run_is_byte_for_byte_what_it_was,
+    ),
+    ("a_purge_leaves_no_row_and_no_blob", jobs::retention::a_purge_leaves_no_row_and_no_blob),
+    ("only_the_purge_takes_anything_away", jobs::retention::only_the_purge_takes_anything_away),
+    (
+        "many_that_apply_and_purge_at_once_take_each_job_once",
+        jobs::retention::many_that_apply_and_purge_at_once_take_each_job_once,
+    ),
     ("many_writers_lose_nothing", writers::many_writers_lose_nothing),
     ("what_is_new_to_many_is_there_once", writers::what_is_new_to_many_is_there_once),
     ("a_reader_beside_writers_misses_no_row", writers::a_reader_beside_writers_misses_no_row),

@@ -105,6 +105,9 @@ fn the_database_keeps_organisations_apart_by_itself() {
         "notifications",
         "audit_events",
         "audit_heads",
+        "retention_policies",
+        "retention_runs",
+        "retention_blobs",
     ] {
         let count = as_relay(&format!("SELECT count(*) FROM kartei.{table}")).unwrap();
         assert_eq!(count, "0", "without a setting, {table} is empty");

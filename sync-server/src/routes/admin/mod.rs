@@ -2,6 +2,7 @@
 
 pub(in crate::routes) mod audit;
 pub(in crate::routes) mod queue;
+pub(in crate::routes) mod retention;
 
 use axum::http::StatusCode;
 use kartei_protocol::problem::ProblemCode;

@@ -58,6 +58,7 @@ pub(crate) struct After {
         (status = 400, description = "A query that is not understood", body = Problem),
         (status = 401, description = "No token, or one that is not known", body = Problem),
         (status = 404, description = "No such job, here or for this token", body = Problem),
+        (status = 410, description = "It was deleted by the rules of retention; `restorable_until` says until when an administrator can restore it", body = Problem),
     ),
     security(("token" = [])),
 )]
@@ -76,8 +77,8 @@ pub(crate) async fn events(
         after_seq = number.ok_or_else(|| Failure::invalid("`Last-Event-ID` is no number"))?;
     }
     let org = access.org;
+    find(&relay, org, &id).await?;
     if streams {
-        find(&relay, org, &id).await?;
         return Ok(stream_of(relay, org, id, after_seq).into_response());
     }
     let past = relay.store(move |store| store.job_events(org, &id, after_seq, EVENTS_MAX)).await?;

@@ -18,7 +18,8 @@ use kartei_protocol::jobs::{
 };
 use kartei_protocol::problem::ProblemCode;
 use kartei_relay_store::{
-    Access, Acting, Deed, JobQuery, JobRow, NewJobRow, OrgId, Payload, ResultRow, Submitted,
+    Access, Acting, Deed, Gone, JobQuery, JobRow, Named, NewJobRow, OrgId, Payload,
+    RelayStoreError, ResultRow, Submitted,
 };
 use serde::Deserialize;
 use serde_json::json;
@@ -69,6 +70,8 @@ pub(in crate::routes) fn info(row: &JobRow) -> JobInfo {
         event_seq: row.event_seq,
         retry_of: row.retry_of.clone(),
         result_id: row.result.clone(),
+        result_deleted_at: row.result_deleted_at,
+        held_at: row.held_at,
         reason: row.reason,
         detail: row.detail.clone(),
         partial: None,
@@ -77,7 +80,28 @@ pub(in crate::routes) fn info(row: &JobRow) -> JobInfo {
 
 async fn find(relay: &Relay, org: OrgId, id: &str) -> Result<JobRow, Failure> {
     let id = id.to_owned();
-    relay.store(move |store| store.job(org, &id)).await?.ok_or_else(unknown_job)
+    let found = relay
+        .store(move |store| {
+            let Some(row) = store.job(org, &id)? else { return Ok(None) };
+            let gone =
+                if row.deleted_at.is_some() { store.gone(org, Named::Job(&id))? } else { None };
+            Ok::<_, RelayStoreError>(Some((row, gone)))
+        })
+        .await?;
+    match found {
+        Some((_, Some(gone))) => {
+            Err(gone_for(gone, "this analysis was deleted by the rules of retention"))
+        }
+        Some((row, None)) => Ok(row),
+        None => Err(unknown_job()),
+    }
+}
+
+/// What was there, and is marked or purged.
+fn gone_for(gone: Gone, detail: &str) -> Failure {
+    Failure::new(StatusCode::GONE, ApiCode::Deleted, detail)
+        .with("deleted_at", json!(gone.deleted_at))
+        .with("restorable_until", json!(gone.restore_until))
 }
 
 fn place(row: &JobRow) -> Result<HeaderValue, Failure> {
@@ -107,7 +131,7 @@ async fn submit(
     let request = Sha256::digest(request.map_err(|e| Failure::internal(&e))?).into();
     let id = random_id("job-").map_err(|e| Failure::internal(&e))?;
     let params = if asked.params.is_null() { "{}".to_owned() } else { asked.params.to_string() };
-    let (shop, access) = (Arc::clone(relay.workshop()), access.clone());
+    let (shop, access, org) = (Arc::clone(relay.workshop()), access.clone(), access.org);
     let submitted = relay
         .store(move |_| {
             shop.submit(
@@ -130,6 +154,9 @@ async fn submit(
         .await?;
     match submitted {
         Submitted::New(row) => Ok((row, true)),
+        Submitted::Same(row) if row.deleted_at.is_some() => {
+            Ok((find(relay, org, &row.id).await?, false))
+        }
         Submitted::Same(row) => Ok((row, false)),
         Submitted::KeyReused => Err(Failure::new(
             StatusCode::UNPROCESSABLE_ENTITY,
@@ -327,6 +354,7 @@ pub(crate) async fn list(
         (status = 200, description = "Where it is", body = JobInfo),
         (status = 401, description = "No token, or one that is not known", body = Problem),
         (status = 404, description = "No such job, here or for this token", body = Problem),
+        (status = 410, description = "It was deleted by the rules of retention; `restorable_until` says until when an administrator can restore it", body = Problem),
     ),
     security(("token" = [])),
 )]
@@ -359,6 +387,7 @@ pub(crate) async fn get(
         (status = 401, description = "No token, or one that is not known", body = Problem),
         (status = 403, description = "The token may not write", body = Problem),
         (status = 404, description = "No such job, here or for this token", body = Problem),
+        (status = 410, description = "It was deleted by the rules of retention; `restorable_until` says until when an administrator can restore it", body = Problem),
     ),
     security(("token" = [])),
 )]
@@ -369,6 +398,8 @@ pub(crate) async fn cancel(
 ) -> Result<Json<JobInfo>, Failure> {
     may_write(&access)?;
     let Path(job) = id?;
+    // One that is gone answers so.
+    find(&relay, access.org, &job).await?;
     let acting = Acting { job, actor: access.name, deed: Deed::Cancel };
     let acted = relay.workshop().acted(access.org, acting).await?;
     acted.map(|acted| Json(info(&acted.job))).ok_or_else(unknown_job)
@@ -392,6 +423,7 @@ pub(crate) async fn cancel(
         (status = 401, description = "No token, or one that is not known", body = Problem),
         (status = 403, description = "The token may not write", body = Problem),
         (status = 404, description = "No such job, here or for this token", body = Problem),
+        (status = 410, description = "It was deleted by the rules of retention; `restorable_until` says until when an administrator can restore it", body = Problem),
         (status = 409, description = "It has not ended, or it was completed", body = Problem),
         (status = 422, description = "The `Idempotency-Key` was used for another one", body = Problem),
     ),
@@ -420,7 +452,16 @@ pub(crate) async fn retry(
 
 async fn found(relay: &Relay, org: OrgId, id: &str) -> Result<ResultRow, Failure> {
     let id = id.to_owned();
-    relay.store(move |store| store.job_result(org, &id)).await?.ok_or_else(unknown_result)
+    let found = relay
+        .store(move |store| match store.job_result(org, &id)? {
+            Some(row) => Ok::<_, RelayStoreError>(Ok(row)),
+            None => Ok(Err(store.gone(org, Named::Result(&id))?)),
+        })
+        .await?;
+    found.map_err(|gone| match gone {
+        Some(gone) => gone_for(gone, "this result was deleted by the rules of retention"),
+        None => unknown_result(),
+    })
 }
 
 /// The bytes of a result, wherever they lie.
@@ -446,6 +487,7 @@ async fn text_of(relay: &Relay, result: &ResultRow) -> Result<String, Failure> {
         (status = 304, description = "The client has it"),
         (status = 401, description = "No token, or one that is not known", body = Problem),
         (status = 404, description = "No such result, here or for this token", body = Problem),
+        (status = 410, description = "It was deleted by the rules of retention; `restorable_until` says until when an administrator can restore it", body = Problem),
     ),
     security(("token" = [])),
 )]

@@ -3,6 +3,7 @@
 pub(crate) mod audit;
 pub(crate) mod life;
 pub(crate) mod random;
+pub(crate) mod retention;
 pub(crate) mod room;
 
 use kartei_job_core::check_history;
