@@ -23,7 +23,7 @@ pub use answer::Answer;
 pub use client::Client;
 pub use dice::Dice;
 pub use http::{Events, Http, Opened, Reply, ServerEvent};
-pub use postgres::{Database, Postgres};
+pub use postgres::{Database, Held, Postgres};
 pub use programs::{program, repository};
 pub use proxy::{FaultProxy, Tally, Weather};
 pub use records::{gunzipped, gzipped, lines_of, write_lines};

@@ -1,8 +1,9 @@
 //! A Postgres of the test's own: a cluster in a temporary folder, on a free port, gone with the test.
 
+use std::io::{BufRead as _, BufReader, Write as _};
 use std::net::TcpListener;
 use std::path::{Path, PathBuf};
-use std::process::{Child, Command, Stdio};
+use std::process::{Child, ChildStdin, Command, Stdio};
 use std::time::Duration;
 
 use anyhow::{Context, Result, bail};
@@ -121,6 +122,32 @@ impl Postgres {
         Ok(String::from_utf8_lossy(&done.stdout).trim().to_owned())
     }
 
+    /// Runs SQL as the superuser in a transaction that stays open, with its locks, until what is answered is
+    /// dropped.
+    ///
+    /// # Errors
+    /// Where it fails.
+    pub fn hold(&self, database: &str, sql: &str) -> Result<Held> {
+        let mut session = Command::new(self.programs.join("psql"))
+            .args(["--no-psqlrc", "--quiet", "--tuples-only", "--no-align"])
+            .args(["--set", "ON_ERROR_STOP=1", "--host", "127.0.0.1", "--username", SUPERUSER])
+            .args(["--port", &self.port.to_string(), "--dbname", database])
+            .stdin(Stdio::piped())
+            .stdout(Stdio::piped())
+            .spawn()
+            .context("cannot run psql")?;
+        let mut asked = session.stdin.take().context("psql takes no words")?;
+        writeln!(asked, "BEGIN; {sql};\n\\echo held")?;
+        asked.flush()?;
+        let answers = BufReader::new(session.stdout.take().context("psql says nothing")?);
+        let held = Held { session, _asked: asked };
+        match answers.lines().find(|line| line.as_ref().map_or(true, |line| line == "held")) {
+            Some(Ok(_)) => Ok(held),
+            Some(Err(error)) => Err(error).context("psql does not answer"),
+            None => bail!("psql did not take `{sql}`"),
+        }
+    }
+
     /// The cluster's folder, in which the server may write too.
     #[must_use]
     pub fn folder(&self) -> &Path {
@@ -159,6 +186,21 @@ impl Postgres {
             .context("cannot run pg_ctl")?;
         self.server.wait()?;
         Ok(())
+    }
+}
+
+/// A transaction that is open; dropping it gives its locks back.
+#[derive(Debug)]
+pub struct Held {
+    session: Child,
+    _asked: ChildStdin,
+}
+
+impl Drop for Held {
+    fn drop(&mut self) {
+        // It may have ended by itself, with the server.
+        let _ = self.session.kill();
+        let _ = self.session.wait();
     }
 }
 

@@ -1,9 +1,11 @@
 //! Analyses as jobs, over HTTP, with the real relay and real workers.
 
 mod admin;
+mod cancels;
 mod cli;
 mod http;
 mod isolation;
+mod points;
 mod retention;
 mod workers;
 
