@@ -4,10 +4,17 @@ import { join } from 'node:path';
 import { after, before, test } from 'node:test';
 import { gzipSync } from 'node:zlib';
 import { PEOPLE, writePeople } from './lib/people.mjs';
-import { openBySystem, picturesFolder, runProgram, temporaryFolder } from './lib/processes.mjs';
+import {
+  kartei,
+  openBySystem,
+  picturesFolder,
+  runProgram,
+  startRelay,
+  temporaryFolder,
+} from './lib/processes.mjs';
 import { until } from './lib/wait.mjs';
 import { named, saying, startDesktop } from './lib/webdriver.mjs';
-import { goTo, openedProfile, speakEnglish } from './lib/window-moves.mjs';
+import { appear, goTo, openedProfile, speakEnglish } from './lib/window-moves.mjs';
 
 const folder = temporaryFolder();
 const data = join(folder.path, 'data');
@@ -91,4 +98,35 @@ test('the window comes back with the size that it had', async () => {
     return width === 1111 && height === 777;
   });
   await window.find(saying(`${PEOPLE} of ${PEOPLE}`));
+});
+
+test('a link to a result opens it, in a program that was not running', async () => {
+  await window.quit();
+  window = null;
+  const other = join(folder.path, 'signed-in');
+  const relay = await startRelay(join(folder.path, 'relay'));
+  try {
+    await kartei(other, 'login', relay.url, '--token', await relay.token('analyst', 'Anna'));
+    await kartei(other, 'import', packed).catch(() => null);
+    await kartei(other, 'sync');
+    const { result_id } = await kartei(other, 'analyze', 'quality');
+    window = await desktop.open(['--data', other, `kartei://result/${result_id}`]);
+    await speakEnglish(window);
+    await window.find(named('h2', 'Findings'));
+    await window.find(saying(result_id));
+    await appear(window, 'light');
+    await window.picture(picture('result'));
+    await appear(window, 'dark');
+    await window.picture(picture('result-dark'));
+    await goTo(window, 'Notifications');
+    await window.find(saying('Quality report is done'));
+    await window.picture(picture('notifications'));
+    await goTo(window, 'Analyses');
+    await window.find(saying('All profiles'));
+    await window.picture(picture('analyses'));
+  } finally {
+    await window?.quit();
+    window = null;
+    await relay.stop();
+  }
 });

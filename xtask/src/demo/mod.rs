@@ -45,6 +45,7 @@ pub(crate) fn run(workspace: &Workspace) -> Result<()> {
     stage.edit_apart(&mut story)?;
     let relay = stage.relay_again(&mut story, port)?;
     stage.converge(&mut story)?;
+    stage.analyse(&mut story)?;
     window::open(workspace, &mut story, &stage.anna, &folder, SAME_FIELD)?;
     relay.stop()?;
     story.end(&folder);
@@ -193,6 +194,22 @@ impl<'a> Stage<'a> {
         let merged = both["display_name"] == "Customer 42"
             && both["tags"].as_array().is_some_and(|tags| tags.iter().any(|tag| tag == "vip"));
         story.check(&format!("{BOTH_FIELDS} has Anna's tag and Ben's name"), merged)
+    }
+
+    fn analyse(&self, story: &mut Story) -> Result<()> {
+        story.chapter("The relay analyses what both wrote");
+        let (answer, seconds) = story::timed(|| self.anna.analyse())?;
+        let report = &answer["result"];
+        story.tell(format!("A quality report of all profiles, in {seconds:.2} s:"));
+        for finding in report["findings"].as_array().into_iter().flatten().take(4) {
+            story.tell(finding["en"].as_str().unwrap_or_default());
+        }
+        story.check(
+            "it saw every profile, and the conflict",
+            report["done"] == PROFILES && report["profiles"]["in_conflict"]["count"] == 1,
+        )?;
+        let id = answer["result_id"].as_str().unwrap_or_default();
+        story.check("Ben reads the same result by its link", self.ben.result(id)? == answer)
     }
 
     fn equal_exports(&self) -> Result<bool> {

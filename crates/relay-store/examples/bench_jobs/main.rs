@@ -2,8 +2,10 @@
 //!
 //! Jobs do nothing here: what is measured is submitting, claiming and completing them, each step a durable event.
 //! `pickup` also times how long a job waits for a worker that is woken, `fair` how long one of a small organisation
-//! waits beside a hundred thousand of a large one.
+//! waits beside a hundred thousand of a large one. `bloat` looks at the tables while jobs come and go.
 #![expect(clippy::unwrap_used, reason = "a benchmark fails by panicking")]
+
+mod bloat;
 
 use std::path::Path;
 use std::process::Command;
@@ -233,6 +235,10 @@ fn peer(bench: &Bench, node: &str, program: &str, jobs: u64, latency: u64) {
 
 fn main() {
     let arguments: Vec<String> = std::env::args().skip(1).collect();
+    if let [mode, jobs] = arguments.as_slice() {
+        assert_eq!(mode, "bloat", "bench_jobs bloat JOBS");
+        return Bench::begin().bloat(jobs.parse().unwrap());
+    }
     let [jobs, latency, backlog, node, peers @ ..] = arguments.as_slice() else {
         panic!("bench_jobs JOBS PICKUPS BACKLOG NODE PEER…")
     };
