@@ -262,3 +262,28 @@ fn one_that_runs_shows_what_it_comes_to_whatever_happens_to_the_link() -> Result
     assert!(seqs.is_sorted(), "what was told never goes back: {seqs:?}");
     Ok(())
 }
+
+#[test]
+fn what_the_relay_does_not_keep_any_more_is_told_as_that() -> Result<()> {
+    let desk = Desk::new(&[], "bfi.ndjson.gz")?;
+    desk.app.start_analyses()?;
+    let (seen, unseen) = (submit(&desk.http)?.job_id, submit(&desk.http)?.job_id);
+    for id in [&seen, &unseen] {
+        desk.until("it is done", |one| one.id == *id && is_over(one))?;
+    }
+    let before = desk.get(&seen)?.report;
+    let retain = |more: &[&str]| -> Result<serde_json::Value> {
+        let all = [&["retention"], more, &["--org", "Test", "--json"]].concat();
+        Ok(serde_json::from_slice(desk.home.run(&all)?.expect_code(0)?.stdout())?)
+    };
+    retain(&["set", "--results-days", "0"])?;
+    let plan = retain(&["plan"])?;
+    let hash = plan["plan_hash"].as_str().context("a plan has a hash")?;
+    let as_of = plan["as_of"].as_i64().context("and a moment")?.to_string();
+    retain(&["apply", hash, "--as-of", &as_of])?;
+    let gone = desk.get(&unseen).err().context("its result is gone")?;
+    let problem = gone.downcast::<kartei_protocol::problem::Problem>()?;
+    assert_eq!(problem.code, ProblemCode::Deleted, "{problem}");
+    assert_eq!(desk.get(&seen)?.report, before, "what was looked at is here");
+    Ok(())
+}

@@ -62,6 +62,8 @@ pub enum ProblemCode {
     RelayFailed,
     /// The profile was erased for good; its id cannot be used again.
     Erased,
+    /// It was deleted by the organisation's rules of retention.
+    Deleted,
     /// The body or one line of it is larger than the limit.
     TooLarge,
     /// The relay knows no such upload, for this token.

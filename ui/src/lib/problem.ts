@@ -44,6 +44,7 @@ const TABLE: Record<ProblemCode, Words> = {
   },
   relay_failed: { text: m.problem_relay_failed, action: m.problem_relay_failed_action },
   erased: { text: m.problem_erased, action: m.problem_erased_action },
+  deleted: { text: m.problem_deleted, action: m.problem_deleted_action },
   too_large: { text: m.problem_too_large, action: m.problem_too_large_action },
   cursor_too_old: { text: m.problem_cursor_too_old, action: m.problem_cursor_too_old_action },
   differs: { text: m.problem_differs, action: m.problem_differs_action },

@@ -95,11 +95,10 @@ impl Bench {
             number += 1;
             let run = format!("run-{number}");
             let asked = Applying { run: &run, plan: plan.hash, as_of: plan.as_of };
-            let applied = self.store.apply_retention(self.org, "bench", &asked).unwrap();
-            assert!(
-                matches!(applied, Applied::Run(_)),
-                "nothing is under way that would change it"
-            );
+            // A job that ends while it is planned, at a moment before, makes another plan of it.
+            if self.store.apply_retention(self.org, "bench", &asked).unwrap() == Applied::Stale {
+                continue;
+            }
             while let Some(gone) = self.store.purge_some(self.org, "bench").unwrap() {
                 purged.fetch_add(gone.jobs, Ordering::Relaxed);
             }
