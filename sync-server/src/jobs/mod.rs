@@ -50,6 +50,8 @@ pub(crate) struct Workshop {
     metrics: Arc<Metrics>,
     /// Something may be there to be claimed.
     wake: Notify,
+    /// The same is to be told to workers of other programs.
+    announced: Notify,
     /// Jobs that somebody follows, with the number of their newest event.
     followed: Mutex<HashMap<(OrgId, String), watch::Sender<u64>>>,
     stopping: watch::Receiver<bool>,
@@ -63,9 +65,9 @@ impl Workshop {
         lists: Arc<Lists<OrgId>>,
         stopping: watch::Receiver<bool>,
     ) -> Self {
-        let (wake, followed) = (Notify::new(), Mutex::default());
+        let (wake, announced, followed) = (Notify::new(), Notify::new(), Mutex::default());
         let metrics = Arc::new(Metrics::new());
-        Self { name, store, blobs, lists, metrics, wake, followed, stopping }
+        Self { name, store, blobs, lists, metrics, wake, announced, followed, stopping }
     }
 
     /// Does something that blocks, off the event loop.
@@ -78,6 +80,12 @@ impl Workshop {
         done.unwrap_or_else(|error| std::panic::resume_unwind(error.into_panic()))
     }
 
+    /// Wakes a worker, here and elsewhere.
+    fn wake_one(&self) {
+        self.wake.notify_one();
+        self.announced.notify_one();
+    }
+
     /// Keeps a job that is to be done, and wakes a worker. Blocks.
     pub(crate) fn submit(
         &self,
@@ -87,7 +95,7 @@ impl Workshop {
         let submitted = self.store.submit_job(org, job)?;
         if let Submitted::New(row) = &submitted {
             self.tell(org, row, JobEventKind::Queued);
-            self.wake.notify_one();
+            self.wake_one();
         }
         Ok(submitted)
     }
@@ -101,7 +109,7 @@ impl Workshop {
     ) -> Result<Queue, RelayStoreError> {
         let queue = self.store.set_job_queue(org, actor, sets)?;
         tracing::info!(org_id = %org, cap = queue.cap, weight = queue.weight, "Queue set");
-        self.wake.notify_one();
+        self.wake_one();
         Ok(queue)
     }
 
@@ -133,7 +141,7 @@ impl Workshop {
             }
             // There is room, or it waits again.
             if !matches!(step.kind, JobEventKind::Partial | JobEventKind::CancelRequested) {
-                self.wake.notify_one();
+                self.wake_one();
             }
         }
         Ok(acted)

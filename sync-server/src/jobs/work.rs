@@ -22,6 +22,9 @@ const LOOK_IDLE_MS: u64 = 2_000;
 /// How often it looks for jobs that nobody vouches for any more.
 const REAP_EVERY: Duration = Duration::from_secs(2);
 
+/// Between two words to workers of other programs: each takes a lock of the whole cluster for a moment.
+const ANNOUNCE_EVERY: Duration = Duration::from_millis(20);
+
 /// Jobs that are reaped at once.
 const REAPED_AT_ONCE: usize = 100;
 
@@ -50,6 +53,16 @@ fn chance() -> u64 {
 /// Works for as long as the program runs; jobs that run then are given back.
 pub(crate) async fn work(shop: Arc<Workshop>, options: WorkOptions) {
     let reaper = tokio::spawn(reap(Arc::clone(&shop)));
+    let announcer = tokio::spawn(announce(Arc::clone(&shop)));
+    if options.workers > 0 {
+        // The store outlives nobody by this.
+        let hears = Arc::downgrade(&shop);
+        shop.store.hear_jobs(move || {
+            if let Some(shop) = hears.upgrade() {
+                shop.wake.notify_one();
+            }
+        });
+    }
     let places = Arc::new(Semaphore::new(options.workers));
     if options.workers > 0 {
         take_jobs(&shop, &places).await;
@@ -58,6 +71,7 @@ pub(crate) async fn work(shop: Arc<Workshop>, options: WorkOptions) {
     let all = u32::try_from(options.workers).unwrap_or(u32::MAX);
     let _ = places.acquire_many(all).await;
     let _ = reaper.await;
+    let _ = announcer.await;
 }
 
 /// Takes jobs, one for each free place, until the program stops.
@@ -247,6 +261,23 @@ async fn vouch(shop: Arc<Workshop>, org: OrgId, row: JobRow, halting: Arc<Haltin
             }
             Err(_) => {}
         }
+    }
+}
+
+/// Tells workers of other programs that there may be something to begin, some times a second at most, for as
+/// long as the program runs.
+async fn announce(shop: Arc<Workshop>) {
+    let mut stopping = shop.stopping.clone();
+    loop {
+        tokio::select! {
+            () = shop.announced.notified() => {}
+            _ = stopping.wait_for(|stopping| *stopping) => return,
+        }
+        if let Err(error) = shop.aside(|shop| shop.store.announce_jobs()).await {
+            // They look by themselves.
+            tracing::debug!(error = &error as &dyn std::error::Error, "Workers were not woken");
+        }
+        tokio::time::sleep(ANNOUNCE_EVERY).await;
     }
 }
 

@@ -27,6 +27,15 @@ pub(crate) use turn::{Turn, What, turn, turn_after};
 
 /// What the databases keep of jobs. Every method is one transaction.
 pub(crate) trait JobEngine {
+    /// Tells other programs that there may be something to begin. The embedded database has no way to: they
+    /// look by themselves.
+    fn announce_jobs(&self) -> Result<()> {
+        Ok(())
+    }
+
+    /// Calls `woken` when another program announces something.
+    fn hear_jobs(&self, _woken: Box<dyn Fn() + Send + Sync>) {}
+
     /// Keeps a job that is to be done, or finds the one that was asked for with its key.
     fn submit_job(&self, org: OrgId, job: &NewJobRow<'_>) -> Result<Submitted>;
 
@@ -83,6 +92,20 @@ pub(crate) trait JobEngine {
 }
 
 impl RelayStore {
+    /// Tells other programs on this database that there may be something to begin. It may get lost.
+    ///
+    /// # Errors
+    /// [`RelayStoreError`].
+    pub fn announce_jobs(&self) -> Result<()> {
+        self.engine.announce_jobs()
+    }
+
+    /// Calls `woken` when another program announced something, on a thread that must not wait, for as long as
+    /// the store is open. Never on the embedded database.
+    pub fn hear_jobs(&self, woken: impl Fn() + Send + Sync + 'static) {
+        self.engine.hear_jobs(Box::new(woken));
+    }
+
     /// Keeps a job that is to be done. With a key that the token used before it answers that job.
     ///
     /// # Errors

@@ -28,8 +28,8 @@ fn wrong(reason: impl Into<String>) -> RelayStoreError {
     RelayStoreError::Connect(reason.into())
 }
 
-/// A pool for an address. Connects when the first connection is asked for.
-pub(super) fn pool(url: &str) -> Result<Pool> {
+/// What an address says, with what is to be said beside it.
+pub(super) fn config(url: &str) -> Result<Config> {
     // The parser's own words never hold the address.
     let mut config: Config =
         url.parse().map_err(|e| wrong(format!("the database address cannot be read: {e}")))?;
@@ -47,6 +47,11 @@ pub(super) fn pool(url: &str) -> Result<Pool> {
     if config.get_connect_timeout().is_none() {
         config.connect_timeout(CONNECT_WITHIN);
     }
+    Ok(config)
+}
+
+/// A pool for an address. Connects when the first connection is asked for.
+pub(super) fn pool(config: Config) -> Result<Pool> {
     let recycling = ManagerConfig { recycling_method: RecyclingMethod::Fast };
     let manager = if wants_tls(&config) {
         Manager::from_config(config, tls()?, recycling)
@@ -64,7 +69,7 @@ pub(super) fn pool(url: &str) -> Result<Pool> {
 
 /// Unless the address says otherwise, what leaves this machine is encrypted, and its other end
 /// verified.
-fn wants_tls(config: &Config) -> bool {
+pub(super) fn wants_tls(config: &Config) -> bool {
     let is_here = |host: &Host| match host {
         Host::Tcp(name) => {
             name == "localhost" || name.parse::<IpAddr>().is_ok_and(|address| address.is_loopback())
@@ -79,7 +84,7 @@ fn wants_tls(config: &Config) -> bool {
     }
 }
 
-fn tls() -> Result<MakeRustlsConnect> {
+pub(super) fn tls() -> Result<MakeRustlsConnect> {
     let found = rustls_native_certs::load_native_certs();
     let mut roots = RootCertStore::empty();
     let (added, _) = roots.add_parsable_certificates(found.certs);

@@ -386,6 +386,14 @@ async fn events(
 }
 
 impl JobEngine for Postgres {
+    fn announce_jobs(&self) -> Result<()> {
+        self.announce()
+    }
+
+    fn hear_jobs(&self, woken: Box<dyn Fn() + Send + Sync>) {
+        self.hear(woken);
+    }
+
     fn submit_job(&self, org: OrgId, job: &NewJobRow<'_>) -> Result<Submitted> {
         self.write(org, async |db| submit(db, org, job).await)
     }

@@ -23,6 +23,7 @@ mod snapshot;
 mod upkeep;
 mod uploads;
 mod usage;
+mod wake;
 mod whole;
 
 use std::collections::BTreeMap;
@@ -33,8 +34,8 @@ use futures_util::future::try_join_all;
 use kartei_profile::RecordHash;
 use kartei_sync_core::Digests;
 use tokio::runtime::{Handle, Runtime};
-use tokio_postgres::IsolationLevel;
 use tokio_postgres::types::{FromSql, ToSql};
+use tokio_postgres::{Config, IsolationLevel};
 
 pub use migrate::Migrated;
 
@@ -52,6 +53,7 @@ use crate::snapshot::Rows;
 const RUNTIME_THREADS: usize = 2;
 
 pub(crate) struct Postgres {
+    config: Config,
     pool: Pool,
     runtime: Handle,
     _threads: Threads,
@@ -89,20 +91,22 @@ impl Postgres {
     /// Connects, and looks whether the database is migrated and the role a safe one.
     pub(crate) fn open(url: &str) -> Result<Self> {
         let runtime = runtime()?;
-        let pool = connect::pool(url)?;
+        let config = connect::config(url)?;
+        let pool = connect::pool(config.clone())?;
         runtime.block_on(async {
             let client = get(&pool).await?;
             migrate::check(&client).await?;
             connect::check_role(&client).await
         })?;
-        Ok(Self { pool, runtime: runtime.handle().clone(), _threads: Threads(Some(runtime)) })
+        let (handle, threads) = (runtime.handle().clone(), Threads(Some(runtime)));
+        Ok(Self { config, pool, runtime: handle, _threads: threads })
     }
 
     /// Brings the database to this program's format, as its owner, and gives `relay_role` the rights
     /// that a serving relay needs.
     pub(crate) fn migrate(url: &str, relay_role: Option<&str>) -> Result<Migrated> {
         let runtime = runtime()?;
-        let pool = connect::pool(url)?;
+        let pool = connect::pool(connect::config(url)?)?;
         runtime.block_on(async {
             let mut client = get(&pool).await?;
             migrate::run(&mut client, relay_role).await

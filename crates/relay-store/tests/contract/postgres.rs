@@ -1,9 +1,12 @@
 //! What only Postgres has: roles, row-level security, migrations apart from serving.
 
 use kartei_relay_store::{Migrated, RelayStore, RelayStoreError};
-use kartei_test_support::Postgres;
+use kartei_test_support::{Postgres, until};
 
 use crate::stage::NOW;
+
+/// How long is waited for what another thread does.
+const WITHIN: std::time::Duration = std::time::Duration::from_secs(60);
 
 /// Lets every insertion take some milliseconds, so that transactions overlap.
 pub(crate) fn slow_inserts_down(cluster: &Postgres, database: &str) {
@@ -153,4 +156,27 @@ fn an_address_that_is_wrong_says_so_without_its_password() {
         assert!(!text.contains("s3cret"), "{text}");
         assert!(text.contains("database"), "{text}");
     }
+}
+
+#[test]
+fn a_word_reaches_other_programs_also_after_the_database_was_away() {
+    let mut cluster = Postgres::start(false).unwrap();
+    let database = cluster.database("words").unwrap();
+    RelayStore::migrate(&database.owner_url, Some(&database.relay_role)).unwrap();
+    let open = || RelayStore::connect(&database.relay_url).unwrap();
+    let (says, hears) = (open(), open());
+    let (woken, words) = std::sync::mpsc::channel();
+    hears.hear_jobs(move || {
+        // The test may be over.
+        let _ = woken.send(());
+    });
+    let next = || words.recv_timeout(WITHIN).expect("it is heard");
+    next();
+    assert!(words.try_recv().is_err(), "once when it begins to listen, and not again");
+    says.announce_jobs().unwrap();
+    next();
+    cluster.crash_and_restart().unwrap();
+    next();
+    until(WITHIN, "the pool has connections again", || Ok(says.announce_jobs().is_ok())).unwrap();
+    next();
 }
