@@ -73,6 +73,16 @@ fn the_report_of_the_real_questionnaires() {
         report["findings"].as_array().unwrap().iter().find(|one| one["about"] == "education");
     let education = education.unwrap();
     assert_eq!(education["en"], "`education` is missing in 223 of 2,800 profiles (8.0\u{a0}%).");
+    let old = report["findings"].as_array().unwrap().iter().find(|one| one["code"] == "old");
+    let old = old.unwrap();
+    assert_eq!(old["en"], "The newest observation of all 2,800 profiles is more than a year old.");
+    assert_eq!(
+        old["de"],
+        "Die jüngste Beobachtung ist bei allen 2.800 Profilen über ein Jahr alt."
+    );
+    let part = merged(&profiles[..CHUNK]).report(&input(profiles.len()));
+    let said = part["findings"].to_string();
+    assert!(said.contains("1,024 of 1,024 profiles"), "of a part nobody says all: {said}");
     assert_eq!(education["de"], "`education` fehlt bei 223 von 2.800 Profilen (8,0\u{a0}%).");
 }
 

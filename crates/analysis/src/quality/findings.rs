@@ -30,14 +30,34 @@ fn finding(code: &str, about: Option<&str>, count: u64, say: impl Fn(Language) -
     })
 }
 
-/// "212 of 2,800 profiles (7.6 %)"
+/// "212 of 2,800 profiles (7.6 %)", or "all 2,800 profiles", behind a preposition.
 fn profiles(language: Language, count: u64, of: Of) -> String {
+    if let Some(all) = whole_cohort(language, count, of) {
+        return match language {
+            English => format!("all {all} profiles"),
+            German => format!("allen {all} Profilen"),
+        };
+    }
     let (some, all) = (language.whole(count), language.whole(of.seen));
     let percent = language.percent(count, of.seen);
     match language {
         English => format!("{some} of {all} profiles ({percent})"),
         German => format!("{some} von {all} Profilen ({percent})"),
     }
+}
+
+/// The same at the beginning of a sentence.
+fn subject(language: Language, count: u64, of: Of) -> String {
+    match (whole_cohort(language, count, of), language) {
+        (Some(all), English) => format!("All {all} profiles"),
+        (Some(all), German) => format!("Alle {all} Profile"),
+        (None, _) => profiles(language, count, of),
+    }
+}
+
+/// How many all are, where it is all: of a part nobody knows.
+fn whole_cohort(language: Language, count: u64, of: Of) -> Option<String> {
+    (count == of.total && of.seen == of.total && count > 1).then(|| language.whole(count))
 }
 
 /// The findings of a report, the gravest kinds first. A report of a part speaks of that part.
@@ -99,7 +119,7 @@ fn whole_profiles(quality: &Quality, of: Of, found: &mut Vec<Value>) {
                     English => english,
                     German => german,
                 };
-                format!("{} {what}", profiles(language, some, of))
+                format!("{} {what}", subject(language, some, of))
             }));
         }
     }
