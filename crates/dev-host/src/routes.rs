@@ -114,6 +114,7 @@ fn status(code: ProblemCode) -> StatusCode {
         | ProblemCode::DirectOff
         | ProblemCode::FileChanged => StatusCode::CONFLICT,
         ProblemCode::Erased
+        | ProblemCode::Deleted
         | ProblemCode::CursorTooOld
         | ProblemCode::UploadGone
         | ProblemCode::FileLost => StatusCode::GONE,
