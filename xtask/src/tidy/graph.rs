@@ -41,7 +41,8 @@ const NAMED_BY: &[(&str, &[&str])] = &[
     ("tauri", &["kartei-desktop"]),
     ("axum", &["kartei-relay", "kartei-dev-host"]),
     ("rusqlite", &["kartei-local-store", "kartei-relay-store"]),
-    ("reqwest", &["kartei-relay-client", "kartei-blob-store"]),
+    // The relay asks nobody but the webhooks that its organisations name.
+    ("reqwest", &["kartei-relay-client", "kartei-blob-store", "kartei-relay"]),
     ("keyring", &["kartei-keychain"]),
 ];
 
