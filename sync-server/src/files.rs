@@ -12,6 +12,7 @@ use crate::limiter::Rates;
 use crate::serve::Relay;
 use crate::storage::Storage;
 use crate::uploads::{self, UploadOptions};
+use crate::webhooks::WebhookOptions;
 
 #[derive(Subcommand)]
 pub(crate) enum FilesCommand {
@@ -73,7 +74,13 @@ fn within<F: Future<Output = Result<()>>>(
     place: Place,
     work: impl FnOnce(Arc<Relay>) -> F,
 ) -> Result<()> {
-    let (relay, ..) = Relay::new(&place.storage, place.uploads, Rates::default(), Vec::new())?;
+    let (relay, ..) = Relay::new(
+        &place.storage,
+        place.uploads,
+        Rates::default(),
+        Vec::new(),
+        WebhookOptions::default(),
+    )?;
     let runtime = tokio::runtime::Builder::new_multi_thread().enable_all().build()?;
     runtime.block_on(work(Arc::new(relay)))
 }

@@ -33,6 +33,7 @@ mod standing;
 mod storage;
 mod upkeep;
 mod uploads;
+mod webhooks;
 mod wire;
 
 use std::process::ExitCode;

@@ -2,6 +2,14 @@
 
 use std::io;
 
+/// Any number.
+pub(crate) fn chance() -> u64 {
+    let mut bytes = [0; 8];
+    // Without it everybody waits equally long, which is worse and not wrong.
+    let _ = getrandom::fill(&mut bytes);
+    u64::from_le_bytes(bytes)
+}
+
 /// A name: the prefix, and 96 random bits as hex digits.
 ///
 /// # Errors

@@ -37,6 +37,7 @@ use crate::standing::{Standings, standings};
 use crate::storage::Storage;
 use crate::upkeep::{self, Keep};
 use crate::uploads::{self, UploadOptions, Uploads};
+use crate::webhooks::{self, WebhookOptions};
 
 /// How soon an edit that came through another relay is told: a small part of what people notice.
 const WATCH_EVERY: Duration = Duration::from_millis(50);
@@ -59,6 +60,7 @@ pub(crate) struct Relay {
     uploads: Uploads,
     limiter: Limiter,
     origins: Vec<HeaderValue>,
+    webhooks: WebhookOptions,
     /// Something was erased, and traces of it are to be removed.
     erased: Notify,
     stopping: watch::Receiver<bool>,
@@ -133,6 +135,11 @@ impl Relay {
     /// Web pages that may ask.
     pub(crate) fn origins(&self) -> &[HeaderValue] {
         &self.origins
+    }
+
+    /// Where webhooks may lead.
+    pub(crate) fn webhooks(&self) -> WebhookOptions {
+        self.webhooks
     }
 
     /// What fresh replicas begin with.
@@ -232,14 +239,17 @@ pub(crate) struct ServeOptions {
     #[command(flatten)]
     metrics: MetricsOptions,
     #[command(flatten)]
+    webhooks: WebhookOptions,
+    #[command(flatten)]
     storage: Storage,
 }
 
 /// Serves until a signal to stop.
 pub(crate) fn run(options: ServeOptions) -> Result<()> {
-    let ServeOptions { listen, keep, origins, rates, uploads, work, metrics, storage } = options;
+    let ServeOptions { listen, keep, origins, rates, uploads, work, metrics, webhooks, storage } =
+        options;
     // Before the runtime: a database with a runtime of its own cannot begin within another one.
-    let (relay, stop, due) = Relay::new(&storage, uploads, rates, origins)?;
+    let (relay, stop, due) = Relay::new(&storage, uploads, rates, origins, webhooks)?;
     tokio::runtime::Builder::new_multi_thread()
         .enable_all()
         .build()
@@ -254,6 +264,7 @@ impl Relay {
         uploads: UploadOptions,
         rates: Rates,
         origins: Vec<HeaderValue>,
+        webhooks: WebhookOptions,
     ) -> Result<(Self, watch::Sender<bool>, UnboundedReceiver<OrgId>)> {
         let (store, blobs) = (storage.open()?, storage.blobs()?);
         let operator = uploads::operator(uploads.key_file.as_deref(), storage.own_folder())?;
@@ -286,6 +297,7 @@ impl Relay {
             uploads,
             limiter: Limiter::new(rates),
             origins,
+            webhooks,
             erased: Notify::new(),
             stopping,
         };
@@ -316,6 +328,7 @@ async fn serve(
     let scanner = tokio::spawn(uploads::keep_scanning(Arc::clone(&relay)));
     let worker = tokio::spawn(jobs::work(Arc::clone(relay.workshop()), working));
     let keeper = tokio::spawn(retention::keep(Arc::clone(&relay)));
+    let teller = tokio::spawn(webhooks::tell(Arc::clone(&relay), relay.webhooks()));
     let housekeeper = tokio::spawn(upkeep::keep_house(Arc::clone(&relay), keep));
     let numbers = Arc::clone(relay.workshop().metrics());
     let watched =
@@ -340,6 +353,7 @@ async fn serve(
         watched.await.context("serve metrics")??;
     }
     keeper.await.context("keep what is to be kept")?;
+    teller.await.context("tell webhooks")??;
     housekeeper.await.context("keep house")?;
     sweeper.await.context("sweep uploads")?;
     scanner.await.context("scan files")?;

@@ -272,3 +272,98 @@ pub struct JobHold {
     #[serde(skip_serializing_if = "Option::is_none")]
     pub held_at: Option<i64>,
 }
+
+crate::jobs::words! {
+    /// A way to tell somebody of something.
+    Channel {
+        /// The person's own list.
+        InApp = "in_app",
+        /// The organisation's webhook.
+        Webhook = "webhook",
+    }
+}
+
+crate::jobs::words! {
+    /// Where a delivery is.
+    DeliveryState {
+        /// It waits.
+        Pending = "pending",
+        /// A relay sends it.
+        Sending = "sending",
+        /// It arrived.
+        Delivered = "delivered",
+        /// It was given up.
+        Failed = "failed",
+        /// It is not sent: a digest tells it, or there is no webhook any more.
+        Suppressed = "suppressed",
+    }
+}
+
+/// Where an organisation wants to be told.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[cfg_attr(feature = "openapi", derive(utoipa::ToSchema))]
+pub struct WebhookInfo {
+    /// The address.
+    pub url: String,
+    /// Who set it.
+    pub by: String,
+    /// Milliseconds since 1970.
+    pub created_at: i64,
+    /// What signatures are checked with; shown once, when it is set.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub secret: Option<String>,
+}
+
+/// The webhook that is to be.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[cfg_attr(feature = "openapi", derive(utoipa::ToSchema))]
+#[serde(deny_unknown_fields)]
+pub struct NewWebhook {
+    /// The address: `https://…`.
+    pub url: String,
+}
+
+/// Something on its way to somebody.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[cfg_attr(feature = "openapi", derive(utoipa::ToSchema))]
+pub struct Delivery {
+    /// Its number.
+    pub id: i64,
+    /// What receivers know it by, the same in every attempt: `webhook-id`.
+    pub webhook_id: String,
+    /// For whom: the token's name.
+    pub person: String,
+    /// The way.
+    pub channel: Channel,
+    /// Where it is.
+    pub status: DeliveryState,
+    /// What it is about: `job_completed`, `job_failed`, `job_canceled`, or `digest`.
+    pub kind: String,
+    /// The job.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub job_id: Option<String>,
+    /// How often it was tried.
+    pub attempts: u32,
+    /// Not tried before, in milliseconds since 1970.
+    pub due_at: i64,
+    /// The status of the newest answer.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub answer: Option<u16>,
+    /// What became of the newest attempt, in words.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub detail: Option<String>,
+    /// When it ended, in milliseconds since 1970.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub finished_at: Option<i64>,
+}
+
+/// A page of deliveries, the newest first.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[cfg_attr(feature = "openapi", derive(utoipa::ToSchema))]
+pub struct DeliveryPage {
+    /// The deliveries.
+    pub deliveries: Vec<Delivery>,
+    /// Where to go on; nothing at the end.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub next: Option<String>,
+}

@@ -20,6 +20,7 @@ use kartei_sync_core::{Digest, Digests};
 use crate::access::{Access, OrgId, Role};
 use crate::audit::AuditEngine;
 use crate::contents::ContentEngine;
+use crate::deliveries::DeliveryEngine;
 use crate::erasure::ErasureEngine;
 use crate::error::RelayStoreError;
 use crate::files::FileEngine;
@@ -48,6 +49,7 @@ pub(crate) trait Engine:
     + JobEngine
     + AuditEngine
     + RetentionEngine
+    + DeliveryEngine
 {
     /// Creates an organisation; `None` where the name is taken.
     fn create_organisation(&self, name: &str, epoch: &str, now: i64) -> Result<Option<OrgId>>;

@@ -10,6 +10,7 @@
 mod access;
 mod audit;
 mod contents;
+mod deliveries;
 mod digests;
 mod engine;
 mod erasure;
@@ -40,6 +41,7 @@ mod whole;
 pub use access::{Access, OrgId, Organisation, Role, Standing};
 pub use audit::{AuditChain, AuditEvent, AuditHead, AuditQuery, BrokenAudit};
 pub use contents::ContentRow;
+pub use deliveries::{Attempted, DeliveryRow, Resent, Sending, Webhook};
 pub use engine::{ImportEnd, ImportName, ImportRow, Notice, Row};
 pub use erasure::{Device, Erased, Erasure};
 pub use error::RelayStoreError;

@@ -13,7 +13,7 @@ use tokio::sync::Semaphore;
 use super::Workshop;
 use super::run::{Done, Known, RunError, Task};
 use crate::halting::{Halt, Halting};
-use crate::random::random_id;
+use crate::random::{chance, random_id};
 
 /// How often a worker looks for jobs that nobody told it of: while there were some lately, and else.
 const LOOK_BUSY_MS: u64 = 250;
@@ -40,14 +40,6 @@ pub(crate) struct WorkOptions {
     /// Analyses that run at once in this program; 0 leaves them to other workers.
     #[arg(long, env = "KARTEI_WORKERS", default_value_t = 2, value_name = "JOBS")]
     pub(crate) workers: usize,
-}
-
-/// Any number.
-fn chance() -> u64 {
-    let mut bytes = [0; 8];
-    // Without it everybody waits equally long, which is worse and not wrong.
-    let _ = getrandom::fill(&mut bytes);
-    u64::from_le_bytes(bytes)
 }
 
 /// Works for as long as the program runs; jobs that run then are given back.

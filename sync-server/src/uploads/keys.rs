@@ -26,6 +26,10 @@ fn file_context(org: OrgId, blob: &str) -> Vec<u8> {
     format!("kartei file {org} {blob}").into_bytes()
 }
 
+fn secret_context(org: OrgId, what: &str) -> Vec<u8> {
+    format!("kartei secret {org} {what}").into_bytes()
+}
+
 /// Keys of organisations, unwrapped.
 pub(crate) struct Keys {
     operator: SealKey,
@@ -89,6 +93,30 @@ impl Keys {
     ) -> Result<SealKey, Failure> {
         let of_org = self.of_org(relay, org).await?;
         of_org.unwrap(wrapped, &file_context(org, blob)).map_err(|e| Failure::internal(&e))
+    }
+
+    /// Seals something small of an organisation that only the relay reads.
+    pub(crate) async fn seal(
+        &self,
+        relay: &Relay,
+        org: OrgId,
+        what: &str,
+        bytes: &[u8],
+    ) -> Result<Vec<u8>, Failure> {
+        let of_org = self.of_org(relay, org).await?;
+        of_org.seal_bytes(bytes, &secret_context(org, what)).map_err(|e| Failure::internal(&e))
+    }
+
+    /// What was sealed.
+    pub(crate) async fn open(
+        &self,
+        relay: &Relay,
+        org: OrgId,
+        what: &str,
+        sealed: &[u8],
+    ) -> Result<Vec<u8>, Failure> {
+        let of_org = self.of_org(relay, org).await?;
+        of_org.open_bytes(sealed, &secret_context(org, what)).map_err(|e| Failure::internal(&e))
     }
 
     fn lock(&self) -> std::sync::MutexGuard<'_, HashMap<OrgId, Arc<SealKey>>> {

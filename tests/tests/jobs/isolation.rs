@@ -4,10 +4,10 @@ use std::collections::BTreeSet;
 
 use anyhow::Result;
 use kartei_protocol::jobs::JobState;
-use kartei_test_support::Http;
+use kartei_test_support::{Http, until_some};
 use serde_json::{Value, json};
 
-use crate::{JSON, office, post, quality};
+use crate::{JSON, WITHIN, office, post, quality};
 
 /// Routes that answer everybody the same, or only ever of the organisation that asks, because nothing of
 /// another one can be named in them.
@@ -30,6 +30,10 @@ const NAMELESS: &[&str] = &[
     "post /admin/queue/pause",
     "post /admin/queue/resume",
     "get /admin/jobs/running",
+    "get /admin/webhook",
+    "put /admin/webhook",
+    "delete /admin/webhook",
+    "get /admin/deliveries",
     "get /admin/retention",
     "patch /admin/retention",
     "post /admin/retention/plan",
@@ -61,6 +65,10 @@ fn no_route_tells_one_organisation_of_another() -> Result<()> {
     let plan = json!({"plan_hash": plan["plan_hash"], "as_of": plan["as_of"]});
     let run = post(&chef, "/admin/retention/apply", &[], &plan)?.expect(200)?.json();
     let run = run["run_id"].as_str().unwrap_or_default().to_owned();
+    let delivery = until_some(WITHIN, "the end is told", || {
+        let listed = chef.get("/admin/deliveries")?.expect(200)?.json();
+        Ok(listed["deliveries"][0]["id"].as_i64().map(|id| id.to_string()))
+    })?;
     let foreign = office.home.organisation("other")?;
     let theirs = Http::new(office.relay.url(), Some(&foreign.token("admin", "Ada")?));
     let description = theirs.get("/openapi.json")?.expect(200)?.json();
@@ -75,6 +83,7 @@ fn no_route_tells_one_organisation_of_another() -> Result<()> {
                 p if p.starts_with("/analyze/jobs/{id}") || p.starts_with("/admin/jobs/{id}") => {
                     Some((&job.job_id, "job-nobody"))
                 }
+                p if p.starts_with("/admin/deliveries/{id}") => Some((&delivery, "999999")),
                 p if p.starts_with("/admin/retention/runs/{id}") => Some((&run, "run-nobody")),
                 "/analyze/results/{id}" => Some((&result, "result-nobody")),
                 p if p.starts_with("/profiles/{id}") => Some((&profile, "nobody")),

@@ -6,7 +6,9 @@ mod cli;
 mod http;
 mod isolation;
 mod points;
+mod receiver;
 mod retention;
+mod webhooks;
 mod workers;
 
 use std::time::Duration;

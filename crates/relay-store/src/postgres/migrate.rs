@@ -32,6 +32,7 @@ const STEPS: &[Step] = &[
     Step { sql: include_str!("../sql/postgres/009_jobs.sql"), compatible_from: 1 },
     Step { sql: include_str!("../sql/postgres/010_audit.sql"), compatible_from: 1 },
     Step { sql: include_str!("../sql/postgres/011_retention.sql"), compatible_from: 1 },
+    Step { sql: include_str!("../sql/postgres/012_deliveries.sql"), compatible_from: 1 },
 ];
 
 /// Only one program migrates a database at a time. The number means nothing.

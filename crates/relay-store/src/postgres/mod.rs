@@ -7,6 +7,7 @@ mod access;
 mod audit;
 mod connect;
 mod contents;
+mod deliveries;
 mod erasure;
 mod files;
 mod imports;

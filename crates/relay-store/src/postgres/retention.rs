@@ -322,6 +322,9 @@ async fn purge_some(db: &Transaction<'_>, org: OrgId, actor: &str) -> Result<Opt
         let sql = "DELETE FROM kartei.notifications n USING kartei.jobs j WHERE j.pk = ANY ($2) \
                    AND n.org = $1 AND n.person = j.by AND n.job = j.id AND j.id = ANY ($3)";
         db.execute(sql, &[&org.0, &jobs, &ids]).await?;
+        let sql = "DELETE FROM kartei.deliveries d USING kartei.jobs j WHERE j.pk = ANY ($2) \
+                   AND d.org = $1 AND d.person = j.by AND d.key = 'job:' || j.id";
+        db.execute(sql, &[&org.0, &jobs]).await?;
         db.execute("DELETE FROM kartei.job_events WHERE job = ANY ($1)", &[&jobs]).await?;
         db.execute("DELETE FROM kartei.jobs WHERE pk = ANY ($1)", &[&jobs]).await?;
         audit::append(db, org, &told_of_purge(actor, Kind::Jobs, jobs.len())).await?;

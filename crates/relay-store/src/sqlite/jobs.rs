@@ -15,7 +15,7 @@ use crate::jobs::{
 };
 
 /// A word of a column as what it stands for.
-fn word<T>(row: &Row<'_>, at: usize, of: fn(&str) -> Option<T>) -> rusqlite::Result<T> {
+pub(super) fn word<T>(row: &Row<'_>, at: usize, of: fn(&str) -> Option<T>) -> rusqlite::Result<T> {
     let text: String = row.get(at)?;
     of(&text).ok_or_else(|| {
         let unknown = format!("`{text}` is not known here");

@@ -3,6 +3,7 @@
 mod access;
 mod audit;
 mod contents;
+mod deliveries;
 mod erasure;
 mod files;
 mod imports;
@@ -50,6 +51,7 @@ const STEPS: &[&str] = &[
     include_str!("../sql/sqlite/009_jobs.sql"),
     include_str!("../sql/sqlite/010_audit.sql"),
     include_str!("../sql/sqlite/011_retention.sql"),
+    include_str!("../sql/sqlite/012_deliveries.sql"),
 ];
 const PAGE_BYTES: u32 = 16 * 1024;
 

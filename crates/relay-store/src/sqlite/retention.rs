@@ -277,6 +277,10 @@ fn purge_some(db: &Transaction<'_>, org: OrgId, actor: &str) -> Result<Option<Pu
                 "DELETE FROM notifications WHERE org = ?1 AND person = ?2 AND job = ?3",
             )?
             .execute(params![org.0, by, id])?;
+            db.prepare_cached(
+                "DELETE FROM deliveries WHERE org = ?1 AND person = ?2 AND key = 'job:' || ?3",
+            )?
+            .execute(params![org.0, by, id])?;
             db.prepare_cached("DELETE FROM job_events WHERE job = ?1")?.execute([pk])?;
             db.prepare_cached("DELETE FROM jobs WHERE pk = ?1")?.execute([pk])?;
         }

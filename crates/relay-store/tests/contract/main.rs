@@ -216,6 +216,27 @@ const CASES: &[Case] = &[
         "many_that_apply_and_purge_at_once_take_each_job_once",
         jobs::retention::many_that_apply_and_purge_at_once_take_each_job_once,
     ),
+    (
+        "each_person_is_told_once_over_each_channel",
+        jobs::deliveries::each_person_is_told_once_over_each_channel,
+    ),
+    (
+        "a_relay_that_was_taken_for_dead_settles_nothing",
+        jobs::deliveries::a_relay_that_was_taken_for_dead_settles_nothing,
+    ),
+    (
+        "what_does_not_arrive_is_tried_and_given_up",
+        jobs::deliveries::what_does_not_arrive_is_tried_and_given_up,
+    ),
+    ("what_is_too_much_is_one_digest", jobs::deliveries::what_is_too_much_is_one_digest),
+    (
+        "many_that_tell_at_once_take_each_thing_once",
+        jobs::deliveries::many_that_tell_at_once_take_each_thing_once,
+    ),
+    (
+        "any_sequence_takes_what_the_model_says",
+        jobs::keeping::any_sequence_takes_what_the_model_says,
+    ),
     ("many_writers_lose_nothing", writers::many_writers_lose_nothing),
     ("what_is_new_to_many_is_there_once", writers::what_is_new_to_many_is_there_once),
     ("a_reader_beside_writers_misses_no_row", writers::a_reader_beside_writers_misses_no_row),

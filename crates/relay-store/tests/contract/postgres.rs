@@ -111,6 +111,9 @@ fn the_database_keeps_organisations_apart_by_itself() {
         "retention_policies",
         "retention_runs",
         "retention_blobs",
+        "webhooks",
+        "delivery_heads",
+        "deliveries",
     ] {
         let count = as_relay(&format!("SELECT count(*) FROM kartei.{table}")).unwrap();
         assert_eq!(count, "0", "without a setting, {table} is empty");

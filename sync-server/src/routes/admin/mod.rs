@@ -3,6 +3,7 @@
 pub(in crate::routes) mod audit;
 pub(in crate::routes) mod queue;
 pub(in crate::routes) mod retention;
+pub(in crate::routes) mod webhook;
 
 use axum::http::StatusCode;
 use kartei_protocol::problem::ProblemCode;

@@ -1,6 +1,8 @@
 //! Jobs: the queue, what acts come to, and what is kept of it.
 
 pub(crate) mod audit;
+pub(crate) mod deliveries;
+pub(crate) mod keeping;
 pub(crate) mod life;
 pub(crate) mod random;
 pub(crate) mod retention;
