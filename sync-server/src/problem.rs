@@ -45,8 +45,6 @@ pub(crate) enum ApiCode {
     JobCanceled,
     /// An analysis that was waited for failed; `reason` says why.
     AnalysisFailed,
-    /// It was deleted by the rules of retention; `restorable_until` says until when it can be restored.
-    Deleted,
     /// A plan that would be another one now.
     PlanStale,
     /// A run that can no longer be restored.

@@ -82,6 +82,11 @@ impl Document {
     }
 }
 
+/// Whether a code is about what was asked for, whatever the status.
+fn is_about_one(code: ProblemCode) -> bool {
+    matches!(code, ProblemCode::FileLost | ProblemCode::UploadsOff | ProblemCode::Deleted)
+}
+
 impl RelayError {
     /// Whether the same request may succeed later.
     #[must_use]
@@ -110,7 +115,7 @@ impl RelayError {
             StatusCode::UNAUTHORIZED => Self::Unauthorized,
             StatusCode::FORBIDDEN => Self::Forbidden(detail),
             StatusCode::GONE if code == Some(ProblemCode::CursorTooOld) => Self::CursorTooOld,
-            status if matches!(code, Some(ProblemCode::FileLost | ProblemCode::UploadsOff)) => {
+            status if code.is_some_and(is_about_one) => {
                 // Nothing that passes by itself, nor about the history of profiles.
                 Self::Refused { status: status.as_u16(), code, detail }
             }

@@ -99,7 +99,7 @@ async fn find(relay: &Relay, org: OrgId, id: &str) -> Result<JobRow, Failure> {
 
 /// What was there, and is marked or purged.
 fn gone_for(gone: Gone, detail: &str) -> Failure {
-    Failure::new(StatusCode::GONE, ApiCode::Deleted, detail)
+    Failure::new(StatusCode::GONE, ProblemCode::Deleted, detail)
         .with("deleted_at", json!(gone.deleted_at))
         .with("restorable_until", json!(gone.restore_until))
 }
