@@ -33,6 +33,7 @@ export type ProblemCode =
   | 'relay_incompatible'
   | 'relay_failed'
   | 'erased'
+  | 'deleted'
   | 'too_large'
   | 'unknown_upload'
   | 'upload_gone'
