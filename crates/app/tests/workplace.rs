@@ -194,9 +194,12 @@ fn a_link_waits_for_whoever_takes_it_first() {
     let workplace = open(folder.path());
     workplace.link_opened("kartei://profile/anna%40example.org");
     let taken = ask(&workplace, "take_opened_link", json!({}));
-    assert_eq!(taken, json!({ "profile": "anna@example.org", "problem": null }));
+    assert_eq!(taken, json!({ "profile": "anna@example.org", "result": null, "problem": null }));
     let again = ask(&workplace, "take_opened_link", json!({}));
-    assert_eq!(again, json!({ "profile": null, "problem": null }));
+    assert_eq!(again, json!({ "profile": null, "result": null, "problem": null }));
+    workplace.link_opened("kartei://result/result-7d2f");
+    let taken = ask(&workplace, "take_opened_link", json!({}));
+    assert_eq!(taken, json!({ "profile": null, "result": "result-7d2f", "problem": null }));
     workplace.link_opened("kartei://profile/../x");
     let taken = ask(&workplace, "take_opened_link", json!({}));
     assert_eq!(taken["problem"]["code"], "invalid_request");
