@@ -103,7 +103,12 @@ fn no_route_tells_one_organisation_of_another() -> Result<()> {
             let ask = |id: &str| {
                 let path = path.replace("{id}", id);
                 let headers = [JSON, ("if-match", "\"00\"")];
-                theirs.send(&method.to_uppercase(), &path, &headers, body.to_string().as_bytes())
+                // A body that nobody reads may end the connection under the next request.
+                let body = match method.as_str() {
+                    "get" | "delete" => String::new(),
+                    _ => body.to_string(),
+                };
+                theirs.send(&method.to_uppercase(), &path, &headers, body.as_bytes())
             };
             let (one, other) = (ask(known)?, ask(nowhere)?);
             assert_eq!(one.status, other.status, "{route}");
