@@ -69,7 +69,7 @@ test('what is asked for while the relay is away goes up later, and its end is to
   await anna.goTo('Analyses');
   await button('New analysis').click();
   await button('Analyse 2,800 profiles').click();
-  await anna.page.getByText('Waits for the relay').waitFor();
+  await anna.page.getByText('Waits for the relay', { exact: true }).waitFor();
   await anna.page.getByText('The relay cannot be reached.').first().waitFor();
   await anna.page.getByRole('link', { name: 'All analyses' }).click();
   await rows().filter({ hasText: 'Waits for the relay' }).waitFor();
@@ -95,7 +95,7 @@ test('one that waits for a worker is cancelled and tried again', async () => {
   await button('New analysis').click();
   await anna.page.getByRole('textbox', { name: 'Of which profiles' }).fill('age<20');
   await button(/^Analyse \d+ profiles$/).click();
-  await anna.page.getByText('Waits for a worker').waitFor();
+  await anna.page.getByText('Waits for a worker', { exact: true }).waitFor();
   await button('Cancel').click();
   await anna.page.getByText('Cancelled', { exact: true }).waitFor();
   await relay.run('jobs', 'queue', '--org', 'Test', '--resume');
