@@ -174,6 +174,15 @@ fn what_is_wrong_is_said() {
             ("attribute_constant", "country"),
         ]
     );
+    let [conflict, ..] = report["findings"].as_array().unwrap().as_slice() else { panic!("none") };
+    assert_eq!(
+        conflict["en"],
+        "1 of 42 profiles (2.4\u{a0}%) has a conflict that nobody has decided."
+    );
+    assert_eq!(
+        conflict["de"],
+        "1 von 42 Profilen (2,4\u{a0}%) hat einen Konflikt, den niemand entschieden hat."
+    );
     assert_eq!(report["consent"]["unknown"]["count"], 41);
     let age =
         report["findings"].as_array().unwrap().iter().find(|one| one["code"] == "attribute_mixed");

@@ -96,30 +96,32 @@ fn whole_profiles(quality: &Quality, of: Of, found: &mut Vec<Value>) {
         (
             "in_conflict",
             quality.in_conflict,
-            "have a conflict that nobody has decided.",
-            "haben einen Konflikt, den niemand entschieden hat.",
+            "a conflict that nobody has decided.",
+            "einen Konflikt, den niemand entschieden hat.",
         ),
         (
             "observed_ahead",
             quality.ahead,
-            "have an observation in the future.",
-            "haben eine Beobachtung in der Zukunft.",
+            "an observation in the future.",
+            "eine Beobachtung in der Zukunft.",
         ),
         (
             "consent_withheld",
             quality.consent_withheld,
-            "have not agreed to being analysed.",
-            "haben der Auswertung nicht zugestimmt.",
+            "not agreed to being analysed.",
+            "der Auswertung nicht zugestimmt.",
         ),
-        ("unobserved", quality.unobserved, "have no observation.", "haben keine Beobachtung."),
+        ("unobserved", quality.unobserved, "no observation.", "keine Beobachtung."),
     ] {
         if some > 0 {
             found.push(finding(code, None, some, |language| {
-                let what = match language {
-                    English => english,
-                    German => german,
+                let (verb, what) = match (language, some) {
+                    (English, 1) => ("has", english),
+                    (English, _) => ("have", english),
+                    (German, 1) => ("hat", german),
+                    (German, _) => ("haben", german),
                 };
-                format!("{} {what}", subject(language, some, of))
+                format!("{} {verb} {what}", subject(language, some, of))
             }));
         }
     }
