@@ -2,9 +2,10 @@
 
 use std::time::{SystemTime, UNIX_EPOCH};
 
-use anyhow::{Result, bail};
+use anyhow::{Context, Result, bail};
 use clap::{Args, Subcommand};
 use kartei_relay_store::{Author, Erased, Role, Usage};
+use tokio::runtime::{Builder, Runtime};
 
 use crate::erasure;
 use crate::storage::Storage;
@@ -126,6 +127,14 @@ pub(crate) enum QuotaCommand {
     },
 }
 
+/// What drives a command's requests to stores.
+///
+/// # Errors
+/// Where the system gives no threads.
+pub(crate) fn runtime() -> Result<Runtime> {
+    Builder::new_multi_thread().enable_all().build().context("start the runtime")
+}
+
 /// Milliseconds since 1970.
 pub(crate) fn now() -> i64 {
     let since = SystemTime::now().duration_since(UNIX_EPOCH).unwrap_or_default();
@@ -229,7 +238,7 @@ fn erase(id: &str, unknown: bool, org: &str, place: &Place) -> Result<()> {
             bail!("there is no profile `{id}`; --unknown erases what lines of imports say of it")
         }
     };
-    let runtime = tokio::runtime::Builder::new_multi_thread().enable_all().build()?;
+    let runtime = runtime()?;
     let within = runtime.enter();
     let is_clean = erasure::clean(&store, &blobs)?;
     drop(within);

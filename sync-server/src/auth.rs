@@ -3,9 +3,11 @@
 use std::sync::Arc;
 
 use axum::extract::FromRequestParts;
+use axum::http::StatusCode;
 use axum::http::header::AUTHORIZATION;
 use axum::http::request::Parts;
-use kartei_relay_store::{Access, Standing};
+use kartei_protocol::problem::ProblemCode;
+use kartei_relay_store::{Access, Role, Standing};
 
 use crate::problem::Failure;
 use crate::serve::Relay;
@@ -13,6 +15,9 @@ use crate::standing::standing;
 
 /// The checked token of a request. A handler that takes one cannot be reached without.
 pub(crate) struct Caller(pub(crate) Access);
+
+/// The same of an administrator: any other token is refused.
+pub(crate) struct Administrator(pub(crate) Access);
 
 /// The same for uploads and files, whose requests are counted.
 pub(crate) struct Keeper(pub(crate) Access);
@@ -26,6 +31,19 @@ impl FromRequestParts<Arc<Relay>> for Caller {
     async fn from_request_parts(parts: &mut Parts, relay: &Arc<Relay>) -> Result<Self, Failure> {
         let Reader(standing) = Reader::from_request_parts(parts, relay).await?;
         Ok(Self(standing.access))
+    }
+}
+
+impl FromRequestParts<Arc<Relay>> for Administrator {
+    type Rejection = Failure;
+
+    async fn from_request_parts(parts: &mut Parts, relay: &Arc<Relay>) -> Result<Self, Failure> {
+        let Caller(access) = Caller::from_request_parts(parts, relay).await?;
+        if access.role == Role::Admin {
+            return Ok(Self(access));
+        }
+        let detail = "only an administrator's token may do this";
+        Err(Failure::new(StatusCode::FORBIDDEN, ProblemCode::Forbidden, detail))
     }
 }
 

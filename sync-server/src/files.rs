@@ -8,6 +8,7 @@ use clap::{Args, Subcommand};
 use kartei_relay_store::RelayStore;
 use serde::Serialize;
 
+use crate::admin::runtime;
 use crate::limiter::Rates;
 use crate::serve::Relay;
 use crate::storage::Storage;
@@ -81,8 +82,7 @@ fn within<F: Future<Output = Result<()>>>(
         Vec::new(),
         WebhookOptions::default(),
     )?;
-    let runtime = tokio::runtime::Builder::new_multi_thread().enable_all().build()?;
-    runtime.block_on(work(Arc::new(relay)))
+    runtime()?.block_on(work(Arc::new(relay)))
 }
 
 /// Its failures are in the log, with what caused them.

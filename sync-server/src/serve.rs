@@ -16,6 +16,7 @@ use tokio::net::TcpListener;
 use tokio::sync::mpsc::UnboundedReceiver;
 use tokio::sync::{Notify, watch};
 
+use crate::admin::runtime;
 use crate::cache::Cache;
 use crate::erasure;
 use crate::export::EXPORTS;
@@ -250,11 +251,7 @@ pub(crate) fn run(options: ServeOptions) -> Result<()> {
         options;
     // Before the runtime: a database with a runtime of its own cannot begin within another one.
     let (relay, stop, due) = Relay::new(&storage, uploads, rates, origins, webhooks)?;
-    tokio::runtime::Builder::new_multi_thread()
-        .enable_all()
-        .build()
-        .context("start the runtime")?
-        .block_on(serve(listen, (keep, work, metrics), Arc::new(relay), stop, due))
+    runtime()?.block_on(serve(listen, (keep, work, metrics), Arc::new(relay), stop, due))
 }
 
 impl Relay {

@@ -7,11 +7,10 @@ use clap::{Args, Subcommand};
 use kartei_protocol::jobs::JobState;
 use kartei_relay_store::{Acting, Deed, JobQuery, Queue, QueueSet};
 use serde_json::json;
-use tokio::runtime::{Builder, Runtime};
 use tokio::sync::watch;
 
 use super::{WorkOptions, Workshop, work};
-use crate::admin::{ADMINISTRATOR, Place, now};
+use crate::admin::{ADMINISTRATOR, Place, now, runtime};
 use crate::lists;
 use crate::metrics::{self, MetricsOptions};
 use crate::random::random_id;
@@ -56,10 +55,6 @@ fn open(storage: &Storage, stopping: watch::Receiver<bool>) -> Result<Arc<Worksh
     let (store, blobs) = (storage.open()?, storage.blobs()?);
     let lists = Arc::new(lists::lists());
     Ok(Arc::new(Workshop::new(random_id("")?, Arc::new(store), blobs, lists, stopping)))
-}
-
-fn runtime() -> Result<Runtime> {
-    Builder::new_multi_thread().enable_all().build().context("start the runtime")
 }
 
 #[derive(Subcommand)]

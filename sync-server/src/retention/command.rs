@@ -2,14 +2,15 @@
 
 use std::str::FromStr;
 
-use anyhow::{Context, Result, bail};
+use anyhow::{Result, bail};
 use clap::{Args, Subcommand};
 use kartei_protocol::admin::{RetentionChange, RetentionInfo, RetentionPlan, RetentionRun};
 use kartei_relay_store::{Applied, OrgId, RelayStore, Restored};
 use serde_json::json;
 
-use super::{apply, checked, plan_hash, purge, told_plan, told_policy, told_run};
-use crate::admin::{ADMINISTRATOR, Place};
+use super::{apply, checked, purge, told_plan, told_policy, told_run};
+use crate::admin::{ADMINISTRATOR, Place, runtime};
+use crate::uploads::bytes32;
 
 /// Runs that are listed at most: what an administrator reads.
 const LISTED_MAX: usize = 1_000;
@@ -140,7 +141,7 @@ pub(crate) fn run(command: RetentionCommand) -> Result<()> {
         }
         RetentionCommand::Apply { plan, as_of, whose } => {
             let (store, org) = whose.open()?;
-            let Some(hash) = plan_hash(&plan) else {
+            let Some(hash) = bytes32(&plan) else {
                 bail!("a plan's hash has 64 hex digits");
             };
             match apply(&store, org, ADMINISTRATOR, (hash, as_of))? {
@@ -166,8 +167,7 @@ pub(crate) fn run(command: RetentionCommand) -> Result<()> {
         RetentionCommand::Purge { whose } => {
             let (store, org) = whose.open()?;
             let blobs = whose.place.storage.blobs()?;
-            let runtime = tokio::runtime::Builder::new_multi_thread().enable_all().build();
-            let runtime = runtime.context("start the runtime")?;
+            let runtime = runtime()?;
             let _within = runtime.enter();
             let report = purge(&store, &blobs, org, ADMINISTRATOR)?;
             if whose.place.json {

@@ -97,16 +97,6 @@ pub(crate) fn told_run(run: kartei_relay_store::RetentionRun) -> RetentionRun {
     }
 }
 
-/// The hash of a plan from its hex digits.
-pub(crate) fn plan_hash(digits: &str) -> Option<[u8; 32]> {
-    let mut hash = [0; 32];
-    let is_hex = digits.len() == 64 && digits.bytes().all(|digit| digit.is_ascii_hexdigit());
-    for (at, byte) in hash.iter_mut().enumerate().filter(|_| is_hex) {
-        *byte = u8::from_str_radix(&digits[2 * at..2 * at + 2], 16).ok()?;
-    }
-    is_hex.then_some(hash)
-}
-
 /// Applies a plan. Blocks.
 pub(crate) fn apply(
     store: &RelayStore,
@@ -220,16 +210,6 @@ pub(crate) async fn keep(relay: Arc<Relay>) {
 #[cfg(test)]
 mod tests {
     use super::*;
-
-    #[test]
-    fn a_hash_is_64_hex_digits() {
-        let digits = "0aff".repeat(16);
-        let hash = plan_hash(&digits).unwrap();
-        assert_eq!((hash[0], hash[1], hex(&hash)), (0x0a, 0xff, digits.clone()));
-        for wrong in ["", "0a", &digits[1..], &"é".repeat(32), &format!("+{}", &digits[1..])] {
-            assert_eq!(plan_hash(wrong), None, "{wrong}");
-        }
-    }
 
     #[test]
     fn for_ever_is_said_with_null() {

@@ -1,8 +1,11 @@
-//! What requests say of themselves in headers.
+//! What requests say of themselves in headers, and which page they ask for.
 
+use std::str::FromStr;
 use std::time::Duration;
 
 use axum::http::{HeaderMap, HeaderName, HeaderValue};
+use serde::Deserialize;
+use utoipa::IntoParams;
 
 use crate::problem::Failure;
 
@@ -29,6 +32,70 @@ pub(in crate::routes) fn idempotency_key(headers: &HeaderMap) -> Result<Option<S
         return Err(Failure::invalid(detail));
     }
     Ok(Some(key.to_owned()))
+}
+
+/// Which page of a list that asks for nothing else.
+#[derive(Debug, Deserialize, IntoParams)]
+#[serde(deny_unknown_fields)]
+#[into_params(parameter_in = Query)]
+pub(crate) struct PageAsked {
+    /// How many, 1 to 500.
+    pub(in crate::routes) limit: Option<usize>,
+    /// Where to go on: `next` of the page before.
+    pub(in crate::routes) cursor: Option<String>,
+}
+
+/// A page of a list whose rows have places to go on at.
+pub(in crate::routes) struct Page<P> {
+    limit: usize,
+    /// The place of the last row of the page before.
+    pub(in crate::routes) before: Option<P>,
+}
+
+impl<P> Page<P> {
+    /// # Errors
+    /// 400 for a number that no page has, and for a cursor that `read` does not understand.
+    pub(in crate::routes) fn new(
+        limit: Option<usize>,
+        cursor: Option<&str>,
+        read: impl FnOnce(&str) -> Option<P>,
+    ) -> Result<Self, Failure> {
+        let wrong = || Failure::invalid("`cursor` is what a page before said as `next`");
+        let limit = page_limit(limit)?;
+        let before = cursor.map(|text| read(text).ok_or_else(wrong)).transpose()?;
+        Ok(Self { limit, before })
+    }
+
+    /// Rows to look for: one more tells whether something follows.
+    pub(in crate::routes) fn rows_max(&self) -> usize {
+        self.limit + 1
+    }
+
+    /// Takes that one away; answers where to go on.
+    pub(in crate::routes) fn next<R>(
+        &self,
+        rows: &mut Vec<R>,
+        place: impl FnOnce(&R) -> String,
+    ) -> Option<String> {
+        if rows.len() <= self.limit {
+            return None;
+        }
+        rows.truncate(self.limit);
+        rows.last().map(place)
+    }
+}
+
+impl<P: FromStr> Page<P> {
+    /// The same where places are written as they are.
+    ///
+    /// # Errors
+    /// As [`Page::new`].
+    pub(in crate::routes) fn asked(
+        limit: Option<usize>,
+        cursor: Option<&str>,
+    ) -> Result<Self, Failure> {
+        Self::new(limit, cursor, |text| text.parse().ok())
+    }
 }
 
 /// How many rows of a page are asked for.

@@ -42,7 +42,7 @@ pub(crate) use direct::{brought, link, sign};
 pub(crate) use intake::{Broken, Intake};
 use keys::Keys;
 pub(crate) use keys::{OWN_KEY, operator, rewrap};
-pub(crate) use names::{checked_name, checked_type, hex};
+pub(crate) use names::{bytes32, checked_name, checked_type, hex, hex32};
 pub(crate) use options::UploadOptions;
 use scan::Scans;
 pub(crate) use scan::keep_scanning;

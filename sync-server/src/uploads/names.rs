@@ -47,21 +47,24 @@ pub(crate) fn checked_type(kind: &str) -> Result<(), Failure> {
 }
 
 /// 32 bytes in 64 hex digits.
+pub(crate) fn bytes32(text: &str) -> Option<[u8; 32]> {
+    let digits = text.as_bytes();
+    if digits.len() != 64 || !digits.iter().all(u8::is_ascii_hexdigit) {
+        return None;
+    }
+    let mut bytes = [0; 32];
+    for (byte, pair) in bytes.iter_mut().zip(digits.chunks(2)) {
+        *byte = u8::from_str_radix(std::str::from_utf8(pair).ok()?, 16).ok()?;
+    }
+    Some(bytes)
+}
+
+/// The same in a request.
 ///
 /// # Errors
 /// 400, naming the member.
 pub(crate) fn hex32(member: &str, text: &str) -> Result<[u8; 32], Failure> {
-    let wrong = || Failure::invalid(format!("`{member}` has 64 hex digits"));
-    let digits = text.as_bytes();
-    if digits.len() != 64 || !digits.iter().all(u8::is_ascii_hexdigit) {
-        return Err(wrong());
-    }
-    let mut bytes = [0; 32];
-    for (byte, pair) in bytes.iter_mut().zip(text.as_bytes().chunks(2)) {
-        let pair = std::str::from_utf8(pair).map_err(|_| wrong())?;
-        *byte = u8::from_str_radix(pair, 16).map_err(|_| wrong())?;
-    }
-    Ok(bytes)
+    bytes32(text).ok_or_else(|| Failure::invalid(format!("`{member}` has 64 hex digits")))
 }
 
 /// Bytes as hex digits.
@@ -103,7 +106,11 @@ mod tests {
     fn hex_goes_there_and_back() {
         let bytes = hex32("digest", &"0aF1".repeat(16)).unwrap();
         assert_eq!(hex(&bytes), "0af1".repeat(16));
-        for text in ["", "zz", &"+a".repeat(32), &"é".repeat(32)] {
+        let digits = "0aff".repeat(16);
+        assert_eq!(bytes32(&digits).map(|bytes| (bytes[0], bytes[1])), Some((0x0a, 0xff)));
+        let signed = format!("+{}", &digits[1..]);
+        for text in ["", "zz", "0a", &digits[1..], &signed, &"+a".repeat(32), &"é".repeat(32)] {
+            assert_eq!(bytes32(text), None, "{text}");
             assert!(hex32("digest", text).is_err(), "{text}");
         }
     }

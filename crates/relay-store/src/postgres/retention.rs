@@ -268,26 +268,21 @@ async fn restore_some(
     Ok(jobs + results)
 }
 
-/// Jobs of runs whose time is over, locked: their keys and ids.
-async fn due(
-    db: &Transaction<'_>,
-    org: OrgId,
-    now: i64,
-    kind: Kind,
-) -> Result<(Vec<i64>, Vec<String>)> {
+/// Jobs of runs whose time is over, locked: their keys.
+async fn due(db: &Transaction<'_>, org: OrgId, now: i64, kind: Kind) -> Result<Vec<i64>> {
     let (run, more, rows_max) = match kind {
         Kind::Results => ("result_run", "AND j.result_purged_at IS NULL", RESULTS_AT_ONCE),
         Kind::Jobs => ("deleted_run", "", JOBS_AT_ONCE),
     };
     let sql = format!(
-        "SELECT j.pk, j.id FROM kartei.retention_runs n JOIN kartei.jobs j ON j.{run} = n.pk \
+        "SELECT j.pk FROM kartei.retention_runs n JOIN kartei.jobs j ON j.{run} = n.pk \
          WHERE n.org = $1 AND n.restored_at IS NULL AND n.purged_at IS NULL \
          AND n.restore_until <= $2 AND j.org = $1 AND j.held_at IS NULL {more} \
          ORDER BY j.pk LIMIT $3 FOR UPDATE OF j"
     );
     let select = db.prepare_cached(&sql).await?;
     let rows = db.query(&select, &[&org.0, &now, &limit(rows_max)]).await?;
-    Ok(rows.iter().map(|row| (row.get::<_, i64>(0), row.get::<_, String>(1))).unzip())
+    Ok(rows.iter().map(|row| row.get(0)).collect())
 }
 
 /// Takes results and what was known before them; their blobs are to go.
@@ -308,7 +303,7 @@ async fn purge_some(db: &Transaction<'_>, org: OrgId, actor: &str) -> Result<Opt
         return Ok(None);
     }
     let now = clock(db).await?;
-    let (results, _) = due(db, org, now, Kind::Results).await?;
+    let results = due(db, org, now, Kind::Results).await?;
     if !results.is_empty() {
         take_results(db, &results).await?;
         let sql = "UPDATE kartei.jobs SET result_purged_at = $2 WHERE pk = ANY ($1)";
@@ -316,15 +311,17 @@ async fn purge_some(db: &Transaction<'_>, org: OrgId, actor: &str) -> Result<Opt
         audit::append(db, org, &told_of_purge(actor, Kind::Results, results.len())).await?;
         return Ok(Some(Purged { results: results.len() as u64, jobs: 0 }));
     }
-    let (jobs, ids) = due(db, org, now, Kind::Jobs).await?;
+    let jobs = due(db, org, now, Kind::Jobs).await?;
     if !jobs.is_empty() {
         take_results(db, &jobs).await?;
-        let sql = "DELETE FROM kartei.notifications n USING kartei.jobs j WHERE j.pk = ANY ($2) \
-                   AND n.org = $1 AND n.person = j.by AND n.job = j.id AND j.id = ANY ($3)";
-        db.execute(sql, &[&org.0, &jobs, &ids]).await?;
-        let sql = "DELETE FROM kartei.deliveries d USING kartei.jobs j WHERE j.pk = ANY ($2) \
-                   AND d.org = $1 AND d.person = j.by AND d.key = 'job:' || j.id";
-        db.execute(sql, &[&org.0, &jobs]).await?;
+        // By the key that each is told once for: a person may have been told of many jobs.
+        for table in ["notifications", "deliveries"] {
+            let sql = format!(
+                "DELETE FROM kartei.{table} n USING kartei.jobs j WHERE j.pk = ANY ($2) \
+                 AND n.org = $1 AND n.person = j.by AND n.key = 'job:' || j.id"
+            );
+            db.execute(&sql, &[&org.0, &jobs]).await?;
+        }
         db.execute("DELETE FROM kartei.job_events WHERE job = ANY ($1)", &[&jobs]).await?;
         db.execute("DELETE FROM kartei.jobs WHERE pk = ANY ($1)", &[&jobs]).await?;
         audit::append(db, org, &told_of_purge(actor, Kind::Jobs, jobs.len())).await?;

@@ -273,14 +273,13 @@ fn purge_some(db: &Transaction<'_>, org: OrgId, actor: &str) -> Result<Option<Pu
     if !jobs.is_empty() {
         take_results(db, &jobs)?;
         for (pk, id, by) in &jobs {
-            db.prepare_cached(
-                "DELETE FROM notifications WHERE org = ?1 AND person = ?2 AND job = ?3",
-            )?
-            .execute(params![org.0, by, id])?;
-            db.prepare_cached(
-                "DELETE FROM deliveries WHERE org = ?1 AND person = ?2 AND key = 'job:' || ?3",
-            )?
-            .execute(params![org.0, by, id])?;
+            // By the key that each is told once for: a person may have been told of many jobs.
+            for table in ["notifications", "deliveries"] {
+                db.prepare_cached(&format!(
+                    "DELETE FROM {table} WHERE org = ?1 AND person = ?2 AND key = 'job:' || ?3"
+                ))?
+                .execute(params![org.0, by, id])?;
+            }
             db.prepare_cached("DELETE FROM job_events WHERE job = ?1")?.execute([pk])?;
             db.prepare_cached("DELETE FROM jobs WHERE pk = ?1")?.execute([pk])?;
         }

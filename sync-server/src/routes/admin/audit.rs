@@ -10,11 +10,10 @@ use kartei_relay_store::AuditQuery;
 use serde::Deserialize;
 use utoipa::IntoParams;
 
-use super::may_administer;
-use crate::auth::Caller;
+use crate::auth::Administrator;
 use crate::openapi::Problem;
 use crate::problem::Failure;
-use crate::routes::request::page_limit;
+use crate::routes::request::Page;
 use crate::serve::Relay;
 use crate::uploads::hex;
 
@@ -63,22 +62,13 @@ pub(crate) fn told(event: kartei_relay_store::AuditEvent) -> AuditEvent {
 )]
 pub(crate) async fn list(
     State(relay): State<Arc<Relay>>,
-    Caller(access): Caller,
+    Administrator(access): Administrator,
     which: Result<Query<Which>, QueryRejection>,
 ) -> Result<Json<AuditPage>, Failure> {
-    may_administer(&access)?;
     let Query(which) = which?;
-    let limit = page_limit(which.limit)?;
-    let wrong = |_| Failure::invalid("`cursor` is what a page before said as `next`");
-    let before = which.cursor.as_deref().map(str::parse).transpose().map_err(wrong)?;
-    // One more tells whether something follows.
-    let query = AuditQuery { limit: limit + 1, before, action: which.action };
+    let page = Page::asked(which.limit, which.cursor.as_deref())?;
+    let query = AuditQuery { limit: page.rows_max(), before: page.before, action: which.action };
     let mut events = relay.store(move |store| store.audit(access.org, &query)).await?;
-    let next = if events.len() > limit {
-        events.truncate(limit);
-        events.last().map(|event| event.seq.to_string())
-    } else {
-        None
-    };
+    let next = page.next(&mut events, |event| event.seq.to_string());
     Ok(Json(AuditPage { events: events.into_iter().map(told).collect(), next }))
 }

@@ -8,16 +8,13 @@ use axum::extract::{Path, Query, State};
 use kartei_protocol::admin::{QueueChange, QueueInfo, QueuePause, RunningJob, RunningPage};
 use kartei_protocol::jobs::{JobInfo, JobProgress, JobState};
 use kartei_relay_store::{Access, Acting, Deed, JobQuery, JobRow, Queue, QueueSet};
-use serde::Deserialize;
-use utoipa::IntoParams;
 
-use super::may_administer;
 use crate::admin::now;
-use crate::auth::Caller;
+use crate::auth::Administrator;
 use crate::openapi::Problem;
 use crate::problem::Failure;
 use crate::routes::analyze::{info, unknown_job};
-use crate::routes::request::page_limit;
+use crate::routes::request::{Page, PageAsked};
 use crate::serve::Relay;
 
 /// More than any machine runs: what is larger is a slip of the pen.
@@ -51,9 +48,8 @@ fn told(queue: Queue) -> QueueInfo {
 )]
 pub(crate) async fn get(
     State(relay): State<Arc<Relay>>,
-    Caller(access): Caller,
+    Administrator(access): Administrator,
 ) -> Result<Json<QueueInfo>, Failure> {
-    may_administer(&access)?;
     Ok(Json(told(relay.store(move |store| store.job_queue(access.org)).await?)))
 }
 
@@ -74,10 +70,9 @@ pub(crate) async fn get(
 )]
 pub(crate) async fn set(
     State(relay): State<Arc<Relay>>,
-    Caller(access): Caller,
+    Administrator(access): Administrator,
     change: Result<Json<QueueChange>, JsonRejection>,
 ) -> Result<Json<QueueInfo>, Failure> {
-    may_administer(&access)?;
     let Json(QueueChange { cap, weight }) = change?;
     if cap.is_some_and(|cap| cap > CAP_MAX) {
         return Err(Failure::invalid(format!("`cap` is 0 to {CAP_MAX}")));
@@ -132,10 +127,9 @@ async fn paused(
 )]
 pub(crate) async fn pause(
     State(relay): State<Arc<Relay>>,
-    Caller(access): Caller,
+    Administrator(access): Administrator,
     what: Result<Json<QueuePause>, JsonRejection>,
 ) -> Result<Json<QueueInfo>, Failure> {
-    may_administer(&access)?;
     let Json(what) = what?;
     paused(&relay, access, what, Some(now())).await
 }
@@ -157,23 +151,11 @@ pub(crate) async fn pause(
 )]
 pub(crate) async fn resume(
     State(relay): State<Arc<Relay>>,
-    Caller(access): Caller,
+    Administrator(access): Administrator,
     what: Result<Json<QueuePause>, JsonRejection>,
 ) -> Result<Json<QueueInfo>, Failure> {
-    may_administer(&access)?;
     let Json(what) = what?;
     paused(&relay, access, what, None).await
-}
-
-/// Which jobs.
-#[derive(Debug, Deserialize, IntoParams)]
-#[serde(deny_unknown_fields)]
-#[into_params(parameter_in = Query)]
-pub(crate) struct Which {
-    /// How many, 1 to 500.
-    limit: Option<usize>,
-    /// Where to go on: `next` of the page before.
-    cursor: Option<String>,
 }
 
 fn running_job(row: JobRow) -> RunningJob {
@@ -198,7 +180,7 @@ fn running_job(row: JobRow) -> RunningJob {
     get,
     path = "/admin/jobs/running",
     tag = "administration",
-    params(Which),
+    params(PageAsked),
     responses(
         (status = 200, description = "The newest first", body = RunningPage),
         (status = 400, description = "A query that is not understood", body = Problem),
@@ -209,23 +191,15 @@ fn running_job(row: JobRow) -> RunningJob {
 )]
 pub(crate) async fn running(
     State(relay): State<Arc<Relay>>,
-    Caller(access): Caller,
-    which: Result<Query<Which>, QueryRejection>,
+    Administrator(access): Administrator,
+    which: Result<Query<PageAsked>, QueryRejection>,
 ) -> Result<Json<RunningPage>, Failure> {
-    may_administer(&access)?;
     let Query(which) = which?;
-    let limit = page_limit(which.limit)?;
-    let wrong = |_| Failure::invalid("`cursor` is what a page before said as `next`");
-    let before = which.cursor.as_deref().map(str::parse).transpose().map_err(wrong)?;
-    // One more tells whether something follows.
-    let query = JobQuery { limit: limit + 1, before, state: Some(JobState::Running) };
+    let page = Page::asked(which.limit, which.cursor.as_deref())?;
+    let query =
+        JobQuery { limit: page.rows_max(), before: page.before, state: Some(JobState::Running) };
     let mut rows = relay.store(move |store| store.jobs(access.org, &query)).await?;
-    let next = if rows.len() > limit {
-        rows.truncate(limit);
-        rows.last().map(|row| row.place().to_string())
-    } else {
-        None
-    };
+    let next = page.next(&mut rows, |row| row.place().to_string());
     Ok(Json(RunningPage { jobs: rows.into_iter().map(running_job).collect(), next }))
 }
 
@@ -248,10 +222,9 @@ pub(crate) async fn running(
 )]
 pub(crate) async fn fail(
     State(relay): State<Arc<Relay>>,
-    Caller(access): Caller,
+    Administrator(access): Administrator,
     id: Result<Path<String>, PathRejection>,
 ) -> Result<Json<JobInfo>, Failure> {
-    may_administer(&access)?;
     let Path(job) = id?;
     let acting = Acting { job, actor: access.name, deed: Deed::Force };
     let acted = relay.workshop().acted(access.org, acting).await?;

@@ -12,18 +12,16 @@ use kartei_protocol::admin::{
 };
 use kartei_protocol::problem::ProblemCode;
 use kartei_relay_store::{Access, Applied, Restored};
-use serde::Deserialize;
 use serde_json::json;
-use utoipa::IntoParams;
 
-use super::may_administer;
-use crate::auth::Caller;
+use crate::auth::Administrator;
 use crate::openapi::Problem;
 use crate::problem::{ApiCode, Failure};
-use crate::retention::{self, plan_hash, told_plan, told_policy, told_run};
+use crate::retention::{self, told_plan, told_policy, told_run};
 use crate::routes::analyze::unknown_job;
-use crate::routes::request::page_limit;
+use crate::routes::request::{Page, PageAsked};
 use crate::serve::Relay;
+use crate::uploads::hex32;
 
 /// How long what is kept
 #[utoipa::path(
@@ -39,9 +37,8 @@ use crate::serve::Relay;
 )]
 pub(crate) async fn get(
     State(relay): State<Arc<Relay>>,
-    Caller(access): Caller,
+    Administrator(access): Administrator,
 ) -> Result<Json<RetentionInfo>, Failure> {
-    may_administer(&access)?;
     let policy = relay.store(move |store| store.retention_policy(access.org)).await?;
     Ok(Json(told_policy(&policy)))
 }
@@ -65,10 +62,9 @@ pub(crate) async fn get(
 )]
 pub(crate) async fn set(
     State(relay): State<Arc<Relay>>,
-    Caller(access): Caller,
+    Administrator(access): Administrator,
     change: Result<Json<RetentionChange>, JsonRejection>,
 ) -> Result<Json<RetentionInfo>, Failure> {
-    may_administer(&access)?;
     let Json(change) = change?;
     let set = retention::checked(change).map_err(Failure::invalid)?;
     let policy =
@@ -92,9 +88,8 @@ pub(crate) async fn set(
 )]
 pub(crate) async fn plan(
     State(relay): State<Arc<Relay>>,
-    Caller(access): Caller,
+    Administrator(access): Administrator,
 ) -> Result<Json<RetentionPlan>, Failure> {
-    may_administer(&access)?;
     let plan = relay.store(move |store| store.plan_retention(access.org, &access.name)).await?;
     Ok(Json(told_plan(plan)))
 }
@@ -120,14 +115,11 @@ pub(crate) async fn plan(
 )]
 pub(crate) async fn apply(
     State(relay): State<Arc<Relay>>,
-    Caller(access): Caller,
+    Administrator(access): Administrator,
     plan: Result<Json<ApplyPlan>, JsonRejection>,
 ) -> Result<Json<RetentionRun>, Failure> {
-    may_administer(&access)?;
-    let Json(ApplyPlan { plan_hash: digits, as_of }) = plan?;
-    let Some(hash) = plan_hash(&digits) else {
-        return Err(Failure::invalid("`plan_hash` has 64 hex digits"));
-    };
+    let Json(ApplyPlan { plan_hash, as_of }) = plan?;
+    let hash = hex32("plan_hash", &plan_hash)?;
     let applied = relay
         .store(move |store| {
             retention::apply(store, access.org, &access.name, (hash, as_of)).map_err(failed)
@@ -149,23 +141,12 @@ fn failed(error: retention::RetentionError) -> Failure {
     }
 }
 
-/// Which runs.
-#[derive(Debug, Deserialize, IntoParams)]
-#[serde(deny_unknown_fields)]
-#[into_params(parameter_in = Query)]
-pub(crate) struct Which {
-    /// How many, 1 to 500.
-    limit: Option<usize>,
-    /// Where to go on: `next` of the page before.
-    cursor: Option<String>,
-}
-
 /// Plans that were applied
 #[utoipa::path(
     get,
     path = "/admin/retention/runs",
     tag = "administration",
-    params(Which),
+    params(PageAsked),
     responses(
         (status = 200, description = "The newest first", body = RunPage),
         (status = 400, description = "A query that is not understood", body = Problem),
@@ -176,23 +157,15 @@ pub(crate) struct Which {
 )]
 pub(crate) async fn runs(
     State(relay): State<Arc<Relay>>,
-    Caller(access): Caller,
-    which: Result<Query<Which>, QueryRejection>,
+    Administrator(access): Administrator,
+    which: Result<Query<PageAsked>, QueryRejection>,
 ) -> Result<Json<RunPage>, Failure> {
-    may_administer(&access)?;
     let Query(which) = which?;
-    let limit = page_limit(which.limit)?;
-    let wrong = |_| Failure::invalid("`cursor` is what a page before said as `next`");
-    let before = which.cursor.as_deref().map(str::parse).transpose().map_err(wrong)?;
-    // One more tells whether something follows.
+    let page = Page::asked(which.limit, which.cursor.as_deref())?;
+    let (before, rows_max) = (page.before, page.rows_max());
     let mut runs =
-        relay.store(move |store| store.retention_runs(access.org, before, limit + 1)).await?;
-    let next = if runs.len() > limit {
-        runs.truncate(limit);
-        runs.last().map(|run| run.place().to_string())
-    } else {
-        None
-    };
+        relay.store(move |store| store.retention_runs(access.org, before, rows_max)).await?;
+    let next = page.next(&mut runs, |run| run.place().to_string());
     Ok(Json(RunPage { runs: runs.into_iter().map(told_run).collect(), next }))
 }
 
@@ -216,10 +189,9 @@ pub(crate) async fn runs(
 )]
 pub(crate) async fn restore(
     State(relay): State<Arc<Relay>>,
-    Caller(access): Caller,
+    Administrator(access): Administrator,
     id: Result<Path<String>, PathRejection>,
 ) -> Result<Json<RetentionRun>, Failure> {
-    may_administer(&access)?;
     let Path(id) = id?;
     match relay.store(move |store| store.restore_run(access.org, &access.name, &id)).await? {
         Restored::Run(run) => Ok(Json(told_run(run))),
@@ -251,9 +223,8 @@ pub(crate) async fn restore(
 )]
 pub(crate) async fn purge(
     State(relay): State<Arc<Relay>>,
-    Caller(access): Caller,
+    Administrator(access): Administrator,
 ) -> Result<Json<PurgeReport>, Failure> {
-    may_administer(&access)?;
     let blobs = relay.blobs().clone();
     let report = relay
         .store(move |store| {
@@ -292,10 +263,9 @@ async fn held(
 )]
 pub(crate) async fn hold(
     State(relay): State<Arc<Relay>>,
-    Caller(access): Caller,
+    Administrator(access): Administrator,
     id: Result<Path<String>, PathRejection>,
 ) -> Result<Json<JobHold>, Failure> {
-    may_administer(&access)?;
     let Path(id) = id?;
     held(&relay, access, id, true).await
 }
@@ -316,10 +286,9 @@ pub(crate) async fn hold(
 )]
 pub(crate) async fn release(
     State(relay): State<Arc<Relay>>,
-    Caller(access): Caller,
+    Administrator(access): Administrator,
     id: Result<Path<String>, PathRejection>,
 ) -> Result<Json<JobHold>, Failure> {
-    may_administer(&access)?;
     let Path(id) = id?;
     held(&relay, access, id, false).await
 }

@@ -13,11 +13,10 @@ use kartei_relay_store::{DeliveryRow, OrgId, Resent, Webhook};
 use serde::Deserialize;
 use utoipa::IntoParams;
 
-use super::may_administer;
-use crate::auth::Caller;
+use crate::auth::Administrator;
 use crate::openapi::Problem;
 use crate::problem::Failure;
-use crate::routes::request::page_limit;
+use crate::routes::request::Page;
 use crate::serve::Relay;
 use crate::webhooks::{new_secret, webhook_id};
 
@@ -44,9 +43,8 @@ fn no_webhook() -> Failure {
 )]
 pub(crate) async fn get(
     State(relay): State<Arc<Relay>>,
-    Caller(access): Caller,
+    Administrator(access): Administrator,
 ) -> Result<Json<WebhookInfo>, Failure> {
-    may_administer(&access)?;
     let webhook = relay.store(move |store| store.webhook(access.org)).await?;
     Ok(Json(told(webhook.ok_or_else(no_webhook)?, None)))
 }
@@ -72,10 +70,9 @@ pub(crate) async fn get(
 )]
 pub(crate) async fn set(
     State(relay): State<Arc<Relay>>,
-    Caller(access): Caller,
+    Administrator(access): Administrator,
     asked: Result<Json<NewWebhook>, JsonRejection>,
 ) -> Result<Response, Failure> {
-    may_administer(&access)?;
     let Json(asked) = asked?;
     let url = relay.webhooks().checked(&asked.url).map_err(Failure::invalid)?;
     let (sealed, secret) = new_secret(&relay, access.org).await?;
@@ -103,9 +100,8 @@ pub(crate) async fn set(
 )]
 pub(crate) async fn remove(
     State(relay): State<Arc<Relay>>,
-    Caller(access): Caller,
+    Administrator(access): Administrator,
 ) -> Result<StatusCode, Failure> {
-    may_administer(&access)?;
     let was = relay.store(move |store| store.remove_webhook(access.org, &access.name)).await?;
     if was { Ok(StatusCode::NO_CONTENT) } else { Err(no_webhook()) }
 }
@@ -156,25 +152,17 @@ fn delivery(org: OrgId, row: DeliveryRow) -> Delivery {
 )]
 pub(crate) async fn list(
     State(relay): State<Arc<Relay>>,
-    Caller(access): Caller,
+    Administrator(access): Administrator,
     which: Result<Query<Which>, QueryRejection>,
 ) -> Result<Json<DeliveryPage>, Failure> {
-    may_administer(&access)?;
     let Query(which) = which?;
-    let limit = page_limit(which.limit)?;
-    let wrong = |_| Failure::invalid("`cursor` is what a page before said as `next`");
-    let before = which.cursor.as_deref().map(str::parse).transpose().map_err(wrong)?;
-    // One more tells whether something follows.
+    let page = Page::asked(which.limit, which.cursor.as_deref())?;
+    let (before, rows_max) = (page.before, page.rows_max());
     let find = move |store: &kartei_relay_store::RelayStore| {
-        store.deliveries(access.org, which.status, before, limit + 1)
+        store.deliveries(access.org, which.status, before, rows_max)
     };
     let mut rows = relay.store(find).await?;
-    let next = if rows.len() > limit {
-        rows.truncate(limit);
-        rows.last().map(|row| row.id.to_string())
-    } else {
-        None
-    };
+    let next = page.next(&mut rows, |row| row.id.to_string());
     let deliveries = rows.into_iter().map(|row| delivery(access.org, row)).collect();
     Ok(Json(DeliveryPage { deliveries, next }))
 }
@@ -199,10 +187,9 @@ pub(crate) async fn list(
 )]
 pub(crate) async fn resend(
     State(relay): State<Arc<Relay>>,
-    Caller(access): Caller,
+    Administrator(access): Administrator,
     id: Result<Path<i64>, PathRejection>,
 ) -> Result<Json<Delivery>, Failure> {
-    may_administer(&access)?;
     let (Path(id), org) = (id?, access.org);
     match relay.store(move |store| store.resend(org, &access.name, id)).await? {
         Resent::Again(row) => Ok(Json(delivery(org, row))),

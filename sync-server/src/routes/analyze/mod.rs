@@ -29,7 +29,7 @@ use utoipa::IntoParams;
 
 use super::profiles::list::filter_of;
 use super::profiles::may_write;
-use super::request::{idempotency_key, page_limit, prefers_async, prefers_wait, replayed};
+use super::request::{Page, idempotency_key, prefers_async, prefers_wait, replayed};
 use crate::auth::Caller;
 use crate::openapi::Problem;
 use crate::problem::{ApiCode, Failure};
@@ -329,18 +329,10 @@ pub(crate) async fn list(
     which: Result<Query<Which>, QueryRejection>,
 ) -> Result<Json<JobPage>, Failure> {
     let Query(which) = which?;
-    let limit = page_limit(which.limit)?;
-    let wrong = |_| Failure::invalid("`cursor` is what a page before said as `next`");
-    let before = which.cursor.as_deref().map(str::parse).transpose().map_err(wrong)?;
-    // One more tells whether something follows.
-    let query = JobQuery { limit: limit + 1, before, state: which.status };
+    let page = Page::asked(which.limit, which.cursor.as_deref())?;
+    let query = JobQuery { limit: page.rows_max(), before: page.before, state: which.status };
     let mut rows = relay.store(move |store| store.jobs(access.org, &query)).await?;
-    let next = if rows.len() > limit {
-        rows.truncate(limit);
-        rows.last().map(|row| row.place().to_string())
-    } else {
-        None
-    };
+    let next = page.next(&mut rows, |row| row.place().to_string());
     Ok(Json(JobPage { jobs: rows.iter().map(info).collect(), next }))
 }
 

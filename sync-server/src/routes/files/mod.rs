@@ -16,7 +16,7 @@ use utoipa::IntoParams;
 
 use super::profiles::imports::{How, import_file};
 use super::profiles::may_write;
-use super::request::page_limit;
+use super::request::Page;
 use crate::admin::now;
 use crate::auth::Keeper;
 use crate::import::ImportAnswer;
@@ -84,30 +84,22 @@ pub(crate) async fn list(
     which: Result<Query<Which>, QueryRejection>,
 ) -> Result<Json<FilePage>, Failure> {
     let Query(which) = which?;
-    let limit = page_limit(which.limit)?;
-    let before = which.cursor.as_deref().map(read_cursor).transpose()?;
+    let page = Page::new(which.limit, which.cursor.as_deref(), read_cursor)?;
     let org = access.org;
     let query = FileQuery {
-        // One more tells whether something follows.
-        limit: limit + 1,
-        before,
+        limit: page.rows_max(),
+        before: page.before.clone(),
         name_contains: which.name,
         content_type: which.r#type,
         profile: which.profile,
     };
     let mut rows = relay.store(move |store| store.files(org, &query)).await?;
-    let next = if rows.len() > limit {
-        rows.truncate(limit);
-        rows.last().map(|row| format!("{}_{}", row.created_at, row.id))
-    } else {
-        None
-    };
+    let next = page.next(&mut rows, |row| format!("{}_{}", row.created_at, row.id));
     Ok(Json(FilePage { files: rows.into_iter().map(told).collect(), next }))
 }
 
-fn read_cursor(text: &str) -> Result<(i64, String), Failure> {
-    let read = text.split_once('_').and_then(|(at, id)| Some((at.parse().ok()?, id.to_owned())));
-    read.ok_or_else(|| Failure::invalid("`cursor` is what a page before said as `next`"))
+fn read_cursor(text: &str) -> Option<(i64, String)> {
+    text.split_once('_').and_then(|(at, id)| Some((at.parse().ok()?, id.to_owned())))
 }
 
 /// A file
