@@ -286,7 +286,7 @@ impl Commands for App {
     }
 
     fn backup_store(&self, request: BackupStore) -> Result<SavedFile, Problem> {
-        self.back_up(request.to)
+        self.back_up(request.to.as_deref())
     }
 
     fn compact_store(&self, _: Empty) -> Result<Compacted, Problem> {
@@ -461,7 +461,7 @@ impl Commands for App {
     }
 
     fn save_recovery_key(&self, request: SaveRecoveryKey) -> Result<SavedFile, Problem> {
-        self.write_recovery_key(request.to)
+        self.write_recovery_key(request.to.as_deref())
     }
 
     fn encrypt_store(&self, request: EncryptStore) -> Result<Security, Problem> {

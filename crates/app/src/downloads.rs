@@ -191,11 +191,7 @@ impl App {
     ) -> Result<(FileInfo, PathBuf), Problem> {
         let info = sync::block_on(client.file(&request.id))?;
         let info = info.map_err(|e| of_file(&e, &request.id))?;
-        let path = match &request.path {
-            Some(path) => PathBuf::from(path),
-            None => files::free_name(&files::downloads(), &plain(&info.name)),
-        };
-        files::must_not_exist(&path)?;
+        let path = files::place(request.path.as_deref(), &plain(&info.name))?;
         Ok((info, path))
     }
 

@@ -7,7 +7,7 @@
 
 use std::fs::File;
 use std::io::{self, Read};
-use std::path::{Path, PathBuf};
+use std::path::Path;
 use std::sync::mpsc::{RecvTimeoutError, channel};
 use std::sync::{Arc, MutexGuard, PoisonError};
 use std::time::Duration;
@@ -140,12 +140,8 @@ impl App {
         Ok(RecoveryKey { key: self.any_key()?.recovery_key().to_string() })
     }
 
-    pub(crate) fn write_recovery_key(&self, to: Option<String>) -> Result<SavedFile, Problem> {
-        let path = to.map_or_else(
-            || files::free_name(&files::downloads(), "kartei-recovery-key.txt"),
-            PathBuf::from,
-        );
-        files::must_not_exist(&path)?;
+    pub(crate) fn write_recovery_key(&self, to: Option<&str>) -> Result<SavedFile, Problem> {
+        let path = files::place(to, "kartei-recovery-key.txt")?;
         let folder = self.data_dir.display();
         let text = format!(
             "# Recovery key of the Kartei data folder {folder}\n\

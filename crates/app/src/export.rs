@@ -2,7 +2,7 @@
 
 use std::io::Write;
 use std::ops::ControlFlow;
-use std::path::{Path, PathBuf};
+use std::path::Path;
 use std::sync::Arc;
 use std::sync::atomic::Ordering;
 
@@ -98,11 +98,7 @@ impl App {
             .store
             .count_selected(&request.selection)
             .map_err(|e| of_filter(&e, &request.selection.filter))?;
-        let path = match &request.to {
-            Some(path) => PathBuf::from(path),
-            None => files::free_name(&files::downloads(), name_of(request.format)),
-        };
-        files::must_not_exist(&path)?;
+        let path = files::place(request.to.as_deref(), name_of(request.format))?;
         let to = path.display().to_string();
         let format = request.format;
         let shown = |run, _: &[&ExportRun]| {

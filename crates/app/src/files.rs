@@ -7,7 +7,7 @@ use std::path::{Path, PathBuf};
 use kartei_protocol::problem::{Problem, ProblemCode};
 
 /// The person's folder for downloads; their home where there is none.
-pub(crate) fn downloads() -> PathBuf {
+fn downloads() -> PathBuf {
     let variable =
         |name: &str| env::var_os(name).filter(|value| !value.is_empty()).map(PathBuf::from);
     if let Some(chosen) = variable("XDG_DOWNLOAD_DIR") {
@@ -16,6 +16,17 @@ pub(crate) fn downloads() -> PathBuf {
     let home = variable("HOME").or_else(|| variable("USERPROFILE")).unwrap_or_default();
     let downloads = home.join("Downloads");
     if downloads.is_dir() { downloads } else { home }
+}
+
+/// Where a file goes that a person asked for: to where they chose, or under this name, or one like it that is free,
+/// to their downloads.
+///
+/// # Errors
+/// [`ProblemCode::FileUnwritable`] where there is a file already.
+pub(crate) fn place(chosen: Option<&str>, name: &str) -> Result<PathBuf, Problem> {
+    let path = chosen.map_or_else(|| free_name(&downloads(), name), PathBuf::from);
+    must_not_exist(&path)?;
+    Ok(path)
 }
 
 /// `name` in `folder`, with a number before its ending where there is such a file: `a (2).csv`.

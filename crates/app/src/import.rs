@@ -10,7 +10,7 @@ use std::fs::File;
 use std::io::{self, Read};
 use std::path::{Path, PathBuf};
 use std::sync::atomic::{AtomicBool, Ordering};
-use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
+use std::sync::{Arc, Mutex};
 use std::time::{Duration, Instant};
 
 use kartei_local_store::{
@@ -26,6 +26,7 @@ use crate::clock;
 use crate::past::folder_of;
 use crate::problem;
 use crate::report::{ReportFiles, Tally};
+use crate::shared::lock;
 
 /// Lines in one transaction: large enough that committing costs little beside writing, small enough
 /// that an edit in the window waits only a fraction of a second for its turn.
@@ -93,10 +94,6 @@ pub(crate) fn import_file(
 
 /// Blocks whose memory can be used again.
 type Used = Mutex<Vec<PreparedBlock>>;
-
-fn lock<T>(mutex: &Mutex<T>) -> MutexGuard<'_, T> {
-    mutex.lock().unwrap_or_else(PoisonError::into_inner)
-}
 
 /// What a worker made of a block.
 struct Checked {

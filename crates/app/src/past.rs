@@ -44,19 +44,9 @@ impl App {
             let message = format!("import {} has no such file", request.import);
             return Err(Problem::new(ProblemCode::FileMissing, message));
         }
-        let to = match &request.to {
-            Some(path) => {
-                let path = PathBuf::from(path);
-                files::must_not_exist(&path)?;
-                path
-            }
-            None => {
-                let file = Path::new(&report.file).file_name().unwrap_or_default();
-                let file = file.to_string_lossy();
-                let stem = file.split('.').next().unwrap_or("import").to_owned();
-                files::free_name(&files::downloads(), &format!("{stem}.{ending}"))
-            }
-        };
+        let file = Path::new(&report.file).file_name().unwrap_or_default().to_string_lossy();
+        let stem = file.split('.').next().unwrap_or("import");
+        let to = files::place(request.to.as_deref(), &format!("{stem}.{ending}"))?;
         let bytes = std::fs::copy(&from, &to).map_err(|e| files::of_write(&to, &e))?;
         Ok(SavedFile { path: to.display().to_string(), bytes })
     }

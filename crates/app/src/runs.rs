@@ -2,7 +2,7 @@
 
 use std::collections::BTreeMap;
 use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
-use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
+use std::sync::{Arc, Mutex};
 use std::thread::JoinHandle;
 use std::time::{Duration, Instant};
 
@@ -10,6 +10,7 @@ use kartei_protocol::events::HostEvent;
 use kartei_protocol::problem::{Problem, ProblemCode};
 
 use crate::hub::Hub;
+use crate::shared::lock;
 
 /// Progress is told at most ten times a second.
 const PROGRESS_EVERY: Duration = Duration::from_millis(100);
@@ -37,10 +38,6 @@ struct Run<S> {
 }
 
 type All<S> = Mutex<BTreeMap<u64, Run<S>>>;
-
-fn lock<S>(all: &All<S>) -> MutexGuard<'_, BTreeMap<u64, Run<S>>> {
-    all.lock().unwrap_or_else(PoisonError::into_inner)
-}
 
 /// The runs of a sort in this session.
 #[derive(Debug)]

@@ -32,6 +32,11 @@ pub(crate) struct SyncView {
     pub(crate) remaining: u64,
 }
 
+/// What is behind it, also after a thread that held it failed.
+pub(crate) fn lock<T>(mutex: &Mutex<T>) -> MutexGuard<'_, T> {
+    mutex.lock().unwrap_or_else(PoisonError::into_inner)
+}
+
 /// The store, the listeners, and what is known of a running sync.
 #[derive(Debug)]
 pub(crate) struct Shared {

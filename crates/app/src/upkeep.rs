@@ -1,7 +1,5 @@
 //! Looking after the data folder.
 
-use std::path::PathBuf;
-
 use kartei_protocol::desktop::{Compacted, SavedFile, StoreCheck, StoreInfo};
 use kartei_protocol::problem::Problem;
 
@@ -23,15 +21,9 @@ impl App {
         Ok(check)
     }
 
-    pub(crate) fn back_up(&self, to: Option<String>) -> Result<SavedFile, Problem> {
-        let path = match to {
-            Some(path) => PathBuf::from(path),
-            None => {
-                let day = clock::text(clock::now()).chars().take(10).collect::<String>();
-                files::free_name(&files::downloads(), &format!("kartei-{day}.sqlite"))
-            }
-        };
-        files::must_not_exist(&path)?;
+    pub(crate) fn back_up(&self, to: Option<&str>) -> Result<SavedFile, Problem> {
+        let day: String = clock::text(clock::now()).chars().take(10).collect();
+        let path = files::place(to, &format!("kartei-{day}.sqlite"))?;
         let bytes = self.shared.store.back_up(&path).map_err(|e| of_store(&e))?;
         Ok(SavedFile { path: path.display().to_string(), bytes })
     }

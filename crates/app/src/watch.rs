@@ -13,7 +13,7 @@ use std::collections::BTreeMap;
 use std::fs::File;
 use std::io;
 use std::path::{Path, PathBuf};
-use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
+use std::sync::{Arc, Mutex, MutexGuard};
 use std::thread::JoinHandle;
 use std::time::{Duration, Instant, SystemTime};
 
@@ -34,6 +34,7 @@ use crate::hub::Hub;
 use crate::past::folder_of;
 use crate::problem::of_store;
 use crate::queue::{ImportQueue, Request};
+use crate::shared::lock;
 
 /// A file that nobody has written to for so long is complete. Copies over a network pause for
 /// less.
@@ -131,16 +132,12 @@ impl Watch {
     /// Stops watching and waits for the thread. Files on their way stay where they are.
     pub(crate) fn shutdown(&self) {
         let _ = self.messages.send(Message::Stop);
-        let thread = self.thread.lock().unwrap_or_else(PoisonError::into_inner).take();
+        let thread = lock(&self.thread).take();
         if let Some(thread) = thread {
             // A panic there was reported when it happened.
             let _ = thread.join();
         }
     }
-}
-
-fn lock(shown: &Shown) -> MutexGuard<'_, Vec<WatchedFolder>> {
-    shown.lock().unwrap_or_else(PoisonError::into_inner)
 }
 
 struct Work {
@@ -412,7 +409,7 @@ impl App {
     }
 
     fn watching(&self) -> MutexGuard<'_, Option<Watch>> {
-        self.watch.lock().unwrap_or_else(PoisonError::into_inner)
+        lock(&self.watch)
     }
 
     pub(crate) fn stop_watching(&self) {

@@ -97,3 +97,21 @@ pub(crate) async fn ask_aside<M: Order, T: Send + 'static>(
         () = stop_is_asked(orders) => None,
     }
 }
+
+/// The way to the relay, as soon as there is one: asked for anew with every order. `blocked` is told why there is none
+/// yet. `None` says that nobody is signed in, or that this was stopped.
+pub(crate) async fn connect<M: Order, C: Send + 'static>(
+    orders: &mut UnboundedReceiver<M>,
+    ask: impl Fn() -> Result<Option<C>, Problem> + Clone + Send + 'static,
+    blocked: impl Fn(Problem),
+) -> Option<C> {
+    loop {
+        match ask_aside(orders, ask.clone()).await? {
+            Ok(client) => return client,
+            Err(problem) => blocked(problem),
+        }
+        if orders.recv().await.is_none_or(|order| order.is_stop()) {
+            return None;
+        }
+    }
+}

@@ -1,7 +1,6 @@
 //! What a front end asks of analyses.
 
 use std::io::Write as _;
-use std::path::PathBuf;
 
 use kartei_local_store::{NewAnalysis, StoredAnalysis};
 use kartei_protocol::desktop::{
@@ -195,11 +194,7 @@ impl App {
 
     pub(crate) fn write_result(&self, request: &SaveResult) -> Result<SavedFile, Problem> {
         let (text, _) = self.kept_result(&request.id)?;
-        let to = match &request.to {
-            Some(path) => PathBuf::from(path),
-            None => files::free_name(&files::downloads(), &format!("{}.json", request.id)),
-        };
-        files::must_not_exist(&to)?;
+        let to = files::place(request.to.as_deref(), &format!("{}.json", request.id))?;
         let written = std::fs::File::create_new(&to)
             .and_then(|mut file| file.write_all(text.as_bytes()).and_then(|()| file.sync_all()));
         written.map_err(|e| files::of_write(&to, &e))?;

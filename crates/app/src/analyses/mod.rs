@@ -16,7 +16,7 @@ mod work;
 
 use std::collections::HashMap;
 use std::sync::atomic::{AtomicBool, Ordering};
-use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
+use std::sync::{Arc, Mutex};
 
 use kartei_local_store::{HeardAnalysis, Store, StoredAnalysis};
 use kartei_protocol::desktop::{Analyses as AnalysisList, Analysis, Notification, Notifications};
@@ -27,7 +27,7 @@ use serde_json::Value;
 
 use crate::hub::Hub;
 use crate::problem::of_store;
-use crate::shared::{Shared, place};
+use crate::shared::{Shared, lock, place};
 use crate::worker::{Order, Worker};
 
 /// What is known of an analysis only while it is followed.
@@ -38,19 +38,13 @@ struct Live {
     seconds_left: Option<f64>,
 }
 
-/// What the person was told.
-#[derive(Debug, Default)]
-struct Told {
-    /// Nothing before the relay was heard for the first time.
-    page: Option<NotePage>,
-}
-
 /// What analyses tell: the store, the listeners, and what is known for now.
 pub(crate) struct Board {
     store: Arc<Store>,
     hub: Arc<Hub>,
     live: Mutex<HashMap<String, Live>>,
-    told: Mutex<Told>,
+    /// What the person was told; nothing before the relay was heard for the first time.
+    told: Mutex<Option<NotePage>>,
     /// Why those that wait here do.
     in_the_way: Mutex<Option<Problem>>,
     /// Whether the relay is of an earlier version, which makes none.
@@ -61,10 +55,6 @@ impl std::fmt::Debug for Board {
     fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
         f.debug_struct("Board").finish_non_exhaustive()
     }
-}
-
-fn lock<T>(mutex: &Mutex<T>) -> MutexGuard<'_, T> {
-    mutex.lock().unwrap_or_else(PoisonError::into_inner)
 }
 
 impl Board {
@@ -80,9 +70,9 @@ impl Board {
     }
 
     /// Nothing is known any more of what only the relay knows.
-    fn forget(&self) {
+    fn forget_all(&self) {
         lock(&self.live).clear();
-        lock(&self.told).page = None;
+        *lock(&self.told) = None;
         *lock(&self.in_the_way) = None;
         self.is_old.store(false, Ordering::Relaxed);
     }
@@ -97,9 +87,9 @@ impl Board {
     }
 
     fn shown(&self, stored: &StoredAnalysis) -> Analysis {
-        let live = stored.job.as_ref().and_then(|job| lock(&self.live).get(job).cloned());
-        let in_the_way = lock(&self.in_the_way);
-        shown::analysis(stored, live.and_then(|live| live.seconds_left), in_the_way.as_ref())
+        let live = |job| lock(&self.live).get(job).and_then(|live| live.seconds_left);
+        let seconds_left = stored.job.as_ref().and_then(live);
+        shown::analysis(stored, seconds_left, lock(&self.in_the_way).as_ref())
     }
 
     fn all(&self) -> Result<AnalysisList, Problem> {
@@ -116,6 +106,17 @@ impl Board {
 
     fn tell_gone(&self, id: String, now: Option<String>) {
         self.hub.emit(&HostEvent::AnalysisGone { id, now });
+    }
+
+    /// Takes an analysis off the list that the relay does not have any more.
+    fn forget_job(&self, relay: &str, job: &str) -> Result<(), Problem> {
+        let known = self.store.find_analysis_of_job(relay, job).map_err(|e| of_store(&e))?;
+        if let Some(known) = known
+            && self.store.forget_analysis(known.id).map_err(|e| of_store(&e))?
+        {
+            self.tell_gone(job.to_owned(), None);
+        }
+        Ok(())
     }
 
     /// Keeps what the relay said of an analysis, and tells it where it is new. `waited` is its number here,
@@ -171,7 +172,7 @@ impl Board {
     fn notes(&self) -> Result<Notifications, Problem> {
         let relay = self.relay()?;
         let told = lock(&self.told);
-        let Some(page) = &told.page else { return Ok(Notifications::default()) };
+        let Some(page) = &*told else { return Ok(Notifications::default()) };
         Ok(Notifications {
             notifications: page.notifications.iter().map(|note| self.note(&relay, note)).collect(),
             unread: page.unread,
@@ -181,7 +182,7 @@ impl Board {
 
     /// Takes what the relay tells the person, and tells what is new of it.
     fn hear_notes(&self, relay: &str, page: &NotePage) {
-        let before = lock(&self.told).page.replace(page.clone());
+        let before = lock(&self.told).replace(page.clone());
         if before.as_ref() == Some(page) {
             return;
         }
@@ -237,7 +238,7 @@ impl Analyses {
     /// Stops and waits.
     pub(crate) fn stop(&self) {
         self.thread.stop();
-        self.board.forget();
+        self.board.forget_all();
     }
 
     fn look(&self) {

@@ -14,10 +14,10 @@ use tokio::task::JoinSet;
 use tokio::time::Instant;
 
 use super::pace::Pace;
-use super::{Board, Message, lock, shown};
+use super::{Board, Message, shown};
 use crate::problem::{of_relay, of_store};
-use crate::shared::Shared;
-use crate::worker::{Order as _, ask_aside};
+use crate::shared::{Shared, lock};
+use crate::worker::{Order as _, connect};
 
 /// How often it is looked for what others asked for and what the person is told, when nothing hints at it.
 const LOOK_EVERY: Duration = Duration::from_secs(30);
@@ -39,7 +39,12 @@ pub(super) async fn work(
     relay: String,
     mut messages: UnboundedReceiver<Message>,
 ) {
-    let Some(client) = connect(&shared, &board, &mut messages).await else { return };
+    let blocked = |problem: Problem| {
+        tracing::warn!(code = ?problem.code, "Analyses wait for the token");
+        *lock(&board.in_the_way) = Some(problem);
+    };
+    let asked = move || shared.relay();
+    let Some(client) = connect(&mut messages, asked, blocked).await else { return };
     let follows = JoinSet::new();
     let mut desk = Desk { board, client, relay, follows, followed: HashSet::new() };
     let mut pause = RETRY_FIRST;
@@ -92,26 +97,6 @@ pub(super) async fn work(
 async fn stop_comes(messages: &mut UnboundedReceiver<Message>, asked: &mut bool) {
     while let Some(Message::Look) = messages.recv().await {
         *asked = true;
-    }
-}
-
-async fn connect(
-    shared: &Arc<Shared>,
-    board: &Board,
-    messages: &mut UnboundedReceiver<Message>,
-) -> Option<RelayClient> {
-    loop {
-        let asked = Arc::clone(shared);
-        match ask_aside(messages, move || asked.relay()).await? {
-            Ok(client) => return client,
-            Err(problem) => {
-                tracing::warn!(code = ?problem.code, "Analyses wait for the token");
-                *lock(&board.in_the_way) = Some(problem);
-            }
-        }
-        if messages.recv().await.is_none_or(|message| message.is_stop()) {
-            return None;
-        }
     }
 }
 
@@ -204,7 +189,7 @@ impl Desk {
             let Some(job) = one.job.as_deref().filter(|job| !there.contains(job)) else { continue };
             // Behind the page it is not known.
             if oldest.is_none_or(|oldest| one.created_at > oldest) {
-                self.gone(one.id, job)?;
+                self.board.forget_job(&self.relay, job)?;
             }
         }
         let is_new =
@@ -217,13 +202,6 @@ impl Desk {
             } else {
                 self.board.hear(&self.relay, None, info, None)?;
             }
-        }
-        Ok(())
-    }
-
-    fn gone(&self, id: u64, job: &str) -> Result<(), Problem> {
-        if self.board.store.forget_analysis(id).map_err(|e| of_store(&e))? {
-            self.board.tell_gone(job.to_owned(), None);
         }
         Ok(())
     }
@@ -323,12 +301,7 @@ async fn hear_of(
             Ok(is_over)
         }
         Err(RelayError::Refused { status: 404 | 410, .. }) => {
-            let known = board.store.find_analysis_of_job(relay, job).map_err(|e| of_store(&e))?;
-            if let Some(known) = known
-                && board.store.forget_analysis(known.id).map_err(|e| of_store(&e))?
-            {
-                board.tell_gone(job.to_owned(), None);
-            }
+            board.forget_job(relay, job)?;
             Ok(true)
         }
         Err(error) => Err(of_relay(&error)),

@@ -5,7 +5,6 @@
 mod facts;
 mod zip;
 
-use std::path::PathBuf;
 use std::sync::{Mutex, PoisonError};
 
 use kartei_protocol::desktop::{Diagnostics, PrepareDiagnostics, SaveDiagnostics, SavedFile};
@@ -38,14 +37,8 @@ impl App {
             );
             return Err(Problem::new(ProblemCode::Blocked, message));
         };
-        let path = match &request.to {
-            Some(path) => PathBuf::from(path),
-            None => {
-                let day: String = clock::text(clock::now()).chars().take(10).collect();
-                files::free_name(&files::downloads(), &format!("kartei-diagnostics-{day}.zip"))
-            }
-        };
-        files::must_not_exist(&path)?;
+        let day: String = clock::text(clock::now()).chars().take(10).collect();
+        let path = files::place(request.to.as_deref(), &format!("kartei-diagnostics-{day}.zip"))?;
         let bytes = zip::pack(&shown.files).map_err(|reason| {
             Problem::new(ProblemCode::TooLarge, format!("the bundle cannot be packed: {reason}"))
         })?;

@@ -6,6 +6,7 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use kartei_local_store::{StoredUpload, UploadState};
+use kartei_protocol::problem::Problem;
 use kartei_relay_client::RelayClient;
 use tokio::sync::mpsc::{UnboundedReceiver, UnboundedSender, unbounded_channel};
 use tokio::task::JoinSet;
@@ -13,7 +14,7 @@ use tokio::task::JoinSet;
 use super::run::{Control, Run};
 use super::{Board, Message};
 use crate::shared::Shared;
-use crate::worker::{Order as _, ask_aside};
+use crate::worker::connect;
 
 /// Files at once: each has several streams, and one that waits for its answer leaves the link to the other.
 const FILES_AT_ONCE: usize = 2;
@@ -31,7 +32,10 @@ pub(super) async fn work(
     mut messages: UnboundedReceiver<Message>,
 ) {
     let Some(_lock) = take_turn(&board, &mut messages).await else { return };
-    let Some(client) = connect(&shared, &mut messages).await else { return };
+    let asked = move || shared.transfers();
+    let blocked =
+        |problem: Problem| tracing::warn!(code = ?problem.code, "Uploads wait for the token");
+    let Some(client) = connect(&mut messages, asked, blocked).await else { return };
     let mut engine = Engine { board, client, controls: HashMap::new(), runs: JoinSet::new() };
     loop {
         engine.start_due();
@@ -73,23 +77,6 @@ async fn take_turn(board: &Board, messages: &mut UnboundedReceiver<Message>) -> 
                 return None;
             },
             () = tokio::time::sleep(LOOK_EVERY) => {}
-        }
-    }
-}
-
-/// Makes the way to the relay, for which the keychain may ask the person to unlock it. Where the token is not to be had, it is asked for again when an upload is.
-async fn connect(
-    shared: &Arc<Shared>,
-    messages: &mut UnboundedReceiver<Message>,
-) -> Option<RelayClient> {
-    loop {
-        let asked = Arc::clone(shared);
-        match ask_aside(messages, move || asked.transfers()).await? {
-            Ok(client) => return client,
-            Err(problem) => tracing::warn!(code = ?problem.code, "Uploads wait for the token"),
-        }
-        if messages.recv().await.is_none_or(|message| message.is_stop()) {
-            return None;
         }
     }
 }

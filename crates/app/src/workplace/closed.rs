@@ -9,9 +9,10 @@ use serde::Serialize;
 use serde::de::DeserializeOwned;
 use serde_json::Value;
 
-use super::{Open, Workplace, lock, open_app};
+use super::{Open, Workplace, open_app};
 use crate::app::AppOptions;
 use crate::encryption::{parse, remember_key};
+use crate::shared::lock;
 
 impl Workplace {
     /// Answers the commands that need no open workspace; all others with what keeps it closed.

@@ -13,11 +13,12 @@ use kartei_protocol::desktop::{
 use kartei_protocol::problem::{Problem, ProblemCode};
 
 use super::registry::{self, Entry, HOME, Registry, folder_of, unknown};
-use super::{Workplace, lock, noted, open_app};
+use super::{Workplace, noted, open_app};
 use crate::app::{App, AppOptions};
 use crate::encryption::{forget_key, key_of};
 use crate::files::of_write;
 use crate::problem::of_store;
+use crate::shared::lock;
 use crate::token::Tokens;
 
 /// Characters of a line of a native note at most: what shows them cuts them off earlier.

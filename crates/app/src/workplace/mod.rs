@@ -11,7 +11,7 @@ mod registry;
 
 use std::path::{Path, PathBuf};
 use std::sync::atomic::{AtomicBool, Ordering};
-use std::sync::{Arc, Mutex, MutexGuard, PoisonError, RwLock};
+use std::sync::{Arc, Mutex, PoisonError, RwLock};
 use std::thread::JoinHandle;
 
 use kartei_protocol::commands::dispatch;
@@ -24,6 +24,7 @@ use crate::app::{App, AppOptions};
 use crate::encryption::is_locked;
 use crate::link::Link;
 use crate::problem::of_store;
+use crate::shared::lock;
 use registry::{HOME, Registry, folder_of, unknown};
 
 type Listener = Arc<dyn Fn(&HostEvent) + Send + Sync>;
@@ -64,10 +65,6 @@ impl std::fmt::Debug for Workplace {
     fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
         f.debug_struct("Workplace").field("home", &self.home).finish_non_exhaustive()
     }
-}
-
-fn lock<T>(mutex: &Mutex<T>) -> MutexGuard<'_, T> {
-    mutex.lock().unwrap_or_else(PoisonError::into_inner)
 }
 
 /// The data folder of a workspace, by its id or its name.

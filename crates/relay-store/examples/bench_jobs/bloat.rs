@@ -6,14 +6,12 @@ use std::time::{Duration, Instant};
 
 use kartei_relay_store::{Applied, Applying, PolicySet};
 
-use super::{Bench, complete, submit};
+use super::{Bench, submit};
 
 /// Jobs between two looks.
 const STEP: u64 = 100_000;
 const SUBMITTERS: u64 = 4;
 const WORKERS: usize = 2;
-const BATCH: usize = 50;
-const LEASE_MS: i64 = 20_000;
 
 /// Jobs that wait at most: workers that come behind are no bloat.
 const WAITING_MAX: u64 = 5_000;
@@ -52,7 +50,8 @@ impl Bench {
             }
             for worker in 0..WORKERS {
                 let done = &done;
-                scope.spawn(move || self.work(&format!("w{worker}"), jobs, done));
+                let pause = || thread::sleep(Duration::from_millis(1));
+                scope.spawn(move || self.work(&format!("w{worker}"), jobs, done, pause));
             }
             let (purged, over) = (&purged, &over);
             scope.spawn(move || self.retain(purged, over));
@@ -70,20 +69,6 @@ impl Bench {
         });
         self.cluster.sql("bench", "VACUUM (ANALYZE)").unwrap();
         self.look(jobs, 0.0, purged.load(Ordering::Relaxed));
-    }
-
-    fn work(&self, name: &str, jobs: u64, done: &AtomicU64) {
-        while done.load(Ordering::Relaxed) < jobs {
-            let rows = self.store.claim_jobs(self.org, name, LEASE_MS, BATCH, 0).unwrap();
-            if rows.is_empty() {
-                thread::sleep(Duration::from_millis(1));
-                continue;
-            }
-            let acts: Vec<_> = rows.iter().map(complete).collect();
-            let acted = self.store.act_on_jobs(self.org, &acts).unwrap();
-            assert!(acted.iter().all(|one| one.as_ref().unwrap().step().is_some()));
-            done.fetch_add(rows.len() as u64, Ordering::Relaxed);
-        }
     }
 
     /// Plans, applies and purges for as long as it goes on, and once more.

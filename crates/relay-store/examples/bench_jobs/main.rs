@@ -102,22 +102,10 @@ impl Bench {
         let started = Instant::now();
         thread::scope(|scope| {
             for worker in 0..WORKERS {
-                let (store, org, done) = (&self.store, self.org, &done);
-                scope.spawn(move || {
-                    let name = format!("w{worker}");
-                    while done.load(Ordering::Relaxed) < jobs {
-                        let rows = store.claim_jobs(org, &name, LEASE_MS, BATCH, 0).unwrap();
-                        if rows.is_empty() {
-                            // Another one claims just now.
-                            thread::yield_now();
-                            continue;
-                        }
-                        let acts: Vec<Acting> = rows.iter().map(complete).collect();
-                        let acted = store.act_on_jobs(org, &acts).unwrap();
-                        assert!(acted.iter().all(|one| one.as_ref().unwrap().step().is_some()));
-                        done.fetch_add(rows.len() as u64, Ordering::Relaxed);
-                    }
-                });
+                let done = &done;
+                // Where it gets none, another one claims just now.
+                scope
+                    .spawn(move || self.work(&format!("w{worker}"), jobs, done, thread::yield_now));
             }
         });
         let worked = started.elapsed();
@@ -125,6 +113,21 @@ impl Bench {
         println!("submit_per_s {:.0}", rate(submitted));
         println!("done_per_s {:.0}", rate(worked));
         self.say_written(began, jobs);
+    }
+
+    /// Completes what there is until so many are `done`, and pauses where there is nothing.
+    fn work(&self, name: &str, jobs: u64, done: &AtomicU64, pause: impl Fn()) {
+        while done.load(Ordering::Relaxed) < jobs {
+            let rows = self.store.claim_jobs(self.org, name, LEASE_MS, BATCH, 0).unwrap();
+            if rows.is_empty() {
+                pause();
+                continue;
+            }
+            let acts: Vec<Acting> = rows.iter().map(complete).collect();
+            let acted = self.store.act_on_jobs(self.org, &acts).unwrap();
+            assert!(acted.iter().all(|one| one.as_ref().unwrap().step().is_some()));
+            done.fetch_add(rows.len() as u64, Ordering::Relaxed);
+        }
     }
 
     fn say_written(&self, began: (f64, f64), jobs: u64) {

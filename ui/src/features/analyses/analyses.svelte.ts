@@ -67,8 +67,8 @@ export class Analyses {
   /** How many profiles here a filter holds for; null where it cannot be read. */
   async count(filter: string): Promise<{ matching: number } | { problem: Problem }> {
     try {
-      const asked = { filter, search: '', sort: 'id', descending: false, offset: 0, limit: 0 };
-      const { matching } = await this.#ipc.call('list_profiles', { ...asked, sort: 'id' });
+      const page = { sort: 'id', descending: false, offset: 0, limit: 0 } as const;
+      const { matching } = await this.#ipc.call('list_profiles', { filter, search: '', ...page });
       return { matching };
     } catch (thrown) {
       return { problem: problemOf(thrown) };
