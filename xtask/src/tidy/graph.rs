@@ -17,6 +17,7 @@ const PURE: &[&str] = &[
     "kartei-pieces",
     "kartei-upload-core",
     "kartei-job-core",
+    "kartei-stats",
     "kartei-analysis",
 ];
 const IMPURE: &[&str] = &[
