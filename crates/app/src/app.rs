@@ -13,6 +13,7 @@ use kartei_protocol::events::HostEvent;
 use kartei_protocol::problem::Problem;
 
 use crate::analyses::Analyses;
+use crate::behavior::Behavior;
 use crate::diagnostics::Prepared;
 use crate::encryption;
 use crate::erasure;
@@ -60,6 +61,7 @@ pub struct App {
     pub(crate) imports: Arc<ImportQueue>,
     pub(crate) watch: Mutex<Option<Watch>>,
     pub(crate) exports: Runs<ExportRun>,
+    pub(crate) behavior: Behavior,
     pub(crate) uploads: Uploads,
     pub(crate) analyses: Analyses,
     pub(crate) downloads: Runs<DownloadRun>,
@@ -119,6 +121,7 @@ impl App {
             imports,
             watch: Mutex::default(),
             exports: Runs::default(),
+            behavior: Behavior::default(),
             uploads,
             analyses,
             downloads: Runs::default(),
@@ -179,6 +182,7 @@ impl App {
         self.downloads.shutdown();
         self.stop_watching();
         self.exports.shutdown();
+        self.behavior.shutdown();
         self.imports.shutdown();
     }
 

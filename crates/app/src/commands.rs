@@ -5,22 +5,24 @@ use std::sync::atomic::Ordering;
 
 use kartei_protocol::commands::Commands;
 use kartei_protocol::desktop::{
-    About, ActDone, Acts, AddUploads, AddWatched, AddWorkspace, Analyses, Analysis, AnalysisDetail,
-    AnalysisId, AskAnalysis, AskSeries, AttributeNames, BackupStore, BulkEdit, CheckStore, Choice,
-    Compacted, ConflictPage, CopiedRows, CopyRows, CountFacet, DecideConflicts, DecideMany,
-    Decision, DeleteImported, DeleteProfiles, DeletedProfiles, Deletion, Diagnostics, DownloadFile,
-    DownloadRun, EditProfile, Empty, EncryptStore, ErasureReport, ExportProfiles, ExportRun, Facet,
-    FileAt, FileId, FileList, FilterText, FindPlace, GetProfile, HistoryPage, ImportFiles,
-    ImportHistory, ImportId, ImportReport, ImportRun, ImportedNow, KeepToken, ListConflicts,
-    ListFiles, ListImports, ListObservations, ListPart, ListPlace, ListProfiles, LogPage,
-    NarrowFilter, NoticeShown, Notifications, ObservationPage, OpenProfile, OpenedFiles,
-    OpenedLink, PrepareDiagnostics, Presence, ProfileAt, ProfileDetail, ProfileId, ProfilePage,
-    ProfileVersion, ReadLog, ReadNotifications, RecoveryKey, RejectedProfiles, RelayFile,
-    RelayImport, RelaysProfile, RemoveWorkspace, RenameFile, RenameWorkspace, ResolveConflict,
-    RunId, SampleData, SaveDiagnostics, SaveImportFile, SaveRecoveryKey, SaveResult, SaveView,
-    SavedFile, SavedView, SavedViews, Security, SendAgain, Series, ShowNotice, SignIn, StoreCheck,
-    StoreInfo, SyncStatus, TableLayout, UnlockStore, Upload, UploadId, Uploads, ViewId,
-    WatchedFolders, WatchedId, WorkspaceId, Workspaces,
+    About, ActDone, ActivateCalibration, Acts, AddUploads, AddWatched, AddWorkspace, Analyses,
+    Analysis, AnalysisDetail, AnalysisId, AskAnalysis, AskSeries, AttributeNames, BackupStore,
+    BehaviorVectors, BulkEdit, CalibrationDetail, CalibrationId, CalibrationRun, Calibrations,
+    CheckStore, CheckedSchema, Choice, Compacted, ConflictPage, CopiedRows, CopyRows, CountFacet,
+    DecideConflicts, DecideMany, Decision, DeleteImported, DeleteProfiles, DeletedProfiles,
+    Deletion, Diagnostics, DownloadFile, DownloadRun, EditProfile, Empty, EncryptStore,
+    ErasureReport, ExportProfiles, ExportRun, Facet, FileAt, FileId, FileList, FilterText,
+    FindPlace, FitCalibration, GetProfile, HistoryPage, ImportFiles, ImportHistory, ImportId,
+    ImportReport, ImportRun, ImportedNow, KeepToken, ListConflicts, ListFiles, ListImports,
+    ListObservations, ListPart, ListPlace, ListProfiles, LogPage, NarrowFilter, NoticeShown,
+    Notifications, ObservationPage, OpenProfile, OpenedFiles, OpenedLink, PrepareDiagnostics,
+    Presence, ProfileAt, ProfileDetail, ProfileId, ProfilePage, ProfileVersion, ReadLog,
+    ReadNotifications, RecoveryKey, RejectedProfiles, RelayFile, RelayImport, RelaysProfile,
+    RemoveWorkspace, RenameFile, RenameWorkspace, ResolveConflict, RunId, SampleData,
+    SaveDiagnostics, SaveImportFile, SaveRecoveryKey, SaveResult, SaveView, SavedFile, SavedView,
+    SavedViews, SchemaText, Security, SendAgain, Series, ShowNotice, SignIn, StoreCheck, StoreInfo,
+    SyncStatus, TableLayout, UnlockStore, Upload, UploadId, Uploads, ViewId, WatchedFolders,
+    WatchedId, WorkspaceId, Workspaces,
 };
 use kartei_protocol::problem::{Problem, ProblemCode};
 use kartei_relay_client::RelayClient;
@@ -219,6 +221,42 @@ impl Commands for App {
 
     fn get_export(&self, request: RunId) -> Result<ExportRun, Problem> {
         self.exports.get(request.run)
+    }
+
+    fn get_behavior(&self, request: ProfileId) -> Result<BehaviorVectors, Problem> {
+        self.behavior_of(&request.id)
+    }
+
+    fn list_calibrations(&self, _: Empty) -> Result<Calibrations, Problem> {
+        self.all_calibrations()
+    }
+
+    fn get_calibration(&self, request: CalibrationId) -> Result<CalibrationDetail, Problem> {
+        self.calibration_detail(&request.version)
+    }
+
+    fn check_behavior_schema(&self, request: SchemaText) -> Result<CheckedSchema, Problem> {
+        self.check_schema_text(&request)
+    }
+
+    fn fit_calibration(&self, request: FitCalibration) -> Result<CalibrationRun, Problem> {
+        self.start_calibration(request)
+    }
+
+    fn compare_calibration(&self, request: CalibrationId) -> Result<CalibrationRun, Problem> {
+        self.start_comparison(&request.version)
+    }
+
+    fn cancel_calibration(&self, request: RunId) -> Result<CalibrationRun, Problem> {
+        self.behavior.stop(request.run)
+    }
+
+    fn activate_calibration(&self, request: ActivateCalibration) -> Result<Calibrations, Problem> {
+        self.activate(&request)
+    }
+
+    fn delete_calibration(&self, request: CalibrationId) -> Result<Calibrations, Problem> {
+        self.forget_calibration(&request.version)
     }
 
     fn bulk_edit(&self, request: BulkEdit) -> Result<ActDone, Problem> {

@@ -8,6 +8,7 @@ mod acts;
 mod analyses;
 mod app;
 mod aside;
+mod behavior;
 mod clock;
 mod commands;
 mod conflicts;

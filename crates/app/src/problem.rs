@@ -40,7 +40,10 @@ pub(crate) fn of_store(error: &StoreError) -> Problem {
         StoreError::NoChange { id, .. } => {
             return Problem::new(ProblemCode::NotFound, error.to_string()).about(id.clone());
         }
-        StoreError::NoImport(_) | StoreError::NoView(_) | StoreError::NoUpload(_) => {
+        StoreError::NoImport(_)
+        | StoreError::NoView(_)
+        | StoreError::NoUpload(_)
+        | StoreError::NoCalibration(_) => {
             return Problem::new(ProblemCode::NotFound, error.to_string());
         }
         StoreError::Blocked(_) | StoreError::InTheWay(_) => {

@@ -101,6 +101,12 @@ impl<S: Shown> Runs<S> {
         lock(&self.all).get(&run).map(|run| run.shown.clone()).ok_or_else(|| unknown::<S>(run))
     }
 
+    /// What runs, the oldest.
+    pub(crate) fn running(&self) -> Option<S> {
+        let all = lock(&self.all);
+        all.values().map(|run| &run.shown).find(|shown| shown.is_running()).cloned()
+    }
+
     /// Whether one runs.
     pub(crate) fn is_busy(&self) -> bool {
         lock(&self.all).values().any(|run| run.shown.is_running())

@@ -241,6 +241,16 @@ pub(crate) enum Command {
         #[arg(long, short, value_name = "PATH")]
         out: Option<PathBuf>,
     },
+    /// Shows where a profile stands by the active calibrations, and why.
+    Score {
+        /// Its id.
+        id: String,
+    },
+    /// Lists behaviour schemas and calibrations, or does something with them.
+    Calibrate {
+        #[command(subcommand)]
+        act: Option<CalibrateAct>,
+    },
     /// Has the relay analyse profiles, and waits for what it comes to.
     Analyze {
         /// The analysis: `quality` says what is missing, old, mixed up or contradictory.
@@ -298,6 +308,56 @@ pub(crate) enum JobAct {
     Retry {
         /// Its id.
         id: String,
+    },
+}
+
+/// What is done with calibrations.
+#[derive(Subcommand, Clone)]
+pub(crate) enum CalibrateAct {
+    /// Makes a calibration, a draft, and looks whom it moves.
+    Fit {
+        /// The schema, such as `bfi`.
+        schema: String,
+        /// Its version; the newest by default.
+        #[arg(long)]
+        schema_version: Option<u32>,
+        /// Of the profiles that match this filter; of all by default.
+        #[arg(long, allow_hyphen_values = true)]
+        filter: Option<String>,
+        /// The moment of the scores, such as 2026-11-20T00:00:00Z; that of the newest observation by default.
+        #[arg(long)]
+        as_of: Option<String>,
+    },
+    /// Shows all that is known of a calibration.
+    Show {
+        /// Its version, or the beginning of it.
+        version: String,
+    },
+    /// Looks anew whom a calibration moves, against the active one.
+    Compare {
+        /// Its version, or the beginning of it.
+        version: String,
+    },
+    /// Makes a calibration the one that scores are by; one that retired is rolled back to.
+    Activate {
+        /// Its version, or the beginning of it.
+        version: String,
+        /// Although it does not pass its gates.
+        #[arg(long)]
+        accept: bool,
+    },
+    /// Deletes a draft, or one that retired.
+    Delete {
+        /// Its version, or the beginning of it.
+        version: String,
+    },
+    /// Checks a file as a behaviour schema.
+    Schema {
+        /// The file, JSON.
+        file: PathBuf,
+        /// Keeps it in the data folder.
+        #[arg(long)]
+        keep: bool,
     },
 }
 

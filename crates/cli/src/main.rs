@@ -3,6 +3,7 @@
 //! Exit codes: 0 done, 3 done in part (some lines rejected), 2 wrong usage, 1 failed.
 
 mod args;
+mod behavior;
 mod edits;
 mod import;
 mod jobs;
@@ -193,6 +194,8 @@ fn command(app: &Arc<App>, command: Command, output: &Output) -> Result<Done, Pr
         }
         Command::Uploads { watch: true, act: None } => return uploads::watch(app, output),
         Command::Uploads { watch: false, act: None } => uploads::list(app, output)?,
+        Command::Score { id } => return behavior::score(app, id, output),
+        Command::Calibrate { act } => return behavior::calibrate(app, act, output),
         Command::Analyze { analysis, filter, no_wait } => {
             return jobs::analyze(app, analysis, filter.as_deref(), no_wait, output);
         }

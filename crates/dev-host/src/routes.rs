@@ -108,6 +108,8 @@ fn status(code: ProblemCode) -> StatusCode {
         }
         ProblemCode::NotSignedIn
         | ProblemCode::Blocked
+        | ProblemCode::Gates
+        | ProblemCode::NothingObserved
         | ProblemCode::Differs
         | ProblemCode::UploadIncomplete
         | ProblemCode::TakenOver

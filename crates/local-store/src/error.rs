@@ -57,6 +57,9 @@ pub enum StoreError {
     /// No such upload.
     #[error("there is no upload {0} here")]
     NoUpload(u64),
+    /// No such calibration.
+    #[error("there is no calibration `{0}` here")]
+    NoCalibration(String),
     /// Something is in the way of what was asked for.
     #[error("{0}")]
     Blocked(String),

@@ -8,6 +8,7 @@
 mod acts;
 mod analyses;
 mod aside;
+mod behavior;
 mod block;
 mod bulk;
 mod catalog;
@@ -46,6 +47,7 @@ mod writing;
 
 pub use analyses::{HeardAnalysis, NewAnalysis, StoredAnalysis};
 pub use aside::{DeletedRow, RejectedRow};
+pub use behavior::{CalibrationAct, CalibrationState, Doing, StoredCalibration, StoredSchema};
 pub use block::{BlockBuilder, PreparedBlock};
 pub use bulk::BULK_PROFILES_MAX;
 pub use compare::Mended;

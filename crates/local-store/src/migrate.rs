@@ -15,6 +15,7 @@ const STEPS: &[&str] = &[
     include_str!("sql/007_views.sql"),
     include_str!("sql/008_uploads.sql"),
     include_str!("sql/009_analyses.sql"),
+    include_str!("sql/010_behavior.sql"),
 ];
 
 /// The format that this program writes.

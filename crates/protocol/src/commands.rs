@@ -8,22 +8,24 @@ use schemars::{JsonSchema, SchemaGenerator};
 use serde_json::{Map, Value, json};
 
 use crate::desktop::{
-    About, ActDone, Acts, AddUploads, AddWatched, AddWorkspace, Analyses, Analysis, AnalysisDetail,
-    AnalysisId, AskAnalysis, AskSeries, AttributeNames, BackupStore, BulkEdit, CheckStore,
-    Compacted, ConflictPage, CopiedRows, CopyRows, CountFacet, DecideConflicts, DecideMany,
-    DeleteImported, DeleteProfiles, DeletedProfiles, Deletion, Diagnostics, DownloadFile,
-    DownloadRun, EditProfile, Empty, EncryptStore, ErasureReport, ExportProfiles, ExportRun, Facet,
-    FileAt, FileId, FileList, FilterText, FindPlace, GetProfile, HistoryPage, ImportFiles,
-    ImportHistory, ImportId, ImportReport, ImportRun, ImportedNow, KeepToken, ListConflicts,
-    ListFiles, ListImports, ListObservations, ListPart, ListPlace, ListProfiles, LogPage,
-    NarrowFilter, NoticeShown, Notifications, ObservationPage, OpenProfile, OpenedFiles,
-    OpenedLink, PrepareDiagnostics, Presence, ProfileAt, ProfileDetail, ProfileId, ProfilePage,
-    ProfileVersion, ReadLog, ReadNotifications, RecoveryKey, RejectedProfiles, RelayFile,
-    RelayImport, RelaysProfile, RemoveWorkspace, RenameFile, RenameWorkspace, ResolveConflict,
-    RunId, SampleData, SaveDiagnostics, SaveImportFile, SaveRecoveryKey, SaveResult, SaveView,
-    SavedFile, SavedView, SavedViews, Security, SendAgain, Series, ShowNotice, SignIn, StoreCheck,
-    StoreInfo, SyncStatus, TableLayout, UnlockStore, Upload, UploadId, Uploads, ViewId,
-    WatchedFolders, WatchedId, WorkspaceId, Workspaces,
+    About, ActDone, ActivateCalibration, Acts, AddUploads, AddWatched, AddWorkspace, Analyses,
+    Analysis, AnalysisDetail, AnalysisId, AskAnalysis, AskSeries, AttributeNames, BackupStore,
+    BehaviorVectors, BulkEdit, CalibrationDetail, CalibrationId, CalibrationRun, Calibrations,
+    CheckStore, CheckedSchema, Compacted, ConflictPage, CopiedRows, CopyRows, CountFacet,
+    DecideConflicts, DecideMany, DeleteImported, DeleteProfiles, DeletedProfiles, Deletion,
+    Diagnostics, DownloadFile, DownloadRun, EditProfile, Empty, EncryptStore, ErasureReport,
+    ExportProfiles, ExportRun, Facet, FileAt, FileId, FileList, FilterText, FindPlace,
+    FitCalibration, GetProfile, HistoryPage, ImportFiles, ImportHistory, ImportId, ImportReport,
+    ImportRun, ImportedNow, KeepToken, ListConflicts, ListFiles, ListImports, ListObservations,
+    ListPart, ListPlace, ListProfiles, LogPage, NarrowFilter, NoticeShown, Notifications,
+    ObservationPage, OpenProfile, OpenedFiles, OpenedLink, PrepareDiagnostics, Presence, ProfileAt,
+    ProfileDetail, ProfileId, ProfilePage, ProfileVersion, ReadLog, ReadNotifications, RecoveryKey,
+    RejectedProfiles, RelayFile, RelayImport, RelaysProfile, RemoveWorkspace, RenameFile,
+    RenameWorkspace, ResolveConflict, RunId, SampleData, SaveDiagnostics, SaveImportFile,
+    SaveRecoveryKey, SaveResult, SaveView, SavedFile, SavedView, SavedViews, SchemaText, Security,
+    SendAgain, Series, ShowNotice, SignIn, StoreCheck, StoreInfo, SyncStatus, TableLayout,
+    UnlockStore, Upload, UploadId, Uploads, ViewId, WatchedFolders, WatchedId, WorkspaceId,
+    Workspaces,
 };
 use crate::events::HostEvent;
 use crate::problem::{Problem, ProblemCode};
@@ -226,6 +228,24 @@ commands! {
     cancel_download(RunId) -> DownloadRun;
     /// Has the relay read a file as NDJSON into profiles; sync brings them here.
     import_file_on_relay(FileId) -> RelayImport;
+    /// Where somebody stands, by the active calibrations.
+    get_behavior(ProfileId) -> BehaviorVectors;
+    /// Schemas, calibrations, and what was done with them.
+    list_calibrations(Empty) -> Calibrations;
+    /// All that is known of a calibration.
+    get_calibration(CalibrationId) -> CalibrationDetail;
+    /// Looks at the text of a behaviour schema, and keeps it where that is asked for.
+    check_behavior_schema(SchemaText) -> CheckedSchema;
+    /// Makes a calibration, a draft, on a thread of its own; progress comes as events.
+    fit_calibration(FitCalibration) -> CalibrationRun;
+    /// Looks anew whom a calibration moves, against the one that is active now.
+    compare_calibration(CalibrationId) -> CalibrationRun;
+    /// Stops what runs; nothing is kept.
+    cancel_calibration(RunId) -> CalibrationRun;
+    /// Makes a calibration the one that scores of its schema are by.
+    activate_calibration(ActivateCalibration) -> Calibrations;
+    /// Deletes a draft, or one that retired.
+    delete_calibration(CalibrationId) -> Calibrations;
     /// Asks for an analysis; it goes to the relay now, or as soon as that can be reached.
     ask_analysis(AskAnalysis) -> Analysis;
     /// The analyses of the organisation, as they were heard of last; what is newer comes as events.

@@ -4,8 +4,8 @@ use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 
 use crate::desktop::{
-    Analysis, DownloadRun, ExportRun, ImportRun, Notification, Presence, SyncStatus, Upload,
-    WatchedFolder,
+    Analysis, CalibrationRun, DownloadRun, ExportRun, ImportRun, Notification, Presence,
+    SyncStatus, Upload, WatchedFolder,
 };
 
 /// An event of the host. Progress comes at most ten times a second for each import.
@@ -32,6 +32,13 @@ pub enum HostEvent {
         /// The download as it is now.
         run: DownloadRun,
     },
+    /// A calibration advanced or ended.
+    Calibration {
+        /// The run as it is now.
+        run: CalibrationRun,
+    },
+    /// Scores are by other calibrations now.
+    Calibrated,
     /// Something happened to an analysis.
     Analysis {
         /// The analysis as it is now.

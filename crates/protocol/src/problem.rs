@@ -100,6 +100,10 @@ pub enum ProblemCode {
     CursorTooOld,
     /// This replica and the relay hold different things, and a repair did not help.
     Differs,
+    /// None of the profiles has an observation that the schema is made of.
+    NothingObserved,
+    /// The calibration does not pass its gates, and nobody accepted that.
+    Gates,
     /// The system's keychain does not answer, is locked, or no longer has what was put into it.
     Keychain,
     /// A fault in this program.

@@ -7,9 +7,8 @@
 //! finite are refused with a [`StatError`].
 
 mod error;
-mod normal;
+pub mod normal;
 mod sum;
 
 pub use error::StatError;
-pub use normal::{cdf, quantile};
 pub use sum::{ExactSum, Sum};

@@ -138,8 +138,7 @@ impl ExactSum {
         let (chunk, shift) = ((place >> 5) as usize, place & 31);
         let rest = product >> (BITS - shift);
         let low = |word: u128| (word & u128::from(LOW)) as i64;
-        let words =
-            [low(product << shift), low(rest), low(rest >> BITS), low(rest >> (2 * BITS))];
+        let words = [low(product << shift), low(rest), low(rest >> BITS), low(rest >> (2 * BITS))];
         // The last word has 32 bits too: 106 of the product and 31 of the shift are fewer than 160.
         let last = low(rest >> (3 * BITS));
         for (offset, word) in words.into_iter().chain([last]).enumerate() {

@@ -46,6 +46,8 @@ impl App {
             "an export"
         } else if self.downloads.is_busy() {
             "a download"
+        } else if self.behavior.is_busy() {
+            "a calibration"
         } else {
             return Ok(());
         };

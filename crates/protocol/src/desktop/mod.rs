@@ -3,6 +3,7 @@
 mod acts;
 mod analyses;
 mod aside;
+mod behavior;
 mod conflicts;
 mod erasure;
 mod exports;
@@ -25,6 +26,7 @@ use serde_json::Value;
 pub use acts::*;
 pub use analyses::*;
 pub use aside::*;
+pub use behavior::*;
 pub use conflicts::*;
 pub use erasure::*;
 pub use exports::*;

@@ -268,20 +268,28 @@ async fn restore_some(
     Ok(jobs + results)
 }
 
-/// Jobs of runs whose time is over, locked: their keys.
+/// Jobs of the oldest run whose time is over that has some left, locked: their keys. The run first: of a join, all that
+/// is left would be sorted for each part.
 async fn due(db: &Transaction<'_>, org: OrgId, now: i64, kind: Kind) -> Result<Vec<i64>> {
     let (run, more, rows_max) = match kind {
         Kind::Results => ("result_run", "AND j.result_purged_at IS NULL", RESULTS_AT_ONCE),
         Kind::Jobs => ("deleted_run", "", JOBS_AT_ONCE),
     };
+    let of_run = format!("j.{run} = n.pk AND j.org = n.org AND j.held_at IS NULL {more}");
     let sql = format!(
-        "SELECT j.pk FROM kartei.retention_runs n JOIN kartei.jobs j ON j.{run} = n.pk \
-         WHERE n.org = $1 AND n.restored_at IS NULL AND n.purged_at IS NULL \
-         AND n.restore_until <= $2 AND j.org = $1 AND j.held_at IS NULL {more} \
-         ORDER BY j.pk LIMIT $3 FOR UPDATE OF j"
+        "SELECT n.pk FROM kartei.retention_runs n WHERE n.org = $1 AND n.restored_at IS NULL \
+         AND n.purged_at IS NULL AND n.restore_until <= $2 \
+         AND EXISTS (SELECT 1 FROM kartei.jobs j WHERE {of_run}) ORDER BY n.pk LIMIT 1"
     );
     let select = db.prepare_cached(&sql).await?;
-    let rows = db.query(&select, &[&org.0, &now, &limit(rows_max)]).await?;
+    let Some(found) = db.query_opt(&select, &[&org.0, &now]).await? else { return Ok(Vec::new()) };
+    let of: i64 = found.get(0);
+    let sql = format!(
+        "SELECT j.pk FROM kartei.jobs j WHERE j.{run} = $2 AND j.org = $1 AND j.held_at IS NULL \
+         {more} ORDER BY j.pk LIMIT $3 FOR UPDATE"
+    );
+    let select = db.prepare_cached(&sql).await?;
+    let rows = db.query(&select, &[&org.0, &of, &limit(rows_max)]).await?;
     Ok(rows.iter().map(|row| row.get(0)).collect())
 }
 

@@ -52,6 +52,7 @@ const STEPS: &[&str] = &[
     include_str!("../sql/sqlite/010_audit.sql"),
     include_str!("../sql/sqlite/011_retention.sql"),
     include_str!("../sql/sqlite/012_deliveries.sql"),
+    include_str!("../sql/sqlite/013_purge.sql"),
 ];
 const PAGE_BYTES: u32 = 16 * 1024;
 

@@ -228,13 +228,19 @@ fn due(db: &Transaction<'_>, org: OrgId, now: i64, kind: Kind) -> Result<Due> {
         Kind::Results => ("result_run", "AND j.result_purged_at IS NULL", RESULTS_AT_ONCE),
         Kind::Jobs => ("deleted_run", "", JOBS_AT_ONCE),
     };
-    let mut select = db.prepare_cached(&format!(
-        "SELECT j.pk, j.id, j.by FROM retention_runs n JOIN jobs j ON j.{run} = n.pk \
-         WHERE n.org = ?1 AND n.restored_at IS NULL AND n.purged_at IS NULL \
-         AND n.restore_until <= ?2 AND j.org = ?1 AND j.held_at IS NULL {more} \
-         ORDER BY j.pk LIMIT ?3"
+    let mut first = db.prepare_cached(&format!(
+        "SELECT n.pk FROM retention_runs n WHERE n.org = ?1 AND n.restored_at IS NULL \
+         AND n.purged_at IS NULL AND n.restore_until <= ?2 \
+         AND EXISTS (SELECT 1 FROM jobs j WHERE j.{run} = n.pk AND j.org = n.org \
+             AND j.held_at IS NULL {more}) ORDER BY n.pk LIMIT 1"
     ))?;
-    let rows = select.query_map(params![org.0, now, rows_max], |row| {
+    let of: Option<i64> = first.query_row(params![org.0, now], |row| row.get(0)).optional()?;
+    let Some(of) = of else { return Ok(Vec::new()) };
+    let mut select = db.prepare_cached(&format!(
+        "SELECT j.pk, j.id, j.by FROM jobs j WHERE j.{run} = ?2 AND j.org = ?1 \
+         AND j.held_at IS NULL {more} ORDER BY j.pk LIMIT ?3"
+    ))?;
+    let rows = select.query_map(params![org.0, of, rows_max], |row| {
         Ok((row.get(0)?, row.get(1)?, row.get(2)?))
     })?;
     Ok(rows.collect::<rusqlite::Result<_>>()?)

@@ -3,6 +3,10 @@
 /* eslint-disable */
 
 /**
+ * Where a calibration stands.
+ */
+export type CalibrationStage = 'draft' | 'active' | 'retired';
+/**
  * The closed list of problem codes. The UI maps each to a text and an action in one table; a code
  * is added only when some client acts on it.
  */
@@ -52,8 +56,18 @@ export type ProblemCode =
   | 'file_changed'
   | 'cursor_too_old'
   | 'differs'
+  | 'nothing_observed'
+  | 'gates'
   | 'keychain'
   | 'internal';
+/**
+ * Where a run stands.
+ */
+export type CalibrationRunState = 'running' | 'done' | 'cancelled' | 'failed';
+/**
+ * What is done to a calibration.
+ */
+export type CalibrationStep = 'moment' | 'numbers' | 'spread' | 'scores' | 'moves';
 /**
  * What an upload is at.
  */
@@ -218,6 +232,22 @@ export type KeychainState = 'ready' | 'locked' | 'absent';
  */
 export type TokenPlace = 'nowhere' | 'keychain' | 'database';
 /**
+ * The part of the population that somebody belongs to.
+ */
+export type ScoreBand = 'low' | 'middle' | 'high';
+/**
+ * Where a signal stands.
+ */
+export type SignalStanding = 'unobserved' | 'uncalibrated' | 'does_not_separate' | 'placed';
+/**
+ * What a gate looks at.
+ */
+export type GateKind = 'people' | 'alpha' | 'holdout' | 'separation' | 'stability' | 'moves';
+/**
+ * How a signal's numbers get their place.
+ */
+export type ScaleMethod = 'mid_rank' | 'robust_z' | 'uncalibrated';
+/**
  * How an import came to be.
  */
 export type ImportSource = 'person' | 'watch';
@@ -272,6 +302,13 @@ export type HostEvent =
   | {
       kind: 'download';
       run: DownloadRun;
+    }
+  | {
+      kind: 'calibration';
+      run: CalibrationRun;
+    }
+  | {
+      kind: 'calibrated';
     }
   | {
       analysis: Analysis;
@@ -367,6 +404,10 @@ export interface Commands {
     request: Empty;
     response: About;
   };
+  activate_calibration: {
+    request: ActivateCalibration;
+    response: Calibrations;
+  };
   add_uploads: {
     request: AddUploads;
     response: Uploads;
@@ -399,6 +440,10 @@ export interface Commands {
     request: AnalysisId;
     response: Analyses;
   };
+  cancel_calibration: {
+    request: RunId;
+    response: CalibrationRun;
+  };
   cancel_download: {
     request: RunId;
     response: DownloadRun;
@@ -415,6 +460,10 @@ export interface Commands {
     request: UploadId;
     response: Uploads;
   };
+  check_behavior_schema: {
+    request: SchemaText;
+    response: CheckedSchema;
+  };
   check_store: {
     request: CheckStore;
     response: StoreCheck;
@@ -422,6 +471,10 @@ export interface Commands {
   compact_store: {
     request: Empty;
     response: Compacted;
+  };
+  compare_calibration: {
+    request: CalibrationId;
+    response: CalibrationRun;
   };
   compare_with_relays: {
     request: ProfileId;
@@ -442,6 +495,10 @@ export interface Commands {
   decide_many: {
     request: DecideMany;
     response: ActDone;
+  };
+  delete_calibration: {
+    request: CalibrationId;
+    response: Calibrations;
   };
   delete_file: {
     request: FileId;
@@ -487,6 +544,10 @@ export interface Commands {
     request: FindPlace;
     response: ListPlace;
   };
+  fit_calibration: {
+    request: FitCalibration;
+    response: CalibrationRun;
+  };
   forget_upload: {
     request: UploadId;
     response: Uploads;
@@ -494,6 +555,14 @@ export interface Commands {
   get_analysis: {
     request: AnalysisId;
     response: AnalysisDetail;
+  };
+  get_behavior: {
+    request: ProfileId;
+    response: BehaviorVectors;
+  };
+  get_calibration: {
+    request: CalibrationId;
+    response: CalibrationDetail;
   };
   get_deleted: {
     request: ProfileId;
@@ -550,6 +619,10 @@ export interface Commands {
   list_attributes: {
     request: Empty;
     response: AttributeNames;
+  };
+  list_calibrations: {
+    request: Empty;
+    response: Calibrations;
   };
   list_conflicts: {
     request: ListConflicts;
@@ -810,6 +883,211 @@ export interface About {
   web_engine?: string | null;
 }
 /**
+ * Makes a calibration the one that scores are by.
+ */
+export interface ActivateCalibration {
+  /**
+   * Whether gates that it does not pass were seen.
+   */
+  accept?: boolean;
+  /**
+   * Its version, or the beginning of it that no other has.
+   */
+  version: string;
+}
+/**
+ * All that there is to calibrate by.
+ */
+export interface Calibrations {
+  /**
+   * What was done with them, the newest first.
+   */
+  acts: CalibrationAct[];
+  /**
+   * Calibrations, the newest first.
+   */
+  calibrations: CalibrationInfo[];
+  /**
+   * What runs now.
+   */
+  running?: CalibrationRun | null;
+  /**
+   * Schemas, by name and version.
+   */
+  schemas: BehaviorSchema[];
+}
+/**
+ * What somebody did with a calibration.
+ */
+export interface CalibrationAct {
+  /**
+   * `fitted`, `activated`, `retired`, `rolled_back` or `deleted`.
+   */
+  act: string;
+  /**
+   * When.
+   */
+  at: string;
+  /**
+   * Who.
+   */
+  by?: string | null;
+  /**
+   * Its schema.
+   */
+  schema: string;
+  /**
+   * Which one.
+   */
+  version: string;
+}
+/**
+ * A calibration.
+ */
+export interface CalibrationInfo {
+  /**
+   * The moment that scores are of.
+   */
+  as_of: string;
+  /**
+   * People that change band with it, where that was looked at.
+   */
+  change_band?: number | null;
+  /**
+   * Which profiles it was made of; empty for all.
+   */
+  filter: string;
+  /**
+   * When it was made.
+   */
+  made_at: string;
+  /**
+   * How many they were.
+   */
+  profiles: number;
+  /**
+   * Its schema.
+   */
+  schema: string;
+  /**
+   * The version of that.
+   */
+  schema_version: number;
+  stage: CalibrationStage;
+  /**
+   * A hash of what it says, 32 hexadecimal digits.
+   */
+  version: string;
+}
+/**
+ * A calibration that is being made, or compared, in this session.
+ */
+export interface CalibrationRun {
+  /**
+   * Why it failed.
+   */
+  failure?: Problem | null;
+  /**
+   * Profiles that it looked at in this step.
+   */
+  profiles: number;
+  /**
+   * Profiles to look at in each step.
+   */
+  profiles_total: number;
+  /**
+   * Its number.
+   */
+  run: number;
+  /**
+   * The schema's name.
+   */
+  schema: string;
+  state: CalibrationRunState;
+  step: CalibrationStep;
+  /**
+   * The calibration, once it is there.
+   */
+  version?: string | null;
+}
+/**
+ * What failed, for which id or file, and what to do. Never holds a record's contents or a token.
+ */
+export interface Problem {
+  code: ProblemCode;
+  /**
+   * One sentence in English: what failed, for which id or path.
+   */
+  message: string;
+  /**
+   * Where in a text of the request the mistake is.
+   */
+  range?: TextRange | null;
+  /**
+   * The id, path or pointer that the problem is about.
+   */
+  subject?: string | null;
+}
+/**
+ * A part of a text, in UTF-16 units as browsers count.
+ */
+export interface TextRange {
+  /**
+   * The unit after the last one.
+   */
+  end: number;
+  /**
+   * The first unit.
+   */
+  start: number;
+}
+/**
+ * A version of a behaviour schema.
+ */
+export interface BehaviorSchema {
+  /**
+   * Its dimensions.
+   */
+  dimensions: number;
+  /**
+   * Its name.
+   */
+  name: string;
+  /**
+   * Whether it comes with the program.
+   */
+  ready: boolean;
+  /**
+   * Its signals.
+   */
+  signals: number;
+  /**
+   * The schema as JSON text.
+   */
+  text: string;
+  /**
+   * Its name for people.
+   */
+  title?: Titles | null;
+  /**
+   * Its version, from 1.
+   */
+  version: number;
+}
+/**
+ * A name for people, in both languages.
+ */
+export interface Titles {
+  /**
+   * German.
+   */
+  de: string;
+  /**
+   * English.
+   */
+  en: string;
+}
+/**
  * Files to send.
  */
 export interface AddUploads {
@@ -896,37 +1174,6 @@ export interface Upload {
    * Requests that send bytes now.
    */
   streams: number;
-}
-/**
- * What failed, for which id or file, and what to do. Never holds a record's contents or a token.
- */
-export interface Problem {
-  code: ProblemCode;
-  /**
-   * One sentence in English: what failed, for which id or path.
-   */
-  message: string;
-  /**
-   * Where in a text of the request the mistake is.
-   */
-  range?: TextRange | null;
-  /**
-   * The id, path or pointer that the problem is about.
-   */
-  subject?: string | null;
-}
-/**
- * A part of a text, in UTF-16 units as browsers count.
- */
-export interface TextRange {
-  /**
-   * The unit after the last one.
-   */
-  end: number;
-  /**
-   * The first unit.
-   */
-  start: number;
 }
 /**
  * Names a folder to watch.
@@ -1647,6 +1894,36 @@ export interface UploadId {
   id: number;
 }
 /**
+ * A text that may be a schema.
+ */
+export interface SchemaText {
+  /**
+   * Whether it is kept where nothing is wrong with it; else it is looked at alone.
+   */
+  keep?: boolean;
+  /**
+   * JSON.
+   */
+  text: string;
+}
+/**
+ * What a text is as a schema.
+ */
+export interface CheckedSchema {
+  /**
+   * Where it is wrong, as a JSON pointer.
+   */
+  pointer?: string | null;
+  /**
+   * What is wrong, and how to mend it.
+   */
+  reason?: string | null;
+  /**
+   * The schema, where nothing is wrong with it.
+   */
+  schema?: BehaviorSchema | null;
+}
+/**
  * Asks for a check.
  */
 export interface CheckStore {
@@ -1701,6 +1978,15 @@ export interface Compacted {
    * Bytes before.
    */
   before: number;
+}
+/**
+ * Names a calibration.
+ */
+export interface CalibrationId {
+  /**
+   * Its version, or the beginning of it that no other has.
+   */
+  version: string;
 }
 /**
  * Names one profile.
@@ -2250,6 +2536,27 @@ export interface ListPlace {
   rank?: number | null;
 }
 /**
+ * Asks for a calibration.
+ */
+export interface FitCalibration {
+  /**
+   * The moment that scores are of, RFC 3339; that of the newest observation that counts where it is left out.
+   */
+  as_of?: string | null;
+  /**
+   * Which profiles; empty for all.
+   */
+  filter?: string;
+  /**
+   * The schema's name.
+   */
+  schema: string;
+  /**
+   * Its version; the newest where it is left out.
+   */
+  schema_version?: number | null;
+}
+/**
  * An analysis with all that is known of it.
  */
 export interface AnalysisDetail {
@@ -2508,6 +2815,361 @@ export interface SignalQuality {
    */
   of_values?: NumbersOf | null;
   present: Share;
+}
+/**
+ * Where somebody stands.
+ */
+export interface BehaviorVectors {
+  /**
+   * Whether any calibration is active.
+   */
+  calibrated: boolean;
+  /**
+   * By each active calibration whose signals were observed.
+   */
+  vectors: BehaviorVector[];
+}
+/**
+ * Where somebody stands, by one calibration.
+ */
+export interface BehaviorVector {
+  /**
+   * The moment that it is of.
+   */
+  as_of: string;
+  /**
+   * The calibration.
+   */
+  calibration: string;
+  /**
+   * Dimensions, in the order of the schema's.
+   */
+  dimensions: DimensionScore[];
+  /**
+   * Profiles of its population.
+   */
+  population: number;
+  /**
+   * The schema.
+   */
+  schema: string;
+  /**
+   * Signals, in the order of the schema's.
+   */
+  signals: SignalScore[];
+  /**
+   * Its name for people.
+   */
+  title?: Titles | null;
+}
+/**
+ * A dimension of somebody.
+ */
+export interface DimensionScore {
+  /**
+   * The part of the population.
+   */
+  band?: ScoreBand | null;
+  /**
+   * Between what it lies with 90 % confidence.
+   *
+   * @minItems 2
+   * @maxItems 2
+   */
+  band_90?: [number, number] | null;
+  /**
+   * How much of it rests on what was observed, 0 to 1.
+   */
+  confidence: number;
+  /**
+   * The population's scores at 10, 25, 50, 75 and 90 %; nothing where it is too small.
+   *
+   * @minItems 5
+   * @maxItems 5
+   */
+  marks?: [number, number, number, number, number] | null;
+  /**
+   * Its name.
+   */
+  name: string;
+  /**
+   * What each signal adds.
+   */
+  parts: ScorePart[];
+  /**
+   * Share of the population with a lower score, 0 to 1.
+   */
+  percentile?: number | null;
+  /**
+   * The score, 0 to 1; nothing where no signal says anything.
+   */
+  score?: number | null;
+  /**
+   * The stanine of that, 1 to 9.
+   */
+  stanine?: number | null;
+  /**
+   * The T score of that: mean 50, deviation 10.
+   */
+  t_score?: number | null;
+  /**
+   * Its name for people.
+   */
+  title?: Titles | null;
+}
+/**
+ * What a signal adds to a dimension.
+ */
+export interface ScorePart {
+  /**
+   * The signal's place among the vector's.
+   */
+  signal: number;
+  /**
+   * What it adds to ½.
+   */
+  value: number;
+  /**
+   * Its share of the weights, 0 to 1.
+   */
+  weight: number;
+}
+/**
+ * A signal of somebody.
+ */
+export interface SignalScore {
+  /**
+   * The number lies outside of what the population has.
+   */
+  extrapolated: boolean;
+  /**
+   * Observations later than the moment of the calibration.
+   */
+  later: number;
+  /**
+   * How many observations it is worth.
+   */
+  n_eff: number;
+  /**
+   * Its name.
+   */
+  name: string;
+  /**
+   * The observations that weigh most.
+   */
+  newest: ObservationShare[];
+  /**
+   * Observations that count.
+   */
+  observations: number;
+  /**
+   * Observations out of the valid range.
+   */
+  out_of_range: number;
+  /**
+   * Share of the population below, 0 to 1.
+   */
+  place?: number | null;
+  /**
+   * How reliable it is, 0 to 1.
+   */
+  reliability?: number | null;
+  /**
+   * Whether less is more.
+   */
+  reversed: boolean;
+  standing: SignalStanding;
+  /**
+   * Its name for people.
+   */
+  title?: Titles | null;
+  /**
+   * The number; of a duration as it is observed, not its logarithm.
+   */
+  value?: number | null;
+}
+/**
+ * An observation, and its share in a signal's number.
+ */
+export interface ObservationShare {
+  /**
+   * When.
+   */
+  at: string;
+  /**
+   * How often it was observed.
+   */
+  n: number;
+  /**
+   * Its share, 0 to 1.
+   */
+  share: number;
+  /**
+   * Its value as it was observed.
+   */
+  value: number;
+}
+/**
+ * All that is known of a calibration.
+ */
+export interface CalibrationDetail {
+  calibration: CalibrationInfo;
+  /**
+   * Whether that is the active one still.
+   */
+  compared: boolean;
+  /**
+   * The version that `change_band` and `farthest` are against.
+   */
+  compared_with?: string | null;
+  /**
+   * Dimensions, in the order of the schema's.
+   */
+  dimensions: DimensionDiagnostics[];
+  /**
+   * What it should keep.
+   */
+  gates: Gate[];
+  /**
+   * A hash of all its profiles.
+   */
+  population: string;
+  /**
+   * Signals, in the order of the schema's.
+   */
+  signals: SignalDiagnostics[];
+}
+/**
+ * What a calibration knows of a dimension.
+ */
+export interface DimensionDiagnostics {
+  /**
+   * Cronbach's α.
+   */
+  alpha?: number | null;
+  /**
+   * People that change band, and all that have a percentile before and after.
+   *
+   * @minItems 2
+   * @maxItems 2
+   */
+  change_band?: [number, number] | null;
+  /**
+   * People that have all of its signals.
+   */
+  complete: number;
+  /**
+   * Who moves farthest.
+   */
+  farthest: PersonMove[];
+  /**
+   * Its name.
+   */
+  name: string;
+  /**
+   * People that have a score.
+   */
+  people: number;
+  /**
+   * Its name for people.
+   */
+  title?: Titles | null;
+}
+/**
+ * Where somebody moves.
+ */
+export interface PersonMove {
+  /**
+   * The percentile now, 0 to 1.
+   */
+  from: number;
+  /**
+   * The profile's id.
+   */
+  id: string;
+  /**
+   * The percentile then.
+   */
+  to: number;
+}
+/**
+ * Something that a calibration should keep.
+ */
+export interface Gate {
+  /**
+   * The signals or dimensions that do not.
+   */
+  failing: string[];
+  kind: GateKind;
+  /**
+   * What it is held against.
+   */
+  limit: number;
+  /**
+   * Whether it passes.
+   */
+  passes: boolean;
+  /**
+   * The worst of all.
+   */
+  worst?: number | null;
+}
+/**
+ * What a calibration knows of a signal.
+ */
+export interface SignalDiagnostics {
+  /**
+   * Whether that was measured; else the schema states it.
+   */
+  measured: boolean;
+  /**
+   * Median of people's numbers.
+   */
+  median?: number | null;
+  method: ScaleMethod;
+  /**
+   * Its name.
+   */
+  name: string;
+  /**
+   * Observations that count.
+   */
+  observations: number;
+  /**
+   * Observations out of the valid range.
+   */
+  out_of_range: number;
+  /**
+   * People in each tenth of the places.
+   */
+  parts: number[];
+  /**
+   * People that have a number.
+   */
+  people: number;
+  /**
+   * The smallest and the greatest.
+   *
+   * @minItems 2
+   * @maxItems 2
+   */
+  range?: [number, number] | null;
+  /**
+   * Reliability of one observation, 0 to 1.
+   */
+  reliability: number;
+  /**
+   * Whether less is more.
+   */
+  reversed: boolean;
+  /**
+   * Population stability index against the calibration that was active.
+   */
+  stability?: number | null;
+  /**
+   * Its name for people.
+   */
+  title?: Titles | null;
 }
 /**
  * A deleted profile that somebody asks for by its id.

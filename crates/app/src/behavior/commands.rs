@@ -1,0 +1,313 @@
+//! What front ends ask of behaviour vectors and calibrations.
+
+use std::ops::ControlFlow;
+use std::sync::Arc;
+use std::sync::atomic::Ordering;
+
+use kartei_behavior::{Calibration, Schema};
+use kartei_local_store::{CalibrationState, Doing, StoredCalibration, StoredSchema};
+use kartei_profile::{Instant, Record};
+use kartei_protocol::desktop::{
+    ActivateCalibration, BehaviorVectors, CalibrationAct, CalibrationDetail, CalibrationRun,
+    CalibrationRunState, CalibrationStep, Calibrations, CheckedSchema, FitCalibration, SchemaText,
+    Selection,
+};
+use kartei_protocol::events::HostEvent;
+use kartei_protocol::problem::{Problem, ProblemCode};
+
+use super::fit::{Stop, Tell, Wanted, compare, fit};
+use super::{Fitted, find_schema, schemas, shown};
+use crate::app::App;
+use crate::clock;
+use crate::problem::{of_filter, of_store};
+use crate::shared::Shared;
+
+impl App {
+    /// Where somebody stands, by the active calibrations.
+    pub(crate) fn behavior_of(&self, id: &str) -> Result<BehaviorVectors, Problem> {
+        let store = &self.shared.store;
+        let view = store.profile(id).map_err(|e| of_store(&e))?;
+        let record = Record::from_stored(&view.record)
+            .map_err(|e| Problem::new(ProblemCode::StoreDamaged, e.to_string()).about(id))?;
+        let active = store.active_calibrations().map_err(|e| of_store(&e))?;
+        let mut vectors = Vec::new();
+        for stored in &active {
+            let fitted = self.behavior.fitted(store, stored)?;
+            let (schema, calibration) = (&fitted.schema, &fitted.calibration);
+            vectors.extend(shown::vector(schema, calibration, &stored.version, &record));
+        }
+        Ok(BehaviorVectors { vectors, calibrated: !active.is_empty() })
+    }
+
+    /// All that there is to calibrate by.
+    pub(crate) fn all_calibrations(&self) -> Result<Calibrations, Problem> {
+        let store = &self.shared.store;
+        let schemas =
+            schemas(store)?.values().map(|(schema, ready)| shown::schema(schema, *ready)).collect();
+        let mut calibrations = Vec::new();
+        for stored in store.calibrations().map_err(|e| of_store(&e))? {
+            let calibration = Calibration::parse(&stored.text)
+                .map_err(|e| Problem::new(ProblemCode::StoreDamaged, e.to_string()))?;
+            calibrations.push(shown::info(&stored, &calibration));
+        }
+        let acts = store.calibration_acts().map_err(|e| of_store(&e))?;
+        let acts = acts.into_iter().map(|act| CalibrationAct {
+            version: act.version,
+            schema: act.schema,
+            act: act.act,
+            by: act.by,
+            at: clock::text(act.at),
+        });
+        let running = self.behavior.runs.running();
+        Ok(Calibrations { schemas, calibrations, acts: acts.collect(), running })
+    }
+
+    pub(crate) fn calibration_detail(&self, version: &str) -> Result<CalibrationDetail, Problem> {
+        let stored = self.find_calibration(version)?;
+        let fitted = self.behavior.fitted(&self.shared.store, &stored)?;
+        let active = self.active(&stored.schema)?;
+        let active = active.as_ref().map(|(version, _)| version.as_str());
+        Ok(shown::detail(&stored, &fitted.schema, &fitted.calibration, active))
+    }
+
+    pub(crate) fn check_schema_text(&self, request: &SchemaText) -> Result<CheckedSchema, Problem> {
+        let schema = match Schema::parse(&request.text) {
+            Ok(schema) => schema,
+            Err(mistake) => {
+                let (pointer, reason) = (Some(mistake.pointer), Some(mistake.reason));
+                return Ok(CheckedSchema { schema: None, pointer, reason });
+            }
+        };
+        if request.keep {
+            self.keep_schema(&schema)?;
+        }
+        let ready = kartei_behavior::ready().iter().any(|one| one.hash() == schema.hash());
+        let schema = Some(shown::schema(&schema, ready));
+        Ok(CheckedSchema { schema, pointer: None, reason: None })
+    }
+
+    fn keep_schema(&self, schema: &Schema) -> Result<(), Problem> {
+        // One that comes with the program has its name and version for good.
+        let taken = kartei_behavior::ready().into_iter().find(|one| {
+            one.name() == schema.name()
+                && one.version() == schema.version()
+                && one.hash() != schema.hash()
+        });
+        if taken.is_some() {
+            let message = format!(
+                "version {} of schema `{}` comes with the program; give it the next version or \
+                 another name",
+                schema.version(),
+                schema.name()
+            );
+            return Err(Problem::new(ProblemCode::Blocked, message).about(schema.name()));
+        }
+        let stored = StoredSchema {
+            name: schema.name().to_owned(),
+            version: schema.version(),
+            text: schema.text().to_owned(),
+            saved_at: clock::now(),
+        };
+        let by = self.session().author;
+        let store = &self.shared.store;
+        store.save_behavior_schema(&stored, by.as_deref()).map_err(|e| of_store(&e))
+    }
+
+    /// Makes a calibration, a draft, and looks whom it moves against the one that is active now.
+    pub(crate) fn start_calibration(
+        &self,
+        request: FitCalibration,
+    ) -> Result<CalibrationRun, Problem> {
+        let store = &self.shared.store;
+        let schema = find_schema(store, &request.schema, request.schema_version)?;
+        let as_of_ms = request.as_of.as_deref().map(moment).transpose()?;
+        // What scores are made by is there as long as they are, also in a later version of the program.
+        self.keep_schema(&schema)?;
+        let active = self.active(schema.name())?;
+        let filter = request.filter;
+        let selection = Selection { filter: filter.clone(), ..Selection::default() };
+        let total = store.count_selected(&selection).map_err(|e| of_filter(&e, &filter))?;
+        let by = self.session().author;
+        self.start_run(schema.name().to_owned(), total, move |shared, tell| {
+            let before = active.as_ref().map(|(_, fitted)| &fitted.calibration);
+            let before = before.filter(|before| before.check_schema(&schema).is_ok());
+            let made = shared.store.export(&selection, |exported| {
+                let now_ms = clock::now();
+                let wanted = Wanted { schema: &schema, filter: &filter, as_of_ms, now_ms, before };
+                let made = fit(exported, &wanted, tell)?;
+                let Some(before) = before else { return Ok((made, None)) };
+                let moved = compare(exported, &schema, (before, &made), tell)?;
+                Ok((made, Some(moved)))
+            });
+            let (made, moved) = made.map_err(Stop::Store)??;
+            let draft = StoredCalibration {
+                version: made.version(),
+                schema: schema.name().to_owned(),
+                schema_version: schema.version(),
+                state: CalibrationState::Draft,
+                text: made.text(),
+                compared_with: active.as_ref().map(|(version, _)| version.clone()),
+                moves: moved.and_then(|moved| serde_json::to_string(&moved).ok()),
+                made_at: clock::now(),
+            };
+            let doing = Doing { by: by.as_deref(), at: draft.made_at };
+            shared.store.add_calibration(&draft, doing).map_err(Stop::Store)?;
+            Ok(draft.version)
+        })
+    }
+
+    /// Looks anew whom a calibration moves, among the profiles that it was made of and that are here now.
+    pub(crate) fn start_comparison(&self, version: &str) -> Result<CalibrationRun, Problem> {
+        let store = &self.shared.store;
+        let mut stored = self.find_calibration(version)?;
+        let fitted = self.behavior.fitted(store, &stored)?;
+        let active = self.active(&stored.schema)?;
+        let filter = fitted.calibration.filter.clone();
+        let selection = Selection { filter: filter.clone(), ..Selection::default() };
+        let total = store.count_selected(&selection).map_err(|e| of_filter(&e, &filter))?;
+        self.start_run(stored.schema.clone(), total, move |shared, tell| {
+            let before = active.as_ref().map(|(_, fitted)| &fitted.calibration);
+            let before = before.filter(|before| before.check_schema(&fitted.schema).is_ok());
+            let moved = before.map(|before| {
+                let both = (before, &fitted.calibration);
+                let moved =
+                    shared.store.export(&selection, |all| compare(all, &fitted.schema, both, tell));
+                moved.map_err(Stop::Store)?
+            });
+            stored.moves = moved.transpose()?.and_then(|moved| serde_json::to_string(&moved).ok());
+            stored.compared_with = active.as_ref().map(|(version, _)| version.clone());
+            shared.store.compare_calibration(&stored).map_err(Stop::Store)?;
+            Ok(stored.version)
+        })
+    }
+
+    fn start_run(
+        &self,
+        schema: String,
+        total: u64,
+        work: impl FnOnce(&Shared, Tell<'_>) -> Result<String, Stop> + Send + 'static,
+    ) -> Result<CalibrationRun, Problem> {
+        let shown = |run, running: &[&CalibrationRun]| {
+            if !running.is_empty() {
+                let message = "a calibration is being made; wait for it, or stop it";
+                return Err(Problem::new(ProblemCode::Blocked, message));
+            }
+            Ok(CalibrationRun {
+                run,
+                state: CalibrationRunState::Running,
+                schema,
+                step: CalibrationStep::Moment,
+                profiles: 0,
+                profiles_total: total,
+                version: None,
+                failure: None,
+            })
+        };
+        let shared = Arc::clone(&self.shared);
+        self.behavior.runs.start(&self.shared.hub, shown, move |mut telling| {
+            let cancel = telling.cancel();
+            let mut tell = |step, profiles| {
+                telling.progress(|run| (run.step, run.profiles) = (step, profiles));
+                if cancel.load(Ordering::Relaxed) {
+                    return ControlFlow::Break(());
+                }
+                ControlFlow::Continue(())
+            };
+            let made = work(&shared, &mut tell);
+            telling.tell(|run| match made {
+                Ok(version) => {
+                    run.state = CalibrationRunState::Done;
+                    run.version = Some(version);
+                }
+                Err(Stop::Cancelled) => run.state = CalibrationRunState::Cancelled,
+                Err(Stop::Store(error)) => fail(run, of_store(&error)),
+                Err(Stop::Problem(problem)) => fail(run, problem),
+            });
+        })
+    }
+
+    /// Makes a calibration the one that scores of its schema are by. Where it does not pass its gates, somebody has to
+    /// have seen that.
+    pub(crate) fn activate(&self, request: &ActivateCalibration) -> Result<Calibrations, Problem> {
+        let store = &self.shared.store;
+        let stored = self.find_calibration(&request.version)?;
+        let detail = self.calibration_detail(&stored.version)?;
+        let failing: Vec<String> = detail
+            .gates
+            .iter()
+            .filter(|gate| !gate.passes)
+            .map(|gate| format!("{:?}", gate.kind).to_lowercase())
+            .collect();
+        if !failing.is_empty() && !request.accept && stored.state == CalibrationState::Draft {
+            let message = format!(
+                "the calibration does not pass: {}; look at them, then accept them",
+                failing.join(", ")
+            );
+            return Err(Problem::new(ProblemCode::Gates, message).about(stored.version));
+        }
+        // Going back to one that was active needs no dry run: its scores are known.
+        let compared = match stored.state {
+            CalibrationState::Draft => stored.compared_with.clone(),
+            CalibrationState::Active | CalibrationState::Retired => {
+                self.active(&stored.schema)?.map(|(version, _)| version)
+            }
+        };
+        let by = self.session().author;
+        let doing = Doing { by: by.as_deref(), at: clock::now() };
+        let changed = store
+            .activate_calibration(&stored.version, compared.as_deref(), doing)
+            .map_err(|e| of_store(&e))?;
+        if changed {
+            self.shared.hub.emit(&HostEvent::Calibrated);
+        }
+        self.all_calibrations()
+    }
+
+    pub(crate) fn forget_calibration(&self, version: &str) -> Result<Calibrations, Problem> {
+        let stored = self.find_calibration(version)?;
+        let by = self.session().author;
+        let doing = Doing { by: by.as_deref(), at: clock::now() };
+        let store = &self.shared.store;
+        store.delete_calibration(&stored.version, doing).map_err(|e| of_store(&e))?;
+        self.all_calibrations()
+    }
+
+    fn active(&self, schema: &str) -> Result<Option<(String, Arc<Fitted>)>, Problem> {
+        let store = &self.shared.store;
+        let active = store.active_calibrations().map_err(|e| of_store(&e))?;
+        let Some(stored) = active.into_iter().find(|one| one.schema == schema) else {
+            return Ok(None);
+        };
+        let fitted = self.behavior.fitted(store, &stored)?;
+        Ok(Some((stored.version, fitted)))
+    }
+
+    /// By its version, or the beginning of one that no other has.
+    fn find_calibration(&self, version: &str) -> Result<StoredCalibration, Problem> {
+        let all = self.shared.store.calibrations().map_err(|e| of_store(&e))?;
+        let mut found = all.into_iter().filter(|one| one.version.starts_with(version));
+        match (found.next(), found.next()) {
+            (Some(one), None) if !version.is_empty() => Ok(one),
+            (Some(_), Some(_)) => {
+                let message =
+                    format!("several calibrations begin with `{version}`; say more of it");
+                Err(Problem::new(ProblemCode::InvalidRequest, message).about(version))
+            }
+            _ => {
+                let message = format!("there is no calibration `{version}` here");
+                Err(Problem::new(ProblemCode::NotFound, message).about(version))
+            }
+        }
+    }
+}
+
+fn fail(run: &mut CalibrationRun, problem: Problem) {
+    run.state = CalibrationRunState::Failed;
+    run.failure = Some(problem);
+}
+
+fn moment(text: &str) -> Result<i64, Problem> {
+    Instant::parse(text).map(Instant::unix_millis).map_err(|e| {
+        Problem::new(ProblemCode::InvalidRequest, format!("as_of: {e}")).about("as_of")
+    })
+}
