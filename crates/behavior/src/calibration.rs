@@ -140,9 +140,9 @@ pub struct Calibration {
     pub as_of_ms: i64,
     /// Which profiles it was made of; empty for all.
     pub filter: String,
-    /// How many they were.
+    /// How many of them have a number of any signal.
     pub profiles: u64,
-    /// A hash of them all, ids and records, whatever their order.
+    /// A hash of these, ids and records, whatever their order.
     pub population: String,
     /// By signal, in the order of the schema's.
     pub signals: Vec<SignalFit>,

@@ -71,7 +71,10 @@ impl<'a> First<'a> {
 
     /// Takes a person in, who was measured from `record` at the moment that was asked for.
     pub fn absorb(&mut self, record: &Record, person: &Person) {
-        self.population.add(record);
+        // Whom none of the signals was observed of is nobody to be compared with.
+        if person.signals.iter().any(|measured| measured.value.is_some()) {
+            self.population.add(record);
+        }
         let held_out = is_held_out(record.id());
         for (numbers, measured) in self.signals.iter_mut().zip(&person.signals) {
             numbers.out_of_range += measured.out_of_range;

@@ -48,7 +48,7 @@ pub struct Moves<'a> {
 /// What moves, all told.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
 pub struct Moved {
-    /// Profiles that were looked at.
+    /// Profiles that have a score by one of both.
     pub profiles: u64,
     /// Those that change band in a dimension or more.
     pub change_band: u64,
@@ -73,8 +73,10 @@ impl<'a> Moves<'a> {
         let percentile = |vector: &Vector, dimension: usize| {
             vector.dimensions[dimension].as_ref().and_then(|score| score.percentile)
         };
-        let mut changes = false;
+        let (mut changes, mut has_any) = (false, false);
         for (dimension, moves) in self.dimensions.iter_mut().enumerate() {
+            has_any |= percentile(&from, dimension).is_some();
+            has_any |= percentile(&to, dimension).is_some();
             match (percentile(&from, dimension), percentile(&to, dimension)) {
                 (Some(from), Some(to)) => {
                     moves.people += 1;
@@ -91,7 +93,7 @@ impl<'a> Moves<'a> {
                 (None, None) => {}
             }
         }
-        self.profiles += 1;
+        self.profiles += u64::from(has_any);
         self.change_band += u64::from(changes);
     }
 

@@ -1,6 +1,6 @@
 import type { IconName } from '$lib/components/Icon.svelte';
 import { textOf, type CommandId } from '$lib/commands';
-import { analysisRoute, profileRoute, type Route } from './router.svelte';
+import { analysisRoute, calibrationRoute, profileRoute, type Route } from './router.svelte';
 
 /** A place of the rail: the view, and the command that goes there and names it. */
 export interface Place {
@@ -22,7 +22,7 @@ export const UPPER: Place[][] = [
   ],
   [
     { command: 'go.analyses', route: analysisRoute(null) },
-    { command: 'go.calibration', route: { view: 'calibration' } },
+    { command: 'go.calibration', route: calibrationRoute(null) },
   ],
 ];
 export const LOWER: Place[][] = [

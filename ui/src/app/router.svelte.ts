@@ -16,6 +16,11 @@ export type Route =
       /** One of them, or the result of one. */
       id: string | null;
     }
+  | {
+      view: 'calibration';
+      /** The version of one of them. */
+      version: string | null;
+    }
   | { view: PlainView };
 
 /** Views that show one thing, so that their name is their address. */
@@ -23,7 +28,6 @@ const PLAIN_VIEWS = [
   'conflicts',
   'imports',
   'uploads',
-  'calibration',
   'notifications',
   'sync',
   'administration',
@@ -37,6 +41,7 @@ export function parseRoute(hash: string): Route {
   const plain = PLAIN_VIEWS.find((one) => one === view);
   if (plain !== undefined) return { view: plain };
   if (view === 'analyses') return analysisRoute(id ? decoded(id) : null);
+  if (view === 'calibration') return calibrationRoute(id ? decoded(id) : null);
   // Where the data folder was in versions before; links to it may be kept.
   if (view === 'store') return { view: 'settings', section: 'data' };
   if (view === 'settings') {
@@ -66,6 +71,9 @@ export function routeHref(route: Route): string {
   if (route.view === 'analyses') {
     return route.id === null ? '#/analyses' : `#/analyses/${encodeURIComponent(route.id)}`;
   }
+  if (route.view === 'calibration') {
+    return route.version === null ? '#/calibration' : `#/calibration/${route.version}`;
+  }
   if (route.view !== 'profiles') return `#/${route.view}`;
   const path = route.id === null ? '#/profiles' : `#/profiles/${encodeURIComponent(route.id)}`;
   const asked = { view: route.saved, filter: route.filter };
@@ -76,6 +84,11 @@ export function routeHref(route: Route): string {
 }
 
 export const analysisRoute = (id: string | null): Route => ({ view: 'analyses', id });
+
+export const calibrationRoute = (version: string | null): Route => ({
+  view: 'calibration',
+  version,
+});
 
 export const profileRoute = (id: string | null, saved: string | null = null): Route => ({
   view: 'profiles',

@@ -1,4 +1,5 @@
 import { Analyses } from '$features/analyses/analyses.svelte';
+import { Calibrations } from '$features/behavior/calibrations.svelte';
 import { ConflictList } from '$features/conflicts/conflicts.svelte';
 import { Deleted } from '$features/deleted/deleted.svelte';
 import { hasEnded, Imports } from '$features/imports/imports.svelte';
@@ -57,6 +58,7 @@ export class Session {
   readonly uploads: Uploads;
   readonly files: RelayFiles;
   readonly analyses: Analyses;
+  readonly calibrations: Calibrations;
   readonly notifications: Notifications;
   readonly sync: Sync;
   readonly rejected: Rejected;
@@ -91,6 +93,7 @@ export class Session {
     this.uploads = new Uploads(ipc);
     this.files = new RelayFiles(ipc);
     this.analyses = new Analyses(ipc);
+    this.calibrations = new Calibrations(ipc);
     this.notifications = new Notifications(ipc);
     this.sync = new Sync(ipc);
     this.rejected = new Rejected(ipc);
@@ -151,6 +154,13 @@ export class Session {
         break;
       case 'upload':
         this.uploads.take(event.upload);
+        break;
+      case 'calibration':
+        this.calibrations.take(event.run);
+        break;
+      case 'calibrated':
+        this.calibrations.changed();
+        void this.profile?.loadBehaviour();
         break;
       case 'analysis':
         this.analyses.take(event.analysis);
@@ -284,6 +294,7 @@ export class Session {
     void this.uploads.load();
     void this.analyses.load();
     void this.analyses.open?.load();
+    this.calibrations.changed();
     void this.notifications.load();
     void this.imports.catchUp();
     void this.steps.catchUp();

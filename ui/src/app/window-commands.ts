@@ -5,7 +5,13 @@ import { locale, m } from '$lib/i18n.svelte';
 import { density } from '$lib/state/density.svelte';
 import { theme } from '$lib/state/theme.svelte';
 import type { SettingsSection } from '$views/settings-sections';
-import { analysisRoute, profileRoute, type PlainView, type Router } from './router.svelte';
+import {
+  analysisRoute,
+  calibrationRoute,
+  profileRoute,
+  type PlainView,
+  type Router,
+} from './router.svelte';
 import type { Session } from './session.svelte';
 
 /** What the frame itself opens. */
@@ -33,7 +39,7 @@ export function windowCommands(session: Session, router: Router, open: Openings)
     'go.imports': toImports,
     'go.uploads': view('uploads'),
     'go.analyses': () => router.go(analysisRoute(null)),
-    'go.calibration': view('calibration'),
+    'go.calibration': () => router.go(calibrationRoute(null)),
     'go.notifications': view('notifications'),
     'go.sync': view('sync'),
     'go.administration': { run: view('administration'), when: () => session.mayAdminister },

@@ -48,6 +48,11 @@ const TABLE: Record<ProblemCode, Words> = {
   too_large: { text: m.problem_too_large, action: m.problem_too_large_action },
   cursor_too_old: { text: m.problem_cursor_too_old, action: m.problem_cursor_too_old_action },
   differs: { text: m.problem_differs, action: m.problem_differs_action },
+  nothing_observed: {
+    text: m.problem_nothing_observed,
+    action: m.problem_nothing_observed_action,
+  },
+  gates: { text: m.problem_gates, action: m.problem_gates_action },
   keychain: { text: m.problem_keychain, action: m.problem_keychain_action },
   unknown_upload: { text: m.problem_unknown_upload, action: m.problem_unknown_upload_action },
   upload_gone: { text: m.problem_upload_gone, action: m.problem_upload_gone_action },

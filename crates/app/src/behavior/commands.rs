@@ -4,7 +4,7 @@ use std::ops::ControlFlow;
 use std::sync::Arc;
 use std::sync::atomic::Ordering;
 
-use kartei_behavior::{Calibration, Schema};
+use kartei_behavior::{Calibration, Moved, Schema};
 use kartei_local_store::{CalibrationState, Doing, StoredCalibration, StoredSchema};
 use kartei_profile::{Instant, Record};
 use kartei_protocol::desktop::{
@@ -134,12 +134,11 @@ impl App {
             let made = shared.store.export(&selection, |exported| {
                 let now_ms = clock::now();
                 let wanted = Wanted { schema: &schema, filter: &filter, as_of_ms, now_ms, before };
-                let made = fit(exported, &wanted, tell)?;
-                let Some(before) = before else { return Ok((made, None)) };
-                let moved = compare(exported, &schema, (before, &made), tell)?;
-                Ok((made, Some(moved)))
+                fit(exported, &wanted, tell)
             });
-            let (made, moved) = made.map_err(Stop::Store)??;
+            let made = made.map_err(Stop::Store)??;
+            let moved = before.map(|before| everybody(shared, &schema, (before, &made), tell));
+            let moved = moved.transpose()?;
             let draft = StoredCalibration {
                 version: made.version(),
                 schema: schema.name().to_owned(),
@@ -156,23 +155,18 @@ impl App {
         })
     }
 
-    /// Looks anew whom a calibration moves, among the profiles that it was made of and that are here now.
+    /// Looks anew whom a calibration moves.
     pub(crate) fn start_comparison(&self, version: &str) -> Result<CalibrationRun, Problem> {
         let store = &self.shared.store;
         let mut stored = self.find_calibration(version)?;
         let fitted = self.behavior.fitted(store, &stored)?;
         let active = self.active(&stored.schema)?;
-        let filter = fitted.calibration.filter.clone();
-        let selection = Selection { filter: filter.clone(), ..Selection::default() };
-        let total = store.count_selected(&selection).map_err(|e| of_filter(&e, &filter))?;
+        let total = self.count_all()?;
         self.start_run(stored.schema.clone(), total, move |shared, tell| {
             let before = active.as_ref().map(|(_, fitted)| &fitted.calibration);
             let before = before.filter(|before| before.check_schema(&fitted.schema).is_ok());
             let moved = before.map(|before| {
-                let both = (before, &fitted.calibration);
-                let moved =
-                    shared.store.export(&selection, |all| compare(all, &fitted.schema, both, tell));
-                moved.map_err(Stop::Store)?
+                everybody(shared, &fitted.schema, (before, &fitted.calibration), tell)
             });
             stored.moves = moved.transpose()?.and_then(|moved| serde_json::to_string(&moved).ok());
             stored.compared_with = active.as_ref().map(|(version, _)| version.clone());
@@ -206,8 +200,10 @@ impl App {
         let shared = Arc::clone(&self.shared);
         self.behavior.runs.start(&self.shared.hub, shown, move |mut telling| {
             let cancel = telling.cancel();
-            let mut tell = |step, profiles| {
-                telling.progress(|run| (run.step, run.profiles) = (step, profiles));
+            let mut tell = |step, profiles, total| {
+                telling.progress(|run| {
+                    (run.step, run.profiles, run.profiles_total) = (step, profiles, total);
+                });
                 if cancel.load(Ordering::Relaxed) {
                     return ControlFlow::Break(());
                 }
@@ -272,6 +268,11 @@ impl App {
         self.all_calibrations()
     }
 
+    fn count_all(&self) -> Result<u64, Problem> {
+        let all = self.shared.store.count_selected(&Selection::default());
+        all.map_err(|e| of_store(&e))
+    }
+
     fn active(&self, schema: &str) -> Result<Option<(String, Arc<Fitted>)>, Problem> {
         let store = &self.shared.store;
         let active = store.active_calibrations().map_err(|e| of_store(&e))?;
@@ -299,6 +300,17 @@ impl App {
             }
         }
     }
+}
+
+/// Whom `to` moves of all profiles that are here, whatever it was made of.
+fn everybody(
+    shared: &Shared,
+    schema: &Schema,
+    both: (&Calibration, &Calibration),
+    tell: Tell<'_>,
+) -> Result<Moved, Stop> {
+    let moved = shared.store.export(&Selection::default(), |all| compare(all, schema, both, tell));
+    moved.map_err(Stop::Store)?
 }
 
 fn fail(run: &mut CalibrationRun, problem: Problem) {

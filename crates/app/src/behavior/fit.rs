@@ -25,8 +25,8 @@ pub(super) enum Stop {
     Problem(Problem),
 }
 
-/// Told how many profiles of a step were looked at; may end it.
-pub(super) type Tell<'t> = &'t mut dyn FnMut(CalibrationStep, u64) -> ControlFlow<()>;
+/// Told how many profiles of a step were looked at, and of how many; may end it.
+pub(super) type Tell<'t> = &'t mut dyn FnMut(CalibrationStep, u64, u64) -> ControlFlow<()>;
 
 /// What a calibration is made with.
 pub(super) struct Wanted<'a> {
@@ -91,7 +91,7 @@ fn read(
     tell: Tell<'_>,
     sender: &crossbeam_channel::Sender<Vec<String>>,
 ) -> Result<(), Stop> {
-    let mut done = 0_u64;
+    let (mut done, total) = (0_u64, exported.count());
     loop {
         let mut part = Vec::new();
         exported.next(|text| part.push(text.to_owned())).map_err(Stop::Store)?;
@@ -103,7 +103,7 @@ fn read(
         if sender.send(part).is_err() {
             return Ok(());
         }
-        if tell(step, done).is_break() {
+        if tell(step, done, total).is_break() {
             return Err(Stop::Cancelled);
         }
     }

@@ -1,15 +1,10 @@
 import { m } from '$lib/i18n.svelte';
 
 /** Places whose content a later version brings. They say so, and nothing in them pretends to work. */
-export type Later = 'calibration' | 'administration';
+export type Later = 'administration';
 
 export const LATER: Record<Later, { view: () => string; title: () => string; text: () => string }> =
   {
-    calibration: {
-      view: m.calibration,
-      title: m.later_calibration_title,
-      text: m.later_calibration_text,
-    },
     administration: {
       view: m.administration,
       title: m.later_administration_title,

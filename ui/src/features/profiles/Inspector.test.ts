@@ -17,6 +17,7 @@ async function inspect(host: FakeHost, more: { hidden?: boolean } = {}): Promise
     people: [],
     tab: 'overview',
     known: { attributes: [], tags: [] },
+    calibrationHref: '#/calibration',
     onClearFilter,
     onTab: nothing,
     onStep: nothing,

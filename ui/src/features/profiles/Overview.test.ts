@@ -53,6 +53,7 @@ beforeEach(async () => {
     people: [],
     tab: 'overview',
     known: { attributes: ['city', 'orders'], tags: ['vip', 'regular'] },
+    calibrationHref: '#/calibration',
     onClearFilter: nothing,
     onTab: nothing,
     onStep: nothing,

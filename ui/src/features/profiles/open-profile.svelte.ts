@@ -1,5 +1,6 @@
 import {
   problemOf,
+  type BehaviorVectors,
   type Decision,
   type Deletion,
   type Edit,
@@ -37,6 +38,9 @@ export class OpenProfile {
   deletion = $state.raw<Deletion | null>(null);
   /** Why the profile could not be fetched. */
   problem = $state.raw<Problem | null>(null);
+  /** Where it stands by the active calibrations. */
+  behaviour = $state.raw<BehaviorVectors | null>(null);
+  behaviourProblem = $state.raw<Problem | null>(null);
   history = $state.raw<HistoryEntry[] | null>(null);
   historyProblem = $state.raw<Problem | null>(null);
   /** Files at the relay that are attached to it, as far as the relay has answered. */
@@ -55,6 +59,7 @@ export class OpenProfile {
   #queue: Promise<unknown> = Promise.resolve();
   #asked = 0;
   #historyAsked = 0;
+  #behaviourAsked = 0;
   #versionAsked = 0;
   #refreshing = false;
   #refreshAgain = false;
@@ -175,6 +180,18 @@ export class OpenProfile {
     const revived = await this.restore(newest.change);
     if (!revived) this.problem = this.historyProblem;
     return revived;
+  }
+
+  async loadBehaviour(): Promise<void> {
+    const asked = (this.#behaviourAsked += 1);
+    try {
+      const behaviour = await this.#ipc.call('get_behavior', { id: this.id });
+      if (asked !== this.#behaviourAsked) return;
+      this.behaviour = behaviour;
+      this.behaviourProblem = null;
+    } catch (thrown) {
+      if (asked === this.#behaviourAsked) this.behaviourProblem = problemOf(thrown);
+    }
   }
 
   async loadHistory(): Promise<void> {
