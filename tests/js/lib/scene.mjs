@@ -47,6 +47,12 @@ export async function desks(folder) {
   await kartei(anna, 'edit', SAMPLED, '--set', 'notes=Answered twice.');
   await kartei(anna, 'delete', DELETED, 'cdnow-00008');
   await kartei(anna, 'sync');
+  // Both sets are calibrated; a draft of the young ones would move some.
+  for (const schema of ['bfi', 'cdnow']) {
+    const { calibration } = await kartei(anna, 'calibrate', 'fit', schema);
+    await kartei(anna, 'calibrate', 'activate', calibration.version);
+  }
+  await kartei(anna, 'calibrate', 'fit', 'bfi', '--filter', 'age<20');
   const found = join(folder, 'Invoice.doc');
   writeFileSync(found, 'a virus\n');
   const letter = join(folder, 'Letter of May.txt');

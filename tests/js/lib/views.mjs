@@ -39,6 +39,8 @@ const pickAll = async (page) => {
 };
 /** A row of the analyses. */
 const ANALYSES = 'main li';
+/** A row of the calibrations, and of the schemas below them. */
+const CALIBRATIONS = 'main li';
 /** A row of the relay's files. */
 const FILES = '[aria-labelledby=uploads-files] li';
 const dialog = (page) => page.locator('dialog[open]').waitFor();
@@ -185,7 +187,24 @@ export const VIEWS = [
     act: all(click('main header .button'), dialog),
     dialog: 'NewAnalysis',
   },
-  { name: 'calibration', hash: '#/calibration' },
+  { name: 'calibration', hash: '#/calibration', act: (page) => page.locator(CALIBRATIONS).first().waitFor() },
+  {
+    name: 'calibration-draft',
+    hash: '#/calibration',
+    act: all(click(`${CALIBRATIONS} a`), (page) => page.locator('#calibration-signals').first().waitFor()),
+  },
+  {
+    name: 'calibration-new',
+    hash: '#/calibration',
+    act: all(click('main header .button'), dialog),
+    dialog: 'NewCalibration',
+  },
+  {
+    name: 'calibration-schema',
+    hash: '#/calibration',
+    act: all(click('[aria-labelledby=calibration-schemas] button'), dialog),
+    dialog: 'SchemaDialog',
+  },
   {
     name: 'notifications',
     hash: '#/notifications',

@@ -137,6 +137,8 @@ fn browser(workspace: &Workspace, summaries: &mut Summaries) -> Result<()> {
         "workspaces.journey.mjs",
         "table.journey.mjs",
         "keychain.journey.mjs",
+        "analyses.journey.mjs",
+        "behavior.journey.mjs",
         "views.journey.mjs",
     ];
     node_tests(workspace, summaries, "browser journey", &journeys)

@@ -10,16 +10,30 @@ export function pretty(text: string): string {
   const members = Object.entries(value).toSorted(([a], [b]) => place(a) - place(b));
   const lines = members.map(([name, member]: [string, unknown]) => {
     const body = Array.isArray(member)
-      ? `[\n${member.map((one) => `    ${JSON.stringify(one)}`).join(',\n')}\n  ]`
+      ? `[\n${member.map((one) => `    ${line(one)}`).join(',\n')}\n  ]`
       : JSON.stringify(member);
     return `  ${JSON.stringify(name)}: ${body}`;
   });
   return `{\n${lines.join(',\n')}\n}\n`;
 }
 
-const ORDER = ['schema', 'name', 'version', 'title', 'signals', 'dimensions'];
+const ORDER = ['schema', 'name', 'version', 'kind', 'from', 'measure', 'direction', 'half_life_days'];
+const LAST = ['reliability', 'range', 'title', 'weights', 'signals', 'dimensions'];
+
+/** Its name first, its title last. */
+function line(value: unknown): string {
+  if (typeof value !== 'object' || value === null || Array.isArray(value)) {
+    return JSON.stringify(value);
+  }
+  const members = Object.entries(value).toSorted(([a], [b]) => place(a) - place(b));
+  const texts = members.map(
+    ([name, member]: [string, unknown]) => `${JSON.stringify(name)}: ${JSON.stringify(member)}`,
+  );
+  return `{ ${texts.join(', ')} }`;
+}
 
 function place(name: string): number {
-  const at = ORDER.indexOf(name);
-  return at < 0 ? ORDER.length : at;
+  const all = [...ORDER, ...LAST];
+  const at = all.indexOf(name);
+  return at < 0 ? all.length : at;
 }

@@ -1,7 +1,8 @@
 import type { Meaning } from '$lib/components/Shape.svelte';
 import { m } from '$lib/i18n.svelte';
-import type { CalibrationRun, CalibrationStage, Gate } from '$lib/ipc';
+import type { CalibrationDetail, CalibrationRun, CalibrationStage, Gate } from '$lib/ipc';
 import { formatCount, formatRough, formatShare } from '$lib/format';
+import { titleOf } from './titles';
 
 export const STAGES: Record<CalibrationStage, { meaning: Meaning; text: () => string }> = {
   draft: { meaning: 'pending', text: m.calibration_stage_draft },
@@ -43,8 +44,12 @@ export function gateMeaning(gate: Gate): Meaning {
 }
 
 /** Whether it passes, and what does not. */
-export function gateText(gate: Gate): string {
-  if (!gate.passes) return m.calibration_gate_not({ names: gate.failing.join(', ') });
+export function gateText(gate: Gate, detail: CalibrationDetail): string {
+  if (!gate.passes) {
+    const all = [...detail.dimensions, ...detail.signals];
+    const title = (name: string) => titleOf(all.find((one) => one.name === name) ?? { name });
+    return m.calibration_gate_not({ names: gate.failing.map(title).join(', ') });
+  }
   return gate.worst == null ? m.calibration_gate_nothing() : m.calibration_gate_fine();
 }
 
