@@ -115,11 +115,8 @@ pub fn quantile(p: f64) -> Option<f64> {
     // Above one half, 1 − p is exact, and the tail has more digits.
     let tail = if off < 0.0 { p } else { 1.0 - p };
     let root = (-libm::log(tail)).sqrt();
-    let start = if root <= 5.0 {
-        -quotient(&TAIL, root - 1.6)
-    } else {
-        -quotient(&FAR_TAIL, root - 5.0)
-    };
+    let start =
+        if root <= 5.0 { -quotient(&TAIL, root - 1.6) } else { -quotient(&FAR_TAIL, root - 5.0) };
     // Where the density is about to leave the range of f64 a step would do harm.
     let z = if tail < 1e-290 { start } else { halley(start, cdf(start) - tail) };
     Some(if off < 0.0 { z } else { -z })
