@@ -20,8 +20,8 @@ const SERIES_FROM: f64 = 10.0;
 ///
 /// By the continued fraction of DiDonato and Morris (1992, equation 9) below the mean, evaluated after
 /// Lentz (1976), and by the symmetry `Iₓ(a, b) = 1 − I₁₋ₓ(b, a)` above it. Unlike the older fraction of
-/// Abramowitz and Stegun (1964, 26.5.8) it does not cancel where `x` is near 1. About `1e-13` of the
-/// value for parameters up to `1e6`.
+/// Abramowitz and Stegun (1964, 26.5.8) it does not cancel where `x` is near 1. About `1e-14` of the
+/// value for parameters up to `1e4`, and `2e-13` up to `1e6`.
 ///
 /// # Errors
 /// Parameters that are not positive and finite, or so great that the fraction does not converge

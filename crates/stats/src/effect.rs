@@ -4,7 +4,7 @@ use serde::{Deserialize, Serialize};
 
 use crate::beta::stirling_rest;
 use crate::error::{at_least, in_range};
-use crate::moments::{mean, squares_around};
+use crate::moments::Centered;
 use crate::pairs::Pairs;
 use crate::{StatError, quantile};
 
@@ -38,13 +38,13 @@ pub fn hedges_g(x: &[f64], y: &[f64]) -> Result<Effect, StatError> {
     at_least(2, x.len())?;
     at_least(2, y.len())?;
     let (n, m) = (x.len() as f64, y.len() as f64);
-    let (mean_x, mean_y) = (mean(x)?, mean(y)?);
-    let squares = in_range(squares_around(mean_x, x)? + squares_around(mean_y, y)?)?;
+    let (around_x, around_y) = (Centered::new(x)?, Centered::new(y)?);
+    let squares = in_range(around_x.squares + around_y.squares)?;
     if squares == 0.0 {
         return Err(StatError::Constant);
     }
     let free = n + m - 2.0;
-    let value = in_range((mean_x - mean_y) / (squares / free).sqrt())? * unbiased(free);
+    let value = in_range(around_x.above(&around_y)? / (squares / free).sqrt())? * unbiased(free);
     let half = z() * ((n + m) / (n * m) + value * value / (2.0 * (n + m))).sqrt();
     Ok(Effect { value, low: in_range(value - half)?, high: in_range(value + half)? })
 }

@@ -22,20 +22,38 @@ pub fn mean(values: &[f64]) -> Result<f64, StatError> {
 /// Fewer than two values; a value that is not finite; squares beyond the range of `f64`.
 pub fn variance(values: &[f64]) -> Result<f64, StatError> {
     at_least(2, values.len())?;
-    let squares = squares_around(mean(values)?, values)?;
-    Ok(squares / (values.len() - 1) as f64)
+    Ok(Centered::new(values)?.squares / (values.len() - 1) as f64)
 }
 
-/// The sum of squared deviations from the true mean, given the rounded one.
-pub(crate) fn squares_around(mean: f64, values: &[f64]) -> Result<f64, StatError> {
-    let (mut squares, mut off) = (Sum::new(), Sum::new());
-    for value in values {
-        let deviation = value - mean;
-        off.add(deviation);
-        squares.add(deviation * deviation);
+/// Values around their mean.
+pub(crate) struct Centered {
+    /// The mean, rounded.
+    mean: f64,
+    /// What the true mean has beyond it.
+    rest: f64,
+    /// The sum of squared deviations from the true mean.
+    pub(crate) squares: f64,
+}
+
+impl Centered {
+    pub(crate) fn new(values: &[f64]) -> Result<Self, StatError> {
+        let mean = mean(values)?;
+        let (mut squares, mut off) = (Sum::new(), Sum::new());
+        for value in values {
+            let deviation = value - mean;
+            off.add(deviation);
+            squares.add(deviation * deviation);
+        }
+        let (n, off) = (values.len() as f64, off.total());
+        let squares = in_range(squares.total() - off * (off / n))?.max(0.0);
+        Ok(Self { mean, rest: off / n, squares })
     }
-    let off = off.total();
-    Ok(in_range(squares.total() - off * off / values.len() as f64)?.max(0.0))
+
+    /// How far the mean lies above another one: with the digits that both lose where they are great
+    /// and lie near each other.
+    pub(crate) fn above(&self, other: &Self) -> Result<f64, StatError> {
+        in_range((self.mean - other.mean) + (self.rest - other.rest))
+    }
 }
 
 #[cfg(test)]

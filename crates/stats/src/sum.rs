@@ -139,11 +139,11 @@ impl ExactSum {
         let (chunk, shift) = ((place >> 5) as usize, place & 31);
         let rest = product >> (BITS - shift);
         let low = |word: u128| (word & WIDE_LOW) as i64;
-        let words = [low(product << shift), low(rest), low(rest >> BITS), low(rest >> (2 * BITS))];
-        // The last word has 32 bits too: 106 of the product and 31 of the shift are fewer than 160.
-        let last = low(rest >> (3 * BITS));
-        for (offset, word) in words.into_iter().chain([last]).enumerate() {
-            self.chunks[chunk + offset] += (word ^ sign) - sign;
+        // 106 bits of the product and 31 of the shift: 41 are left for the last word.
+        let last = (rest >> (2 * BITS)) as i64;
+        let words = [low(product << shift), low(rest), low(rest >> BITS), last];
+        for (chunk, word) in self.chunks[chunk..chunk + 4].iter_mut().zip(words) {
+            *chunk += (word ^ sign) - sign;
         }
         self.note();
     }

@@ -4,7 +4,7 @@ use serde::{Deserialize, Serialize};
 
 use crate::beta::t_two_sided;
 use crate::error::{at_least, in_range};
-use crate::moments::{mean, variance};
+use crate::moments::Centered;
 use crate::pairs::Pairs;
 use crate::{StatError, cdf};
 
@@ -31,17 +31,17 @@ pub struct Welch {
 /// A sample of fewer than two; a value that is not finite, or whose square is not; two samples that
 /// do not vary.
 pub fn welch(x: &[f64], y: &[f64]) -> Result<Welch, StatError> {
-    let part = |values: &[f64]| -> Result<(f64, f64, f64), StatError> {
-        at_least(2, values.len())?;
-        let n = values.len() as f64;
-        Ok((mean(values)?, variance(values)? / n, n - 1.0))
-    };
-    let ((mean_x, part_x, free_x), (mean_y, part_y, free_y)) = (part(x)?, part(y)?);
+    at_least(2, x.len())?;
+    at_least(2, y.len())?;
+    let (around_x, around_y) = (Centered::new(x)?, Centered::new(y)?);
+    let (free_x, free_y) = ((x.len() - 1) as f64, (y.len() - 1) as f64);
+    let part_x = around_x.squares / free_x / x.len() as f64;
+    let part_y = around_y.squares / free_y / y.len() as f64;
     let whole = in_range(part_x + part_y)?;
     if whole == 0.0 {
         return Err(StatError::Constant);
     }
-    let difference = in_range(mean_x - mean_y)?;
+    let difference = around_x.above(&around_y)?;
     let t = in_range(difference / whole.sqrt())?;
     // In shares of the whole, whose squares stay in range.
     let (share_x, share_y) = (part_x / whole, part_y / whole);
