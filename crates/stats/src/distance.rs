@@ -63,7 +63,9 @@ pub fn jensen_shannon(p: &[f64], q: &[f64]) -> Result<f64, StatError> {
         let off = (p - q) / (p + q);
         for (share, off) in [(p, off), (q, -off)] {
             if share > 0.0 {
-                bits.add(0.5 * share * libm::log1p(off));
+                let near = off.abs() < 0.5;
+                let log = if near { libm::log1p(off) } else { libm::log(2.0 * share / (p + q)) };
+                bits.add(0.5 * share * log);
             }
         }
     }

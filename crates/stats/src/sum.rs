@@ -69,7 +69,7 @@ const WAITING_MAX: u32 = 1 << 10;
 /// wait for a thousand additions (the small superaccumulator of Neal 2015). It is rounded once, to
 /// nearest with ties to even, by [`ExactSum::total`].
 ///
-/// Equal sums are equal and serialise to the same text, whatever they were added up from. 560 bytes.
+/// Equal sums are equal and serialise to the same text, whatever they were added up from. 552 bytes.
 #[derive(Debug, Clone, Serialize, Deserialize)]
 #[serde(try_from = "Written", into = "Written")]
 pub struct ExactSum {

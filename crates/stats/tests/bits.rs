@@ -100,7 +100,7 @@ kolmogorov_smirnov 3fe4bb6a41e37ac2
 hedges_g 3fe5f6d2cc221311
 cliffs_delta bfc21bcddf5bf3fd
 stability 4012ca22b7f0562b
-jensen_shannon 3fc574aef3fac25f
+jensen_shannon 3fc574aef3fac260
 wasserstein 3fe1c03ca1cb3438
 component 3fe84d993bb2b554
 ratio 3fd48b10f464efc8
