@@ -18,7 +18,8 @@ pub fn benjamini_hochberg(p: &[f64]) -> Result<Vec<f64>, StatError> {
     let (mut adjusted, mut least) = (vec![0.0; p.len()], 1.0_f64);
     for (rank, at) in order.into_iter().enumerate().rev() {
         least = least.min(p[at] * (p.len() as f64 / (rank + 1) as f64));
-        adjusted[at] = least;
+        // Of zeros with different signs `min` may take either; this leaves one.
+        adjusted[at] = least + 0.0;
     }
     Ok(adjusted)
 }

@@ -95,7 +95,7 @@ pub fn one_way(groups: &[&[f64]]) -> Result<Anova, StatError> {
         p: f.map(|f| upper_f(f, free_between as f64, free_within as f64)).transpose()?,
         worth,
         sigma2: mean_within,
-        tau2: ((mean_between - mean_within) / worth).max(0.0),
+        tau2: ((mean_between - mean_within) / worth).max(0.0) + 0.0,
     })
 }
 

@@ -114,8 +114,8 @@ pub struct Components {
 /// Nothing varies.
 pub fn principal_components(matrix: &Symmetric) -> Result<Components, StatError> {
     let Eigen { values, vectors } = eigen(matrix);
-    // What rounding leaves below zero is zero.
-    let variance = |value| Ok(in_range(value)?.max(0.0));
+    // What rounding leaves below zero is zero; of zeros with different signs `max` may take either.
+    let variance = |value| Ok(in_range(value)?.max(0.0) + 0.0);
     let variances = values.into_iter().map(variance).collect::<Result<Vec<f64>, StatError>>()?;
     let whole = in_range(variances.iter().copied().collect::<Sum>().total())?;
     if whole == 0.0 {

@@ -45,7 +45,7 @@ impl Centered {
             squares.add(deviation * deviation);
         }
         let (n, off) = (values.len() as f64, off.total());
-        let squares = in_range(squares.total() - off * (off / n))?.max(0.0);
+        let squares = in_range(squares.total() - off * (off / n))?.max(0.0) + 0.0;
         Ok(Self { mean, rest: off / n, squares })
     }
 
