@@ -44,3 +44,26 @@ pub enum StatError {
     #[error("the values are tied")]
     Ties,
 }
+
+/// Refuses numbers that are not finite.
+pub(crate) fn finite(values: &[f64]) -> Result<(), StatError> {
+    match values.iter().all(|value| value.is_finite()) {
+        true => Ok(()),
+        false => Err(StatError::NotFinite),
+    }
+}
+
+/// Refuses fewer than are needed.
+pub(crate) fn at_least(needed: usize, found: usize) -> Result<(), StatError> {
+    if found < needed { Err(StatError::TooFew { needed, found }) } else { Ok(()) }
+}
+
+/// Refuses lists of different lengths.
+pub(crate) fn same_length(expected: usize, found: usize) -> Result<(), StatError> {
+    if found == expected { Ok(()) } else { Err(StatError::Shape { expected, found }) }
+}
+
+/// A result, where the computation did not leave the range of `f64`.
+pub(crate) fn in_range(value: f64) -> Result<f64, StatError> {
+    if value.is_finite() { Ok(value) } else { Err(StatError::NotFinite) }
+}

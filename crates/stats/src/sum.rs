@@ -53,6 +53,7 @@ impl Extend<f64> for Sum {
 /// Bits of a chunk that are its own; what is above them belongs to the next one.
 const BITS: u32 = 32;
 const LOW: u64 = (1 << BITS) - 1;
+const WIDE_LOW: u128 = (1 << BITS) - 1;
 
 /// Chunk `i` counts `2^(32 i − 1074)`. The greatest `f64` reaches into chunk 65; the two above it
 /// hold the carries of more additions than any machine makes.
@@ -68,7 +69,7 @@ const WAITING_MAX: u32 = 1 << 10;
 /// wait for a thousand additions (the small superaccumulator of Neal 2015). It is rounded once, to
 /// nearest with ties to even, by [`ExactSum::total`].
 ///
-/// Equal sums are equal and serialise to the same text, whatever they were added up from. 560 bytes.
+/// Equal sums are equal and serialise to the same text, whatever they were added up from. 552 bytes.
 #[derive(Debug, Clone, Serialize, Deserialize)]
 #[serde(try_from = "Written", into = "Written")]
 pub struct ExactSum {
@@ -137,12 +138,12 @@ impl ExactSum {
         product = product.checked_shr(from.saturating_sub(at)).unwrap_or(0);
         let (chunk, shift) = ((place >> 5) as usize, place & 31);
         let rest = product >> (BITS - shift);
-        let low = |word: u128| (word & u128::from(LOW)) as i64;
-        let words = [low(product << shift), low(rest), low(rest >> BITS), low(rest >> (2 * BITS))];
-        // The last word has 32 bits too: 106 of the product and 31 of the shift are fewer than 160.
-        let last = low(rest >> (3 * BITS));
-        for (offset, word) in words.into_iter().chain([last]).enumerate() {
-            self.chunks[chunk + offset] += (word ^ sign) - sign;
+        let low = |word: u128| (word & WIDE_LOW) as i64;
+        // 106 bits of the product and 31 of the shift: 41 are left for the last word.
+        let last = (rest >> (2 * BITS)) as i64;
+        let words = [low(product << shift), low(rest), low(rest >> BITS), last];
+        for (chunk, word) in self.chunks[chunk..chunk + 4].iter_mut().zip(words) {
+            *chunk += (word ^ sign) - sign;
         }
         self.note();
     }
