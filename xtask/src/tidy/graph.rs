@@ -18,6 +18,7 @@ const PURE: &[&str] = &[
     "kartei-upload-core",
     "kartei-job-core",
     "kartei-stats",
+    "kartei-behavior",
     "kartei-analysis",
 ];
 const IMPURE: &[&str] = &[
