@@ -17,7 +17,16 @@ export function pretty(text: string): string {
   return `{\n${lines.join(',\n')}\n}\n`;
 }
 
-const ORDER = ['schema', 'name', 'version', 'kind', 'from', 'measure', 'direction', 'half_life_days'];
+const ORDER = [
+  'schema',
+  'name',
+  'version',
+  'kind',
+  'from',
+  'measure',
+  'direction',
+  'half_life_days',
+];
 const LAST = ['reliability', 'range', 'title', 'weights', 'signals', 'dimensions'];
 
 /** Its name first, its title last. */

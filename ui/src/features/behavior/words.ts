@@ -1,6 +1,12 @@
 import type { Meaning } from '$lib/components/Shape.svelte';
 import { m } from '$lib/i18n.svelte';
-import type { CalibrationDetail, CalibrationRun, CalibrationStage, Gate } from '$lib/ipc';
+import type {
+  BehaviorSchema,
+  CalibrationDetail,
+  CalibrationRun,
+  CalibrationStage,
+  Gate,
+} from '$lib/ipc';
 import { formatCount, formatRough, formatShare } from '$lib/format';
 import { titleOf } from './titles';
 
@@ -69,6 +75,14 @@ const ACTS: Record<string, () => string> = {
 };
 
 export const actText = (act: string): string => ACTS[act]?.() ?? act;
+
+/** `25 signals, 5 traits`. */
+export function schemaSize({ signals, dimensions }: BehaviorSchema): string {
+  return [
+    m.calibration_signal_count({ count: signals, n: formatCount(signals) }),
+    m.calibration_trait_count({ count: dimensions, n: formatCount(dimensions) }),
+  ].join(', ');
+}
 
 /** As much of a version as tells it apart. */
 export const shortVersion = (version: string): string => version.slice(0, 8);

@@ -42,6 +42,7 @@ let profile: OpenProfile;
 beforeEach(async () => {
   host = new FakeHost({
     get_profile: () => DETAIL,
+    get_behavior: () => ({ vectors: [], calibrated: false }),
     edit_profile: () => DETAIL,
     resolve_conflict: () => fakeDetail({ status: 'pending', record: DETAIL.record }),
   });

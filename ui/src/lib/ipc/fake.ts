@@ -5,6 +5,7 @@ import { storeAnswers } from './fake-store';
 import { systemAnswers } from './fake-system';
 import { tableAnswers } from './fake-table';
 import { analysisAnswers } from './fake-analyses';
+import { behaviorAnswers } from './fake-behavior';
 import { uploadAnswers } from './fake-uploads';
 import type {
   About,
@@ -287,6 +288,7 @@ export function fakeFromAddress(search: string): FakeHost {
     ...tableAnswers(rows),
     ...uploadAnswers(options, () => host),
     ...analysisAnswers(options, () => host),
+    ...behaviorAnswers(() => host),
     list_profiles: (request) => rows.page(request),
     find_place: (request) => rows.place(request),
     get_profile: ({ id }) => {
