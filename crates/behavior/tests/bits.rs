@@ -145,6 +145,46 @@ fn a_schema_says_what_is_wrong_with_it() {
 }
 
 #[test]
+fn the_json_schema_and_the_reader_agree() {
+    let text = include_str!("../../../schemas/behavior_schema.v1.schema.json");
+    let schema = serde_json::from_str(text).unwrap();
+    let judge = jsonschema::draft202012::new(&schema).unwrap();
+    for ready in kartei_behavior::ready() {
+        let value: serde_json::Value = serde_json::from_str(ready.text()).unwrap();
+        assert!(judge.is_valid(&value), "{}", ready.name());
+        // Whatever is taken away or put in, both say the same of it.
+        let mut broken = vec![json!(1), json!([])];
+        for member in ["schema", "name", "version", "signals", "dimensions"] {
+            let mut less = value.clone();
+            less.as_object_mut().unwrap().remove(member);
+            broken.push(less);
+        }
+        for (pointer, put) in [
+            ("/signals/0/kind", json!("other")),
+            ("/signals/0/name", json!("")),
+            ("/signals/0", json!({"name": "x"})),
+            ("/signals/0", json!({"name": "x", "kind": "level", "more": 1})),
+            ("/signals/0", json!({"name": "x", "kind": "level", "half_life_days": 0})),
+            ("/signals/0", json!({"name": "x", "kind": "level", "reliability": 1.5})),
+            ("/signals/0", json!({"name": "x", "kind": "level", "direction": 0})),
+            ("/signals/0", json!({"name": "x", "kind": "level", "range": [1]})),
+            ("/dimensions/0/weights", json!({})),
+            ("/dimensions", json!([])),
+            ("/version", json!(0)),
+        ] {
+            let mut other = value.clone();
+            *other.pointer_mut(pointer).unwrap() = put;
+            broken.push(other);
+        }
+        for value in broken {
+            assert!(!judge.is_valid(&value), "{value}");
+            assert!(Schema::parse(&value.to_string()).is_err(), "{value}");
+        }
+    }
+    assert_eq!(kartei_behavior::ready().len(), 2, "both are read");
+}
+
+#[test]
 fn kinds_of_numbers() {
     let signals = json!([
         {"name": "share", "kind": "binary"}, {"name": "events", "kind": "rate"},
