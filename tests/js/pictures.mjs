@@ -8,6 +8,8 @@ import { appear, closeProfile, listed, openProfile, search, speakEnglish } from 
 const { values } = parseArgs({
   options: { data: { type: 'string' }, profile: { type: 'string' }, out: { type: 'string' } },
 });
+/** Somebody who answered a questionnaire, which the demo calibrated. */
+const SCORED = 'bfi-61617';
 const picture = (name) => join(values.out, `${name}.png`);
 
 const desktop = await startDesktop();
@@ -26,6 +28,11 @@ try {
     await listed(window, 'cdnow-00001');
     await window.picture(picture(`conflict-${theme}`));
     await closeProfile(window, values.profile);
+    await search(window, SCORED);
+    await openProfile(window, SCORED);
+    await window.find(saying('Agreeableness'));
+    await window.picture(picture(`scores-${theme}`));
+    await closeProfile(window, SCORED);
   }
   await window.quit();
 } finally {

@@ -119,6 +119,21 @@ impl Client {
         self.json(&["result", id])
     }
 
+    /// Makes a calibration of this schema and activates it; answers what it is.
+    pub(crate) fn calibrate(&self, schema: &str) -> Result<Value> {
+        let mut made = self.json(&["calibrate", "fit", schema])?;
+        let version = made["calibration"]["version"].as_str().unwrap_or_default().to_owned();
+        self.json(&["calibrate", "activate", &version])?;
+        // When it was made is the one thing that differs.
+        made["calibration"]["made_at"] = Value::Null;
+        Ok(made)
+    }
+
+    /// Where a profile stands.
+    pub(crate) fn score(&self, id: &str) -> Result<Value> {
+        self.json(&["score", id])
+    }
+
     /// All records, canonical, sorted by id.
     pub(crate) fn export(&self) -> Result<Vec<u8>> {
         let file = self.data.with_extension("ndjson");

@@ -20,6 +20,9 @@ use crate::{setup, ui};
 /// People in `bfi` and customers in `cdnow`.
 const PROFILES: u64 = 2_800 + 23_570;
 
+/// Whose scores are told.
+const SCORED: &str = "bfi-61617";
+
 /// Which profiles the two analysts edit.
 const ONLY_ANNA: &str = "cdnow-00001";
 const ONLY_BEN: &str = "cdnow-00002";
@@ -46,6 +49,7 @@ pub(crate) fn run(workspace: &Workspace) -> Result<()> {
     let relay = stage.relay_again(&mut story, port)?;
     stage.converge(&mut story)?;
     stage.analyse(&mut story)?;
+    stage.calibrate(&mut story)?;
     window::open(workspace, &mut story, &stage.anna, &folder, SAME_FIELD)?;
     relay.stop()?;
     story.end(&folder);
@@ -210,6 +214,28 @@ impl<'a> Stage<'a> {
         )?;
         let id = answer["result_id"].as_str().unwrap_or_default();
         story.check("Ben reads the same result by its link", self.ben.result(id)? == answer)
+    }
+
+    /// Both calibrate by themselves: what they find out is the same to the last bit.
+    fn calibrate(&self, story: &mut Story) -> Result<()> {
+        story.chapter("Scores, by a calibration that each makes alone");
+        let ((answers, seconds), theirs) =
+            (story::timed(|| self.anna.calibrate("bfi"))?, self.ben.calibrate("bfi")?);
+        let alphas = answers["dimensions"].as_array().into_iter().flatten().map(|dimension| {
+            let name = dimension["name"].as_str().unwrap_or_default();
+            format!("{name} {:.2}", dimension["alpha"].as_f64().unwrap_or_default())
+        });
+        let alphas = alphas.collect::<Vec<_>>().join(", ");
+        story.tell(format!("Cronbach's α of the Big Five, in {seconds:.2} s: {alphas}."));
+        story.check("Ben's calibration has the same version", answers == theirs)?;
+        let (ours, theirs) = (self.anna.score(SCORED)?, self.ben.score(SCORED)?);
+        let first = &ours["vectors"][0]["dimensions"][0];
+        story.tell(format!(
+            "{SCORED} is above {:.1} % of people in {}.",
+            first["percentile"].as_f64().unwrap_or_default() * 100.0,
+            first["name"].as_str().unwrap_or_default()
+        ));
+        story.check("both see the same scores", first["score"].is_number() && ours == theirs)
     }
 
     fn equal_exports(&self) -> Result<bool> {
