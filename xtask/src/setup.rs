@@ -55,6 +55,8 @@ const NEXTEST: Tool =
     Tool { program: "cargo-nextest", crate_name: "cargo-nextest", version: "^0.9" };
 /// A peer of `bench upload`.
 const RUSTUS: Tool = Tool { program: "rustus", crate_name: "rustus", version: "=0.5.10" };
+/// A peer of `bench jobs`.
+const RIVER: Tool = Tool { program: "riverqueue", crate_name: "riverqueue-cli", version: "=0.5.0" };
 const DENY: Tool = Tool { program: "cargo-deny", crate_name: "cargo-deny", version: "^0.20" };
 
 /// What the machine is prepared for.
@@ -68,6 +70,8 @@ pub(crate) enum Purpose {
     Bench,
     /// The benchmark of uploads, with its peers.
     BenchUpload,
+    /// The benchmark of jobs, with its peers.
+    BenchJobs,
 }
 
 /// Installs what is missing, or says how.
@@ -78,6 +82,7 @@ pub(crate) fn prepare(workspace: &Workspace, purpose: Purpose) -> Result<()> {
         Purpose::Demo => (PACKAGES, &[TAURI_DRIVER]),
         Purpose::Bench => (BENCH_PACKAGES, &[]),
         Purpose::BenchUpload => (BENCH_PACKAGES, &[RUSTUS]),
+        Purpose::BenchJobs => (BENCH_PACKAGES, &[RIVER]),
     };
     system_packages(packages)?;
     for tool in tools {

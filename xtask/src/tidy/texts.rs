@@ -12,6 +12,31 @@ const WAITS: &[&str] = &["crates/test-support/src/wait.rs", "tests/js/lib/wait.m
 /// Folders of a particular machine, as they look at the beginning of a path.
 const MACHINE_FOLDERS: &[&str] = &["/root/", "/home/", "/work/", "/Users/"];
 
+/// Crates whose numbers have the same bits on every machine.
+const SAME_BITS: &[&str] = &["crates/stats/src/", "crates/behavior/src/", "crates/analysis/src/"];
+
+/// Methods of `f64` that the system's library computes, each in its own way (`libm` has them all).
+const OTHER_BITS: &[&str] = &[
+    ".ln(",
+    ".ln_1p(",
+    ".log(",
+    ".log2(",
+    ".log10(",
+    ".exp(",
+    ".exp2(",
+    ".exp_m1(",
+    ".powf(",
+    ".powi(",
+    ".sin(",
+    ".cos(",
+    ".tan(",
+    ".tanh(",
+    ".atan2(",
+    ".cbrt(",
+    ".hypot(",
+    ".mul_add(",
+];
+
 /// Servers of package registries: which one a machine uses is its own configuration.
 const REGISTRY_HOSTS: &[&str] =
     &["registry.npmjs.org", "static.crates.io", "index.crates.io", "pypi.org", "pythonhosted.org"];
@@ -90,6 +115,11 @@ impl<'a> File<'a> {
                 if line.contains("#[ignore") {
                     say("no test is ignored; a flaky test is a failed test");
                 }
+                if index < self.tests_from && self.other_bits(line) {
+                    say(
+                        "std's functions and hash maps differ between machines; use libm and BTreeMap",
+                    );
+                }
                 if bare_allow(self.text, index) {
                     say("use #[expect(…, reason = \"…\")] instead of a bare #[allow]");
                 }
@@ -101,6 +131,12 @@ impl<'a> File<'a> {
                 say("the lock names a host; set omit-lockfile-registry-resolved in .npmrc");
             }
         }
+    }
+
+    fn other_bits(&self, line: &str) -> bool {
+        SAME_BITS.iter().any(|folder| self.path.starts_with(folder))
+            && (OTHER_BITS.iter().any(|method| line.contains(method))
+                || ["HashMap", "HashSet"].iter().any(|name| line.contains(name)))
     }
 
     fn imports(&self, broken: &mut Vec<String>) {
@@ -177,6 +213,15 @@ mod tests {
     fn the_shell_has_a_tighter_limit() {
         assert!(broken("src-tauri/src/a.rs", &"x\n".repeat(SHELL_LINES_MAX + 1)));
         assert!(!broken("src-tauri/src/a.rs", &"x\n".repeat(SHELL_LINES_MAX)));
+    }
+
+    #[test]
+    fn numbers_have_the_same_bits_everywhere() {
+        assert!(broken("crates/stats/src/a.rs", "let y = x.ln();"));
+        assert!(broken("crates/behavior/src/a.rs", "use std::collections::HashMap;"));
+        assert!(!broken("crates/stats/src/a.rs", "let y = libm::log(x).sqrt();"));
+        assert!(!broken("crates/stats/src/a.rs", "#[cfg(test)]\nmod tests {\n x.log10();\n}"));
+        assert!(!broken("crates/app/src/a.rs", "let y = x.ln();"));
     }
 
     #[test]

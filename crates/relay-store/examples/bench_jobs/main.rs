@@ -236,20 +236,41 @@ fn peer(bench: &Bench, node: &str, program: &str, jobs: u64, latency: u64) {
     run("pickup", latency);
 }
 
+/// River's own benchmark on a database of its own: it submits all by the thousand, then works them with as many
+/// connections as ours has. It times no wait for a worker.
+fn river(bench: &Bench, program: &str, jobs: u64) {
+    println!("[river]");
+    let url = bench.cluster.database("river").unwrap().owner_url;
+    let run = |arguments: &[&str]| {
+        let done = Command::new(program).args(arguments).args(["--database-url", &url]).output();
+        let done = done.unwrap();
+        assert!(done.status.success(), "{program}: {}", String::from_utf8_lossy(&done.stderr));
+        String::from_utf8(done.stdout).unwrap()
+    };
+    run(&["migrate-up"]);
+    let began = bench.written();
+    let said = run(&["bench", "-n", &jobs.to_string(), "--max-connections", "16"]);
+    bench.say_written(began, jobs);
+    let whole = said.lines().rfind(|line| line.contains("overall job/sec")).unwrap();
+    let rate = whole.split("overall job/sec [").nth(1).unwrap().split(']').next().unwrap();
+    println!("done_per_s {}", rate.trim());
+}
+
 fn main() {
     let arguments: Vec<String> = std::env::args().skip(1).collect();
     if let [mode, jobs] = arguments.as_slice() {
         assert_eq!(mode, "bloat", "bench_jobs bloat JOBS");
         return Bench::begin().bloat(jobs.parse().unwrap());
     }
-    let [jobs, latency, backlog, node, peers @ ..] = arguments.as_slice() else {
-        panic!("bench_jobs JOBS PICKUPS BACKLOG NODE PEER…")
+    let [jobs, latency, backlog, node, river_program, peers @ ..] = arguments.as_slice() else {
+        panic!("bench_jobs JOBS PICKUPS BACKLOG NODE RIVER PEER…")
     };
     let [jobs, latency, backlog] = [jobs, latency, backlog].map(|one| one.parse().unwrap());
     let bench = Bench::begin();
     println!("[kartei]");
     bench.throughput(jobs);
     bench.pickup(latency);
+    river(&bench, river_program, jobs);
     for program in peers {
         peer(&bench, node, program, jobs, latency);
     }
