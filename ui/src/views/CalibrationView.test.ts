@@ -3,6 +3,7 @@ import { afterEach, beforeEach, expect, test } from 'vitest';
 import { Calibrations } from '$features/behavior/calibrations.svelte';
 import NewCalibration from '$features/behavior/NewCalibration.svelte';
 import SchemaDialog from '$features/behavior/SchemaDialog.svelte';
+import CalibrationLine from '$features/behavior/CalibrationLine.svelte';
 import Trait from '$features/behavior/Trait.svelte';
 import { Ipc } from '$lib/ipc';
 import { FakeHost, fakeProblem } from '$lib/ipc/fake';
@@ -69,6 +70,10 @@ test('what runs says how far it is, can be stopped, and says why it failed', asy
   const run = await new Ipc(host).call('fit_calibration', { schema: 'bfi' });
   calibrations.take(run);
   await screen.findByText('Reads people’s numbers, 400 of 2,800');
+  const line = render(CalibrationLine, { calibrations, href: '#/calibration' });
+  expect(line.getByTitle('Reads people’s numbers, 400 of 2,800').textContent).toContain(
+    'Calibration: bfi',
+  );
   host.answer('cancel_calibration', () => ({ ...run, state: 'cancelled' }));
   await fireEvent.click(screen.getByRole('button', { name: 'Stop' }));
   expect(host.requests('cancel_calibration')).toEqual([{ run: 1 }]);
