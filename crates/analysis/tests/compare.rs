@@ -243,7 +243,8 @@ fn fit(schema: &Schema, profiles: &[Record]) -> Calibration {
             person
         })
         .collect();
-    let mut first = First::new(schema, &Asked { as_of_ms: BFI_AS_OF, filter: String::new() });
+    let asked = Asked { as_of_ms: BFI_AS_OF, filter: String::new() };
+    let mut first = First::new(schema, &asked);
     for (record, person) in profiles.iter().zip(&people) {
         first.absorb(record, person);
     }
@@ -453,7 +454,12 @@ fn names_beyond_the_bound_are_left_out_and_that_is_said() {
     let wide = |number: usize, first: usize| {
         let attributes: serde_json::Map<String, Value> =
             (first..first + 90).map(|name| (format!("n{name:05}"), json!(number))).collect();
-        made(number, if number % 2 == 0 { "a" } else { "b" }, &json!(attributes), &json!([]))
+        made(
+            number,
+            if number.is_multiple_of(2) { "a" } else { "b" },
+            &json!(attributes),
+            &json!([]),
+        )
     };
     // 1,080 names in all, of which the first 1,000 in the order of the visit stay.
     let profiles: Vec<Record> = (0..12).map(|number| wide(number, number * 90)).collect();
@@ -468,7 +474,10 @@ fn names_beyond_the_bound_are_left_out_and_that_is_said() {
     assert_eq!(seen.report(&input(14))["variables"].as_array().unwrap().len(), 1_000);
 }
 
-fn some_profile() -> impl Strategy<Value = (u8, Option<f64>, Option<i8>, Vec<(u8, f64)>)> {
+/// Side, two attributes, observations.
+type Drawn = (u8, Option<f64>, Option<i8>, Vec<(u8, f64)>);
+
+fn some_profile() -> impl Strategy<Value = Drawn> {
     let number = prop_oneof![-1e3..1e3_f64, (-3..3_i32).prop_map(f64::from)];
     let observation = (0..3_u8, -10.0..10.0_f64);
     (
