@@ -11,7 +11,10 @@
 //! cohort. Chunks and the order in which they are merged are fixed by their numbers alone: the bits of a
 //! result depend neither on threads nor on how often a worker died, nor on whether relay or desktop ran
 //! it. The crate knows no clock, no database and no thread.
+//!
+//! A [`Comparison`] of two cohorts goes the same way, but is told of each profile on which side it is.
 
+mod compare;
 mod interval;
 mod moments;
 mod order;
@@ -22,6 +25,7 @@ use kartei_profile::Record;
 use serde::{Deserialize, Serialize};
 use serde_json::Value;
 
+pub use compare::{CompareInput, Comparison, Scores, Side, VALUES_IN_ALL_MAX, VALUES_MAX};
 pub use interval::{Interval, share_interval};
 pub use moments::Moments;
 pub use order::{Seed, in_visiting_order};

@@ -35,6 +35,15 @@ impl Language {
         text
     }
 
+    /// A number with two decimals: 0.41 or 0,41, with a minus sign where it is negative. What is rounded
+    /// to nothing has no sign.
+    pub(crate) fn hundredths(self, number: f64) -> String {
+        let digits = format!("{:.2}", number.abs()).replace('.', &self.decimal().to_string());
+        let is_negative =
+            number < 0.0 && digits.bytes().any(|digit| (b'1'..=b'9').contains(&digit));
+        if is_negative { format!("\u{2212}{digits}") } else { digits }
+    }
+
     /// A share in per cent with one decimal: 7.6 % or 7,6 %. What is there is never told as nothing,
     /// and what is missing never as everything.
     pub(crate) fn percent(self, count: u64, of: u64) -> String {
@@ -67,5 +76,8 @@ mod tests {
         assert_eq!(English.percent(1, 100_000), "< 0.1\u{a0}%");
         assert_eq!(English.percent(99_999, 100_000), "> 99.9\u{a0}%");
         assert_eq!(English.percent(5, 5), "100.0\u{a0}%");
+        assert_eq!(German.hundredths(0.406), "0,41");
+        assert_eq!(English.hundredths(-1.25), "\u{2212}1.25");
+        assert_eq!(English.hundredths(-0.001), "0.00");
     }
 }

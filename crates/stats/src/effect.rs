@@ -4,7 +4,7 @@ use serde::{Deserialize, Serialize};
 
 use crate::beta::stirling_rest;
 use crate::error::{at_least, in_range};
-use crate::moments::Centered;
+use crate::moments::Summary;
 use crate::pairs::Pairs;
 use crate::{StatError, quantile};
 
@@ -37,14 +37,23 @@ fn z() -> f64 {
 pub fn hedges_g(x: &[f64], y: &[f64]) -> Result<Effect, StatError> {
     at_least(2, x.len())?;
     at_least(2, y.len())?;
-    let (n, m) = (x.len() as f64, y.len() as f64);
-    let (around_x, around_y) = (Centered::new(x)?, Centered::new(y)?);
-    let squares = in_range(around_x.squares + around_y.squares)?;
+    hedges_g_of(&Summary::new(x)?, &Summary::new(y)?)
+}
+
+/// [`hedges_g`] of samples of which no more is known than their summaries.
+///
+/// # Errors
+/// A sample of fewer than two; two samples that do not vary; a result beyond the range of `f64`.
+pub fn hedges_g_of(x: &Summary, y: &Summary) -> Result<Effect, StatError> {
+    x.at_least_two()?;
+    y.at_least_two()?;
+    let (n, m) = (x.count() as f64, y.count() as f64);
+    let squares = in_range(x.squares + y.squares)?;
     if squares == 0.0 {
         return Err(StatError::Constant);
     }
     let free = n + m - 2.0;
-    let value = in_range(around_x.above(&around_y)? / (squares / free).sqrt())? * unbiased(free);
+    let value = in_range(x.above(y)? / (squares / free).sqrt())? * unbiased(free);
     let half = z() * ((n + m) / (n * m) + value * value / (2.0 * (n + m))).sqrt();
     Ok(Effect { value, low: in_range(value - half)?, high: in_range(value + half)? })
 }

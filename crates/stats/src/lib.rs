@@ -28,5 +28,6 @@ pub mod two;
 
 pub use error::StatError;
 pub use matrix::{Rows, Symmetric};
+pub use moments::Summary;
 pub use normal::{cdf, quantile};
 pub use sum::{ExactSum, Sum};

@@ -1,7 +1,7 @@
 //! Mean and variance of a list.
 
 use crate::error::{at_least, finite, in_range};
-use crate::{StatError, Sum};
+use crate::{ExactSum, StatError, Sum};
 
 /// The arithmetic mean, in the unit of the values. The compensated sum over the count, which for
 /// fewer than `2^30` values is off by one or two units of the last digit at most.
@@ -22,11 +22,13 @@ pub fn mean(values: &[f64]) -> Result<f64, StatError> {
 /// Fewer than two values; a value that is not finite; squares beyond the range of `f64`.
 pub fn variance(values: &[f64]) -> Result<f64, StatError> {
     at_least(2, values.len())?;
-    Ok(Centered::new(values)?.squares / (values.len() - 1) as f64)
+    Ok(Summary::new(values)?.squares / (values.len() - 1) as f64)
 }
 
-/// Values around their mean.
-pub(crate) struct Centered {
+/// A sample as tests of means see it: how many values, around which mean, and how far they lie from it.
+#[derive(Debug, Clone, Copy, PartialEq)]
+pub struct Summary {
+    n: u64,
     /// The mean, rounded.
     mean: f64,
     /// What the true mean has beyond it.
@@ -35,8 +37,12 @@ pub(crate) struct Centered {
     pub(crate) squares: f64,
 }
 
-impl Centered {
-    pub(crate) fn new(values: &[f64]) -> Result<Self, StatError> {
+impl Summary {
+    /// Of values one by one, in two passes (Chan, Golub and LeVeque 1983). The last bits depend on the order.
+    ///
+    /// # Errors
+    /// No values; a value that is not finite, or squares that are not.
+    pub fn new(values: &[f64]) -> Result<Self, StatError> {
         let mean = mean(values)?;
         let (mut squares, mut off) = (Sum::new(), Sum::new());
         for value in values {
@@ -46,7 +52,79 @@ impl Centered {
         }
         let (n, off) = (values.len() as f64, off.total());
         let squares = in_range(squares.total() - off * (off / n))?.max(0.0) + 0.0;
-        Ok(Self { mean, rest: off / n, squares })
+        Ok(Self { n: values.len() as u64, mean, rest: off / n, squares })
+    }
+
+    /// Of values with how often each is there, as [`Summary::new`] has it of them one by one but for the
+    /// last bits. Those depend on the order.
+    ///
+    /// # Errors
+    /// No values; a value that is not finite, or squares that are not.
+    pub fn of_counts(counts: &[(f64, u64)]) -> Result<Self, StatError> {
+        if !counts.iter().all(|(value, _)| value.is_finite()) {
+            return Err(StatError::NotFinite);
+        }
+        let count: u64 = counts.iter().map(|(_, count)| count).sum();
+        at_least(1, usize::from(count > 0))?;
+        let n = count as f64;
+        let sum: Sum = counts.iter().map(|(value, count)| value * *count as f64).collect();
+        let mean = in_range(sum.total() / n)?;
+        let (mut squares, mut off) = (Sum::new(), Sum::new());
+        for (value, count) in counts {
+            let (deviation, count) = (value - mean, *count as f64);
+            off.add(deviation * count);
+            squares.add(deviation * deviation * count);
+        }
+        let off = off.total();
+        let squares = in_range(squares.total() - off * (off / n))?.max(0.0) + 0.0;
+        Ok(Self { n: count, mean, rest: off / n, squares })
+    }
+
+    /// Of the exact sum of `n` values and that of their squares: the same bits in whatever order they
+    /// came. `Σ(x − m)² = Σx² − 2mΣx + nm²` is added up exactly, so what is great in it cancels without
+    /// a loss; for values whose squares are neither subnormal nor beyond the range of `f64`.
+    ///
+    /// # Errors
+    /// No values; sums beyond the range of `f64`.
+    pub fn of_sums(n: u64, sum: &ExactSum, squares: &ExactSum) -> Result<Self, StatError> {
+        at_least(1, usize::from(n > 0))?;
+        let (count, whole) = (n as f64, sum.total());
+        let mean = in_range(whole / count)?;
+        in_range(2.0 * mean * whole)?;
+        in_range(squares.total())?;
+        let mut around = squares.clone();
+        // A sum has more digits than one f64; three have all that a result can show.
+        for part in parts_of(sum) {
+            around.add_product(-2.0 * mean, part);
+        }
+        let mut square = ExactSum::new();
+        square.add_product(mean, mean);
+        for part in parts_of(&square) {
+            around.add_product(count, part);
+        }
+        let mut off = sum.clone();
+        off.add_product(-count, mean);
+        let off = off.total();
+        let squares = in_range(around.total() - off * (off / count))?.max(0.0) + 0.0;
+        Ok(Self { n, mean, rest: off / count, squares })
+    }
+
+    /// How many values.
+    #[must_use]
+    pub fn count(&self) -> u64 {
+        self.n
+    }
+
+    /// The arithmetic mean, in the unit of the values.
+    #[must_use]
+    pub fn mean(&self) -> f64 {
+        self.mean + self.rest
+    }
+
+    /// The sample variance with n − 1, in the square of the values' unit; nothing of one value.
+    #[must_use]
+    pub fn variance(&self) -> Option<f64> {
+        (self.n > 1).then(|| self.squares / (self.n - 1) as f64)
     }
 
     /// How far the mean lies above another one: with the digits that both lose where they are great
@@ -54,6 +132,21 @@ impl Centered {
     pub(crate) fn above(&self, other: &Self) -> Result<f64, StatError> {
         in_range((self.mean - other.mean) + (self.rest - other.rest))
     }
+
+    /// Refuses fewer than two values.
+    pub(crate) fn at_least_two(&self) -> Result<(), StatError> {
+        at_least(2, usize::try_from(self.n).unwrap_or(usize::MAX))
+    }
+}
+
+/// An exact sum as numbers that add up to it, the greatest first.
+fn parts_of(sum: &ExactSum) -> [f64; 3] {
+    let mut left = sum.clone();
+    [(); 3].map(|()| {
+        let part = left.total();
+        left.add(-part);
+        part
+    })
 }
 
 #[cfg(test)]

@@ -4,7 +4,7 @@ use serde::{Deserialize, Serialize};
 
 use crate::beta::t_two_sided;
 use crate::error::{at_least, in_range};
-use crate::moments::Centered;
+use crate::moments::Summary;
 use crate::pairs::Pairs;
 use crate::{StatError, cdf};
 
@@ -33,15 +33,24 @@ pub struct Welch {
 pub fn welch(x: &[f64], y: &[f64]) -> Result<Welch, StatError> {
     at_least(2, x.len())?;
     at_least(2, y.len())?;
-    let (around_x, around_y) = (Centered::new(x)?, Centered::new(y)?);
-    let (free_x, free_y) = ((x.len() - 1) as f64, (y.len() - 1) as f64);
-    let part_x = around_x.squares / free_x / x.len() as f64;
-    let part_y = around_y.squares / free_y / y.len() as f64;
+    welch_of(&Summary::new(x)?, &Summary::new(y)?)
+}
+
+/// [`welch`] of samples of which no more is known than their summaries.
+///
+/// # Errors
+/// A sample of fewer than two; two samples that do not vary; a result beyond the range of `f64`.
+pub fn welch_of(x: &Summary, y: &Summary) -> Result<Welch, StatError> {
+    x.at_least_two()?;
+    y.at_least_two()?;
+    let (free_x, free_y) = ((x.count() - 1) as f64, (y.count() - 1) as f64);
+    let part_x = x.squares / free_x / x.count() as f64;
+    let part_y = y.squares / free_y / y.count() as f64;
     let whole = in_range(part_x + part_y)?;
     if whole == 0.0 {
         return Err(StatError::Constant);
     }
-    let difference = around_x.above(&around_y)?;
+    let difference = x.above(y)?;
     let t = in_range(difference / whole.sqrt())?;
     // In shares of the whole, whose squares stay in range.
     let (share_x, share_y) = (part_x / whole, part_y / whole);

@@ -15,7 +15,7 @@ use crate::moments::Moments;
 pub(crate) use report::report;
 
 /// Attributes and signals that are told apart; those that come first, in the order of the visit.
-const NAMES_MAX: usize = 1_000;
+pub(crate) const NAMES_MAX: usize = 1_000;
 
 /// Values of an attribute that are told apart; of one with more it is known that it has more.
 const VALUES_MAX: usize = 20;
@@ -241,7 +241,7 @@ impl Quality {
 
 /// Merges what is known by name; answers whether names were left out. What was left out once is never taken
 /// in later: what is told of a name is all of it.
-fn taken_in<T>(
+pub(crate) fn taken_in<T>(
     ours: &mut BTreeMap<String, T>,
     next: BTreeMap<String, T>,
     merge: impl Fn(&mut T, T),

@@ -1,0 +1,339 @@
+//! Two cohorts held against each other, variable by variable.
+//!
+//! ```text
+//! profile, side ─▶ attributes.x that are numbers ─┐
+//!                  signals: a person's mean ──────┼─▶ per variable and side: numbers with their counts
+//!                  dimensions: a person's score ──┘            │
+//!                       while it is a sample: means alone ◀────┴────▶ in the end: means, ranks, shapes
+//! ```
+//! Who is on which side is told by the caller, so no filter is read in here.
+
+mod findings;
+mod numbers;
+mod report;
+
+use std::collections::BTreeMap;
+
+use kartei_behavior::{Calibration, CalibrationMistake, Person, Schema, Scorer};
+use kartei_profile::{Instant, Record};
+use kartei_stats::Sum;
+use serde::{Deserialize, Serialize};
+use serde_json::Value;
+
+use crate::Profile;
+use crate::quality::{NAMES_MAX, taken_in};
+use numbers::Numbers;
+
+/// Different numbers that are kept of a variable on one side. Of one with more, medians, ranks and shapes
+/// are not told.
+pub const VALUES_MAX: usize = 200_000;
+
+/// Different numbers that are kept in all, of about 32 bytes each. Where there are more, the last variables
+/// (attributes, signals, dimensions; each by name) are treated as those with too many.
+pub const VALUES_IN_ALL_MAX: usize = 2_000_000;
+
+/// The side that a profile is on. One that both filters take is on none: it says nothing of a difference.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
+pub enum Side {
+    /// The first cohort.
+    A,
+    /// The second one.
+    B,
+}
+
+/// What makes scores of people, with a buffer that is used again and again.
+#[derive(Debug, Clone)]
+pub struct Scores<'a> {
+    schema: &'a Schema,
+    scorer: Scorer<'a>,
+    person: Person,
+}
+
+impl<'a> Scores<'a> {
+    /// Scores of a schema by its calibration, at the moment of the calibration.
+    ///
+    /// # Errors
+    /// [`CalibrationMistake::OtherSchema`].
+    pub fn new(
+        schema: &'a Schema,
+        calibration: &'a Calibration,
+    ) -> Result<Self, CalibrationMistake> {
+        let scorer = Scorer::new(schema, calibration)?;
+        Ok(Self { schema, scorer, person: Person::default() })
+    }
+
+    /// The score of each dimension that a person has one of, 0 to 1.
+    fn of(&mut self, record: &Record) -> Vec<(&'a str, f64)> {
+        self.person.measure(self.schema, record, self.scorer.as_of_ms());
+        let scores = self.scorer.vector(&self.person).dimensions;
+        let named = self.schema.dimensions().iter().zip(scores);
+        named.filter_map(|(named, score)| Some((named.name.as_str(), score?.score))).collect()
+    }
+}
+
+/// A variable on both sides.
+#[derive(Debug, Clone, PartialEq, Default, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+struct Variable {
+    a: Numbers,
+    b: Numbers,
+}
+
+impl Variable {
+    fn side(&mut self, side: Side) -> &mut Numbers {
+        match side {
+            Side::A => &mut self.a,
+            Side::B => &mut self.b,
+        }
+    }
+
+    fn merge(&mut self, next: Self) {
+        self.a.merge(next.a);
+        self.b.merge(next.b);
+    }
+}
+
+/// Of what a comparison is.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct CompareInput {
+    /// Identity of the history that the revision belongs to.
+    pub epoch: String,
+    /// The revision that every profile is read at.
+    pub rev: u64,
+    /// Who is on side A.
+    pub filter_a: Option<String>,
+    /// Who is on side B.
+    pub filter_b: Option<String>,
+    /// Version of the calibration that scores are made by; nothing without scores.
+    pub calibration: Option<String>,
+    /// How many profiles are looked at, those on neither side with them.
+    pub total: u64,
+}
+
+/// What is known of two cohorts. Profiles are visited in chunks like those of other analyses, and merged in
+/// the order of the visit; as long as no names are left out, the bits do not depend on any order.
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct Comparison {
+    as_of_ms: i64,
+    seen: u64,
+    a: u64,
+    b: u64,
+    attributes: BTreeMap<String, Variable>,
+    signals: BTreeMap<String, Variable>,
+    dimensions: BTreeMap<String, Variable>,
+    /// Whether some names were too many.
+    names_left_out: bool,
+}
+
+impl Comparison {
+    /// Nothing seen yet. `as_of_ms` is the moment of the analysis, in milliseconds since 1970; later
+    /// observations do not count.
+    #[must_use]
+    pub fn begin(as_of_ms: i64) -> Self {
+        Self {
+            as_of_ms,
+            seen: 0,
+            a: 0,
+            b: 0,
+            attributes: BTreeMap::new(),
+            signals: BTreeMap::new(),
+            dimensions: BTreeMap::new(),
+            names_left_out: false,
+        }
+    }
+
+    /// Takes a profile in that is on this side, or on neither; with its scores where they are compared.
+    pub fn absorb(
+        &mut self,
+        profile: &Profile<'_>,
+        side: Option<Side>,
+        scores: Option<&mut Scores<'_>>,
+    ) {
+        self.seen += 1;
+        let Some(side) = side else { return };
+        match side {
+            Side::A => self.a += 1,
+            Side::B => self.b += 1,
+        }
+        let attributes = profile.record.members().get("attributes").and_then(Value::as_object);
+        for (name, value) in attributes.into_iter().flatten() {
+            if let Some(value) = value.as_f64() {
+                note(&mut self.attributes, self.names_left_out, name, side, value);
+            }
+        }
+        for (name, level) in levels(profile.record, self.as_of_ms) {
+            note(&mut self.signals, self.names_left_out, name, side, level);
+        }
+        for (name, score) in scores.into_iter().flat_map(|scores| scores.of(profile.record)) {
+            note(&mut self.dimensions, self.names_left_out, name, side, score);
+        }
+    }
+
+    /// Takes in what the next chunk came to.
+    pub fn merge(&mut self, next: Self) {
+        self.seen += next.seen;
+        self.a += next.a;
+        self.b += next.b;
+        self.names_left_out |= next.names_left_out;
+        for (ours, theirs) in [
+            (&mut self.attributes, next.attributes),
+            (&mut self.signals, next.signals),
+            (&mut self.dimensions, next.dimensions),
+        ] {
+            self.names_left_out |= taken_in(ours, theirs, Variable::merge);
+        }
+        self.bound(VALUES_MAX, VALUES_IN_ALL_MAX);
+    }
+
+    /// Keeps no more different numbers than these. What comes too late in the order of the variables is
+    /// added up, and with it everything behind it; numbers only become more, so how profiles were split
+    /// does not matter.
+    fn bound(&mut self, most: usize, most_in_all: usize) {
+        let mut in_all = 0_usize;
+        let variables = self.attributes.values_mut();
+        let variables = variables.chain(self.signals.values_mut());
+        for variable in variables.chain(self.dimensions.values_mut()) {
+            for numbers in [&mut variable.a, &mut variable.b] {
+                let different = numbers.different().map_or(most, |different| different.min(most));
+                in_all = in_all.saturating_add(different);
+                let is_over = numbers.different().is_some_and(|different| different > most);
+                if is_over || in_all > most_in_all {
+                    numbers.add_up();
+                }
+            }
+        }
+    }
+
+    /// Profiles that were taken in, those on neither side with them.
+    #[must_use]
+    pub fn seen(&self) -> u64 {
+        self.seen
+    }
+
+    /// As bytes that [`Comparison::resume`] takes, with the same bits.
+    #[must_use]
+    pub fn keep(&self) -> Vec<u8> {
+        serde_json::to_vec(self).unwrap_or_default()
+    }
+
+    /// What [`Comparison::keep`] wrote; nothing where it was written by another engine.
+    #[must_use]
+    pub fn resume(bytes: &[u8]) -> Option<Self> {
+        serde_json::from_slice(bytes).ok()
+    }
+
+    /// What is to be told of it. As long as profiles are missing it is told of those that were seen, and
+    /// without what needs all numbers in their order (median, Cliff's delta, Mann and Whitney, Kolmogorov
+    /// and Smirnov): that would be too dear for each second.
+    #[must_use]
+    pub fn report(&self, input: &CompareInput) -> Value {
+        report::report(self, input)
+    }
+}
+
+/// Takes a number of a variable in. Where names of its kind were left out nothing new is begun: it might be
+/// one of them, and what is told of a name is all of it.
+fn note(
+    known: &mut BTreeMap<String, Variable>,
+    left_out: bool,
+    name: &str,
+    side: Side,
+    value: f64,
+) {
+    if let Some(variable) = known.get_mut(name) {
+        variable.side(side).add(value);
+    } else if !left_out || known.len() < NAMES_MAX {
+        known.entry(name.to_owned()).or_default().side(side).add(value);
+    }
+}
+
+/// A person's mean of each signal, an observation counted as often as it says that it was made (`n`). In
+/// the order of the record's canonical form, which is the same for every copy of it.
+fn levels(record: &Record, as_of_ms: i64) -> BTreeMap<&str, f64> {
+    let mut sums: BTreeMap<&str, (Sum, Sum)> = BTreeMap::new();
+    let observations = record.members().get("observations").and_then(Value::as_array);
+    for one in observations.into_iter().flatten() {
+        let at = one["at"].as_str().and_then(|at| Instant::parse(at).ok());
+        let (Some(signal), Some(value), Some(at)) =
+            (one["signal"].as_str(), one["value"].as_f64(), at)
+        else {
+            continue;
+        };
+        let n = one.get("n").and_then(Value::as_u64).unwrap_or(1) as f64;
+        if at.unix_millis() > as_of_ms || n == 0.0 {
+            continue;
+        }
+        let (weighted, weights) = sums.entry(signal).or_default();
+        weighted.add(value * n);
+        weights.add(n);
+    }
+    sums.into_iter()
+        .map(|(signal, (weighted, weights))| (signal, weighted.total() / weights.total()))
+        .collect()
+}
+
+#[cfg(test)]
+mod tests {
+    use proptest::prelude::*;
+
+    use super::*;
+
+    /// Numbers of some variables, taken in by parts under small bounds.
+    fn bounded(values: &[(u8, bool, i32)], size: usize, bounds: (usize, usize)) -> Comparison {
+        let mut seen = Comparison::begin(0);
+        for part in values.chunks(size) {
+            for (name, is_a, value) in part {
+                let side = if *is_a { Side::A } else { Side::B };
+                note(&mut seen.signals, false, &name.to_string(), side, f64::from(*value) / 10.0);
+            }
+            seen.bound(bounds.0, bounds.1);
+        }
+        seen
+    }
+
+    #[test]
+    fn of_too_many_numbers_means_are_told() {
+        let values: Vec<(u8, bool, i32)> =
+            (0..90).map(|number| (0, number % 2 == 0, number)).collect();
+        let (free, bound) = (bounded(&values, 90, (99, 999)), bounded(&values, 7, (20, 999)));
+        let input = CompareInput {
+            epoch: String::new(),
+            rev: 1,
+            filter_a: None,
+            filter_b: None,
+            calibration: None,
+            total: 0,
+        };
+        let (free, bound) = (free.report(&input), bound.report(&input));
+        let (free, bound) = (&free["variables"][0], &bound["variables"][0]);
+        assert_eq!(
+            (&free["code"], &bound["code"]),
+            (&"compared".into(), &"too_many_values".into())
+        );
+        assert!(bound["mann_whitney"].is_null() && bound["a"]["median"].is_null());
+        assert_eq!(bound["adjusted"]["of"], "welch");
+        for (about, what) in
+            [("hedges_g", "value"), ("welch", "t"), ("a", "mean"), ("b", "deviation")]
+        {
+            let [a, b] = [free, bound].map(|one| one[about][what].as_f64().unwrap());
+            assert!((a - b).abs() <= 1e-13 * a.abs(), "{about}: {a} and {b}");
+        }
+    }
+
+    proptest! {
+        #[test]
+        fn bounds_do_not_depend_on_the_split(
+            mut values in prop::collection::vec((0..5_u8, any::<bool>(), 0..30_i32), 0..200),
+            size in 1..50_usize, most in 1..20_usize, most_in_all in 1..60_usize,
+        ) {
+            let whole = bounded(&values, 999, (most, most_in_all));
+            prop_assert_eq!(bounded(&values, size, (most, most_in_all)).keep(), whole.keep());
+            let kept = whole.signals.values().flat_map(|one| [&one.a, &one.b]);
+            prop_assert!(kept.filter_map(Numbers::different).sum::<usize>() <= most_in_all);
+            values.reverse();
+            prop_assert_eq!(bounded(&values, size, (most, most_in_all)).keep(), whole.keep());
+        }
+    }
+}
