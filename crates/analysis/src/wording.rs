@@ -1,10 +1,28 @@
 //! Numbers in sentences, in both languages.
 
+use serde_json::{Value, json};
+
 /// The languages of findings.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(crate) enum Language {
     English,
     German,
+}
+
+/// A sentence in both languages, with a word for programs.
+pub(crate) fn finding(
+    code: &str,
+    about: Option<&str>,
+    count: u64,
+    say: impl Fn(Language) -> String,
+) -> Value {
+    json!({
+        "code": code,
+        "about": about,
+        "count": count,
+        "en": say(Language::English),
+        "de": say(Language::German),
+    })
 }
 
 impl Language {

@@ -1,29 +1,18 @@
 //! What is worth saying of a comparison, in sentences.
 
 use kartei_stats::effect::Effect;
-use serde_json::{Value, json};
+use serde_json::Value;
 
 use super::Comparison;
 use super::report::{FEW, Told};
-use crate::wording::Language;
 use crate::wording::Language::{English, German};
+use crate::wording::{Language, finding};
 
 /// Sentences at most.
 const MOST: usize = 8;
 
 /// Of the variables that are said to differ, this share may do so by chance.
 const FALSE_SHARE: f64 = 0.05;
-
-/// A sentence in both languages, with a word for programs.
-fn finding(code: &str, about: Option<&str>, count: u64, say: impl Fn(Language) -> String) -> Value {
-    json!({
-        "code": code,
-        "about": about,
-        "count": count,
-        "en": say(English),
-        "de": say(German),
-    })
-}
 
 /// How great a difference is, in words (Cohen 1988, §2.2: 0.2 is small, 0.5 medium and 0.8 large).
 fn size(language: Language, g: f64) -> &'static str {

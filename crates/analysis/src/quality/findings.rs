@@ -1,11 +1,11 @@
 //! What is worth saying of a report, in sentences.
 
-use serde_json::{Value, json};
+use serde_json::Value;
 
 use super::report::Of;
 use super::{AGES_DAYS, Attribute, Quality};
-use crate::wording::Language;
 use crate::wording::Language::{English, German};
+use crate::wording::{Language, finding};
 
 /// Of fewer profiles shares say little.
 const FEW: u64 = 30;
@@ -18,17 +18,6 @@ const PRESENT_SHARE: f64 = 0.05;
 
 /// Sentences of one kind.
 const OF_A_KIND: usize = 5;
-
-/// A sentence in both languages, with a word for programs.
-fn finding(code: &str, about: Option<&str>, count: u64, say: impl Fn(Language) -> String) -> Value {
-    json!({
-        "code": code,
-        "about": about,
-        "count": count,
-        "en": say(English),
-        "de": say(German),
-    })
-}
 
 /// "212 of 2,800 profiles (7.6 %)", or "all 2,800 profiles", behind a preposition.
 fn profiles(language: Language, count: u64, of: Of) -> String {

@@ -1,4 +1,5 @@
 import { problemOf, type Analysis, type AnalysisDetail, type Ipc, type Problem } from '$lib/ipc';
+import { Cohort } from '$lib/state/cohort.svelte';
 
 /** Nothing more happens to these by itself. */
 const OVER = new Set<Analysis['stage']>(['refused', 'completed', 'failed', 'canceled']);
@@ -64,15 +65,9 @@ export class Analyses {
     void this.open?.load();
   }
 
-  /** How many profiles here a filter holds for; null where it cannot be read. */
-  async count(filter: string): Promise<{ matching: number } | { problem: Problem }> {
-    try {
-      const page = { sort: 'id', descending: false, offset: 0, limit: 0 } as const;
-      const { matching } = await this.#ipc.call('list_profiles', { filter, search: '', ...page });
-      return { matching };
-    } catch (thrown) {
-      return { problem: problemOf(thrown) };
-    }
+  /** A filter for the profiles to analyse. */
+  cohort(filter: string): Cohort {
+    return new Cohort(this.#ipc, filter);
   }
 
   /** Asks for an analysis; answers its id. */

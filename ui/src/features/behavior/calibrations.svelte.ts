@@ -8,6 +8,7 @@ import {
   type Ipc,
   type Problem,
 } from '$lib/ipc';
+import { Cohort } from '$lib/state/cohort.svelte';
 
 const NONE: All = { schemas: [], calibrations: [], acts: [], running: null };
 
@@ -83,15 +84,9 @@ export class Calibrations {
     }
   }
 
-  /** How many profiles a filter holds for. */
-  async count(filter: string): Promise<{ matching: number } | { problem: Problem }> {
-    try {
-      const page = { sort: 'id', descending: false, offset: 0, limit: 0 } as const;
-      const { matching } = await this.#ipc.call('list_profiles', { filter, search: '', ...page });
-      return { matching };
-    } catch (thrown) {
-      return { problem: problemOf(thrown) };
-    }
+  /** A filter for the people to compare with. */
+  cohort(filter: string): Cohort {
+    return new Cohort(this.#ipc, filter);
   }
 
   /** Starts a calibration; answers whether it runs. */
