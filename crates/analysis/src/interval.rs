@@ -39,9 +39,32 @@ pub fn share_interval(count: u64, seen: u64, total: u64) -> Option<Interval> {
     Some(Interval { low: low.min(share), high: high.max(share) })
 }
 
+/// Of `total` numbers `seen` were looked at, drawn without putting back, with this mean and deviation (n − 1): between
+/// what the mean of all lies. The normal interval with the finite population's correction `1 − n/N` (Cochran,
+/// Sampling Techniques, §2.8). `None` of fewer than two; without width where all were seen.
+#[must_use]
+pub(crate) fn mean_interval(mean: f64, deviation: f64, seen: u64, total: u64) -> Option<Interval> {
+    if seen < 2 {
+        return None;
+    }
+    let (n, whole) = (seen as f64, total.max(seen) as f64);
+    let half = Z * deviation * ((1.0 - n / whole) / n).sqrt();
+    Some(Interval { low: mean - half, high: mean + half })
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    #[test]
+    fn the_mean_of_all_is_without_width() {
+        let part = mean_interval(10.0, 2.0, 100, 400).unwrap();
+        // 1.96 · 2 / 10 · √0.75
+        assert!((part.high - part.low - 2.0 * 0.339_475_7).abs() < 1e-6, "{part:?}");
+        let all = mean_interval(10.0, 2.0, 400, 400).unwrap();
+        assert_eq!((all.low, all.high), (10.0, 10.0));
+        assert_eq!(mean_interval(1.0, 0.0, 1, 2), None);
+    }
 
     #[test]
     fn values_of_others() {

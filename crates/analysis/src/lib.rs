@@ -1,6 +1,9 @@
 //! Analyses over profiles: pure and deterministic, with partial results that are honest samples.
 //!
 //! ```text
+//! what is asked for ─▶ Analysis ─┐
+//! schema, calibration ─▶ Scale ──┴─▶ Context
+//!                                      │
 //! ids ─▶ Order: hash(seed, id) ─▶ chunks of CHUNK profiles, each absorbed by itself (any thread)
 //!                                      │ merged in the order of their numbers, always
 //!                                      ▼
@@ -8,100 +11,63 @@
 //!                                      └──▶ keep, resume: another worker goes on with the same bits
 //! ```
 //! Profiles come in an order that chance drew, so each beginning of it is a simple random sample of the
-//! cohort. Chunks and the order in which they are merged are fixed by their numbers alone: the bits of a
-//! result depend neither on threads nor on how often a worker died, nor on whether relay or desktop ran
-//! it. The crate knows no clock, no database and no thread.
+//! cohort. The seed is made of what is asked for, chunks and the order in which they are merged are fixed by
+//! their numbers: the bits of a result are a function of request and profiles alone, and depend neither on
+//! threads nor on how often a worker died, nor on whether relay or desktop ran it. The crate knows no clock, no
+//! database and no thread.
 //!
-//! A [`Comparison`] of two cohorts goes the same way, but is told of each profile on which side it is.
+//! What is too large for every profile is learned of the first ones ([`LEARNED_OF`] at most), which are a random
+//! sample, and everybody is judged by it.
+//!
+//! A report is one JSON object. Its members that are lists of objects are its tables: see [`tables`].
 
+mod asked;
+mod bits;
 mod compare;
+mod context;
+mod distribution;
+mod drift;
+mod duplicates;
 mod interval;
+mod map;
 mod moments;
 mod order;
+mod outliers;
 mod quality;
+mod scores;
+mod segments;
+mod similar;
+mod tables;
 mod wording;
 
 use kartei_profile::Record;
 use serde::{Deserialize, Serialize};
 use serde_json::Value;
 
-pub use compare::{CompareInput, Comparison, Scores, Side, VALUES_IN_ALL_MAX, VALUES_MAX};
+pub use asked::{Analysis, AskedWrongly, Kind, MOST_MAX, NAMES, SEGMENTS_MAX, Scored, Side};
+pub use compare::{CompareInput, Comparison, VALUES_IN_ALL_MAX, VALUES_MAX};
+pub use context::{Context, Scale, Scores};
+use distribution::Distribution;
+use drift::Drift;
+use duplicates::Duplicates;
 pub use interval::{Interval, share_interval};
+use map::Plane;
 pub use moments::Moments;
 pub use order::{Seed, in_visiting_order};
+use outliers::Outliers;
 use quality::Quality;
+use segments::Segments;
+use similar::Similar;
+pub use tables::{Table, tables};
 
 /// Version of the engine; a result says which one made it.
-pub const ENGINE_VERSION: u32 = 1;
+pub const ENGINE_VERSION: u32 = 2;
 
 /// Profiles of a chunk. It is a part of what results are: another number gives other bits.
 pub const CHUNK: usize = 1_024;
 
-/// An analysis that can be asked for.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub enum Analysis {
-    /// What is missing, old, mixed up or contradictory in the profiles.
-    Quality,
-}
-
-/// Why an analysis cannot be made as it is asked for.
-#[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
-pub enum AskedWrongly {
-    /// There is no such analysis.
-    #[error("there is no analysis `{0}`; there is: quality")]
-    Unknown(String),
-    /// A parameter that the analysis does not have.
-    #[error("the analysis `{analysis}` has no parameter `{parameter}`")]
-    Parameter {
-        /// The analysis.
-        analysis: &'static str,
-        /// The parameter.
-        parameter: String,
-    },
-    /// Parameters that are no object.
-    #[error("`params` is an object, or is left out")]
-    NoObject,
-}
-
-impl Analysis {
-    /// The analysis of this name, with these parameters.
-    ///
-    /// # Errors
-    /// [`AskedWrongly`].
-    pub fn new(name: &str, params: &Value) -> Result<Self, AskedWrongly> {
-        let analysis = match name {
-            "quality" => Self::Quality,
-            other => return Err(AskedWrongly::Unknown(other.to_owned())),
-        };
-        match params {
-            Value::Null => Ok(analysis),
-            Value::Object(members) => match members.keys().next() {
-                None => Ok(analysis),
-                Some(parameter) => Err(AskedWrongly::Parameter {
-                    analysis: analysis.name(),
-                    parameter: parameter.clone(),
-                }),
-            },
-            _ => Err(AskedWrongly::NoObject),
-        }
-    }
-
-    /// Its name.
-    #[must_use]
-    pub fn name(self) -> &'static str {
-        match self {
-            Self::Quality => "quality",
-        }
-    }
-
-    /// Nothing seen yet. `as_of_ms` is the moment of the analysis, in milliseconds since 1970.
-    #[must_use]
-    pub fn begin(self, as_of_ms: i64) -> Accumulator {
-        match self {
-            Self::Quality => Accumulator { as_of_ms, quality: Quality::default() },
-        }
-    }
-}
+/// Profiles that a model is learned of at most: the first whole chunks.
+pub const LEARNED_OF: usize = 4 * CHUNK;
 
 /// A profile as analyses see it.
 #[derive(Debug, Clone, Copy)]
@@ -110,13 +76,6 @@ pub struct Profile<'a> {
     pub record: &'a Record,
     /// Fields in conflict.
     pub conflicts: u64,
-}
-
-/// What is known of the profiles that were seen.
-#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
-pub struct Accumulator {
-    as_of_ms: i64,
-    quality: Quality,
 }
 
 /// Of what a report is.
@@ -132,21 +91,98 @@ pub struct Input {
     pub total: u64,
 }
 
+/// What is known of the profiles that were seen.
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+pub struct Accumulator {
+    seen: u64,
+    known: Known,
+}
+
+/// The same, by analysis.
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
+enum Known {
+    Quality(Box<Quality>),
+    Distribution(Distribution),
+    Compare(Box<Comparison>),
+    Segments(Segments),
+    Map(Plane),
+    Similar(Similar),
+    Outliers(Outliers),
+    Drift(Drift),
+    Duplicates(Duplicates),
+}
+
 impl Accumulator {
-    /// Takes a profile in.
-    pub fn absorb(&mut self, profile: &Profile<'_>) {
-        self.quality.absorb(profile, self.as_of_ms);
+    fn begin(context: &Context) -> Self {
+        let known = match context.analysis.kind {
+            Kind::Quality => Known::Quality(Box::default()),
+            Kind::Distribution => Known::Distribution(Distribution::begin(context)),
+            Kind::Compare { .. } => Known::Compare(Box::new(Comparison::begin(context.as_of_ms))),
+            Kind::Segments { .. } => Known::Segments(Segments::begin(context)),
+            Kind::Map => Known::Map(Plane::begin(context)),
+            Kind::Similar { .. } => Known::Similar(Similar::begin(context)),
+            Kind::Outliers { .. } => Known::Outliers(Outliers::begin(context)),
+            Kind::Drift { .. } => Known::Drift(Drift::begin(context)),
+            Kind::Duplicates { .. } => Known::Duplicates(Duplicates::begin(context)),
+        };
+        Self { seen: 0, known }
+    }
+
+    /// Takes a profile in, with the side that it is on where the analysis has sides, and with what makes scores where
+    /// it looks at some ([`Context::scores`]).
+    pub fn absorb(
+        &mut self,
+        context: &Context,
+        profile: &Profile<'_>,
+        side: Option<Side>,
+        scores: Option<&mut Scores<'_>>,
+    ) {
+        self.seen += 1;
+        let record = profile.record;
+        match (&mut self.known, scores) {
+            (Known::Quality(known), _) => known.absorb(profile, context.as_of_ms),
+            (Known::Compare(known), scores) => known.absorb(profile, side, scores),
+            (Known::Duplicates(known), _) => known.absorb(record),
+            (Known::Distribution(known), Some(scores)) => known.absorb(&scores.vector(record)),
+            (Known::Segments(known), Some(scores)) => {
+                known.absorb(record.id(), &scores.vector(record));
+            }
+            (Known::Map(known), Some(scores)) => known.absorb(record.id(), &scores.vector(record)),
+            (Known::Similar(known), Some(scores)) => {
+                known.absorb(context, record.id(), &scores.vector(record));
+            }
+            (Known::Outliers(known), Some(scores)) => {
+                known.absorb(record.id(), &scores.vector(record));
+            }
+            (Known::Drift(known), Some(scores)) => known.absorb(record, scores),
+            // A context without a scale is none of these analyses.
+            (_, None) => {}
+        }
     }
 
     /// Takes in what the next chunk came to.
-    pub fn merge(&mut self, next: Self) {
-        self.quality.merge(next.quality);
+    pub fn merge(&mut self, context: &Context, next: Self) {
+        self.seen += next.seen;
+        match (&mut self.known, next.known) {
+            (Known::Quality(ours), Known::Quality(theirs)) => ours.merge(*theirs),
+            (Known::Distribution(ours), Known::Distribution(theirs)) => ours.merge(theirs),
+            (Known::Compare(ours), Known::Compare(theirs)) => ours.merge(*theirs),
+            (Known::Segments(ours), Known::Segments(theirs)) => ours.merge(context, theirs),
+            (Known::Map(ours), Known::Map(theirs)) => ours.merge(theirs),
+            (Known::Similar(ours), Known::Similar(theirs)) => ours.merge(context, theirs),
+            (Known::Outliers(ours), Known::Outliers(theirs)) => ours.merge(context, theirs),
+            (Known::Drift(ours), Known::Drift(theirs)) => ours.merge(theirs),
+            (Known::Duplicates(ours), Known::Duplicates(theirs)) => ours.merge(theirs),
+            // Chunks of one analysis are of one kind.
+            _ => {}
+        }
     }
 
     /// Profiles that were taken in.
     #[must_use]
     pub fn seen(&self) -> u64 {
-        self.quality.profiles()
+        self.seen
     }
 
     /// As bytes that [`Accumulator::resume`] takes, with the same bits.
@@ -163,7 +199,29 @@ impl Accumulator {
 
     /// What is to be told of it: with intervals as long as profiles are missing.
     #[must_use]
-    pub fn report(&self, input: &Input) -> Value {
-        quality::report(&self.quality, input, self.as_of_ms)
+    pub fn report(&self, context: &Context, input: &Input) -> Value {
+        let report = match &self.known {
+            Known::Quality(known) => return quality::report(known, input, context.as_of_ms),
+            Known::Compare(known) => {
+                return known.report(&CompareInput {
+                    epoch: input.epoch.clone(),
+                    rev: input.rev,
+                    filter_a: input.filter.clone(),
+                    filter_b: context.analysis.other().flatten().map(str::to_owned),
+                    calibration: context.analysis.calibration.clone(),
+                    total: input.total,
+                });
+            }
+            Known::Distribution(known) => known.report(context, self.seen, input.total),
+            Known::Segments(known) => known.report(context, self.seen, input.total),
+            Known::Map(known) => known.report(context, self.seen, input.total),
+            Known::Similar(known) => known.report(context, self.seen, input.total),
+            Known::Outliers(known) => known.report(context, self.seen, input.total),
+            Known::Drift(known) => known.report(context, self.seen, input.total),
+            Known::Duplicates(known) => known.report(self.seen, input.total),
+        };
+        let mut told = context.head(input, self.seen);
+        told.extend(report);
+        Value::Object(told)
     }
 }

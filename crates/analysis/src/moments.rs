@@ -2,6 +2,8 @@
 
 use serde::{Deserialize, Serialize};
 
+use crate::bits;
+
 /// Number, mean, sum of squared deviations, smallest and greatest of some numbers. One by one after
 /// Welford (1962), groups after Chan, Golub and LeVeque (1979).
 #[derive(Debug, Clone, Copy, PartialEq, Default, Serialize, Deserialize)]
@@ -72,20 +74,6 @@ impl Moments {
     #[must_use]
     pub fn range(&self) -> Option<(f64, f64)> {
         (self.count > 0).then_some((self.least, self.greatest))
-    }
-}
-
-/// A number as its bits: JSON's decimal digits would have to be read back to the last one.
-mod bits {
-    use serde::{Deserialize, Deserializer, Serializer};
-
-    #[expect(clippy::trivially_copy_pass_by_ref, reason = "the signature is serde's")]
-    pub(super) fn serialize<S: Serializer>(value: &f64, serializer: S) -> Result<S::Ok, S::Error> {
-        serializer.serialize_u64(value.to_bits())
-    }
-
-    pub(super) fn deserialize<'de, D: Deserializer<'de>>(deserializer: D) -> Result<f64, D::Error> {
-        Ok(f64::from_bits(u64::deserialize(deserializer)?))
     }
 }
 

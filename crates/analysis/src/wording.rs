@@ -25,6 +25,17 @@ pub(crate) fn finding(
     })
 }
 
+/// Which part was seen, so that nobody takes what follows for more.
+pub(crate) fn sample(seen: u64, total: u64) -> Value {
+    finding("sample", None, seen, |language| {
+        let (some, all) = (language.whole(seen), language.whole(total));
+        match language {
+            Language::English => format!("So far {some} of {all} profiles were looked at."),
+            Language::German => format!("Bisher wurden {some} von {all} Profilen angesehen."),
+        }
+    })
+}
+
 impl Language {
     fn thousands(self) -> char {
         match self {

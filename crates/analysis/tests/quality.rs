@@ -3,7 +3,9 @@
 
 use std::io::Read;
 
-use kartei_analysis::{Accumulator, Analysis, CHUNK, Input, Profile, Seed, in_visiting_order};
+use kartei_analysis::{
+    Accumulator, Analysis, CHUNK, Context, Input, Profile, Seed, in_visiting_order,
+};
 use kartei_profile::{Record, RecordSchema};
 use serde_json::{Value, json};
 
@@ -23,19 +25,22 @@ fn file(name: &str) -> Vec<Record> {
     records(text.lines().map(str::to_owned))
 }
 
-fn quality() -> Analysis {
-    Analysis::new("quality", &Value::Null).unwrap()
+fn quality() -> Context {
+    Context::new(Analysis::new("quality", &Value::Null).unwrap(), AS_OF, None, None).unwrap()
 }
 
 fn chunk(profiles: &[Record]) -> Accumulator {
-    let mut seen = quality().begin(AS_OF);
-    profiles.iter().for_each(|record| seen.absorb(&Profile { record, conflicts: 0 }));
+    let mut seen = quality().begin();
+    let context = quality();
+    profiles
+        .iter()
+        .for_each(|record| seen.absorb(&context, &Profile { record, conflicts: 0 }, None, None));
     seen
 }
 
 fn merged(profiles: &[Record]) -> Accumulator {
-    let mut seen = quality().begin(AS_OF);
-    profiles.chunks(CHUNK).for_each(|part| seen.merge(chunk(part)));
+    let mut seen = quality().begin();
+    profiles.chunks(CHUNK).for_each(|part| seen.merge(&quality(), chunk(part)));
     seen
 }
 
@@ -50,7 +55,7 @@ fn named<'a>(report: &'a Value, list: &str, name: &str) -> &'a Value {
 #[test]
 fn the_report_of_the_real_questionnaires() {
     let profiles = in_visiting_order(Seed::of("job"), file("bfi.ndjson.gz"), Record::id);
-    let report = merged(&profiles).report(&input(profiles.len()));
+    let report = merged(&profiles).report(&quality(), &input(profiles.len()));
     assert_eq!((report["done"].as_u64(), report["total"].as_u64()), (Some(2_800), Some(2_800)));
     // psych::bfi has age from 3 to 86 with mean 28.78 and deviation 11.13, and no value of A1 for 16.
     let age = named(&report, "attributes", "age");
@@ -80,7 +85,7 @@ fn the_report_of_the_real_questionnaires() {
         old["de"],
         "Die jüngste Beobachtung ist bei allen 2.800 Profilen über ein Jahr alt."
     );
-    let part = merged(&profiles[..CHUNK]).report(&input(profiles.len()));
+    let part = merged(&profiles[..CHUNK]).report(&quality(), &input(profiles.len()));
     let said = part["findings"].to_string();
     assert!(said.contains("1,024 of 1,024 profiles"), "of a part nobody says all: {said}");
     assert_eq!(education["de"], "`education` fehlt bei 223 von 2.800 Profilen (8,0\u{a0}%).");
@@ -90,14 +95,15 @@ fn the_report_of_the_real_questionnaires() {
 fn whoever_dies_on_the_way_the_bits_are_the_same() {
     let profiles = in_visiting_order(Seed::of("job"), file("bfi.ndjson.gz"), Record::id);
     let whole = merged(&profiles);
-    let mut resumed = quality().begin(AS_OF);
+    let mut resumed = quality().begin();
     for part in profiles.chunks(CHUNK) {
-        resumed.merge(chunk(part));
+        resumed.merge(&quality(), chunk(part));
         // Another worker reads what the one before kept.
         resumed = Accumulator::resume(&resumed.keep()).unwrap();
     }
     assert_eq!(resumed.keep(), whole.keep());
-    let (one, other) = (resumed.report(&input(2_800)), whole.report(&input(2_800)));
+    let (one, other) =
+        (resumed.report(&quality(), &input(2_800)), whole.report(&quality(), &input(2_800)));
     assert_eq!(one.to_string(), other.to_string());
     assert_eq!(Accumulator::resume(b"{}"), None);
 }
@@ -105,8 +111,8 @@ fn whoever_dies_on_the_way_the_bits_are_the_same() {
 #[test]
 fn a_part_says_between_what_the_whole_lies() {
     let profiles = in_visiting_order(Seed::of("job"), file("bfi.ndjson.gz"), Record::id);
-    let whole = merged(&profiles).report(&input(profiles.len()));
-    let part = chunk(&profiles[..500]).report(&input(profiles.len()));
+    let whole = merged(&profiles).report(&quality(), &input(profiles.len()));
+    let part = chunk(&profiles[..500]).report(&quality(), &input(profiles.len()));
     let (mut inside, mut all) = (0, 0);
     for signal in whole["signals"].as_array().unwrap() {
         let name = signal["name"].as_str().unwrap();
@@ -149,11 +155,11 @@ fn what_is_wrong_is_said() {
         }),
     ));
     let profiles = records(lines.into_iter());
-    let mut seen = quality().begin(AS_OF);
+    let mut seen = quality().begin();
     for (record, conflicts) in profiles.iter().zip([2].into_iter().chain(std::iter::repeat(0))) {
-        seen.absorb(&Profile { record, conflicts });
+        seen.absorb(&quality(), &Profile { record, conflicts }, None, None);
     }
-    let report = seen.report(&input(profiles.len()));
+    let report = seen.report(&quality(), &input(profiles.len()));
     let said: Vec<(&str, &str)> = report["findings"]
         .as_array()
         .unwrap()
@@ -194,11 +200,11 @@ fn what_is_wrong_is_said() {
 
 #[test]
 fn nothing_and_few_say_so() {
-    let none = quality().begin(AS_OF).report(&input(0));
+    let none = quality().begin().report(&quality(), &input(0));
     assert_eq!(none["findings"][0]["code"], "empty");
     assert!(none["profiles"]["named"]["share"].is_null());
     let one = records(std::iter::once(r#"{"schema":"user_profile.v1","id":"a"}"#.to_owned()));
-    let few = chunk(&one).report(&input(1));
+    let few = chunk(&one).report(&quality(), &input(1));
     assert_eq!(few["findings"][0]["code"], "few");
 }
 

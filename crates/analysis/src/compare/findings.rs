@@ -6,7 +6,7 @@ use serde_json::Value;
 use super::Comparison;
 use super::report::{FEW, Told};
 use crate::wording::Language::{English, German};
-use crate::wording::{Language, finding};
+use crate::wording::{Language, finding, sample};
 
 /// Sentences at most.
 const MOST: usize = 8;
@@ -88,17 +88,6 @@ fn small_side(side: &str, count: u64) -> Value {
                 let count = language.whole(count);
                 format!("Seite {side} hat {count} Profile: Nötig sind mindestens {few}.")
             }
-        }
-    })
-}
-
-/// Which part was seen, so that nobody takes what follows for more.
-fn sample(seen: u64, total: u64) -> Value {
-    finding("sample", None, seen, |language| {
-        let (some, all) = (language.whole(seen), language.whole(total));
-        match language {
-            English => format!("So far {some} of {all} profiles were looked at."),
-            German => format!("Bisher wurden {some} von {all} Profilen angesehen."),
         }
     })
 }

@@ -14,13 +14,14 @@ mod report;
 
 use std::collections::BTreeMap;
 
-use kartei_behavior::{Calibration, CalibrationMistake, Person, Schema, Scorer};
 use kartei_profile::{Instant, Record};
 use kartei_stats::Sum;
 use serde::{Deserialize, Serialize};
 use serde_json::Value;
 
 use crate::Profile;
+use crate::asked::Side;
+use crate::context::Scores;
 use crate::quality::{NAMES_MAX, taken_in};
 use numbers::Numbers;
 
@@ -31,46 +32,6 @@ pub const VALUES_MAX: usize = 200_000;
 /// Different numbers that are kept in all, of about 32 bytes each. Where there are more, the last variables
 /// (attributes, signals, dimensions; each by name) are treated as those with too many.
 pub const VALUES_IN_ALL_MAX: usize = 2_000_000;
-
-/// The side that a profile is on. One that both filters take is on none: it says nothing of a difference.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Serialize, Deserialize)]
-#[serde(rename_all = "snake_case")]
-pub enum Side {
-    /// The first cohort.
-    A,
-    /// The second one.
-    B,
-}
-
-/// What makes scores of people, with a buffer that is used again and again.
-#[derive(Debug, Clone)]
-pub struct Scores<'a> {
-    schema: &'a Schema,
-    scorer: Scorer<'a>,
-    person: Person,
-}
-
-impl<'a> Scores<'a> {
-    /// Scores of a schema by its calibration, at the moment of the calibration.
-    ///
-    /// # Errors
-    /// [`CalibrationMistake::OtherSchema`].
-    pub fn new(
-        schema: &'a Schema,
-        calibration: &'a Calibration,
-    ) -> Result<Self, CalibrationMistake> {
-        let scorer = Scorer::new(schema, calibration)?;
-        Ok(Self { schema, scorer, person: Person::default() })
-    }
-
-    /// The score of each dimension that a person has one of, 0 to 1.
-    fn of(&mut self, record: &Record) -> Vec<(&'a str, f64)> {
-        self.person.measure(self.schema, record, self.scorer.as_of_ms());
-        let scores = self.scorer.vector(&self.person).dimensions;
-        let named = self.schema.dimensions().iter().zip(scores);
-        named.filter_map(|(named, score)| Some((named.name.as_str(), score?.score))).collect()
-    }
-}
 
 /// A variable on both sides.
 #[derive(Debug, Clone, PartialEq, Default, Serialize, Deserialize)]
@@ -166,7 +127,7 @@ impl Comparison {
         for (name, level) in levels(profile.record, self.as_of_ms) {
             note(&mut self.signals, self.names_left_out, name, side, level);
         }
-        for (name, score) in scores.into_iter().flat_map(|scores| scores.of(profile.record)) {
+        for (name, score) in scores.into_iter().flat_map(|scores| scores.named(profile.record)) {
             note(&mut self.dimensions, self.names_left_out, name, side, score);
         }
     }

@@ -178,10 +178,6 @@ impl Fields for Visit<'_> {
 }
 
 impl Quality {
-    pub(crate) fn profiles(&self) -> u64 {
-        self.profiles
-    }
-
     pub(crate) fn absorb(&mut self, profile: &Profile<'_>, as_of_ms: i64) {
         let mut visit = Visit {
             quality: self,

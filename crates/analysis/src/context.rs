@@ -1,0 +1,205 @@
+//! What an analysis is made with beside the profiles: the moment, the calibration, the profile that it is about.
+
+use kartei_behavior::{Calibration, CalibrationMistake, Person, Schema, Scorer, Vector};
+use kartei_profile::Record;
+use serde_json::{Map, Value, json};
+
+use crate::asked::{Analysis, AskedWrongly, Scored};
+use crate::{Accumulator, ENGINE_VERSION, Input, Seed};
+
+/// A schema with what scores of it are made by.
+#[derive(Debug, Clone)]
+pub struct Scale {
+    pub(crate) schema: Schema,
+    pub(crate) calibration: Calibration,
+    version: String,
+}
+
+impl Scale {
+    /// Of a schema and a calibration of it.
+    ///
+    /// # Errors
+    /// [`CalibrationMistake::OtherSchema`].
+    pub fn new(schema: Schema, calibration: Calibration) -> Result<Self, CalibrationMistake> {
+        calibration.check_schema(&schema)?;
+        let version = calibration.version();
+        Ok(Self { schema, calibration, version })
+    }
+
+    /// The calibration's version.
+    #[must_use]
+    pub fn version(&self) -> &str {
+        &self.version
+    }
+
+    /// What makes scores by it; each thread has one of its own.
+    ///
+    /// # Errors
+    /// [`CalibrationMistake::OtherSchema`].
+    pub fn scores(&self) -> Result<Scores<'_>, CalibrationMistake> {
+        Scores::new(&self.schema, &self.calibration)
+    }
+
+    /// The names of the dimensions, in their order.
+    pub(crate) fn names(&self) -> Vec<&str> {
+        self.schema.dimensions().iter().map(|dimension| dimension.name.as_str()).collect()
+    }
+
+    /// A dimension's name for people, in English and German; its name where it has none.
+    pub(crate) fn titles(&self, dimension: usize) -> [&str; 2] {
+        let dimension = &self.schema.dimensions()[dimension];
+        match &dimension.title {
+            Some(title) => [&title.en, &title.de],
+            None => [&dimension.name, &dimension.name],
+        }
+    }
+}
+
+/// What makes scores of people, with a buffer that is used again and again.
+#[derive(Debug, Clone)]
+pub struct Scores<'a> {
+    schema: &'a Schema,
+    scorer: Scorer<'a>,
+    person: Person,
+}
+
+impl<'a> Scores<'a> {
+    /// Scores of a schema by its calibration, at the moment of the calibration.
+    ///
+    /// # Errors
+    /// [`CalibrationMistake::OtherSchema`].
+    pub fn new(
+        schema: &'a Schema,
+        calibration: &'a Calibration,
+    ) -> Result<Self, CalibrationMistake> {
+        let scorer = Scorer::new(schema, calibration)?;
+        Ok(Self { schema, scorer, person: Person::default() })
+    }
+
+    /// Where a person stands, at the moment of the calibration.
+    pub(crate) fn vector(&mut self, record: &Record) -> Vector {
+        self.person.measure(self.schema, record, self.scorer.as_of_ms());
+        self.scorer.vector(&self.person)
+    }
+
+    /// Where a person stood at another moment, by the same fit.
+    pub(crate) fn vector_at(&mut self, record: &Record, as_of_ms: i64) -> Vector {
+        self.person.measure(self.schema, record, as_of_ms);
+        self.scorer.vector(&self.person)
+    }
+
+    /// The score of each dimension that a person has one of, 0 to 1, by name.
+    pub(crate) fn named(&mut self, record: &Record) -> Vec<(&'a str, f64)> {
+        let scores = self.vector(record).dimensions;
+        let named = self.schema.dimensions().iter().zip(scores);
+        named.filter_map(|(named, score)| Some((named.name.as_str(), score?.score))).collect()
+    }
+}
+
+/// An analysis with all that it is made with.
+#[derive(Debug, Clone)]
+pub struct Context {
+    pub(crate) analysis: Analysis,
+    /// Milliseconds since 1970.
+    pub(crate) as_of_ms: i64,
+    pub(crate) scale: Option<Scale>,
+    /// Where the profile stands that it is about.
+    pub(crate) focus: Option<Vector>,
+}
+
+impl Context {
+    /// An analysis at a moment, which is that of the calibration where scores are looked at. The scale is the one
+    /// that the analysis names, the record that of the profile that it is about.
+    ///
+    /// # Errors
+    /// [`AskedWrongly`] where a calibration or a profile is missing that the analysis needs, or has no score.
+    pub fn new(
+        mut analysis: Analysis,
+        as_of_ms: i64,
+        scale: Option<Scale>,
+        focus: Option<&Record>,
+    ) -> Result<Self, AskedWrongly> {
+        let scale = scale.filter(|_| analysis.scored() != Scored::Never);
+        if analysis.scored() == Scored::Always && scale.is_none() {
+            return Err(AskedWrongly::Uncalibrated(analysis.name()));
+        }
+        analysis.calibration = scale.as_ref().map(|scale| scale.version.clone());
+        let focus = match (analysis.focus(), &scale) {
+            (Some(id), Some(scale)) => {
+                let record = focus.ok_or_else(|| AskedWrongly::NoProfile(id.to_owned()))?;
+                let mut scores = scale
+                    .scores()
+                    .map_err(|_| AskedWrongly::NoCalibration(scale.version.clone()))?;
+                let vector = scores.vector(record);
+                if vector.dimensions.iter().all(Option::is_none) {
+                    return Err(AskedWrongly::NoScore(id.to_owned()));
+                }
+                Some(vector)
+            }
+            _ => None,
+        };
+        let as_of_ms = scale.as_ref().map_or(as_of_ms, |scale| scale.calibration.as_of_ms);
+        Ok(Self { analysis, as_of_ms, scale, focus })
+    }
+
+    /// What is asked for, with the calibration's version.
+    #[must_use]
+    pub fn analysis(&self) -> &Analysis {
+        &self.analysis
+    }
+
+    /// What makes scores, where any are looked at; each thread has one of its own.
+    #[must_use]
+    pub fn scores(&self) -> Option<Scores<'_>> {
+        self.scale.as_ref().and_then(|scale| scale.scores().ok())
+    }
+
+    /// What draws the order of the visit: the same request visits the same profiles in the same order, wherever.
+    #[must_use]
+    pub fn seed(&self, filter: Option<&str>) -> Seed {
+        let asked = json!({
+            "analysis": self.analysis.name(),
+            "params": self.analysis.params(),
+            "filter": filter,
+        });
+        Seed::of(&asked.to_string())
+    }
+
+    /// Nothing seen yet.
+    #[must_use]
+    pub fn begin(&self) -> Accumulator {
+        Accumulator::begin(self)
+    }
+
+    /// The members that all reports begin with.
+    pub(crate) fn head(&self, input: &Input, seen: u64) -> Map<String, Value> {
+        let calibration = self.scale.as_ref().map(|scale| {
+            let schema = &scale.schema;
+            json!({
+                "version": scale.version,
+                "schema": schema.name(),
+                "schema_version": schema.version(),
+                "profiles": scale.calibration.profiles,
+            })
+        });
+        let head = json!({
+            "analysis": self.analysis.name(),
+            "engine": ENGINE_VERSION,
+            "params": self.analysis.params(),
+            "input": {
+                "epoch": input.epoch,
+                "revision": input.rev,
+                "filter": input.filter,
+                "as_of": self.as_of_ms,
+            },
+            "calibration": calibration,
+            "done": seen,
+            "total": input.total,
+            "partial": seen < input.total,
+        });
+        match head {
+            Value::Object(head) => head,
+            _ => Map::new(),
+        }
+    }
+}
