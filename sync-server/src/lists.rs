@@ -90,6 +90,26 @@ pub(crate) fn page(
     })
 }
 
+/// The profiles that each of some filters holds for (all, without one), all of the same revision, and that revision.
+/// Blocks: not for the event loop.
+pub(crate) fn chosen_each(
+    lists: &Lists<OrgId>,
+    store: &RelayStore,
+    org: OrgId,
+    filters: &[Option<&Expr>],
+) -> Result<(Vec<Vec<Key>>, u64), ListError> {
+    lists.with(&org, |list| {
+        bring_up(list, store, org)?;
+        let mut texts = Texts { store, org };
+        let select = |filter: &Option<&Expr>| {
+            let selected = list.keys(*filter, &mut texts).map_err(ListError::Read)?;
+            Ok(selected.keys)
+        };
+        let keys = filters.iter().map(select).collect::<Result<_, ListError>>()?;
+        Ok((keys, list.rev()))
+    })
+}
+
 /// The profiles that a filter holds for (all, without one), and the revision of which that is. Blocks:
 /// not for the event loop.
 pub(crate) fn chosen(

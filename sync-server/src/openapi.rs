@@ -74,6 +74,7 @@ impl Modify for Tokens {
         (name = "uploads", description = "Files on their way here, in pieces"),
         (name = "files", description = "Files that are here"),
         (name = "analyses", description = "What profiles tell together, as jobs"),
+        (name = "calibrations", description = "What scores are made by"),
         (name = "notifications", description = "What a person was told"),
         (name = "administration", description = "The queue of analyses, the audit, and what is kept, for administrators"),
         (name = "limits", description = "What the relay takes"),

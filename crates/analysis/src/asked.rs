@@ -4,6 +4,8 @@ use kartei_profile::Instant;
 use serde::{Deserialize, Serialize};
 use serde_json::{Map, Value, json};
 
+use crate::order::Seed;
+
 /// Segments at most.
 pub const SEGMENTS_MAX: u32 = 12;
 
@@ -284,6 +286,14 @@ impl Analysis {
             members.retain(|_, value| !value.is_null());
         }
         params
+    }
+
+    /// What draws the order of the visit: the same request, with its calibration, visits the same profiles in the
+    /// same order, wherever.
+    #[must_use]
+    pub fn seed(&self, filter: Option<&str>) -> Seed {
+        let asked = json!({"analysis": self.name(), "params": self.params(), "filter": filter});
+        Seed::of(&asked.to_string())
     }
 
     /// Whether it is made of scores.

@@ -5,7 +5,8 @@ use kartei_profile::Record;
 use serde_json::{Map, Value, json};
 
 use crate::asked::{Analysis, AskedWrongly, Scored};
-use crate::{Accumulator, ENGINE_VERSION, Input, Seed};
+use crate::order::Seed;
+use crate::{Accumulator, ENGINE_VERSION, Input};
 
 /// A schema with what scores of it are made by.
 #[derive(Debug, Clone)]
@@ -157,12 +158,7 @@ impl Context {
     /// What draws the order of the visit: the same request visits the same profiles in the same order, wherever.
     #[must_use]
     pub fn seed(&self, filter: Option<&str>) -> Seed {
-        let asked = json!({
-            "analysis": self.analysis.name(),
-            "params": self.analysis.params(),
-            "filter": filter,
-        });
-        Seed::of(&asked.to_string())
+        self.analysis.seed(filter)
     }
 
     /// Nothing seen yet.

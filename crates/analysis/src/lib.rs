@@ -30,6 +30,7 @@ mod drift;
 mod duplicates;
 mod interval;
 mod map;
+mod members;
 mod moments;
 mod order;
 mod outliers;
@@ -52,6 +53,7 @@ use drift::Drift;
 use duplicates::Duplicates;
 pub use interval::{Interval, share_interval};
 use map::Plane;
+pub use members::{Member, Other, members};
 pub use moments::Moments;
 pub use order::{Seed, in_visiting_order};
 use outliers::Outliers;
@@ -89,6 +91,9 @@ pub struct Input {
     pub filter: Option<String>,
     /// How many profiles the cohort has.
     pub total: u64,
+    /// Profiles with something that the relay does not have, where they are read from a replica: with any the
+    /// revision says less than all.
+    pub pending: u64,
 }
 
 /// What is known of the profiles that were seen.
@@ -200,17 +205,23 @@ impl Accumulator {
     /// What is to be told of it: with intervals as long as profiles are missing.
     #[must_use]
     pub fn report(&self, context: &Context, input: &Input) -> Value {
+        let whole = |mut report: Value| {
+            if input.pending > 0 {
+                report["input"]["pending"] = input.pending.into();
+            }
+            report
+        };
         let report = match &self.known {
-            Known::Quality(known) => return quality::report(known, input, context.as_of_ms),
+            Known::Quality(known) => return whole(quality::report(known, input, context.as_of_ms)),
             Known::Compare(known) => {
-                return known.report(&CompareInput {
+                return whole(known.report(&CompareInput {
                     epoch: input.epoch.clone(),
                     rev: input.rev,
                     filter_a: input.filter.clone(),
                     filter_b: context.analysis.other().flatten().map(str::to_owned),
                     calibration: context.analysis.calibration.clone(),
                     total: input.total,
-                });
+                }));
             }
             Known::Distribution(known) => known.report(context, self.seen, input.total),
             Known::Segments(known) => known.report(context, self.seen, input.total),
@@ -222,6 +233,6 @@ impl Accumulator {
         };
         let mut told = context.head(input, self.seen);
         told.extend(report);
-        Value::Object(told)
+        whole(Value::Object(told))
     }
 }

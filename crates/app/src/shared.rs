@@ -46,12 +46,15 @@ pub(crate) struct Shared {
     pub(crate) desk: Desk,
     /// Where the relay's token lies.
     pub(crate) tokens: Tokens,
+    /// The tag of the relay's calibrations as they were taken last.
+    pub(crate) calibrations: Mutex<Option<String>>,
     view: Mutex<SyncView>,
 }
 
 impl Shared {
     pub(crate) fn new(store: Arc<Store>, hub: Arc<Hub>, tokens: Tokens) -> Self {
-        Self { store, hub, desk: Desk::default(), tokens, view: Mutex::default() }
+        let desk = Desk::default();
+        Self { store, hub, desk, tokens, calibrations: Mutex::default(), view: Mutex::default() }
     }
 
     /// The way to the relay, with the token from where it lies; `None` where nobody is signed in. May

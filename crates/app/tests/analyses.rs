@@ -77,7 +77,11 @@ impl Desk {
 
     fn ask(&self, filter: Option<&str>) -> Result<Analysis> {
         let filter = filter.map(str::to_owned);
-        Ok(self.app.ask_analysis(AskAnalysis { analysis: "quality".to_owned(), filter })?)
+        Ok(self.app.ask_analysis(AskAnalysis {
+            analysis: "quality".to_owned(),
+            filter,
+            ..AskAnalysis::default()
+        })?)
     }
 
     fn all(&self) -> Result<Vec<Analysis>> {
@@ -179,7 +183,7 @@ fn what_the_relay_does_not_take_is_told_and_can_be_sent_again_or_forgotten() -> 
     });
     let wrong = wrong.err().context("it is told at once")?;
     assert_eq!(wrong.code, ProblemCode::InvalidFilter);
-    let unknown = AskAnalysis { analysis: "horoscope".to_owned(), filter: None };
+    let unknown = AskAnalysis { analysis: "horoscope".to_owned(), ..AskAnalysis::default() };
     let asked = desk.app.ask_analysis(unknown)?;
     let refused = desk.until("it is refused", |one| one.stage == AnalysisStage::Refused)?;
     assert_eq!(refused.id, asked.id);

@@ -253,8 +253,16 @@ pub(crate) enum Command {
     },
     /// Has the relay analyse profiles, and waits for what it comes to.
     Analyze {
-        /// The analysis: `quality` says what is missing, old, mixed up or contradictory.
+        /// The analysis: quality (what is missing, old, mixed up or contradictory), distribution, compare, segments,
+        /// map, similar, outliers, drift or duplicates.
         analysis: String,
+        /// What it is told, such as `k=4`, `id=p-17`, `from=1998-01-01T00:00:00Z` or `calibration=1f3a`; any number
+        /// of times.
+        #[arg(long = "with", value_name = "NAME=VALUE")]
+        with: Vec<String>,
+        /// Makes it here, of the profiles of the data folder, and not at the relay.
+        #[arg(long, conflicts_with = "no_wait")]
+        here: bool,
         /// Which profiles; all without one.
         #[arg(long)]
         filter: Option<String>,

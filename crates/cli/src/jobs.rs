@@ -1,13 +1,14 @@
 //! `kartei analyze`, `jobs` and `result`.
 
-use std::sync::mpsc::{Receiver, RecvTimeoutError};
+use std::ops::ControlFlow;
+use std::sync::mpsc::{Receiver, RecvTimeoutError, TryRecvError};
 use std::time::Duration;
 
 use indicatif::{ProgressBar, ProgressDrawTarget, ProgressStyle};
 use kartei_app::App;
-use kartei_protocol::jobs::{JobEvent, JobEventKind, JobInfo, JobState, NewJob};
-use kartei_protocol::problem::Problem;
-use serde_json::Value;
+use kartei_protocol::jobs::{JobEvent, JobEventKind, JobInfo, JobResult, JobState, NewJob};
+use kartei_protocol::problem::{Problem, ProblemCode};
+use serde_json::{Map, Value};
 
 use crate::Done;
 use crate::args::JobAct;
@@ -21,13 +22,16 @@ const LOOK_EVERY: Duration = Duration::from_millis(250);
 /// Submits an analysis, and waits for what it comes to.
 pub(crate) fn analyze(
     app: &App,
-    analysis: String,
-    filter: Option<&str>,
+    asked: &NewJob,
+    here: bool,
     no_wait: bool,
     output: &Output,
 ) -> Result<Done, Problem> {
-    let asked = NewJob { analysis, filter: filter.map(str::to_owned), params: Value::Null };
-    let submitted = app.submit_analysis(&asked);
+    let filter = asked.filter.as_deref();
+    if here {
+        return analyse_here(app, asked, output);
+    }
+    let submitted = app.submit_analysis(asked);
     let job = submitted.map_err(|problem| match filter {
         Some(filter) => output.mark(filter, problem),
         None => problem,
@@ -41,6 +45,46 @@ pub(crate) fn analyze(
     }
     let ended = follow(app, &job.job_id, output, &interrupted()?)?;
     outcome(app, ended.as_ref(), output)
+}
+
+/// What an analysis is told, of `NAME=VALUE`; a value that is JSON but no text is taken as that.
+///
+/// # Errors
+/// One without `=`.
+pub(crate) fn params(with: &[String]) -> Result<Value, Problem> {
+    let mut params = Map::new();
+    for one in with {
+        let Some((name, value)) = one.split_once('=') else {
+            let message = format!("`--with {one}`: say it as NAME=VALUE");
+            return Err(Problem::new(ProblemCode::InvalidRequest, message));
+        };
+        let value = serde_json::from_str(value).ok().filter(|value: &Value| value.is_number());
+        let text = || Value::String(one[name.len() + 1..].to_owned());
+        params.insert(name.to_owned(), value.unwrap_or_else(text));
+    }
+    Ok(if params.is_empty() { Value::Null } else { Value::Object(params) })
+}
+
+/// Makes an analysis of the profiles that are here.
+fn analyse_here(app: &App, asked: &NewJob, output: &Output) -> Result<Done, Problem> {
+    let (stopped, bar) = (interrupted()?, bar(output));
+    let mut tell = |done, total| {
+        bar.set_length(total);
+        bar.set_position(done);
+        match stopped.try_recv() {
+            Err(TryRecvError::Empty) => ControlFlow::Continue(()),
+            Ok(()) | Err(TryRecvError::Disconnected) => ControlFlow::Break(()),
+        }
+    };
+    let made = app.analyse_here(asked, &mut tell);
+    bar.finish_and_clear();
+    let made = made.map_err(|problem| match &asked.filter {
+        Some(filter) => output.mark(filter, problem),
+        None => problem,
+    })?;
+    let Some(result) = made else { return Ok(Done::InPart) };
+    show_report(&result, output)?;
+    Ok(Done::Whole)
 }
 
 /// Follows a job to its end, and shows what it came to.
@@ -190,9 +234,12 @@ fn show(job: &JobInfo, output: &Output) -> Result<(), Problem> {
 
 /// Shows a result by its permalink.
 pub(crate) fn show_result(app: &App, id: &str, output: &Output) -> Result<(), Problem> {
-    let result = app.analysis_result(id)?;
+    show_report(&app.analysis_result(id)?, output)
+}
+
+fn show_report(result: &JobResult, output: &Output) -> Result<(), Problem> {
     if output.json() {
-        return output.value(&result);
+        return output.value(result);
     }
     let report = serde_json::from_str(result.result.get()).unwrap_or_default();
     let mut lines = vec![format!("{}  of {}", result.result_id, result.job_id)];

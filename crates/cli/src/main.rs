@@ -29,6 +29,7 @@ use kartei_protocol::desktop::{
     BulkEdit, DeleteProfiles, EditProfile, Empty, ExportFormat, GetProfile, ImportId, ListProfiles,
     ProfileAt, ProfileId, ResolveConflict, Selection, SignIn, SortKey, SyncStatus,
 };
+use kartei_protocol::jobs::NewJob;
 use kartei_protocol::problem::{Problem, ProblemCode};
 use tracing_subscriber::EnvFilter;
 
@@ -196,8 +197,9 @@ fn command(app: &Arc<App>, command: Command, output: &Output) -> Result<Done, Pr
         Command::Uploads { watch: false, act: None } => uploads::list(app, output)?,
         Command::Score { id } => return behavior::score(app, id, output),
         Command::Calibrate { act } => return behavior::calibrate(app, act, output),
-        Command::Analyze { analysis, filter, no_wait } => {
-            return jobs::analyze(app, analysis, filter.as_deref(), no_wait, output);
+        Command::Analyze { analysis, with, here, filter, no_wait } => {
+            let asked = NewJob { analysis, filter, params: jobs::params(&with)? };
+            return jobs::analyze(app, &asked, here, no_wait, output);
         }
         Command::Jobs { status, act } => {
             return jobs::jobs(app, status.as_deref(), act, output);

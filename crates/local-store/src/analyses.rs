@@ -11,7 +11,7 @@ const KEPT_MAX: i64 = 1_000;
 /// Analyses that wait for the relay at most: a queue that nobody would still want.
 const WAITING_MAX: i64 = 100;
 
-/// Results that are kept, those that were looked at last.
+/// Results of a relay that are kept, those that were looked at last.
 const RESULTS_MAX: i64 = 200;
 
 /// An analysis that is asked for.
@@ -234,9 +234,9 @@ impl Store {
                 params![relay, id, answer, now],
             )?;
             db.execute(
-                "DELETE FROM analysis_results WHERE (relay, id) NOT IN (SELECT relay, id FROM \
-                 analysis_results ORDER BY kept_at DESC LIMIT ?1)",
-                [RESULTS_MAX],
+                "DELETE FROM analysis_results WHERE relay = ?1 AND id NOT IN (SELECT id FROM \
+                 analysis_results WHERE relay = ?1 ORDER BY kept_at DESC LIMIT ?2)",
+                params![relay, RESULTS_MAX],
             )?;
             Ok(())
         })

@@ -7,6 +7,7 @@
 
 pub mod admin;
 pub mod bootstrap;
+pub mod calibrations;
 pub mod commands;
 pub mod desktop;
 pub mod events;

@@ -4,6 +4,7 @@
 //! trying again can help. It must not know where rows come from or go to.
 
 mod bootstrap;
+mod calibrations;
 mod error;
 mod events;
 mod files;

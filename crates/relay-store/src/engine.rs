@@ -19,6 +19,7 @@ use kartei_sync_core::{Digest, Digests};
 
 use crate::access::{Access, OrgId, Role};
 use crate::audit::AuditEngine;
+use crate::calibrations::CalibrationEngine;
 use crate::contents::ContentEngine;
 use crate::deliveries::DeliveryEngine;
 use crate::erasure::ErasureEngine;
@@ -50,6 +51,7 @@ pub(crate) trait Engine:
     + AuditEngine
     + RetentionEngine
     + DeliveryEngine
+    + CalibrationEngine
 {
     /// Creates an organisation; `None` where the name is taken.
     fn create_organisation(&self, name: &str, epoch: &str, now: i64) -> Result<Option<OrgId>>;

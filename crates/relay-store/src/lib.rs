@@ -9,6 +9,7 @@
 
 mod access;
 mod audit;
+mod calibrations;
 mod contents;
 mod deliveries;
 mod digests;
@@ -40,6 +41,10 @@ mod whole;
 
 pub use access::{Access, OrgId, Organisation, Role, Standing};
 pub use audit::{AuditChain, AuditEvent, AuditHead, AuditQuery, BrokenAudit};
+pub use calibrations::{
+    Activated, CALIBRATIONS_MAX, CalibrationAdded, CalibrationDeleted, CalibrationRow,
+    CalibrationStage, NewCalibrationRow, WholeCalibration,
+};
 pub use contents::ContentRow;
 pub use deliveries::{Attempted, DeliveryRow, Resent, Sending, Webhook};
 pub use engine::{ImportEnd, ImportName, ImportRow, Notice, Row};

@@ -5,14 +5,14 @@
 
 use std::io::{Cursor, Read, Write};
 
-use kartei_analysis::{Seed, in_visiting_order};
+use kartei_analysis::{Other, Seed, Side, in_visiting_order, members};
 use kartei_blob_store::{BlobError, BlobName, BlobStore};
 use kartei_filter::Expr;
 use kartei_live_list::Lists;
 use kartei_relay_store::{OrgId, RelayStore, RelayStoreError};
 use tokio::runtime::Handle;
 
-use crate::lists::{ListError, chosen};
+use crate::lists::{ListError, chosen_each};
 
 /// Ids that are read from the database at once.
 const IDS_AT_ONCE: usize = 10_000;
@@ -23,8 +23,19 @@ pub(crate) const COHORTS: &str = "jobs";
 /// Ids compress well; a higher level gains little.
 const LEVEL: i32 = 1;
 
-/// A profile of a cohort: its key in the table and its id.
-pub(super) type Member = (i64, String);
+/// A profile of a cohort: its key in the table, its id and the side that it is on.
+pub(super) type Member = kartei_analysis::Member<i64>;
+
+/// Who is looked at.
+#[derive(Debug)]
+pub(super) struct Wanted<'a> {
+    /// The first cohort; everybody without a filter.
+    pub(super) filter: Option<&'a Expr>,
+    /// The other one, of an analysis that has two; the inner nothing is everybody else.
+    pub(super) other: Option<Option<&'a Expr>>,
+    /// What draws the order of the visit.
+    pub(super) seed: Seed,
+}
 
 /// The profiles of a job.
 #[derive(Debug, PartialEq, Eq)]
@@ -50,6 +61,14 @@ pub(super) enum CohortError {
     Packing(#[from] std::io::Error),
 }
 
+fn side_word(side: Option<Side>) -> &'static str {
+    match side {
+        None => "",
+        Some(Side::A) => "a",
+        Some(Side::B) => "b",
+    }
+}
+
 fn name(org: OrgId, job: &str) -> Option<BlobName> {
     BlobName::new(format!("{COHORTS}/{org}/{job}/cohort")).ok()
 }
@@ -60,24 +79,37 @@ impl Cohort {
         store: &RelayStore,
         lists: &Lists<OrgId>,
         org: OrgId,
-        job: &str,
-        filter: Option<&Expr>,
+        wanted: &Wanted<'_>,
     ) -> Result<Self, CohortError> {
-        let chosen = chosen(lists, store, org, filter)?;
-        let mut members = Vec::with_capacity(chosen.keys.len());
-        for keys in chosen.keys.chunks(IDS_AT_ONCE) {
-            members.extend(store.ids_by_key(org, keys)?);
+        let filters: Vec<Option<&Expr>> =
+            [Some(wanted.filter), wanted.other].into_iter().flatten().collect();
+        let (chosen, rev) = chosen_each(lists, store, org, &filters)?;
+        let mut cohorts = Vec::with_capacity(chosen.len());
+        for keys in chosen {
+            let mut named = Vec::with_capacity(keys.len());
+            for keys in keys.chunks(IDS_AT_ONCE) {
+                named.extend(store.ids_by_key(org, keys)?);
+            }
+            cohorts.push(named);
         }
-        let members = in_visiting_order(Seed::of(job), members, |(_, id)| id.as_str());
-        Ok(Self { epoch: store.epoch(org)?, rev: chosen.rev, members })
+        let other = match (wanted.other, cohorts.len()) {
+            (Some(filter), 2) => {
+                let others = cohorts.pop().unwrap_or_default();
+                if filter.is_some() { Other::These(others) } else { Other::Rest(others) }
+            }
+            _ => Other::None,
+        };
+        let members = members(cohorts.pop().unwrap_or_default(), other);
+        let members = in_visiting_order(wanted.seed, members, |(_, id, _)| id.as_str());
+        Ok(Self { epoch: store.epoch(org)?, rev, members })
     }
 
     /// Keeps it for whoever goes on with the job. Blocks, within a runtime.
     pub(super) fn keep(&self, blobs: &BlobStore, org: OrgId, job: &str) -> Result<(), CohortError> {
         let Some(name) = name(org, job) else { return Ok(()) };
         let mut packer = zstd::Encoder::new(Vec::new(), LEVEL)?;
-        for (key, id) in &self.members {
-            writeln!(packer, "{key} {id}")?;
+        for (key, id, side) in &self.members {
+            writeln!(packer, "{key}{} {id}", side_word(*side))?;
         }
         let packed = packer.finish()?;
         Handle::current().block_on(blobs.put_reader(&name, &packed[..]))?;
@@ -109,7 +141,14 @@ impl Cohort {
             .lines()
             .map(|line| {
                 let (key, id) = line.split_once(' ')?;
-                Some((key.parse().ok()?, id.to_owned()))
+                let digits = key.trim_end_matches(['a', 'b']);
+                let side = match &key[digits.len()..] {
+                    "" => None,
+                    "a" => Some(Side::A),
+                    "b" => Some(Side::B),
+                    _ => return None,
+                };
+                Some((digits.parse().ok()?, id.to_owned(), side))
             })
             .collect();
         let (epoch, rev) = input;

@@ -5,8 +5,10 @@ use std::sync::atomic::{AtomicUsize, Ordering};
 use std::sync::mpsc;
 use std::time::{Duration, Instant};
 
-use kartei_analysis::{Accumulator, Analysis, AskedWrongly, CHUNK, Input, Profile};
+use kartei_analysis::{Accumulator, Analysis, AskedWrongly, CHUNK, Context, Input, Profile, Scale};
+use kartei_behavior::{Calibration, Schema};
 use kartei_blob_store::{BlobError, BlobName, BlobStore};
+use kartei_filter::Expr;
 use kartei_live_list::Lists;
 use kartei_profile::Record;
 use kartei_protocol::jobs::FailReason;
@@ -15,7 +17,7 @@ use serde::{Deserialize, Serialize};
 use serde_json::Value;
 use tokio::runtime::Handle;
 
-use super::cohort::{Cohort, CohortError, Member};
+use super::cohort::{Cohort, CohortError, Member, Wanted};
 use crate::halting::{Halt, Halting};
 
 /// Results up to this size lie in the database; larger ones in the blob store.
@@ -34,17 +36,43 @@ const THREADS: usize = 2;
 #[derive(Debug)]
 struct Asked {
     analysis: Analysis,
-    filter: Option<kartei_filter::Expr>,
+    filter: Option<Expr>,
+    /// Of an analysis that has two cohorts.
+    other: Option<Option<Expr>>,
+    scale: Option<Scale>,
 }
 
 impl Asked {
-    fn of(row: &JobRow) -> Result<Self, RunError> {
+    fn of(row: &JobRow, store: &RelayStore, org: OrgId) -> Result<Self, RunError> {
         let params: Value = serde_json::from_str(&row.params).unwrap_or(Value::Null);
         let analysis = Analysis::new(&row.analysis, &params)?;
-        let filter = row.filter.as_deref().map(kartei_filter::parse).transpose();
-        let filter = filter.map_err(|wrong| RunError::Filter(wrong.message.clone()))?;
-        Ok(Self { analysis, filter })
+        let parsed = |filter: Option<&str>| {
+            let filter = filter.map(kartei_filter::parse).transpose();
+            filter.map_err(|wrong| RunError::Filter(wrong.message.clone()))
+        };
+        let (filter, other) = (parsed(row.filter.as_deref())?, analysis.other().map(parsed));
+        let version = analysis.calibration.as_deref();
+        let scale = version.map(|version| scale(store, org, version)).transpose()?;
+        Ok(Self { other: other.transpose()?, filter, scale, analysis })
     }
+
+    fn wanted(&self, row: &JobRow) -> Wanted<'_> {
+        Wanted {
+            filter: self.filter.as_ref(),
+            other: self.other.as_ref().map(Option::as_ref),
+            seed: self.analysis.seed(row.filter.as_deref()),
+        }
+    }
+}
+
+/// What scores are made by.
+fn scale(store: &RelayStore, org: OrgId, version: &str) -> Result<Scale, RunError> {
+    let missing = || AskedWrongly::NoCalibration(version.to_owned());
+    let whole = store.calibration(org, version)?.ok_or_else(missing)?;
+    // Both were read when they were added.
+    let schema = Schema::parse(&whole.schema_text).map_err(|_| missing())?;
+    let calibration = Calibration::parse(&whole.body).map_err(|_| missing())?;
+    Ok(Scale::new(schema, calibration).map_err(|_| missing())?)
 }
 
 /// Why a job cannot be done.
@@ -131,18 +159,25 @@ fn result_blob(org: OrgId, job: &str, claim: u64) -> Option<BlobName> {
 impl Task<'_> {
     /// Runs to the end. Blocks, within a runtime.
     pub(super) fn run(&self) -> Result<Done, RunError> {
-        let asked = Asked::of(self.row)?;
-        let (cohort, mut kept, mut is_kept) = self.begin(&asked)?;
+        let asked = Asked::of(self.row, self.store, self.org)?;
+        let (cohort, kept) = self.begin(&asked)?;
+        let focus = self.focus(&asked.analysis, cohort.rev)?;
+        // The moment of the analysis is that of its submission, whoever runs it when.
+        let Asked { analysis, scale, .. } = asked;
+        let context = &Context::new(analysis, self.row.created_at, scale, focus.as_ref())?;
+        let mut is_kept = kept.is_some();
+        let mut kept = kept.unwrap_or_else(|| Kept { chunks: 0, seen: context.begin() });
         let input = Input {
             epoch: cohort.epoch.clone(),
             rev: cohort.rev,
             filter: self.row.filter.clone(),
             total: cohort.members.len() as u64,
+            pending: 0,
         };
         let mut told_at = Instant::now();
         let begin = kept.chunks;
-        self.each_chunk(&asked, &cohort, begin, |chunk| {
-            kept.seen.merge(chunk);
+        self.each_chunk(context, &cohort, begin, |chunk| {
+            kept.seen.merge(context, chunk);
             kept.chunks += 1;
             if let Some(halt) = self.halting.heard() {
                 return Err(RunError::Halted(halt));
@@ -156,7 +191,7 @@ impl Task<'_> {
                     is_kept = true;
                 }
                 (self.note)(Known {
-                    payload: kept.seen.report(&input).to_string(),
+                    payload: kept.seen.report(context, &input).to_string(),
                     resume: serde_json::to_vec(&kept).unwrap_or_default(),
                     // Profiles that were erased meanwhile are passed over, and count as looked at.
                     progress: ((kept.chunks * CHUNK) as u64, input.total),
@@ -166,29 +201,34 @@ impl Task<'_> {
             }
             Ok(())
         })?;
-        self.finish(&kept.seen, &input)
+        self.finish(context, &kept.seen, &input)
     }
 
     /// What an earlier worker kept, or a new beginning.
-    fn begin(&self, asked: &Asked) -> Result<(Cohort, Kept, bool), RunError> {
+    fn begin(&self, asked: &Asked) -> Result<(Cohort, Option<Kept>), RunError> {
         if let Some(input) = &self.row.input
             && let Some(partial) = self.store.job_partial(self.org, &self.row.id)?
             && let Ok(kept) = serde_json::from_slice::<Kept>(&partial.resume)
             && let Some(cohort) = Cohort::find(self.blobs, self.org, &self.row.id, input.clone())?
         {
-            return Ok((cohort, kept, true));
+            return Ok((cohort, Some(kept)));
         }
-        let (store, job) = (self.store, &self.row.id);
-        let cohort = Cohort::choose(store, self.lists, self.org, job, asked.filter.as_ref())?;
-        // The moment of the analysis is that of its submission, whoever runs it when.
-        let seen = asked.analysis.begin(self.row.created_at);
-        Ok((cohort, Kept { chunks: 0, seen }, false))
+        let wanted = asked.wanted(self.row);
+        Ok((Cohort::choose(self.store, self.lists, self.org, &wanted)?, None))
+    }
+
+    /// The profile that an analysis is about, as it was at the cohort's revision.
+    fn focus(&self, analysis: &Analysis, rev: u64) -> Result<Option<Record>, RunError> {
+        let Some(id) = analysis.focus() else { return Ok(None) };
+        let Some(profile) = self.store.profile_at(self.org, id, rev)? else { return Ok(None) };
+        let record = Record::from_stored(&profile.record);
+        record.map(Some).map_err(|_| RunError::Damaged(id.to_owned()))
     }
 
     /// Absorbs chunks on some threads, and hands them over one after the other in their order.
     fn each_chunk(
         &self,
-        asked: &Asked,
+        context: &Context,
         cohort: &Cohort,
         begin: usize,
         mut take: impl FnMut(Accumulator) -> Result<(), RunError>,
@@ -205,7 +245,7 @@ impl Task<'_> {
                     loop {
                         let number = next.fetch_add(1, Ordering::Relaxed);
                         let Some(members) = chunks.get(number) else { return };
-                        let chunk = self.chunk(asked, cohort, members);
+                        let chunk = self.chunk(context, cohort, members);
                         if done.send((number, chunk)).is_err() {
                             return;
                         }
@@ -230,15 +270,15 @@ impl Task<'_> {
     /// What some profiles come to, as they were at the cohort's revision.
     fn chunk(
         &self,
-        asked: &Asked,
+        context: &Context,
         cohort: &Cohort,
         members: &[Member],
     ) -> Result<Accumulator, RunError> {
-        let keys: Vec<i64> = members.iter().map(|(key, _)| *key).collect();
+        let keys: Vec<i64> = members.iter().map(|(key, ..)| *key).collect();
         let rows = self.store.by_key(self.org, &keys)?;
         let mut found: HashMap<i64, Row> = rows.into_iter().map(|row| (row.key, row)).collect();
-        let mut seen = asked.analysis.begin(self.row.created_at);
-        for (key, id) in members {
+        let (mut seen, mut scores) = (context.begin(), context.scores());
+        for (key, id, side) in members {
             let is_as_it_was = |row: &Row| row.rev <= cohort.rev && !row.deleted;
             let (text, conflicts) = match found.remove(key) {
                 Some(row) if is_as_it_was(&row) => (row.record, row.conflicts),
@@ -249,15 +289,21 @@ impl Task<'_> {
                 },
             };
             let record = Record::from_stored(&text).map_err(|_| RunError::Damaged(id.clone()))?;
-            seen.absorb(&Profile { record: &record, conflicts });
+            let profile = Profile { record: &record, conflicts };
+            seen.absorb(context, &profile, *side, scores.as_mut());
         }
         Ok(seen)
     }
 
-    fn finish(&self, seen: &Accumulator, input: &Input) -> Result<Done, RunError> {
+    fn finish(
+        &self,
+        context: &Context,
+        seen: &Accumulator,
+        input: &Input,
+    ) -> Result<Done, RunError> {
         // Of those that are still there.
         let input = Input { total: seen.seen(), ..input.clone() };
-        let text = seen.report(&input).to_string();
+        let text = seen.report(context, &input).to_string();
         let (size, digest) = (text.len() as u64, *blake3::hash(text.as_bytes()).as_bytes());
         let payload = match result_blob(self.org, &self.row.id, self.row.claim) {
             Some(name) if text.len() > RESULT_BYTES_HERE => {

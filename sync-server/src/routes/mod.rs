@@ -3,6 +3,7 @@
 mod admin;
 mod analyze;
 mod bootstrap;
+mod calibrations;
 mod events;
 mod files;
 mod health;
@@ -102,6 +103,13 @@ pub(crate) fn integrators() -> OpenApiRouter<Arc<Relay>> {
                 .routes(routes!(profiles::validate::validate))
                 .layer(DefaultBodyLimit::max(VALIDATE_BYTES_MAX)),
         )
+        .merge(
+            OpenApiRouter::new()
+                .routes(routes!(calibrations::list, calibrations::add))
+                .layer(DefaultBodyLimit::max(CALIBRATION_BYTES_MAX)),
+        )
+        .routes(routes!(calibrations::get, calibrations::delete))
+        .routes(routes!(calibrations::activate))
         // Streams, and counts by itself.
         .routes(routes!(profiles::imports::import))
         .routes(routes!(profiles::imports::get, profiles::imports::cancel))
@@ -120,6 +128,10 @@ pub(crate) fn keepers() -> OpenApiRouter<Arc<Relay>> {
         .routes(routes!(files::link))
         .routes(routes!(files::serve::serve))
 }
+
+/// Bytes of a calibration with its schema: more than the largest that keeps its numbers of a thousand knots for each of 512
+/// signals.
+const CALIBRATION_BYTES_MAX: usize = 32 * 1024 * 1024;
 
 /// The same with the doors that describe themselves elsewhere, behind limits and the origins that may ask.
 fn api(relay: &Arc<Relay>) -> Router<Arc<Relay>> {

@@ -106,7 +106,7 @@ pub(super) fn run(
 }
 
 pub(super) fn input(total: usize) -> Input {
-    Input { epoch: "e".to_owned(), rev: 9, filter: None, total: total as u64 }
+    Input { epoch: "e".to_owned(), rev: 9, filter: None, total: total as u64, pending: 0 }
 }
 
 /// The final report of an analysis of these people.

@@ -13,6 +13,7 @@ use kartei_sync_core::Phase;
 use serde_json::Value;
 
 use super::direct::of_job;
+use super::here::{HERE, is_here};
 use super::{lock, shown};
 use crate::app::App;
 use crate::clock;
@@ -53,8 +54,18 @@ impl App {
             kartei_local_store::expression(filter, "")
                 .map_err(|e| crate::problem::of_filter(&e, filter))?;
         }
-        let asked = NewJob { analysis: request.analysis, filter, params: Value::Null };
+        let asked = NewJob { analysis: request.analysis, filter, params: request.params };
+        if request.here {
+            return self.begin_here(&asked);
+        }
         self.queue_analysis(&asked, None)
+    }
+
+    fn begin_here(&self, asked: &NewJob) -> Result<Analysis, Problem> {
+        let info = self.queue_here(asked)?;
+        self.run_queued(&info);
+        let stored = self.stored_analysis(&info.job_id)?;
+        stored.map(|stored| self.analyses.board.shown(&stored)).ok_or_else(|| unknown(&info.job_id))
     }
 
     fn queue_analysis(
@@ -81,6 +92,7 @@ impl App {
         let found = match shown::local_number(id) {
             // A window may still know it by this, for a moment after the relay has it.
             Some(number) => store.find_analysis(number),
+            None if is_here(id) => store.find_analysis_of_job(HERE, id),
             None => store.find_analysis_of_job(&self.analyses.board.relay()?, id),
         };
         found.map_err(|e| of_store(&e))
@@ -91,7 +103,7 @@ impl App {
         if let Some(stored) = self.stored_analysis(id)? {
             return Ok(stored);
         }
-        if shown::local_number(id).is_some() {
+        if shown::local_number(id).is_some() || is_here(id) {
             return Err(unknown(id));
         }
         let info = self.analysis(id)?;
@@ -126,7 +138,7 @@ impl App {
         let is_reachable = !matches!(self.shared.view().phase, Some(Phase::Offline { .. }));
         let events = match info {
             // What happened is good to know; without it the rest is shown all the same.
-            Some(info) if is_reachable => {
+            Some(info) if is_reachable && !is_here(&info.job_id) => {
                 self.analysis_events(&info.job_id, 0).map(|past| past.events).unwrap_or_default()
             }
             _ => Vec::new(),
@@ -136,14 +148,19 @@ impl App {
     }
 
     /// A result as the relay answered it: from here where it was looked at before, for it never changes.
-    fn kept_result(&self, id: &str) -> Result<(String, JobResult), Problem> {
-        let relay = self.analyses.board.relay()?;
+    pub(super) fn kept_result(&self, id: &str) -> Result<(String, JobResult), Problem> {
+        let board = &self.analyses.board;
+        let relay = if is_here(id) { HERE.to_owned() } else { board.relay()? };
         let store = &self.shared.store;
         let understood = |text: &str| serde_json::from_str::<JobResult>(text).ok();
         if let Some(text) = store.find_analysis_result(&relay, id).map_err(|e| of_store(&e))?
             && let Some(result) = understood(&text)
         {
             return Ok((text, result));
+        }
+        if is_here(id) {
+            let message = "what this analysis came to is no more kept here; make it again";
+            return Err(Problem::new(ProblemCode::NotFound, message).about(id));
         }
         let client = self.relay_client()?;
         let result = block_on(client.job_result(id))?.map_err(|e| of_job(&e, id))?;
@@ -167,6 +184,10 @@ impl App {
             }
             return board.all();
         };
+        if let Some(info) = shown::heard(&stored).filter(|_| is_here(job)) {
+            self.end_here(&info)?;
+            return board.all();
+        }
         let info = self.cancel_analysis_at_relay(job)?;
         board.hear(&board.relay()?, None, info, None)?;
         self.analyses.look();
@@ -189,6 +210,9 @@ impl App {
             return Err(Problem::new(ProblemCode::Blocked, message).about(info.job_id));
         }
         let asked = NewJob { analysis: info.analysis, filter: info.filter, params: info.params };
+        if is_here(&info.job_id) {
+            return self.begin_here(&asked);
+        }
         self.queue_analysis(&asked, Some(info.job_id))
     }
 

@@ -68,13 +68,12 @@ impl App {
         sync::block_on(client.retry_job(id, &key))?.map_err(|e| of_job(&e, id))
     }
 
-    /// A result by its permalink.
+    /// A result by its permalink, of the relay or of here.
     ///
     /// # Errors
     /// As [`App::analysis`].
     pub fn analysis_result(&self, id: &str) -> Result<JobResult, Problem> {
-        let client = self.relay_client()?;
-        sync::block_on(client.job_result(id))?.map_err(|e| of_job(&e, id))
+        self.kept_result(id).map(|(_, result)| result)
     }
 }
 

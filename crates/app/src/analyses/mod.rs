@@ -8,8 +8,10 @@
 //! The relay makes analyses and knows what became of them. What is kept here lets a window open at once, and without
 //! a connection.
 
+mod cohort;
 mod commands;
 mod direct;
+mod here;
 mod pace;
 mod shown;
 mod work;
@@ -24,6 +26,8 @@ use kartei_protocol::events::HostEvent;
 use kartei_protocol::jobs::{JobInfo, NewJob, Note, NotePage};
 use kartei_protocol::problem::{Problem, ProblemCode};
 use serde_json::Value;
+
+use here::{HERE, Here};
 
 use crate::hub::Hub;
 use crate::problem::of_store;
@@ -92,8 +96,14 @@ impl Board {
         shown::analysis(stored, seconds_left, lock(&self.in_the_way).as_ref())
     }
 
+    /// Those of the relay, where there is one, and those that are made here.
     fn all(&self) -> Result<AnalysisList, Problem> {
-        let stored = self.store.analyses(&self.relay()?).map_err(|e| of_store(&e))?;
+        let mut stored = self.store.analyses(HERE).map_err(|e| of_store(&e))?;
+        if let Ok(relay) = self.relay() {
+            stored.extend(self.store.analyses(&relay).map_err(|e| of_store(&e))?);
+        }
+        // Those that wait, then the newest first.
+        stored.sort_by_key(|one| (one.job.is_some(), std::cmp::Reverse(one.created_at)));
         let analyses = stored.iter().map(|one| self.shown(one)).collect();
         Ok(AnalysisList { analyses, supported: !self.is_old.load(Ordering::Relaxed) })
     }
@@ -215,16 +225,19 @@ impl Order for Message {
 pub(crate) struct Analyses {
     board: Arc<Board>,
     thread: Worker<Message>,
+    here: Here,
 }
 
 impl Analyses {
     pub(crate) fn new(store: Arc<Store>, hub: Arc<Hub>) -> Self {
-        Self { board: Arc::new(Board::new(store, hub)), thread: Worker::default() }
+        let board = Arc::new(Board::new(store, hub));
+        Self { board, thread: Worker::default(), here: Here::default() }
     }
 
     /// Starts, or starts anew after the relay changed. Does nothing without a relay.
     pub(crate) fn start(&self, shared: &Arc<Shared>) -> Result<(), Problem> {
         self.stop();
+        self.here.start(&self.board)?;
         let Ok(relay) = self.board.relay() else { return Ok(()) };
         let (shared, board) = (Arc::clone(shared), Arc::clone(&self.board));
         self.thread.start("analyses", move |messages, _| {
@@ -237,6 +250,7 @@ impl Analyses {
 
     /// Stops and waits.
     pub(crate) fn stop(&self) {
+        self.here.stop();
         self.thread.stop();
         self.board.forget_all();
     }

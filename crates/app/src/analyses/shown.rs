@@ -10,6 +10,7 @@ use kartei_protocol::problem::Problem;
 use serde::Deserialize as _;
 use serde_json::Value;
 
+use super::here::is_here;
 use crate::clock;
 
 /// What the ids of analyses begin with that wait here.
@@ -48,6 +49,8 @@ fn waiting(stored: &StoredAnalysis, in_the_way: Option<&Problem>) -> Analysis {
     Analysis {
         id: local_id(stored.id),
         stage: if refused.is_some() { AnalysisStage::Refused } else { AnalysisStage::Waiting },
+        here: false,
+        params: asked.params,
         analysis: asked.analysis,
         filter: asked.filter,
         by: None,
@@ -76,6 +79,8 @@ fn of_info(info: JobInfo, seconds_left: Option<f64>) -> Analysis {
     };
     let seconds_left = seconds_left.filter(|_| stage == AnalysisStage::Running);
     Analysis {
+        here: is_here(&info.job_id),
+        params: info.params,
         id: info.job_id,
         stage,
         analysis: info.analysis,
@@ -102,8 +107,11 @@ fn of_info(info: JobInfo, seconds_left: Option<f64>) -> Analysis {
 
 /// A report, as far as this version understands it.
 pub(super) fn report(told: &Value) -> AnalysisReport {
+    if told.get("analysis").is_some_and(|analysis| analysis != "quality") {
+        return AnalysisReport { quality: None, other: Some(told.clone()) };
+    }
     match QualityReport::deserialize(told) {
-        Ok(quality) => AnalysisReport { quality: Some(quality) },
+        Ok(quality) => AnalysisReport { quality: Some(quality), other: None },
         Err(error) => {
             tracing::warn!(%error, "A report is not understood");
             AnalysisReport::default()

@@ -16,11 +16,12 @@ use kartei_protocol::events::HostEvent;
 use kartei_protocol::problem::{Problem, ProblemCode};
 
 use super::fit::{Stop, Tell, Wanted, compare, fit};
-use super::{Fitted, find_schema, schemas, shown};
+use super::{Fitted, find_calibration, find_schema, schemas, shown};
 use crate::app::App;
 use crate::clock;
 use crate::problem::{of_filter, of_store};
 use crate::shared::Shared;
+use crate::sync::{block_on, publish};
 
 impl App {
     /// Where somebody stands, by the active calibrations.
@@ -248,6 +249,7 @@ impl App {
                 self.active(&stored.schema)?.map(|(version, _)| version)
             }
         };
+        block_on(publish(&self.shared, &stored))??;
         let by = self.session().author;
         let doing = Doing { by: by.as_deref(), at: clock::now() };
         let changed = store
@@ -283,22 +285,8 @@ impl App {
         Ok(Some((stored.version, fitted)))
     }
 
-    /// By its version, or the beginning of one that no other has.
     fn find_calibration(&self, version: &str) -> Result<StoredCalibration, Problem> {
-        let all = self.shared.store.calibrations().map_err(|e| of_store(&e))?;
-        let mut found = all.into_iter().filter(|one| one.version.starts_with(version));
-        match (found.next(), found.next()) {
-            (Some(one), None) if !version.is_empty() => Ok(one),
-            (Some(_), Some(_)) => {
-                let message =
-                    format!("several calibrations begin with `{version}`; say more of it");
-                Err(Problem::new(ProblemCode::InvalidRequest, message).about(version))
-            }
-            _ => {
-                let message = format!("there is no calibration `{version}` here");
-                Err(Problem::new(ProblemCode::NotFound, message).about(version))
-            }
-        }
+        find_calibration(&self.shared.store, version)
     }
 }
 

@@ -15,6 +15,7 @@ mod shown;
 use std::collections::BTreeMap;
 use std::sync::{Arc, Mutex};
 
+use kartei_analysis::{AskedWrongly, Scale, Scored};
 use kartei_behavior::{Calibration, Schema, ready};
 use kartei_local_store::{Store, StoredCalibration};
 use kartei_protocol::desktop::{CalibrationRun, CalibrationRunState};
@@ -109,6 +110,54 @@ fn find_schema(store: &Store, name: &str, version: Option<u32>) -> Result<Schema
         let message = format!("there is no behaviour schema `{name}`{version}");
         Problem::new(ProblemCode::NotFound, message).about(name)
     })
+}
+
+/// What scores are made by: the calibration of this version, or the beginning of one that no other has; without one the
+/// only one that is active. Nothing where none is named and none is active, or where several are and the analysis can do
+/// without.
+pub(crate) fn scale(
+    store: &Store,
+    version: Option<&str>,
+    scored: Scored,
+) -> Result<Option<Scale>, Problem> {
+    let wrong = |error: &AskedWrongly| Problem::new(ProblemCode::Blocked, error.to_string());
+    let stored = match version {
+        Some(version) => Some(find_calibration(store, version)?),
+        None => {
+            let mut active = store.active_calibrations().map_err(|e| of_store(&e))?;
+            if active.len() > 1 {
+                if scored == Scored::Perhaps {
+                    return Ok(None);
+                }
+                let names: Vec<&str> = active.iter().map(|one| one.schema.as_str()).collect();
+                return Err(wrong(&AskedWrongly::SeveralCalibrations(names.join(", "))));
+            }
+            active.pop()
+        }
+    };
+    let Some(stored) = stored else { return Ok(None) };
+    let damaged =
+        |e: &dyn std::fmt::Display| Problem::new(ProblemCode::StoreDamaged, e.to_string());
+    let schema = find_schema(store, &stored.schema, Some(stored.schema_version))?;
+    let calibration = Calibration::parse(&stored.text).map_err(|e| damaged(&e))?;
+    Scale::new(schema, calibration).map(Some).map_err(|e| damaged(&e))
+}
+
+/// By its version, or the beginning of one that no other has.
+fn find_calibration(store: &Store, version: &str) -> Result<StoredCalibration, Problem> {
+    let all = store.calibrations().map_err(|e| of_store(&e))?;
+    let mut found = all.into_iter().filter(|one| one.version.starts_with(version));
+    match (found.next(), found.next()) {
+        (Some(one), None) if !version.is_empty() => Ok(one),
+        (Some(_), Some(_)) => {
+            let message = format!("several calibrations begin with `{version}`; say more of it");
+            Err(Problem::new(ProblemCode::InvalidRequest, message).about(version))
+        }
+        _ => {
+            let message = format!("there is no calibration `{version}` here");
+            Err(Problem::new(ProblemCode::NotFound, message).about(version))
+        }
+    }
 }
 
 impl Shown for CalibrationRun {

@@ -180,6 +180,7 @@ async fn run(
         let before = engine.phase();
         effect = engine.handle(engine_now(), random(), event);
         if before == Phase::Syncing && engine.phase() == Phase::UpToDate {
+            exchange.calibrations().await;
             if let Err(problem) = exchange.note_phase(engine.phase()) {
                 tracing::error!(code = ?problem.code, %problem, "End of sync could not be noted");
             }

@@ -2,12 +2,14 @@
 
 mod background;
 mod bootstrap;
+mod calibrations;
 mod compare;
 mod exchange;
 mod presence;
 mod status;
 
 pub(crate) use background::Background;
+pub(crate) use calibrations::publish;
 pub(crate) use presence::Desk;
 pub(crate) use status::{emit_status, status};
 
@@ -64,6 +66,7 @@ pub(crate) fn once(shared: &Arc<Shared>, session: &Session) -> Result<(), Proble
                 }
             }
         }
+        exchange.calibrations().await;
         exchange.note_phase(engine.phase())
     })?
 }

@@ -2,12 +2,13 @@
 
 use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
+use serde_json::Value;
 
 use super::QualityReport;
 use crate::problem::Problem;
 
-/// Asks for an analysis. It goes to the relay as soon as that can be reached.
-#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
+/// Asks for an analysis. Unless it is made here, it goes to the relay as soon as that can be reached.
+#[derive(Debug, Clone, Default, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
 #[serde(deny_unknown_fields)]
 pub struct AskAnalysis {
     /// Which analysis, such as `quality`.
@@ -15,6 +16,12 @@ pub struct AskAnalysis {
     /// Which profiles; all without a filter.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub filter: Option<String>,
+    /// What the analysis can be told; nothing, or an object.
+    #[serde(default, skip_serializing_if = "Value::is_null")]
+    pub params: Value,
+    /// Whether it is made here, of the profiles of the data folder.
+    #[serde(default)]
+    pub here: bool,
 }
 
 /// Names an analysis, or the result of one.
@@ -59,8 +66,13 @@ pub struct AnalysisProgress {
 /// An analysis.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize, JsonSchema)]
 pub struct Analysis {
-    /// The relay's id, or `local-` with a number as long as it waits here.
+    /// The relay's id, or `local-` with a number as long as it waits here, or `here-` and more where it is made here.
     pub id: String,
+    /// Whether it is made here.
+    pub here: bool,
+    /// What it was told; nothing, or an object.
+    #[serde(default, skip_serializing_if = "Value::is_null")]
+    pub params: Value,
     /// What it is at.
     pub stage: AnalysisStage,
     /// Which analysis.
@@ -108,8 +120,11 @@ pub struct Analyses {
 /// What an analysis came to, or comes to so far.
 #[derive(Debug, Clone, Default, PartialEq, Serialize, Deserialize, JsonSchema)]
 pub struct AnalysisReport {
-    /// What is missing, old, mixed up or contradictory; nothing of an analysis that this version does not know.
+    /// What is missing, old, mixed up or contradictory, of the analysis `quality`.
     pub quality: Option<QualityReport>,
+    /// What any other analysis came to: the report itself (docs/analyses.md).
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub other: Option<Value>,
 }
 
 /// An analysis with all that is known of it.

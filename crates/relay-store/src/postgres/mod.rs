@@ -5,6 +5,7 @@
 
 mod access;
 mod audit;
+mod calibrations;
 mod connect;
 mod contents;
 mod deliveries;

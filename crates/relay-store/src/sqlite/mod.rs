@@ -2,6 +2,7 @@
 
 mod access;
 mod audit;
+mod calibrations;
 mod contents;
 mod deliveries;
 mod erasure;
@@ -53,6 +54,7 @@ const STEPS: &[&str] = &[
     include_str!("../sql/sqlite/011_retention.sql"),
     include_str!("../sql/sqlite/012_deliveries.sql"),
     include_str!("../sql/sqlite/013_purge.sql"),
+    include_str!("../sql/sqlite/014_calibrations.sql"),
 ];
 const PAGE_BYTES: u32 = 16 * 1024;
 

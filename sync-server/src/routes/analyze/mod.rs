@@ -10,7 +10,7 @@ use axum::extract::rejection::{JsonRejection, PathRejection, QueryRejection};
 use axum::extract::{Path, Query, State};
 use axum::http::{HeaderMap, HeaderValue, StatusCode, header};
 use axum::response::{IntoResponse, Response};
-use kartei_analysis::Analysis;
+use kartei_analysis::{Analysis, AskedWrongly, Scored};
 use kartei_blob_store::BlobName;
 use kartei_job_core::ATTEMPTS_MAX;
 use kartei_protocol::jobs::{
@@ -18,8 +18,8 @@ use kartei_protocol::jobs::{
 };
 use kartei_protocol::problem::ProblemCode;
 use kartei_relay_store::{
-    Access, Acting, Deed, Gone, JobQuery, JobRow, Named, NewJobRow, OrgId, Payload,
-    RelayStoreError, ResultRow, Submitted,
+    Access, Acting, CalibrationRow, CalibrationStage, Deed, Gone, JobQuery, JobRow, Named,
+    NewJobRow, OrgId, Payload, RelayStoreError, ResultRow, Submitted,
 };
 use serde::Deserialize;
 use serde_json::json;
@@ -111,9 +111,43 @@ fn place(row: &JobRow) -> Result<HeaderValue, Failure> {
 /// What is asked for can be asked for.
 fn checked(asked: &NewJob) -> Result<(), Failure> {
     filter_of(asked.filter.as_deref())?;
-    Analysis::new(&asked.analysis, &asked.params)
-        .map(|_| ())
-        .map_err(|wrong| Failure::invalid(wrong.to_string()))
+    let analysis = Analysis::new(&asked.analysis, &asked.params)
+        .map_err(|wrong| Failure::invalid(wrong.to_string()))?;
+    filter_of(analysis.other().flatten()).map(|_| ())
+}
+
+/// All that the analysis is told, with the calibration that scores are made by: the one that is active now, whichever
+/// is when a worker begins.
+async fn pinned(relay: &Relay, org: OrgId, asked: &NewJob) -> Result<String, Failure> {
+    let wrong = |error: &AskedWrongly| Failure::invalid(error.to_string());
+    let mut analysis = Analysis::new(&asked.analysis, &asked.params).map_err(|e| wrong(&e))?;
+    if analysis.scored() == Scored::Never {
+        return Ok(analysis.params().to_string());
+    }
+    if let Some(version) = &analysis.calibration {
+        let wanted = version.clone();
+        if relay.store(move |store| store.calibration(org, &wanted)).await?.is_none() {
+            return Err(wrong(&AskedWrongly::NoCalibration(version.clone())));
+        }
+        return Ok(analysis.params().to_string());
+    }
+    let rows = relay.store(move |store| store.calibrations(org)).await?;
+    let active: Vec<&CalibrationRow> =
+        rows.iter().filter(|row| row.stage == CalibrationStage::Active).collect();
+    match (active.as_slice(), analysis.scored()) {
+        ([only], _) => analysis.calibration = Some(only.version.clone()),
+        (_, Scored::Perhaps) => {}
+        ([], _) => {
+            let detail = AskedWrongly::Uncalibrated(analysis.name()).to_string();
+            return Err(Failure::new(StatusCode::CONFLICT, ProblemCode::Blocked, detail));
+        }
+        (several, _) => {
+            let schemas: Vec<&str> = several.iter().map(|row| row.schema.as_str()).collect();
+            let detail = AskedWrongly::SeveralCalibrations(schemas.join(", ")).to_string();
+            return Err(Failure::new(StatusCode::CONFLICT, ProblemCode::Blocked, detail));
+        }
+    }
+    Ok(analysis.params().to_string())
 }
 
 /// Keeps a job that is to be done; whether it is a new one.
@@ -130,8 +164,8 @@ async fn submit(
     let request = serde_json::to_vec(&json!({"asked": asked, "retry_of": retry_of}));
     let request = Sha256::digest(request.map_err(|e| Failure::internal(&e))?).into();
     let id = random_id("job-").map_err(|e| Failure::internal(&e))?;
-    let params = if asked.params.is_null() { "{}".to_owned() } else { asked.params.to_string() };
     let (shop, access, org) = (Arc::clone(relay.workshop()), access.clone(), access.org);
+    let params = pinned(relay, org, &asked).await?;
     let submitted = relay
         .store(move |_| {
             shop.submit(
@@ -195,7 +229,7 @@ fn told(status: StatusCode, row: &JobRow, is_new: bool) -> Result<Response, Fail
         (status = 400, description = "An analysis, parameter or filter that is none", body = Problem),
         (status = 401, description = "No token, or one that is not known", body = Problem),
         (status = 403, description = "The token may not write", body = Problem),
-        (status = 409, description = "Somebody ended it meanwhile", body = Problem),
+        (status = 409, description = "Somebody ended it meanwhile; or it is made of scores, and no calibration is active, or several are", body = Problem),
         (status = 410, description = "The job of this `Idempotency-Key` was deleted by the rules of retention", body = Problem),
         (status = 415, description = "No JSON", body = Problem),
         (status = 422, description = "The analysis cannot be made of these profiles; or the `Idempotency-Key` was used for another one", body = Problem),
@@ -280,6 +314,7 @@ fn failure_of(row: &JobRow) -> Failure {
         (status = 400, description = "An analysis, parameter or filter that is none", body = Problem),
         (status = 401, description = "No token, or one that is not known", body = Problem),
         (status = 403, description = "The token may not write", body = Problem),
+        (status = 409, description = "It is made of scores, and no calibration is active, or several are", body = Problem),
         (status = 410, description = "The job of this `Idempotency-Key` was deleted by the rules of retention", body = Problem),
         (status = 415, description = "No JSON", body = Problem),
         (status = 422, description = "The `Idempotency-Key` was used for another one", body = Problem),

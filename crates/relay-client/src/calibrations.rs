@@ -1,0 +1,98 @@
+//! Calibrations at the relay.
+
+use kartei_protocol::calibrations::{
+    ActivateAt, CalibrationAnswer, CalibrationEntry, CalibrationList, NewCalibration,
+};
+use reqwest::header::{CONTENT_TYPE, ETAG, IF_NONE_MATCH};
+use reqwest::{RequestBuilder, StatusCode, Url};
+use serde::Serialize;
+use serde::de::DeserializeOwned;
+
+use crate::{RelayClient, RelayError};
+
+impl RelayClient {
+    fn calibrations_url(&self, segments: &[&str]) -> Result<Url, RelayError> {
+        let mut url = self.url("calibrations")?;
+        if let Ok(mut path) = url.path_segments_mut() {
+            path.extend(segments);
+        }
+        Ok(url)
+    }
+
+    fn posted<T: Serialize>(&self, url: Url, body: &T) -> Result<RequestBuilder, RelayError> {
+        let body = serde_json::to_vec(body).map_err(|e| incompatible(&e))?;
+        Ok(self.http.post(url).body(body).header(CONTENT_TYPE, "application/json"))
+    }
+
+    async fn answered<T: DeserializeOwned>(
+        &self,
+        request: RequestBuilder,
+    ) -> Result<T, RelayError> {
+        let response = self.send(request).await?;
+        let body = response.bytes().await.map_err(|e| RelayError::from_http(&e))?;
+        serde_json::from_slice(&body).map_err(|e| incompatible(&e))
+    }
+
+    /// All calibrations, with the tag of this answer; nothing where they are as they were in the answer with the tag
+    /// `known`.
+    ///
+    /// # Errors
+    /// [`RelayError`].
+    pub async fn calibrations(
+        &self,
+        known: Option<&str>,
+    ) -> Result<Option<(CalibrationList, Option<String>)>, RelayError> {
+        let mut request = self.http.get(self.calibrations_url(&[])?);
+        if let Some(known) = known {
+            request = request.header(IF_NONE_MATCH, known);
+        }
+        let sent = request.bearer_auth(&self.token).send().await;
+        let response = sent.map_err(|e| RelayError::from_http(&e))?;
+        if response.status() == StatusCode::NOT_MODIFIED {
+            return Ok(None);
+        }
+        if !response.status().is_success() {
+            return Err(RelayError::from_answer(response).await);
+        }
+        let tag = response.headers().get(ETAG).and_then(|tag| tag.to_str().ok()).map(str::to_owned);
+        let body = response.bytes().await.map_err(|e| RelayError::from_http(&e))?;
+        let list = serde_json::from_slice(&body).map_err(|e| incompatible(&e))?;
+        Ok(Some((list, tag)))
+    }
+
+    /// A calibration with all that it says.
+    ///
+    /// # Errors
+    /// [`RelayError`].
+    pub async fn calibration(&self, version: &str) -> Result<CalibrationAnswer, RelayError> {
+        self.answered(self.http.get(self.calibrations_url(&[version])?)).await
+    }
+
+    /// Brings a calibration. The same again changes nothing.
+    ///
+    /// # Errors
+    /// [`RelayError`].
+    pub async fn add_calibration(
+        &self,
+        brought: &NewCalibration,
+    ) -> Result<CalibrationEntry, RelayError> {
+        self.answered(self.posted(self.calibrations_url(&[])?, brought)?).await
+    }
+
+    /// Makes a calibration the one that scores of its schema are by.
+    ///
+    /// # Errors
+    /// [`RelayError`]; refused with 409 where another one is active than the request says.
+    pub async fn activate_calibration(
+        &self,
+        version: &str,
+        asked: &ActivateAt,
+    ) -> Result<CalibrationEntry, RelayError> {
+        let url = self.calibrations_url(&[version, "activate"])?;
+        self.answered(self.posted(url, asked)?).await
+    }
+}
+
+fn incompatible(error: &serde_json::Error) -> RelayError {
+    RelayError::Incompatible(format!("calibration: {error}"))
+}
