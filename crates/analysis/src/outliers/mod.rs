@@ -4,6 +4,10 @@
 //! with covariances, divided by n − 1. Everybody is judged by them: by Mahalanobis' squared distance, which
 //! knows how dimensions hang together, and by robust z in each dimension. Means and covariances feel the
 //! outliers themselves, so many of a kind hide each other; medians do not.
+//!
+//! Scores lie between 0 and 1 and spread rather evenly where the population was calibrated by itself: then nobody can
+//! be 3.5 robust deviations out in one dimension, and fewer than 1 of 1,000 are expected beyond the limit, which is
+//! that of normal scores. Who is far out nevertheless is so the more surely.
 
 mod findings;
 mod model;
