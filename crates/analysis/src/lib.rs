@@ -24,11 +24,13 @@
 mod asked;
 mod bits;
 mod compare;
+mod complete;
 mod context;
 mod distribution;
 mod drift;
 mod duplicates;
 mod interval;
+mod learner;
 mod map;
 mod members;
 mod moments;

@@ -73,6 +73,24 @@ impl Language {
         if is_negative { format!("\u{2212}{digits}") } else { digits }
     }
 
+    /// The one of a title in English and German that is in this language.
+    pub(crate) fn of(self, [english, german]: [&str; 2]) -> &str {
+        match self {
+            Self::English => english,
+            Self::German => german,
+        }
+    }
+
+    /// Several things in a sentence: "a", "a and b", "a, b and c"; nothing of none.
+    pub(crate) fn list(self, things: &[String]) -> Option<String> {
+        let (last, others) = things.split_last()?;
+        if others.is_empty() {
+            return Some(last.clone());
+        }
+        let and = self.of(["and", "und"]);
+        Some(format!("{} {and} {last}", others.join(", ")))
+    }
+
     /// A share in per cent with one decimal: 7.6 % or 7,6 %. What is there is never told as nothing,
     /// and what is missing never as everything.
     pub(crate) fn percent(self, count: u64, of: u64) -> String {
@@ -108,5 +126,15 @@ mod tests {
         assert_eq!(German.hundredths(0.406), "0,41");
         assert_eq!(English.hundredths(-1.25), "\u{2212}1.25");
         assert_eq!(English.hundredths(-0.001), "0.00");
+    }
+
+    #[test]
+    fn things_in_a_sentence() {
+        let things = ["a", "b", "c"].map(str::to_owned);
+        assert_eq!(English.list(&[]), None);
+        assert_eq!(English.list(&things[..1]).unwrap(), "a");
+        assert_eq!(German.list(&things[..2]).unwrap(), "a und b");
+        assert_eq!(English.list(&things).unwrap(), "a, b and c");
+        assert_eq!((English.of(["x", "y"]), German.of(["x", "y"])), ("x", "y"));
     }
 }

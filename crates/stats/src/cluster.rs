@@ -1,6 +1,7 @@
 //! Groups of rows that lie near each other.
 
 use std::cmp::Ordering;
+use std::ops::RangeInclusive;
 
 use crate::error::{at_least, in_range, same_length};
 use crate::matrix::Rows;
@@ -311,19 +312,28 @@ pub fn choose_k(
     restarts: u32,
     seed: u64,
 ) -> Result<Choice, StatError> {
-    choose(rows, k_max, restarts, seed, SILHOUETTE_ROWS_MAX)
+    choose_among(rows, 2..=k_max, restarts, seed, SILHOUETTE_ROWS_MAX)
 }
 
-fn choose(
+/// [`choose_k`] among other numbers of clusters, of which the least is never left out, with silhouettes of
+/// `judged_max` rows at most. With one number only it tells how well that one fits.
+///
+/// # Errors
+/// Those of [`k_means`]; no number to choose from, or one below 2; silhouettes of fewer than two rows, or of more
+/// than [`SILHOUETTE_ROWS_MAX`].
+pub fn choose_among(
     rows: Rows<'_>,
-    k_max: usize,
+    numbers: RangeInclusive<usize>,
     restarts: u32,
     seed: u64,
     judged_max: usize,
 ) -> Result<Choice, StatError> {
-    at_least(2, k_max)?;
+    let (k_min, k_max) = numbers.into_inner();
+    at_least(2, k_min)?;
+    at_least(k_min, k_max)?;
+    at_least(2, judged_max)?;
     let k_max = distinct(rows, k_max);
-    at_least(2, k_max)?;
+    at_least(k_min, k_max)?;
     let judged = rows.len().min(judged_max);
     // One row of each stretch, drawn: at even distances, rows that repeat would all be of one sort.
     let mut draws = Draws { seed, drawn: 0 };
@@ -334,7 +344,7 @@ fn choose(
     let sample = Rows::new(&sample, rows.columns())?;
     let mut silhouettes = Vec::new();
     let mut best: Option<(f64, Clusters)> = None;
-    for k in 2..=k_max {
+    for k in k_min..=k_max {
         let found = k_means(rows, k, restarts, seed)?;
         let of_sample: Vec<usize> = places.iter().map(|at| found.assigned[*at]).collect();
         let mean = match silhouette(sample, &of_sample) {

@@ -79,8 +79,14 @@ fn silhouettes_by_hand_and_what_is_refused() {
 fn more_rows_than_silhouettes() {
     let values: Vec<f64> =
         (0..12_000).map(|at| f64::from(at % 3) * 100.0 + f64::from(at % 7)).collect();
-    let choice = choose(Rows::new(&values, 1).unwrap(), 4, 3, 1, 200).unwrap();
-    assert_eq!((choice.clusters.sizes, choice.judged), (vec![4_000; 3], 200));
+    let rows = Rows::new(&values, 1).unwrap();
+    let choice = choose_among(rows, 2..=4, 3, 1, 200).unwrap();
+    assert_eq!((&choice.clusters.sizes, choice.judged), (&vec![4_000; 3], 200));
+    let three = choose_among(rows, 3..=3, 3, 1, 200).unwrap();
+    assert_eq!(three.silhouettes, [choice.silhouettes[1]]);
+    for (least, most, judged) in [(1, 3, 200), (4, 3, 200), (22, 30, 200), (2, 3, 1)] {
+        assert!(choose_among(rows, least..=most, 1, 1, judged).is_err(), "{least} to {most}");
+    }
 }
 
 proptest! {

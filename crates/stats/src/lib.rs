@@ -10,6 +10,7 @@
 pub mod adjust;
 pub mod anova;
 pub mod beta;
+pub mod chi_square;
 pub mod cluster;
 pub mod distance;
 pub mod effect;

@@ -204,12 +204,23 @@ impl Mahalanobis {
     /// Fewer than two rows; columns that depend on each other, without a ridge; a ridge that is
     /// negative or not finite; products beyond the range of `f64`.
     pub fn new(rows: Rows<'_>, ridge: f64) -> Result<Self, StatError> {
+        at_least(2, rows.len())?;
+        Self::of(rows.means()?, covariance(rows)?, ridge)
+    }
+
+    /// Of means and covariances that are known, as [`Mahalanobis::new`] has it of rows.
+    ///
+    /// # Errors
+    /// Not as many means as the matrix has columns, or one that is not finite; a matrix that is not
+    /// positive definite, with the ridge; a ridge that is negative or not finite.
+    pub fn of(means: Vec<f64>, covariance: Symmetric, ridge: f64) -> Result<Self, StatError> {
         if !(ridge >= 0.0 && ridge.is_finite()) {
             return Err(StatError::Range("a ridge"));
         }
-        at_least(2, rows.len())?;
-        let spread = Cholesky::new(&covariance(rows)?.with_ridge(ridge))?;
-        Ok(Self { means: rows.means()?, spread })
+        same_length(covariance.size(), means.len())?;
+        finite(&means)?;
+        let spread = Cholesky::new(&covariance.with_ridge(ridge))?;
+        Ok(Self { means, spread })
     }
 
     /// The squared distance of a row, `(x − μ)ᵀ Σ⁻¹ (x − μ)`, without a unit: for normal columns it is

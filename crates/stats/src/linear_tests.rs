@@ -64,6 +64,11 @@ fn equations_and_what_is_refused() {
     assert_eq!(Mahalanobis::new(rows, 0.0), Err(StatError::Singular));
     assert!(Mahalanobis::new(rows, 0.1).unwrap().square(&[1.0, 2.0]).unwrap() > 0.0);
     assert_eq!(Mahalanobis::new(rows, -1.0), Err(StatError::Range("a ridge")));
+    let (means, spread) = (rows.means().unwrap(), covariance(rows).unwrap());
+    let known = Mahalanobis::of(means.clone(), spread.clone(), 0.1).unwrap();
+    assert_eq!(known, Mahalanobis::new(rows, 0.1).unwrap());
+    assert!(Mahalanobis::of(means[..1].to_vec(), spread.clone(), 0.1).is_err());
+    assert_eq!(Mahalanobis::of(vec![f64::NAN, 0.0], spread, 0.1), Err(StatError::NotFinite));
     let ratios = principal_components(&covariance(rows).unwrap()).unwrap().ratios;
     assert!((ratios[0] - 1.0).abs() < 1e-15 && ratios[1] < 1e-15);
 }

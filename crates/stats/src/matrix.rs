@@ -1,8 +1,8 @@
 //! Rows of numbers, and the matrices made of them.
 
 use crate::error::{at_least, finite, in_range, same_length};
-use crate::moments::mean;
-use crate::{StatError, Sum};
+use crate::moments::{mean, parts_of};
+use crate::{ExactSum, StatError, Sum};
 
 /// Rows of equally many numbers, one row behind the other in one list, without a number that is not
 /// finite.
@@ -165,6 +165,47 @@ pub fn covariance(rows: Rows<'_>) -> Result<Symmetric, StatError> {
     })
 }
 
+/// The covariances of columns with n − 1, of the exact sum of each column and those of the products of
+/// columns: row by row of the lower triangle, (0, 0), (1, 0), (1, 1), (2, 0) and so on. The same bits in
+/// whatever order the `n` rows came: `n Σxy − Σx Σy` is added up exactly, so what is great in it cancels
+/// without a loss, and columns that do not vary have a variance of 0.
+///
+/// # Errors
+/// Fewer than two rows; not as many products as columns need; products beyond the range of `f64`.
+pub fn covariance_of_sums(
+    n: u64,
+    sums: &[ExactSum],
+    products: &[ExactSum],
+) -> Result<Symmetric, StatError> {
+    at_least(2, usize::try_from(n).unwrap_or(usize::MAX))?;
+    at_least(1, sums.len())?;
+    same_length(sums.len() * (sums.len() + 1) / 2, products.len())?;
+    let count = n as f64;
+    // A sum has more digits than one f64; three have all that a result can show.
+    let parts: Vec<[f64; 3]> = sums.iter().map(parts_of).collect();
+    for sum in &parts {
+        in_range(sum[0] * sum[0])?;
+    }
+    let whole: Vec<f64> = products.iter().map(ExactSum::total).collect();
+    for product in &whole {
+        in_range(product * count)?;
+    }
+    Symmetric::from(sums.len(), |i, j| {
+        let mut apart = ExactSum::new();
+        for part in parts_of(&products[i * (i + 1) / 2 + j]) {
+            apart.add_product(count, part);
+        }
+        for a in parts[i] {
+            for b in parts[j] {
+                apart.add_product(-a, b);
+            }
+        }
+        let apart = apart.total();
+        let apart = if i == j && apart < 0.0 { 0.0 } else { apart };
+        apart / count / (count - 1.0)
+    })
+}
+
 /// The correlations that belong to covariances (Pearson 1896), −1 to 1; 1 on the diagonal.
 ///
 /// # Errors
@@ -194,6 +235,48 @@ mod tests {
         let found = covariance(rows).unwrap();
         assert_eq!(found.cells(), [4.0, 2.0, 2.0, 4.0]);
         assert_eq!(correlation(&found).unwrap().cells(), [1.0, 0.5, 0.5, 1.0]);
+    }
+
+    fn sums_of(rows: Rows<'_>) -> (Vec<ExactSum>, Vec<ExactSum>) {
+        let columns = rows.columns();
+        let mut sums = vec![ExactSum::new(); columns];
+        let mut products = vec![ExactSum::new(); columns * (columns + 1) / 2];
+        for row in rows {
+            for (i, a) in row.iter().enumerate() {
+                sums[i].add(*a);
+                for (j, b) in row[..=i].iter().enumerate() {
+                    products[i * (i + 1) / 2 + j].add_product(*a, *b);
+                }
+            }
+        }
+        (sums, products)
+    }
+
+    #[test]
+    fn of_sums_as_of_rows() {
+        let values: Vec<f64> = (0..300_u32)
+            .map(|at| 1e6 + f64::from(at * at % 97) / 7.0 + f64::from(at % 3))
+            .collect();
+        let rows = Rows::new(&values, 3).unwrap();
+        let (sums, products) = sums_of(rows);
+        let found = covariance_of_sums(100, &sums, &products).unwrap();
+        for (found, known) in found.cells().iter().zip(covariance(rows).unwrap().cells()) {
+            assert!((found - known).abs() < 1e-12 * 1e3, "{found} and not {known}");
+        }
+        // A third has no end in binary, and still the sums cancel to nothing.
+        let still = [1.0 / 3.0; 14];
+        let (sums, products) = sums_of(Rows::new(&still, 2).unwrap());
+        assert_eq!(covariance_of_sums(7, &sums, &products).unwrap().cells(), [0.0; 4]);
+        assert!(covariance_of_sums(1, &sums, &products).is_err());
+        assert!(covariance_of_sums(7, &sums, &products[1..]).is_err());
+        assert!(covariance_of_sums(7, &[], &[]).is_err());
+        let (sums, products) = sums_of(Rows::new(&[1e153, 1e153], 1).unwrap());
+        assert_eq!(covariance_of_sums(2, &sums, &products).unwrap().cells(), [0.0]);
+        let great = [ExactSum::new(), ExactSum::new()].map(|mut sum| {
+            sum.add(1e300);
+            sum
+        });
+        assert_eq!(covariance_of_sums(2, &great[..1], &great[1..]), Err(StatError::NotFinite));
     }
 
     #[test]

@@ -140,7 +140,7 @@ impl Summary {
 }
 
 /// An exact sum as numbers that add up to it, the greatest first.
-fn parts_of(sum: &ExactSum) -> [f64; 3] {
+pub(crate) fn parts_of(sum: &ExactSum) -> [f64; 3] {
     let mut left = sum.clone();
     [(); 3].map(|()| {
         let part = left.total();

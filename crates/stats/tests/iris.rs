@@ -1,11 +1,11 @@
 //! Fisher's irises: values that other programs have for them.
 
-use kartei_stats::Rows;
 use kartei_stats::cluster::{choose_k, k_means, silhouette};
 use kartei_stats::effect::{cliffs_delta, hedges_g};
 use kartei_stats::linear::{Mahalanobis, principal_components};
-use kartei_stats::matrix::covariance;
+use kartei_stats::matrix::{covariance, covariance_of_sums};
 use kartei_stats::two::{kolmogorov_smirnov, mann_whitney, welch};
+use kartei_stats::{ExactSum, Rows};
 
 /// Four lengths in cm and the number of the species, of each flower.
 fn iris() -> Vec<[f64; 5]> {
@@ -47,11 +47,22 @@ fn sepal_width_of_versicolor_and_virginica() {
 fn principal_components_and_distances() {
     let lengths = lengths();
     let rows = Rows::new(&lengths, 4).unwrap();
-    let ratios = principal_components(&covariance(rows).unwrap()).unwrap().ratios;
-    for (found, known) in
-        ratios.iter().zip([0.924_618_723, 0.053_066_483, 0.017_102_610, 0.005_212_184])
-    {
-        near(*found, known, 5e-10);
+    let mut sums = vec![ExactSum::new(); 4];
+    let mut products = vec![ExactSum::new(); 10];
+    for flower in rows {
+        for i in 0..4 {
+            sums[i].add(flower[i]);
+            (0..=i).for_each(|j| products[i * (i + 1) / 2 + j].add_product(flower[i], flower[j]));
+        }
+    }
+    let streamed = covariance_of_sums(150, &sums, &products).unwrap();
+    for covariance in [covariance(rows).unwrap(), streamed] {
+        let ratios = principal_components(&covariance).unwrap().ratios;
+        for (found, known) in
+            ratios.iter().zip([0.924_618_723, 0.053_066_483, 0.017_102_610, 0.005_212_184])
+        {
+            near(*found, known, 5e-10);
+        }
     }
     let spread = Mahalanobis::new(rows, 0.0).unwrap();
     // With n − 1. With n, as maximum likelihood has it, the farthest flower is at 13.18902.
