@@ -167,17 +167,25 @@ impl Context {
         Accumulator::begin(self)
     }
 
+    /// What scores were made by, with what people call the dimensions; nothing without scores.
+    pub(crate) fn calibration(&self) -> Value {
+        let Some(scale) = &self.scale else { return Value::Null };
+        let schema = &scale.schema;
+        let titles = scale.names().into_iter().enumerate().map(|(at, name)| {
+            let [en, de] = scale.titles(at);
+            (name.to_owned(), json!({"en": en, "de": de}))
+        });
+        json!({
+            "version": scale.version,
+            "schema": schema.name(),
+            "schema_version": schema.version(),
+            "profiles": scale.calibration.profiles,
+            "titles": titles.collect::<Map<String, Value>>(),
+        })
+    }
+
     /// The members that all reports begin with.
     pub(crate) fn head(&self, input: &Input, seen: u64) -> Map<String, Value> {
-        let calibration = self.scale.as_ref().map(|scale| {
-            let schema = &scale.schema;
-            json!({
-                "version": scale.version,
-                "schema": schema.name(),
-                "schema_version": schema.version(),
-                "profiles": scale.calibration.profiles,
-            })
-        });
         let head = json!({
             "analysis": self.analysis.name(),
             "engine": ENGINE_VERSION,
@@ -188,7 +196,7 @@ impl Context {
                 "filter": input.filter,
                 "as_of": self.as_of_ms,
             },
-            "calibration": calibration,
+            "calibration": self.calibration(),
             "done": seen,
             "total": input.total,
             "partial": seen < input.total,

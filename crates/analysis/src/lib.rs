@@ -216,14 +216,17 @@ impl Accumulator {
         let report = match &self.known {
             Known::Quality(known) => return whole(quality::report(known, input, context.as_of_ms)),
             Known::Compare(known) => {
-                return whole(known.report(&CompareInput {
+                let mut report = known.report(&CompareInput {
                     epoch: input.epoch.clone(),
                     rev: input.rev,
                     filter_a: input.filter.clone(),
                     filter_b: context.analysis.other().flatten().map(str::to_owned),
                     calibration: context.analysis.calibration.clone(),
                     total: input.total,
-                }));
+                });
+                report["calibration"] = context.calibration();
+                report["params"] = context.analysis.params();
+                return whole(report);
             }
             Known::Distribution(known) => known.report(context, self.seen, input.total),
             Known::Segments(known) => known.report(context, self.seen, input.total),

@@ -252,7 +252,10 @@ fn known(report: &Value) -> String {
     let count = |name: &str| report.get(name).and_then(Value::as_u64).unwrap_or_default();
     let revision = report.pointer("/input/revision").and_then(Value::as_u64).unwrap_or_default();
     let (done, total) = (number(count("done")), number(count("total")));
-    format!("  {done} of {total} profiles, as of revision {}", number(revision))
+    // What was made without a relay is of no revision.
+    let of =
+        if revision > 0 { format!(", as of revision {}", number(revision)) } else { String::new() };
+    format!("  {done} of {total} profiles{of}")
 }
 
 fn findings(report: &Value) -> Vec<String> {

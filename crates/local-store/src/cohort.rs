@@ -15,7 +15,7 @@ pub struct CohortInput {
     pub epoch: String,
     /// The relay's revision up to which everything is here.
     pub rev: u64,
-    /// Profiles with something that the relay does not have.
+    /// Profiles with something that the relay does not have; 0 where there was no relay.
     pub pending: u64,
 }
 
@@ -33,11 +33,9 @@ impl Cohort<'_> {
     /// [`StoreError`].
     pub fn input(&self) -> Result<CohortInput, StoreError> {
         let cursor = session::get_cursor(self.db)?;
+        let Some(cursor) = cursor else { return Ok(CohortInput::default()) };
         let pending = self.db.query_row("SELECT count(*) FROM outbox", [], |row| row.get(0))?;
-        Ok(match cursor {
-            Some(cursor) => CohortInput { epoch: cursor.epoch, rev: cursor.rev, pending },
-            None => CohortInput { pending, ..CohortInput::default() },
-        })
+        Ok(CohortInput { epoch: cursor.epoch, rev: cursor.rev, pending })
     }
 
     /// The profiles that a filter holds for, with what [`Cohort::read`] knows them by; in no order.
