@@ -53,7 +53,7 @@ export function windowCommands(session: Session, router: Router, open: Openings)
     'steps.redo': () => void session.steps.redo(),
     'steps.last': open.lastSteps,
     'list.analyse': {
-      run: () => (session.analyses.asking = session.list.filter),
+      run: () => session.analyses.begin(session.list.filter),
       when: () => session.mayAnalyse,
     },
     'data.import': () => void chooseFiles(session.imports, 'import', toImports),

@@ -23,7 +23,7 @@ afterEach(cleanup);
 
 function list(): void {
   const href = (id: string) => `#/analyses/${id}`;
-  render(AnalysesView, { analyses, sync, syncHref: '#/sync', href });
+  render(AnalysesView, { analyses, sync, href });
 }
 
 async function detail(id: string): Promise<string[]> {

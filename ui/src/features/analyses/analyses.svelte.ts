@@ -18,6 +18,8 @@ export class Analyses {
   problem = $state.raw<Problem | null>(null);
   /** The filter that a new analysis is asked for with, while somebody is asked; null: nobody is. */
   asking = $state<string | null>(null);
+  /** What is asked for to begin with: an analysis with what it is told. */
+  preset = $state.raw<{ analysis: string; params: Record<string, unknown> } | null>(null);
   /** The one that is looked at. */
   open = $state.raw<OpenAnalysis | null>(null);
 
@@ -70,11 +72,28 @@ export class Analyses {
     return new Cohort(this.#ipc, filter);
   }
 
+  /** Somebody is asked for a new analysis. */
+  begin(filter: string, analysis?: string, params: Record<string, unknown> = {}): void {
+    this.preset = analysis === undefined ? null : { analysis, params };
+    this.problem = null;
+    this.asking = filter;
+  }
+
   /** Asks for an analysis; answers its id. */
-  async ask(filter: string): Promise<string | null> {
-    const asked = filter.trim() === '' ? {} : { filter };
+  async ask(asked: {
+    analysis: string;
+    filter: string;
+    params: Record<string, unknown>;
+    here: boolean;
+  }): Promise<string | null> {
+    const { analysis: name, filter, params, here } = asked;
     try {
-      const analysis = await this.#ipc.call('ask_analysis', { analysis: 'quality', ...asked });
+      const analysis = await this.#ipc.call('ask_analysis', {
+        analysis: name,
+        here,
+        ...(filter.trim() === '' ? {} : { filter }),
+        ...(Object.keys(params).length === 0 ? {} : { params }),
+      });
       this.take(analysis);
       this.problem = null;
       return analysis.id;
@@ -120,10 +139,10 @@ export class Analyses {
   }
 }
 
-const isHere = ({ stage }: Analysis) => stage === 'waiting' || stage === 'refused';
+const waitsHere = ({ stage }: Analysis) => stage === 'waiting' || stage === 'refused';
 
 function inOrder(all: Analysis[]): Analysis[] {
-  const place = (analysis: Analysis) => (isHere(analysis) ? 0 : 1);
+  const place = (analysis: Analysis) => (waitsHere(analysis) ? 0 : 1);
   return all.toSorted(
     (a, b) => place(a) - place(b) || b.created_at.localeCompare(a.created_at) || 0,
   );

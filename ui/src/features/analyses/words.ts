@@ -1,7 +1,8 @@
 import type { Meaning } from '$lib/components/Shape.svelte';
-import { formatCount, formatSeconds, formatSpan } from '$lib/format';
+import { formatCount, formatDay, formatSeconds, formatSpan } from '$lib/format';
 import { locale, m } from '$lib/i18n.svelte';
 import type { Analysis, AnalysisStage, ReportFinding } from '$lib/ipc';
+import { kindOf } from './kinds';
 
 /** Each stage with its shape and its word. */
 export const STAGES: Record<AnalysisStage, { meaning: Meaning; text: () => string }> = {
@@ -18,12 +19,29 @@ export const stageOf = (analysis: Analysis): { meaning: Meaning; text: () => str
   analysis.ending ? { meaning: 'pending', text: m.analysis_ending } : STAGES[analysis.stage];
 
 /** What an analysis is called. */
-export function analysisName(analysis: string): string {
-  return analysis === 'quality' ? m.analysis_quality() : analysis;
-}
+export const analysisName = (analysis: string): string => kindOf(analysis)?.title() ?? analysis;
 
 /** Whom it is of, in one line. */
 export const cohortOf = (analysis: Analysis): string => analysis.filter ?? m.analysis_all();
+
+/** What it was told that tells it from others of its kind, in one line. */
+export function toldOf({ analysis, params }: Analysis): string | null {
+  const told = (params ?? {}) as Record<string, unknown>;
+  const text = (name: string) => {
+    const value = told[name];
+    return typeof value === 'string' ? value : null;
+  };
+  if (analysis === 'compare') {
+    return m.analysis_told_compare({ other: text('other') ?? m.analysis_everybody_else() });
+  }
+  if (analysis === 'similar') return text('id');
+  if (analysis === 'segments' && typeof told.k === 'number') {
+    return m.analysis_told_segments({ n: formatCount(told.k) });
+  }
+  const from = analysis === 'drift' ? text('from') : null;
+  if (from !== null) return m.analysis_told_drift({ day: formatDay(from) });
+  return null;
+}
 
 /** Why it failed, in the person's language. */
 const REASONS: Record<string, () => string> = {

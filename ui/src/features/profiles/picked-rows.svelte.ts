@@ -78,6 +78,12 @@ export class PickedRows {
     this.#anchor = null;
   }
 
+  /** Picks these and no others. */
+  pick(ids: string[]): void {
+    this.clear();
+    this.#ids = new Set(ids);
+  }
+
   clear(): void {
     this.#asked += 1;
     this.all = false;

@@ -1291,7 +1291,7 @@ export interface Workspace {
   relay?: string | null;
 }
 /**
- * Asks for an analysis. It goes to the relay as soon as that can be reached.
+ * Asks for an analysis. Unless it is made here, it goes to the relay as soon as that can be reached.
  */
 export interface AskAnalysis {
   /**
@@ -1302,6 +1302,14 @@ export interface AskAnalysis {
    * Which profiles; all without a filter.
    */
   filter?: string | null;
+  /**
+   * Whether it is made here, of the profiles of the data folder.
+   */
+  here?: boolean;
+  /**
+   * What the analysis can be told; nothing, or an object.
+   */
+  params?: unknown;
 }
 /**
  * An analysis.
@@ -1344,9 +1352,17 @@ export interface Analysis {
    */
   finished_at?: string | null;
   /**
-   * The relay's id, or `local-` with a number as long as it waits here.
+   * Whether it is made here.
+   */
+  here: boolean;
+  /**
+   * The relay's id, or `local-` with a number as long as it waits here, or `here-` and more where it is made here.
    */
   id: string;
+  /**
+   * What it was told; nothing, or an object.
+   */
+  params?: unknown;
   /**
    * Why it waits here.
    */
@@ -2597,7 +2613,11 @@ export interface AnalysisEvent {
  */
 export interface AnalysisReport {
   /**
-   * What is missing, old, mixed up or contradictory; nothing of an analysis that this version does not know.
+   * What any other analysis came to: the report itself (docs/analyses.md).
+   */
+  other?: unknown;
+  /**
+   * What is missing, old, mixed up or contradictory, of the analysis `quality`.
    */
   quality?: QualityReport | null;
 }
