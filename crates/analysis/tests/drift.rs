@@ -84,6 +84,7 @@ fn customers_who_were_not_seen_for_long_drift() {
         let (from_steps, to_steps) = (steps(&from), steps(&to));
         near(&told["wasserstein"], wasserstein_distance(&from_steps, &to_steps).unwrap(), 1e-3);
         near(&told["ks"], kolmogorov_distance(&from_steps, &to_steps).unwrap(), 0.01);
+        #[expect(clippy::cast_possible_truncation, reason = "scores are 0 to 1")]
         let binned = |scores: &[f64]| {
             let mut bins = vec![0.0; 50];
             scores.iter().for_each(|score| bins[((score * 1_000.0) as usize).min(999) / 20] += 1.0);

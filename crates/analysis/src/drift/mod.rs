@@ -195,7 +195,7 @@ impl Drift {
         }
     }
 
-    pub(crate) fn merge(&mut self, next: Self) {
+    pub(crate) fn merge(&mut self, next: &Self) {
         for at in 0..2 {
             self.people[at] += next.people[at];
         }
