@@ -179,7 +179,7 @@ impl Accumulator {
             (Known::Map(ours), Known::Map(theirs)) => ours.merge(theirs),
             (Known::Similar(ours), Known::Similar(theirs)) => ours.merge(context, theirs),
             (Known::Outliers(ours), Known::Outliers(theirs)) => ours.merge(context, theirs),
-            (Known::Drift(ours), Known::Drift(theirs)) => ours.merge(theirs),
+            (Known::Drift(ours), Known::Drift(theirs)) => ours.merge(&theirs),
             (Known::Duplicates(ours), Known::Duplicates(theirs)) => ours.merge(theirs),
             // Chunks of one analysis are of one kind.
             _ => {}
@@ -234,7 +234,7 @@ impl Accumulator {
             Known::Similar(known) => known.report(context, self.seen, input.total),
             Known::Outliers(known) => known.report(context, self.seen, input.total),
             Known::Drift(known) => known.report(context, self.seen, input.total),
-            Known::Duplicates(known) => known.report(self.seen, input.total),
+            Known::Duplicates(known) => known.report(context, self.seen, input.total),
         };
         let mut told = context.head(input, self.seen);
         told.extend(report);

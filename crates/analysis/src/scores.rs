@@ -73,6 +73,11 @@ impl Histogram {
         None
     }
 
+    /// How many lie in each part, from the lowest.
+    pub(crate) fn parts(&self) -> &[u64] {
+        &self.counts
+    }
+
     /// The parts as values in their middle with how often they are there, for distances of two distributions.
     pub(crate) fn weighted(&self) -> Vec<(f64, u64)> {
         let parts = self.counts.iter().enumerate().filter(|(_, count)| **count > 0);

@@ -124,6 +124,76 @@ fn what_is_refused_and_what_says_nothing() {
     assert!(found.log_likelihood.is_finite() && found.linkage.posterior(&high).unwrap() > 0.99);
 }
 
+/// Matches agree in three fields of three, the others in two that go together.
+fn rare() -> (Prior, Vec<Pattern>) {
+    let field = || Field { m: vec![0.1, 0.9], u: vec![0.5, 0.5] };
+    let linkage = Linkage { prevalence: 1e-4, fields: vec![field(), field(), field()] };
+    let pattern = |a, b, c, count| Pattern { levels: vec![Some(a), Some(b), c], count };
+    let patterns = vec![
+        pattern(0, 0, Some(0), 4_000_000),
+        pattern(1, 0, Some(0), 300_000),
+        pattern(0, 1, Some(0), 300_000),
+        pattern(1, 1, Some(0), 400_000),
+        pattern(0, 0, Some(1), 30),
+        pattern(1, 1, Some(1), 20),
+        pattern(1, 1, None, 7),
+    ];
+    (Prior { linkage, pairs: 10.0 }, patterns)
+}
+
+#[test]
+fn rare_matches_are_told_from_fields_that_go_together() {
+    let (prior, patterns) = rare();
+    let found = classify(&prior, &patterns).unwrap();
+    assert!(found.is_settled && found.rounds < 10, "{found:?}");
+    let (linkage, all) = (&found.linkage, 5_000_057.0);
+    assert_eq!(linkage.prevalence, 21.0 / (all + 1.0 / 1e-4));
+    assert!(close(linkage.fields[2].m[1], 29.0 / 30.0, 1e-15));
+    assert!(close(linkage.fields[2].u[1], 30.5 / 5_000_031.0, 1e-15));
+    assert!(linkage.posterior(&[Some(1), Some(1), Some(1)]).unwrap() > 0.7);
+    for not in [[Some(0), Some(0), Some(1)], [Some(1), Some(1), Some(0)], [Some(1), Some(1), None]]
+    {
+        assert!(linkage.posterior(&not).unwrap() < 0.1, "{not:?}");
+    }
+    // Without a prior the two fields that go together are taken for matches.
+    let plain = estimate(&[2; 3], &patterns).unwrap().linkage;
+    assert!(plain.posterior(&[Some(1), Some(1), Some(0)]).unwrap() > 0.5);
+
+    let turned: Vec<Pattern> = patterns.iter().rev().cloned().collect();
+    assert_eq!(classify(&prior, &turned).unwrap(), found);
+}
+
+#[test]
+fn more_agreement_never_speaks_less_for_a_match() {
+    let (m, u) = ([0.1, 0.1, 0.8], [0.001, 0.499, 0.5]);
+    let found = in_order(&m, &u);
+    assert!(close(found[0], 0.25, 1e-15) && close(found[1], 0.25, 1e-15), "{found:?}");
+    assert!(close(found[2], 0.5, 1e-15));
+    assert_eq!(in_order(&[0.5, 0.5], &[0.75, 0.25]), [0.75, 0.25]);
+    let falling = in_order(&[0.2, 0.3, 0.5], &[0.1, 0.2, 0.7]);
+    for (found, wanted) in falling.iter().zip([0.2, 0.3, 0.5]) {
+        assert!(close(*found, wanted, 1e-15), "{falling:?}");
+    }
+}
+
+#[test]
+fn a_prior_that_says_nothing_is_refused() {
+    let (prior, patterns) = rare();
+    assert!(classify(&prior, &[]).is_err());
+    assert!(classify(&Prior { pairs: 0.0, ..prior.clone() }, &patterns).is_err());
+    let mut sure = prior.clone();
+    sure.linkage.prevalence = 0.0;
+    assert!(classify(&sure, &patterns).is_err());
+    let mut short = prior.clone();
+    short.linkage.fields.pop();
+    assert!(classify(&short, &patterns).is_err());
+    short.linkage.fields.clear();
+    assert!(classify(&short, &patterns).is_err());
+    let mut uneven = prior;
+    uneven.linkage.fields[0].u.push(0.5);
+    assert!(classify(&uneven, &patterns).is_err());
+}
+
 proptest! {
     #[test]
     fn order_and_parts_do_not_matter(
