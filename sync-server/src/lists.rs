@@ -8,7 +8,7 @@ use std::collections::HashMap;
 use kartei_filter::Expr;
 use kartei_live_list::{
     BringUpError, Change, Key, Limits, Lists, LiveList, Order, Page, PageQuery, ReadError,
-    RowSource, Selected,
+    RowSource,
 };
 use kartei_relay_store::{OrgId, RelayStore, RelayStoreError, Row};
 
@@ -92,7 +92,7 @@ pub(crate) fn page(
 
 /// The profiles that each of some filters holds for (all, without one), all of the same revision, and that revision.
 /// Blocks: not for the event loop.
-pub(crate) fn chosen_each(
+pub(crate) fn chosen(
     lists: &Lists<OrgId>,
     store: &RelayStore,
     org: OrgId,
@@ -107,20 +107,6 @@ pub(crate) fn chosen_each(
         };
         let keys = filters.iter().map(select).collect::<Result<_, ListError>>()?;
         Ok((keys, list.rev()))
-    })
-}
-
-/// The profiles that a filter holds for (all, without one), and the revision of which that is. Blocks:
-/// not for the event loop.
-pub(crate) fn chosen(
-    lists: &Lists<OrgId>,
-    store: &RelayStore,
-    org: OrgId,
-    filter: Option<&Expr>,
-) -> Result<Selected, ListError> {
-    lists.with(&org, |list| {
-        bring_up(list, store, org)?;
-        list.keys(filter, &mut Texts { store, org }).map_err(ListError::Read)
     })
 }
 

@@ -4,7 +4,7 @@ use kartei_behavior::{Calibration, CalibrationMistake, Person, Schema, Scorer, V
 use kartei_profile::Record;
 use serde_json::{Map, Value, json};
 
-use crate::asked::{Analysis, AskedWrongly, Scored};
+use crate::asked::{Analysis, AskedWrongly, Kind, Scored};
 use crate::order::Seed;
 use crate::{Accumulator, ENGINE_VERSION, Input};
 
@@ -194,7 +194,8 @@ impl Context {
                 "epoch": input.epoch,
                 "revision": input.rev,
                 "filter": input.filter,
-                "as_of": self.as_of_ms,
+                // Whether two profiles are of one person is a matter of no moment.
+                "as_of": (!matches!(self.analysis.kind, Kind::Duplicates { .. })).then_some(self.as_of_ms),
             },
             "calibration": self.calibration(),
             "done": seen,

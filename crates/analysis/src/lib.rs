@@ -173,7 +173,7 @@ impl Accumulator {
         self.seen += next.seen;
         match (&mut self.known, next.known) {
             (Known::Quality(ours), Known::Quality(theirs)) => ours.merge(*theirs),
-            (Known::Distribution(ours), Known::Distribution(theirs)) => ours.merge(theirs),
+            (Known::Distribution(ours), Known::Distribution(theirs)) => ours.merge(&theirs),
             (Known::Compare(ours), Known::Compare(theirs)) => ours.merge(*theirs),
             (Known::Segments(ours), Known::Segments(theirs)) => ours.merge(context, theirs),
             (Known::Map(ours), Known::Map(theirs)) => ours.merge(theirs),

@@ -42,6 +42,7 @@ impl From<Histogram> for Vec<u64> {
 impl Histogram {
     pub(crate) fn add(&mut self, score: f64) {
         // 1 itself is in the last part.
+        #[expect(clippy::cast_possible_truncation, clippy::cast_sign_loss, reason = "0 to 1")]
         let part = (score * PARTS as f64) as usize;
         self.counts[part.min(PARTS - 1)] += 1;
     }

@@ -180,6 +180,7 @@ fn what_the_relay_does_not_take_is_told_and_can_be_sent_again_or_forgotten() -> 
     let wrong = desk.app.ask_analysis(AskAnalysis {
         analysis: "quality".to_owned(),
         filter: Some("age>".to_owned()),
+        ..AskAnalysis::default()
     });
     let wrong = wrong.err().context("it is told at once")?;
     assert_eq!(wrong.code, ProblemCode::InvalidFilter);

@@ -12,7 +12,7 @@ use kartei_live_list::Lists;
 use kartei_relay_store::{OrgId, RelayStore, RelayStoreError};
 use tokio::runtime::Handle;
 
-use crate::lists::{ListError, chosen_each};
+use crate::lists::{ListError, chosen};
 
 /// Ids that are read from the database at once.
 const IDS_AT_ONCE: usize = 10_000;
@@ -83,9 +83,9 @@ impl Cohort {
     ) -> Result<Self, CohortError> {
         let filters: Vec<Option<&Expr>> =
             [Some(wanted.filter), wanted.other].into_iter().flatten().collect();
-        let (chosen, rev) = chosen_each(lists, store, org, &filters)?;
-        let mut cohorts = Vec::with_capacity(chosen.len());
-        for keys in chosen {
+        let (keys_of, rev) = chosen(lists, store, org, &filters)?;
+        let mut cohorts = Vec::with_capacity(keys_of.len());
+        for keys in keys_of {
             let mut named = Vec::with_capacity(keys.len());
             for keys in keys.chunks(IDS_AT_ONCE) {
                 named.extend(store.ids_by_key(org, keys)?);

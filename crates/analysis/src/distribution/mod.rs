@@ -79,8 +79,8 @@ impl Dimension {
         let mean = summary.map(|summary| summary.mean());
         let deviation = summary.and_then(|summary| summary.variance()).map(f64::sqrt);
         // How many of all have a score is open as long as profiles are missing.
-        let of_all = people as f64 / seen.max(1) as f64 * total as f64;
-        let of_all = if seen < total { of_all.round() as u64 } else { people };
+        let of_all = u128::from(people) * u128::from(total) / u128::from(seen.max(1));
+        let of_all = u64::try_from(of_all).unwrap_or(total);
         let around = mean.zip(deviation).and_then(|(mean, deviation)| {
             mean_interval(mean, deviation, people, of_all).filter(|_| seen < total)
         });
@@ -137,7 +137,7 @@ impl Distribution {
         }
     }
 
-    pub(crate) fn merge(&mut self, next: Self) {
+    pub(crate) fn merge(&mut self, next: &Self) {
         self.without += next.without;
         for (ours, theirs) in self.dimensions.iter_mut().zip(&next.dimensions) {
             ours.merge(theirs);

@@ -8,9 +8,7 @@
 //! Scores of two people are comparable by one calibration only, so within an organisation the relay decides which.
 
 use kartei_behavior::{Calibration, Schema};
-use kartei_local_store::{
-    CalibrationState, Doing, Store, StoreError, StoredCalibration, StoredSchema,
-};
+use kartei_local_store::{CalibrationState, Doing, Store, StoredCalibration, StoredSchema};
 use kartei_protocol::calibrations::{
     ActivateAt, CalibrationAnswer, CalibrationEntry, CalibrationStage, NewCalibration,
 };
@@ -26,10 +24,6 @@ use crate::sync::exchange::Exchange;
 
 /// The role that may not bring anything.
 const VIEWER: &str = "viewer";
-
-fn store_problem(error: StoreError) -> Problem {
-    of_store(&error)
-}
 
 fn damaged(version: &str, reason: impl std::fmt::Display) -> Problem {
     let message = format!("the relay's calibration {version} cannot be taken: {reason}");
@@ -68,9 +62,10 @@ async fn together(shared: &Shared, client: &RelayClient) -> Result<(), Problem> 
     if changed {
         shared.hub.emit(&HostEvent::Calibrated);
     }
-    let may_bring = store.sync_settings().map_err(store_problem)?.role.as_deref() != Some(VIEWER);
+    let may_bring =
+        store.sync_settings().map_err(|e| of_store(&e))?.role.as_deref() != Some(VIEWER);
     let mut brought = false;
-    for here in store.active_calibrations().map_err(store_problem)? {
+    for here in store.active_calibrations().map_err(|e| of_store(&e))? {
         if may_bring && !there.iter().any(|entry| entry.schema == here.schema) {
             bring(store, client, &here, None).await?;
             brought = true;
@@ -87,7 +82,7 @@ async fn take(
     client: &RelayClient,
     entry: &CalibrationEntry,
 ) -> Result<bool, Problem> {
-    let known = store.calibration(&entry.version).map_err(store_problem)?;
+    let known = store.calibration(&entry.version).map_err(|e| of_store(&e))?;
     if known.as_ref().is_some_and(|known| known.state == CalibrationState::Active) {
         return Ok(false);
     }
@@ -95,11 +90,11 @@ async fn take(
         let answer = client.calibration(&entry.version).await.map_err(|e| of_relay(&e))?;
         keep(store, &answer)?;
     }
-    let active = store.active_calibrations().map_err(store_problem)?;
+    let active = store.active_calibrations().map_err(|e| of_store(&e))?;
     let active = active.into_iter().find(|one| one.schema == entry.schema);
     let doing = Doing { by: Some(&entry.changed_by), at: entry.changed_at };
     let before = active.as_ref().map(|one| one.version.as_str());
-    store.activate_calibration(&entry.version, before, doing).map_err(store_problem)
+    store.activate_calibration(&entry.version, before, doing).map_err(|e| of_store(&e))
 }
 
 /// Keeps what the relay answered, as a draft, where it is what its version says.
@@ -119,7 +114,7 @@ fn keep(store: &Store, answer: &CalibrationAnswer) -> Result<(), Problem> {
         saved_at: clock::now(),
     };
     let by = Some(answer.entry.made_by.as_str());
-    store.save_behavior_schema(&stored, by).map_err(store_problem)?;
+    store.save_behavior_schema(&stored, by).map_err(|e| of_store(&e))?;
     let draft = StoredCalibration {
         version: version.clone(),
         schema: schema.name().to_owned(),
@@ -131,7 +126,7 @@ fn keep(store: &Store, answer: &CalibrationAnswer) -> Result<(), Problem> {
         made_at: answer.entry.made_at,
     };
     let doing = Doing { by, at: answer.entry.made_at };
-    store.add_calibration(&draft, doing).map_err(store_problem)
+    store.add_calibration(&draft, doing).map_err(|e| of_store(&e))
 }
 
 /// Brings a calibration to the relay and activates it there, in place of the one that is active there. Gates were
@@ -142,7 +137,7 @@ async fn bring(
     here: &StoredCalibration,
     instead_of: Option<String>,
 ) -> Result<(), Problem> {
-    let schemas = store.behavior_schemas().map_err(store_problem)?;
+    let schemas = store.behavior_schemas().map_err(|e| of_store(&e))?;
     let is_its =
         |one: &&StoredSchema| one.name == here.schema && one.version == here.schema_version;
     let text = schemas.iter().find(is_its).map(|one| one.text.clone()).or_else(|| {

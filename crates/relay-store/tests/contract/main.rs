@@ -2,6 +2,7 @@
 #![expect(clippy::unwrap_used, reason = "a test fails by panicking")]
 
 mod access;
+mod calibrations;
 mod erasure;
 mod feed;
 mod jobs;
@@ -56,6 +57,11 @@ const CASES: &[Case] = &[
     (
         "a_profile_that_moves_while_segments_are_made_is_not_missed",
         segments::a_profile_that_moves_while_segments_are_made_is_not_missed,
+    ),
+    ("of_a_schema_one_calibration_is_active", calibrations::of_a_schema_one_calibration_is_active),
+    (
+        "only_drafts_are_deleted_and_all_is_told",
+        calibrations::only_drafts_are_deleted_and_all_is_told,
     ),
     ("an_import_is_run_by_one_relay", leases::an_import_is_run_by_one_relay),
     (
