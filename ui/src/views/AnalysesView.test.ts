@@ -2,6 +2,7 @@ import { cleanup, fireEvent, render, screen, waitFor } from '@testing-library/sv
 import { afterEach, beforeEach, expect, test } from 'vitest';
 import { Analyses } from '$features/analyses/analyses.svelte';
 import NewAnalysis from '$features/analyses/NewAnalysis.svelte';
+import { Calibrations } from '$features/behavior/calibrations.svelte';
 import { Sync } from '$features/sync/sync.svelte';
 import { Ipc } from '$lib/ipc';
 import { FakeHost, fakeProblem, fakeStatus } from '$lib/ipc/fake';
@@ -38,6 +39,8 @@ async function detail(id: string): Promise<string[]> {
     listHref: '#/analyses',
     href: (id: string) => `#/analyses/${id}`,
     profilesHref: (filter: string | null) => `#/profiles?filter=${filter ?? ''}`,
+    profileHref: (id: string) => `#/profiles/${id}`,
+    onSelect: () => {},
     onOpen: (id: string) => went.push(id),
   });
   await waitFor(() => expect(open.detail).not.toBeNull());
@@ -121,6 +124,7 @@ test('a new one says how many profiles it is of, and is asked for with its filte
   analyses.asking = 'orders>=4';
   render(NewAnalysis, {
     analyses,
+    calibrations: new Calibrations(new Ipc(host)),
     sync,
     onAsked: (id: string) => asked.push(id),
     onClose: () => {},
@@ -134,5 +138,5 @@ test('a new one says how many profiles it is of, and is asked for with its filte
   await waitFor(() => expect(verb).toHaveProperty('disabled', false));
   await fireEvent.click(verb);
   await waitFor(() => expect(asked).toHaveLength(1));
-  expect(host.requests('ask_analysis')).toEqual([{ analysis: 'quality', filter: 'orders>=4' }]);
+  expect(host.requests('ask_analysis')).toEqual([{ analysis: 'quality', here: false, filter: 'orders>=4' }]);
 });

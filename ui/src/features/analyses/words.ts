@@ -35,9 +35,8 @@ export function toldOf({ analysis, params }: Analysis): string | null {
     return m.analysis_told_compare({ other: text('other') ?? m.analysis_everybody_else() });
   }
   if (analysis === 'similar') return text('id');
-  if (analysis === 'segments' && typeof told.k === 'number') {
-    return m.analysis_told_segments({ n: formatCount(told.k) });
-  }
+  const k = analysis === 'segments' ? told['k'] : null;
+  if (typeof k === 'number') return m.analysis_told_segments({ n: formatCount(k) });
   const from = analysis === 'drift' ? text('from') : null;
   if (from !== null) return m.analysis_told_drift({ day: formatDay(from) });
   return null;

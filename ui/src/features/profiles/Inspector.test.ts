@@ -18,6 +18,7 @@ async function inspect(host: FakeHost, more: { hidden?: boolean } = {}): Promise
     tab: 'overview',
     known: { attributes: [], tags: [] },
     calibrationHref: '#/calibration',
+    onSimilar: () => undefined,
     onClearFilter,
     onTab: nothing,
     onStep: nothing,

@@ -55,6 +55,7 @@ beforeEach(async () => {
     tab: 'overview',
     known: { attributes: ['city', 'orders'], tags: ['vip', 'regular'] },
     calibrationHref: '#/calibration',
+    onSimilar: () => undefined,
     onClearFilter: nothing,
     onTab: nothing,
     onStep: nothing,

@@ -4,6 +4,7 @@ import type { Analysis, AnalysisDetail, Notification, QualityReport, Share } fro
 export function fakeAnalysis(change: Partial<Analysis> = {}): Analysis {
   return {
     id: 'job-7d2f',
+    here: false,
     stage: 'completed',
     analysis: 'quality',
     filter: null,
