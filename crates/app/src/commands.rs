@@ -19,10 +19,10 @@ use kartei_protocol::desktop::{
     Presence, ProfileAt, ProfileDetail, ProfileId, ProfilePage, ProfileVersion, ReadLog,
     ReadNotifications, RecoveryKey, RejectedProfiles, RelayFile, RelayImport, RelaysProfile,
     RemoveWorkspace, RenameFile, RenameWorkspace, ResolveConflict, RunId, SampleData,
-    SaveDiagnostics, SaveImportFile, SaveRecoveryKey, SaveResult, SaveView, SavedFile, SavedView,
-    SavedViews, SchemaText, Security, SendAgain, Series, ShowNotice, SignIn, StoreCheck, StoreInfo,
-    SyncStatus, TableLayout, UnlockStore, Upload, UploadId, Uploads, ViewId, WatchedFolders,
-    WatchedId, WorkspaceId, Workspaces,
+    SaveDiagnostics, SaveImportFile, SaveMade, SaveRecoveryKey, SaveResult, SaveView, SavedFile,
+    SavedView, SavedViews, SchemaText, Security, SendAgain, Series, ShowNotice, SignIn, StoreCheck,
+    StoreInfo, SyncStatus, TableLayout, UnlockStore, Upload, UploadId, Uploads, ViewId,
+    WatchedFolders, WatchedId, WorkspaceId, Workspaces,
 };
 use kartei_protocol::problem::{Problem, ProblemCode};
 use kartei_relay_client::RelayClient;
@@ -421,6 +421,10 @@ impl Commands for App {
 
     fn retry_analysis(&self, request: AnalysisId) -> Result<Analysis, Problem> {
         self.begin_analysis_again(&request)
+    }
+
+    fn save_made(&self, request: SaveMade) -> Result<SavedFile, Problem> {
+        crate::files::save_made(&request)
     }
 
     fn save_result(&self, request: SaveResult) -> Result<SavedFile, Problem> {

@@ -165,10 +165,12 @@ fn what_is_asked_for_offline_goes_up_once_and_comes_back_as_a_result() -> Result
     }
     let to = desk.stage.path("result.json");
     let to = Some(to.display().to_string());
-    let saved = desk.app.save_result(SaveResult { id: result, to: to.clone() })?;
+    let saved =
+        desk.app.save_result(SaveResult { id: result, to: to.clone(), ..SaveResult::default() })?;
     let saved: JobResult = serde_json::from_slice(&std::fs::read(saved.path)?)?;
     assert_eq!(blake3::hash(saved.result.get().as_bytes()).to_string(), saved.digest);
-    let again = desk.app.save_result(SaveResult { id: saved.result_id, to });
+    let again =
+        desk.app.save_result(SaveResult { id: saved.result_id, to, ..SaveResult::default() });
     assert_eq!(again.map_err(|problem| problem.code), Err(ProblemCode::FileUnwritable));
     Ok(())
 }

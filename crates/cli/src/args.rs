@@ -282,6 +282,12 @@ pub(crate) enum Command {
     Result {
         /// The result's id, as the analysis tells it.
         id: String,
+        /// Writes it there: a name that ends in .json has all of it, .csv and .parquet one of its tables.
+        #[arg(long)]
+        out: Option<PathBuf>,
+        /// Which table; the first one by default.
+        #[arg(long, requires = "out")]
+        table: Option<String>,
     },
     /// Lists the relay's files, the newest first.
     Files {

@@ -1,11 +1,15 @@
 //! `kartei analyze`, `jobs` and `result`.
 
+use std::ffi::OsStr;
 use std::ops::ControlFlow;
+use std::path::Path;
 use std::sync::mpsc::{Receiver, RecvTimeoutError, TryRecvError};
 use std::time::Duration;
 
 use indicatif::{ProgressBar, ProgressDrawTarget, ProgressStyle};
 use kartei_app::App;
+use kartei_protocol::commands::Commands as _;
+use kartei_protocol::desktop::{ResultFormat, SaveResult};
 use kartei_protocol::jobs::{JobEvent, JobEventKind, JobInfo, JobResult, JobState, NewJob};
 use kartei_protocol::problem::{Problem, ProblemCode};
 use serde_json::{Map, Value};
@@ -235,6 +239,33 @@ fn show(job: &JobInfo, output: &Output) -> Result<(), Problem> {
 /// Shows a result by its permalink.
 pub(crate) fn show_result(app: &App, id: &str, output: &Output) -> Result<(), Problem> {
     show_report(&app.analysis_result(id)?, output)
+}
+
+/// Writes a result, or a table of it, into a file.
+pub(crate) fn save_result(
+    app: &App,
+    id: String,
+    out: &Path,
+    table: Option<String>,
+    output: &Output,
+) -> Result<(), Problem> {
+    let format = match out.extension().and_then(OsStr::to_str) {
+        Some("json") => ResultFormat::Json,
+        Some("csv") => ResultFormat::Csv,
+        Some("parquet") => ResultFormat::Parquet,
+        _ => {
+            let message = "a result is written as .json, .csv or .parquet";
+            return Err(
+                Problem::new(ProblemCode::InvalidRequest, message).about(out.display().to_string())
+            );
+        }
+    };
+    let to = std::path::absolute(out).unwrap_or_else(|_| out.to_owned()).display().to_string();
+    let saved = app.save_result(SaveResult { id, format, table, to: Some(to) })?;
+    if output.json() {
+        return output.value(&saved);
+    }
+    output.lines(&[format!("{}: {} bytes", saved.path, number(saved.bytes))])
 }
 
 fn show_report(result: &JobResult, output: &Output) -> Result<(), Problem> {

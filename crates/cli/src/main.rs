@@ -204,7 +204,10 @@ fn command(app: &Arc<App>, command: Command, output: &Output) -> Result<Done, Pr
         Command::Jobs { status, act } => {
             return jobs::jobs(app, status.as_deref(), act, output);
         }
-        Command::Result { id } => jobs::show_result(app, &id, output)?,
+        Command::Result { id, out: Some(out), table } => {
+            jobs::save_result(app, id, &out, table, output)?;
+        }
+        Command::Result { id, .. } => jobs::show_result(app, &id, output)?,
         Command::Download { id, out } => uploads::download(app, &id, out, output)?,
         Command::Files { name, profile } => uploads::files(app, name, profile, output)?,
     }

@@ -19,6 +19,7 @@ mod sheet;
 mod sink;
 mod source;
 mod summary;
+mod table;
 
 use std::io::Write;
 use std::ops::ControlFlow;
@@ -30,6 +31,7 @@ pub use lines::GZIP_LEVEL;
 pub use parquet_rows::{ROW_GROUP_BYTES, ROW_GROUP_ROWS, SCHEMA_KEY, WRITER_KEY, ZSTD_LEVEL};
 pub use sheet::{Sheet, SheetColumn};
 pub use source::{Batch, Source};
+pub use table::TableData;
 
 use columns::Columns;
 use sink::Sink;

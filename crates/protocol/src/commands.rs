@@ -21,7 +21,7 @@ use crate::desktop::{
     ObservationPage, OpenProfile, OpenedFiles, OpenedLink, PrepareDiagnostics, Presence, ProfileAt,
     ProfileDetail, ProfileId, ProfilePage, ProfileVersion, ReadLog, ReadNotifications, RecoveryKey,
     RejectedProfiles, RelayFile, RelayImport, RelaysProfile, RemoveWorkspace, RenameFile,
-    RenameWorkspace, ResolveConflict, RunId, SampleData, SaveDiagnostics, SaveImportFile,
+    RenameWorkspace, ResolveConflict, RunId, SampleData, SaveDiagnostics, SaveImportFile, SaveMade,
     SaveRecoveryKey, SaveResult, SaveView, SavedFile, SavedView, SavedViews, SchemaText, Security,
     SendAgain, Series, ShowNotice, SignIn, StoreCheck, StoreInfo, SyncStatus, TableLayout,
     UnlockStore, Upload, UploadId, Uploads, ViewId, WatchedFolders, WatchedId, WorkspaceId,
@@ -258,6 +258,8 @@ commands! {
     retry_analysis(AnalysisId) -> Analysis;
     /// Saves a result as the relay answered it, with its digest.
     save_result(SaveResult) -> SavedFile;
+    /// Saves a file that the window made into the person's folder for downloads.
+    save_made(SaveMade) -> SavedFile;
     /// What the person was told, as it was heard last.
     list_notifications(Empty) -> Notifications;
     /// Marks what the person was told as read.

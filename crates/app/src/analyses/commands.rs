@@ -1,11 +1,10 @@
 //! What a front end asks of analyses.
 
-use std::io::Write as _;
-
+use kartei_export::TableData;
 use kartei_local_store::{NewAnalysis, StoredAnalysis};
 use kartei_protocol::desktop::{
     Analyses, Analysis, AnalysisDetail, AnalysisId, AskAnalysis, Notifications, ReadNotifications,
-    SaveResult, SavedFile,
+    ResultFormat, SaveResult, SavedFile,
 };
 use kartei_protocol::jobs::{JobResult, JobState, NewJob, ReadNotes};
 use kartei_protocol::problem::{Problem, ProblemCode};
@@ -27,6 +26,51 @@ const KEY_BYTES: usize = 16;
 
 /// What the ids of results begin with.
 const RESULT: &str = "result-";
+
+/// A table of a result as the bytes of a file.
+struct Table(kartei_analysis::Table);
+
+impl Table {
+    fn data(&self) -> TableData<'_> {
+        TableData { columns: &self.0.columns, rows: &self.0.rows }
+    }
+
+    fn csv(&self) -> Result<Vec<u8>, Problem> {
+        let mut bytes = Vec::new();
+        let written = self.data().write_csv(&mut bytes);
+        written.map_err(|e| Problem::new(ProblemCode::Internal, e.to_string()))?;
+        Ok(bytes)
+    }
+
+    fn parquet(&self) -> Result<Vec<u8>, Problem> {
+        let mut bytes = Vec::new();
+        let written = self.data().write_parquet(&mut bytes);
+        written.map_err(|e| Problem::new(ProblemCode::Internal, e.to_string()))?;
+        Ok(bytes)
+    }
+}
+
+/// The table that is asked for, the first one where none is named.
+fn table_of(
+    result: &JobResult,
+    request: &SaveResult,
+    write: impl Fn(&Table) -> Result<Vec<u8>, Problem>,
+) -> Result<Vec<u8>, Problem> {
+    let report: Value = serde_json::from_str(result.result.get()).unwrap_or_default();
+    let tables = kartei_analysis::tables(&report);
+    let names: Vec<&str> = tables.iter().map(|table| table.name.as_str()).collect();
+    let missing = match &request.table {
+        Some(name) => format!("there is no table `{name}` in it; there is: {}", names.join(", ")),
+        None => "there is no table in it".to_owned(),
+    };
+    let is_it = |table: &kartei_analysis::Table| {
+        request.table.as_ref().is_none_or(|name| *name == table.name)
+    };
+    let found = tables.into_iter().find(is_it);
+    let found = found
+        .ok_or_else(|| Problem::new(ProblemCode::NotFound, missing).about(request.id.clone()))?;
+    write(&Table(found))
+}
 
 fn unknown(id: &str) -> Problem {
     Problem::new(ProblemCode::NotFound, "there is no such analysis on the list").about(id)
@@ -217,12 +261,13 @@ impl App {
     }
 
     pub(crate) fn write_result(&self, request: &SaveResult) -> Result<SavedFile, Problem> {
-        let (text, _) = self.kept_result(&request.id)?;
-        let to = files::place(request.to.as_deref(), &format!("{}.json", request.id))?;
-        let written = std::fs::File::create_new(&to)
-            .and_then(|mut file| file.write_all(text.as_bytes()).and_then(|()| file.sync_all()));
-        written.map_err(|e| files::of_write(&to, &e))?;
-        Ok(SavedFile { path: to.display().to_string(), bytes: text.len() as u64 })
+        let (text, result) = self.kept_result(&request.id)?;
+        let (ending, bytes) = match request.format {
+            ResultFormat::Json => ("json", text.into_bytes()),
+            ResultFormat::Csv => ("csv", table_of(&result, request, Table::csv)?),
+            ResultFormat::Parquet => ("parquet", table_of(&result, request, Table::parquet)?),
+        };
+        files::save(request.to.as_deref(), &format!("{}.{ending}", request.id), &bytes)
     }
 
     pub(crate) fn what_was_told(&self) -> Result<Notifications, Problem> {

@@ -152,15 +152,45 @@ pub struct AnalysisEvent {
     pub at: String,
 }
 
-/// Asks for the bytes of a result.
-#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
+/// What a result is saved as.
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
+#[serde(rename_all = "snake_case")]
+pub enum ResultFormat {
+    /// All of it, as it was answered.
+    #[default]
+    Json,
+    /// One of its tables.
+    Csv,
+    /// One of its tables.
+    Parquet,
+}
+
+/// Asks for a file of a result.
+#[derive(Debug, Clone, Default, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
 #[serde(deny_unknown_fields)]
 pub struct SaveResult {
     /// The result's id.
     pub id: String,
+    /// As what.
+    #[serde(default)]
+    pub format: ResultFormat,
+    /// Which table; the first one where it is left out.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub table: Option<String>,
     /// Where to; else the person's folder for downloads, under a name that is free.
     #[serde(default)]
     pub to: Option<String>,
+}
+
+/// A file that the window made: a chart, a page.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
+#[serde(deny_unknown_fields)]
+pub struct SaveMade {
+    /// Its name, with an ending: `svg`, `png`, `html` or `csv`. It goes to the person's folder for downloads, under a
+    /// name like this one that is free.
+    pub name: String,
+    /// Its bytes, as base64 (RFC 4648 §4).
+    pub bytes: String,
 }
 
 /// Something that somebody was told.

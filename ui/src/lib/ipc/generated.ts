@@ -268,6 +268,10 @@ export type LogLevel = 'info' | 'warn' | 'error';
  */
 export type ImportFile = 'errors_ndjson' | 'errors_csv' | 'rejected';
 /**
+ * What a result is saved as.
+ */
+export type ResultFormat = 'json' | 'csv' | 'parquet';
+/**
  * Why everything is read from the relay once more. Nothing of this replica's own is lost by it.
  */
 export type Rereading = 'forgotten' | 'other_history';
@@ -770,6 +774,10 @@ export interface Commands {
   };
   save_import_file: {
     request: SaveImportFile;
+    response: SavedFile;
+  };
+  save_made: {
+    request: SaveMade;
     response: SavedFile;
   };
   save_recovery_key: {
@@ -4238,6 +4246,20 @@ export interface SaveImportFile {
   to?: string | null;
 }
 /**
+ * A file that the window made: a chart, a page.
+ */
+export interface SaveMade {
+  /**
+   * Its bytes, as base64 (RFC 4648 §4).
+   */
+  bytes: string;
+  /**
+   * Its name, with an ending: `svg`, `png`, `html` or `csv`. It goes to the person's folder for downloads, under a
+   * name like this one that is free.
+   */
+  name: string;
+}
+/**
  * Where the recovery key is saved.
  */
 export interface SaveRecoveryKey {
@@ -4247,13 +4269,18 @@ export interface SaveRecoveryKey {
   to?: string | null;
 }
 /**
- * Asks for the bytes of a result.
+ * Asks for a file of a result.
  */
 export interface SaveResult {
+  format?: ResultFormat;
   /**
    * The result's id.
    */
   id: string;
+  /**
+   * Which table; the first one where it is left out.
+   */
+  table?: string | null;
   /**
    * Where to; else the person's folder for downloads, under a name that is free.
    */
