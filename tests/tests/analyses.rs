@@ -1,7 +1,7 @@
 //! What an analysis comes to is the same wherever it is made, and within an organisation scores are by one calibration.
 
 use anyhow::{Context, Result, ensure};
-use kartei_test_support::{Client, Relay, RelayHome, Stage, repository};
+use kartei_test_support::{Client, Http, Relay, RelayHome, Stage, repository};
 use serde_json::Value;
 
 const BFI: &str = "tests/fixtures/data/bfi.ndjson.gz";
@@ -46,6 +46,18 @@ fn a_result_has_the_same_bytes_here_and_at_the_relay() -> Result<()> {
     anna.run(&["calibrate", "activate", &bfi])?.expect_code(0)?;
     ben.sync()?;
     ensure!(active(&ben, "bfi")?.as_ref() == Some(&bfi), "what Anna activated is Ben's");
+    let http = Http::new(relay.url(), Some(&home.token("viewer", "reader")?));
+    let path = "/profiles/bfi-61617/behavior";
+    let told = http.get(path)?.expect(200)?;
+    let here = ben.run(&["score", "bfi-61617"])?.expect_code(0)?.json()?;
+    for at in 0..5 {
+        let score = |told: &Value| told["vectors"][0]["dimensions"][at]["score"].as_f64();
+        let (there, here) = (score(&told.json()), score(&here));
+        ensure!(there == here && there.is_some(), "dimension {at}: {there:?} and {here:?}");
+    }
+    let tag = told.header("etag").context("it has a tag")?.to_owned();
+    ensure!(tag.contains(&format!(".{bfi}\"")), "the tag names the calibration: {tag}");
+    http.send("GET", path, &[("If-None-Match", &tag)], b"")?.expect(304)?;
     for asked in [
         vec!["distribution"],
         vec!["distribution", "--filter", "age<30"],

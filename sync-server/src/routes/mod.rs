@@ -67,6 +67,7 @@ pub(crate) fn integrators() -> OpenApiRouter<Arc<Relay>> {
             profiles::write::delete
         ))
         .routes(routes!(profiles::read::document, profiles::write::take_document))
+        .routes(routes!(profiles::behavior::get))
         .routes(routes!(profiles::history::history))
         .routes(routes!(profiles::erasures::erase))
         .routes(routes!(profiles::erasures::erasures))

@@ -1,5 +1,6 @@
 //! Profiles for integrators: programs that know HTTP and JSON, and no Automerge.
 
+pub(crate) mod behavior;
 pub(crate) mod changes;
 pub(crate) mod erasures;
 pub(crate) mod export;
