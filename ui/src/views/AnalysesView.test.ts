@@ -60,11 +60,12 @@ test('each stage offers what can be done then', async () => {
   }
 });
 
-test('without the right to write nothing is offered', async () => {
+test('without the right to write only what is made here is offered', async () => {
   sync.take(fakeStatus({ relay: 'https://relay.example', role: 'viewer', state: 'up_to_date' }));
   list();
   await screen.findByText('gender:female');
-  expect(screen.queryAllByRole('button')).toEqual([]);
+  const buttons = screen.getAllByRole('button').map((button) => button.textContent?.trim());
+  expect(buttons).toEqual(['New analysis']);
 });
 
 test('one that waits here keeps its place on the list when the relay has it', async () => {
@@ -138,5 +139,46 @@ test('a new one says how many profiles it is of, and is asked for with its filte
   await waitFor(() => expect(verb).toHaveProperty('disabled', false));
   await fireEvent.click(verb);
   await waitFor(() => expect(asked).toHaveLength(1));
-  expect(host.requests('ask_analysis')).toEqual([{ analysis: 'quality', here: false, filter: 'orders>=4' }]);
+  expect(host.requests('ask_analysis')).toEqual([
+    { analysis: 'quality', here: false, filter: 'orders>=4' },
+  ]);
+});
+
+function ask(): void {
+  const calibrations = new Calibrations(new Ipc(host));
+  render(NewAnalysis, { analyses, calibrations, sync, onAsked: () => {}, onClose: () => {} });
+}
+
+test('a comparison is made here, with the other cohort', async () => {
+  host.answer('list_profiles', () => ({ rows: [], offset: 0, matching: 1_881, total: 2_800 }));
+  analyses.begin('gender:female', 'compare');
+  ask();
+  const other = await screen.findByRole('textbox', { name: 'Compared with' });
+  await fireEvent.input(other, { target: { value: 'age<30' } });
+  await fireEvent.click(screen.getByRole('radio', { name: 'here' }));
+  await screen.findByText(/nobody else sees it/);
+  await fireEvent.click(await screen.findByRole('button', { name: 'Analyse 1,881 profiles' }));
+  await waitFor(() => expect(host.requests('ask_analysis')).toHaveLength(1));
+  expect(host.requests('ask_analysis')).toEqual([
+    { analysis: 'compare', filter: 'gender:female', params: { other: 'age<30' }, here: true },
+  ]);
+});
+
+test('what is made of scores needs an active calibration', async () => {
+  host.answer('list_profiles', () => ({ rows: [], offset: 0, matching: 5, total: 5 }));
+  host.answer('list_calibrations', () => ({
+    schemas: [],
+    calibrations: [],
+    acts: [],
+    running: null,
+  }));
+  analyses.begin('', 'segments');
+  ask();
+  await screen.findByText(/no calibration is active/);
+  const verb = await screen.findByRole('button', { name: 'Analyse 5 profiles' });
+  expect(verb).toHaveProperty('disabled', true);
+  await fireEvent.change(screen.getByRole('combobox', { name: 'Analysis' }), {
+    target: { value: 'quality' },
+  });
+  await waitFor(() => expect(verb).toHaveProperty('disabled', false));
 });
