@@ -1,5 +1,7 @@
 //! What an analysis is made with beside the profiles: the moment, the calibration, the profile that it is about.
 
+use std::collections::BTreeMap;
+
 use kartei_behavior::{Calibration, CalibrationMistake, Person, Schema, Scorer, Vector};
 use kartei_profile::Record;
 use serde_json::{Map, Value, json};
@@ -167,14 +169,19 @@ impl Context {
         Accumulator::begin(self)
     }
 
+    /// What people call the dimensions, in English and German, by name.
+    pub(crate) fn titles(&self) -> BTreeMap<String, [String; 2]> {
+        let Some(scale) = &self.scale else { return BTreeMap::new() };
+        let names = scale.names().into_iter().enumerate();
+        names.map(|(at, name)| (name.to_owned(), scale.titles(at).map(str::to_owned))).collect()
+    }
+
     /// What scores were made by, with what people call the dimensions; nothing without scores.
     pub(crate) fn calibration(&self) -> Value {
         let Some(scale) = &self.scale else { return Value::Null };
         let schema = &scale.schema;
-        let titles = scale.names().into_iter().enumerate().map(|(at, name)| {
-            let [en, de] = scale.titles(at);
-            (name.to_owned(), json!({"en": en, "de": de}))
-        });
+        let titles = self.titles().into_iter();
+        let titles = titles.map(|(name, [en, de])| (name, json!({"en": en, "de": de})));
         json!({
             "version": scale.version,
             "schema": schema.name(),

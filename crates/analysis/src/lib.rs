@@ -222,6 +222,7 @@ impl Accumulator {
                     filter_a: input.filter.clone(),
                     filter_b: context.analysis.other().flatten().map(str::to_owned),
                     calibration: context.analysis.calibration.clone(),
+                    titles: context.titles(),
                     total: input.total,
                 });
                 report["calibration"] = context.calibration();

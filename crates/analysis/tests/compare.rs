@@ -83,6 +83,7 @@ fn input(total: usize) -> CompareInput {
         filter_a: Some("attr:gender=female".to_owned()),
         filter_b: Some("attr:gender=male".to_owned()),
         calibration: None,
+        titles: std::collections::BTreeMap::new(),
         total: total as u64,
     }
 }

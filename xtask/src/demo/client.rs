@@ -129,6 +129,13 @@ impl Client {
         Ok(made)
     }
 
+    /// Groups of people with scores that are alike, made at the relay or here.
+    pub(crate) fn segments(&self, here: bool) -> Result<Value> {
+        let here = here.then_some("--here");
+        let args: Vec<&str> = ["analyze", "segments"].into_iter().chain(here).collect();
+        self.json(&args)
+    }
+
     /// Where a profile stands.
     pub(crate) fn score(&self, id: &str) -> Result<Value> {
         self.json(&["score", id])

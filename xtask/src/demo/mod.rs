@@ -50,6 +50,7 @@ pub(crate) fn run(workspace: &Workspace) -> Result<()> {
     stage.converge(&mut story)?;
     stage.analyse(&mut story)?;
     stage.calibrate(&mut story)?;
+    stage.segments(&mut story)?;
     window::open(workspace, &mut story, &stage.anna, &folder, SAME_FIELD)?;
     relay.stop()?;
     story.end(&folder);
@@ -236,6 +237,22 @@ impl<'a> Stage<'a> {
             first["name"].as_str().unwrap_or_default()
         ));
         story.check("both see the same scores", first["score"].is_number() && ours == theirs)
+    }
+
+    /// What an analysis comes to is the same wherever it is made.
+    fn segments(&self, story: &mut Story) -> Result<()> {
+        story.chapter("Groups of people, found at the relay and on a desk");
+        let there = self.anna.segments(false)?;
+        let (here, seconds) = story::timed(|| self.ben.segments(true))?;
+        for finding in there["result"]["findings"].as_array().into_iter().flatten() {
+            story.tell(finding["en"].as_str().unwrap_or_default().to_owned());
+        }
+        story.tell(format!("Ben makes the same on his desk, in {seconds:.2} s."));
+        let is_whole = there["result"]["partial"] == false && there["digest"].is_string();
+        story.check(
+            "both results have the same bytes",
+            is_whole && there["digest"] == here["digest"],
+        )
     }
 
     fn equal_exports(&self) -> Result<bool> {

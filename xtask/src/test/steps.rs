@@ -139,6 +139,7 @@ fn browser(workspace: &Workspace, summaries: &mut Summaries) -> Result<()> {
         "keychain.journey.mjs",
         "analyses.journey.mjs",
         "behavior.journey.mjs",
+        "results.journey.mjs",
         "views.journey.mjs",
     ];
     node_tests(workspace, summaries, "browser journey", &journeys)

@@ -3,8 +3,8 @@
 use kartei_stats::effect::Effect;
 use serde_json::Value;
 
-use super::Comparison;
-use super::report::{FEW, Told};
+use super::report::{DIMENSION, FEW, Told};
+use super::{CompareInput, Comparison};
 use crate::wording::Language::{English, German};
 use crate::wording::{Language, finding, sample};
 
@@ -38,18 +38,43 @@ fn numbers(language: Language, g: &Effect) -> String {
     }
 }
 
+/// What people call a variable: a name in backticks, or a dimension's titles.
+struct Called {
+    en: String,
+    de: String,
+}
+
+impl Called {
+    fn new(one: &Told<'_>, input: &CompareInput) -> Self {
+        match input.titles.get(one.name).filter(|_| one.kind == DIMENSION) {
+            Some([en, de]) => Self { en: en.clone(), de: de.clone() },
+            None => {
+                let quoted = format!("`{}`", one.name);
+                Self { en: quoted.clone(), de: quoted }
+            }
+        }
+    }
+
+    fn in_(&self, language: Language) -> &str {
+        match language {
+            English => &self.en,
+            German => &self.de,
+        }
+    }
+}
+
 /// A variable that differs: in its means, or in how its numbers lie while the means may be the same.
-fn difference(name: &str, g: &Effect) -> Value {
+fn difference(name: &str, called: &Called, g: &Effect) -> Value {
     if g.low <= 0.0 && g.high >= 0.0 {
         return finding("otherwise_distributed", Some(name), 1, |language| {
-            let numbers = numbers(language, g);
+            let (called, numbers) = (called.in_(language), numbers(language, g));
             match language {
                 English => format!(
-                    "`{name}` is distributed differently in A and B, but the means may be the same \
+                    "{called} is distributed differently in A and B, but the means may be the same \
                      ({numbers})."
                 ),
                 German => format!(
-                    "`{name}` ist in A und B verschieden verteilt, aber die Mittelwerte können \
+                    "{called} ist in A und B verschieden verteilt, aber die Mittelwerte können \
                      gleich sein ({numbers})."
                 ),
             }
@@ -59,11 +84,12 @@ fn difference(name: &str, g: &Effect) -> Value {
     let code = if is_higher { "higher" } else { "lower" };
     finding(code, Some(name), 1, |language| {
         let (size, numbers) = (size(language, g.value), numbers(language, g));
+        let called = called.in_(language);
         match language {
-            English => format!("`{name}` is {code} in A than in B: {size} ({numbers})."),
+            English => format!("{called} is {code} in A than in B: {size} ({numbers})."),
             German => {
                 let higher = if is_higher { "höher" } else { "niedriger" };
-                format!("`{name}` ist in A {higher} als in B: {size} ({numbers}).")
+                format!("{called} ist in A {higher} als in B: {size} ({numbers}).")
             }
         }
     })
@@ -147,7 +173,12 @@ fn more(left: u64) -> Value {
 }
 
 /// The findings of a comparison, the greatest differences first; `told` stands in that order.
-pub(super) fn findings(comparison: &Comparison, told: &[Told<'_>], total: u64) -> Vec<Value> {
+pub(super) fn findings(
+    comparison: &Comparison,
+    told: &[Told<'_>],
+    input: &CompareInput,
+) -> Vec<Value> {
+    let total = input.total;
     let mut found = Vec::new();
     if comparison.seen < total {
         found.push(sample(comparison.seen, total));
@@ -161,10 +192,10 @@ pub(super) fn findings(comparison: &Comparison, told: &[Told<'_>], total: u64) -
         found.extend(small);
         return found;
     }
-    let differ: Vec<(&str, Effect)> = told
+    let differ: Vec<(&Told<'_>, Effect)> = told
         .iter()
         .filter(|one| one.adjusted.is_some_and(|p| p <= FALSE_SHARE))
-        .filter_map(|one| Some((one.name, one.means?.g)))
+        .filter_map(|one| Some((one, one.means?.g)))
         .collect();
     if differ.is_empty() {
         let compared = told.iter().filter(|one| one.means.is_some()).count();
@@ -174,7 +205,8 @@ pub(super) fn findings(comparison: &Comparison, told: &[Told<'_>], total: u64) -
     let room = MOST - found.len();
     // Where not all find room the last sentence counts the rest.
     let shown = if differ.len() > room { room - 1 } else { differ.len() };
-    found.extend(differ.iter().take(shown).map(|(name, g)| difference(name, g)));
+    let shown_ones = differ.iter().take(shown);
+    found.extend(shown_ones.map(|(one, g)| difference(one.name, &Called::new(one, input), g)));
     if differ.len() > shown {
         found.push(more((differ.len() - shown) as u64));
     }

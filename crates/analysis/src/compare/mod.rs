@@ -68,6 +68,8 @@ pub struct CompareInput {
     pub filter_b: Option<String>,
     /// Version of the calibration that scores are made by; nothing without scores.
     pub calibration: Option<String>,
+    /// What people call dimensions, in English and German; others are told by their names.
+    pub titles: BTreeMap<String, [String; 2]>,
     /// How many profiles are looked at, those on neither side with them.
     pub total: u64,
 }
@@ -265,6 +267,7 @@ mod tests {
             filter_a: None,
             filter_b: None,
             calibration: None,
+            titles: BTreeMap::new(),
             total: 0,
         };
         let (free, bound) = (free.report(&input), bound.report(&input));

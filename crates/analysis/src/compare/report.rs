@@ -14,6 +14,9 @@ use super::numbers::Numbers;
 use super::{CompareInput, Comparison, Variable};
 use crate::ENGINE_VERSION;
 
+/// The kind of variable that has titles.
+pub(super) const DIMENSION: &str = "dimension";
+
 /// Of fewer people on a side nothing is said.
 pub(super) const FEW: u64 = 10;
 
@@ -47,7 +50,7 @@ impl Code {
 /// What a variable comes to.
 #[derive(Debug)]
 pub(super) struct Told<'a> {
-    kind: &'static str,
+    pub(super) kind: &'static str,
     pub(super) name: &'a str,
     variable: &'a Variable,
     pub(super) code: Code,
@@ -166,7 +169,7 @@ fn told(comparison: &Comparison, is_partial: bool) -> Vec<Told<'_>> {
     let kinds = [
         ("attribute", &comparison.attributes),
         ("signal", &comparison.signals),
-        ("dimension", &comparison.dimensions),
+        (DIMENSION, &comparison.dimensions),
     ];
     let mut told: Vec<Told<'_>> = kinds
         .into_iter()
@@ -210,6 +213,6 @@ pub(super) fn report(comparison: &Comparison, input: &CompareInput) -> Value {
         "compared": told.iter().filter(|one| one.means.is_some()).count(),
         "variables": told.iter().map(Told::json).collect::<Vec<_>>(),
         "names_left_out": comparison.names_left_out,
-        "findings": findings(comparison, &told, input.total),
+        "findings": findings(comparison, &told, input),
     })
 }

@@ -64,11 +64,11 @@ pub(super) fn findings(
     if !apart.iter().any(|(size, _)| *size > 0.0) {
         found.push(finding("as_calibrated", None, seen, |language| match language {
             English => "In every dimension these people are spread as the population that the \
-                        calibration was made of, within five per cent in each band."
+                        calibration was made of, within five percentage points in each band."
                 .to_owned(),
             German => {
                 "In jeder Dimension verteilen sich diese Personen wie die Menge, an der kalibriert \
-                       wurde, bis auf fünf Prozent je Band."
+                       wurde, bis auf fünf Prozentpunkte je Band."
                     .to_owned()
             }
         }));
