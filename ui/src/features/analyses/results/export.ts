@@ -97,15 +97,15 @@ async function typefaces(): Promise<string> {
 
 /** Charts below each other as one picture. */
 export async function svgOf(charts: SVGSVGElement[]): Promise<string> {
-  const style = `<style>${await typefaces()}text{font-variant-numeric:tabular-nums}</style>`;
+  const style = `${await typefaces()}text{font-variant-numeric:tabular-nums}`;
   return joined(charts.map(standalone), style);
 }
 
-/** Drawings below each other, in one. */
+/** Drawings below each other, in one that has a style. */
 export function joined(drawings: SVGSVGElement[], style: string): string {
   const [only] = drawings;
   if (drawings.length === 1 && only !== undefined) {
-    only.prepend(...parsed(style));
+    only.prepend(styled(style));
     return new XMLSerializer().serializeToString(only);
   }
   let height = 0;
@@ -122,7 +122,7 @@ export function joined(drawings: SVGSVGElement[], style: string): string {
     width = Math.max(width, size.width);
     whole.append(one);
   }
-  whole.prepend(...parsed(style));
+  whole.prepend(styled(style));
   const attributes = {
     width,
     height,
@@ -134,11 +134,10 @@ export function joined(drawings: SVGSVGElement[], style: string): string {
   return new XMLSerializer().serializeToString(whole);
 }
 
-function parsed(style: string): ChildNode[] {
-  if (style === '') return [];
-  const holder = document.createElementNS(SVG, 'g');
-  holder.innerHTML = style;
-  return [...holder.childNodes];
+function styled(style: string): Element {
+  const element = document.createElementNS(SVG, 'style');
+  element.textContent = style;
+  return element;
 }
 
 /** The same as pixels, two to a pixel of the drawing. */

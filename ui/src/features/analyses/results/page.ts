@@ -2,8 +2,8 @@ import { formatCount, formatDay } from '$lib/format';
 import { m } from '$lib/i18n.svelte';
 import type { ResultPage } from './export';
 import type { Table } from './tables';
-import { numberOf, rowsOf, titleOf, type ResultBase } from './types';
-import { cellText, columnFormat, columnTitle, findingParts, tableTitle } from './words';
+import { numberOf, rowsOf, type ResultBase } from './types';
+import { findingParts, readable, tableTitle } from './words';
 
 /** Whom a result is of, and what it rests on. */
 function factsOf({ input, calibration, done, total }: ResultBase): [string, string][] {
@@ -48,24 +48,11 @@ export function pageData(
     findingsTitle: m.result_findings(),
     findings: rowsOf(report.findings).map(findingParts),
     tables: tables.map((table) => {
-      const formats = table.columns.map((name, at) =>
-        columnFormat(
-          name,
-          table.rows.map((row) => row[at] ?? null),
-        ),
-      );
+      const { columns, text } = readable(table);
       return {
         title: tableTitle(table.name),
-        columns: table.columns.map(columnTitle),
-        rows: table.rows.map((row) =>
-          row.map((cell, at) => {
-            if (cell === null) return '–';
-            if (typeof cell === 'number') return formats[at]?.(cell) ?? String(cell);
-            return table.columns[at] === 'dimension'
-              ? titleOf(report, String(cell))
-              : cellText(cell);
-          }),
-        ),
+        columns: columns.map(({ title }) => title),
+        rows: table.rows.map((row) => columns.map((column) => text(report, row, column))),
       };
     }),
     report,

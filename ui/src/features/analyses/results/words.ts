@@ -1,7 +1,7 @@
 import { formatCount, formatNumber, formatRough, formatShare } from '$lib/format';
 import { locale, m } from '$lib/i18n.svelte';
 import type { Cell, Table } from './tables';
-import { numberOf, type CompareResult, type Finding } from './types';
+import { numberOf, titleOf, type CompareResult, type Finding, type ResultBase } from './types';
 
 /** A finding in parts; every second one is a name. */
 export function findingParts(finding: Finding): string[] {
@@ -64,13 +64,9 @@ const COLUMNS: Record<string, () => string> = {
   missing: m.result_col_missing,
   uncertain: m.result_col_uncertain,
   mean: m.result_col_mean,
-  mean_low: m.result_col_mean_low,
-  mean_high: m.result_col_mean_high,
   mean_from: m.result_col_mean_from,
   mean_to: m.result_col_mean_to,
   change: m.result_col_change,
-  change_low: m.result_col_change_low,
-  change_high: m.result_col_change_high,
   median: m.result_col_median,
   deviation: m.result_col_deviation,
   rest: m.result_col_rest,
@@ -127,6 +123,10 @@ const COLUMNS: Record<string, () => string> = {
 export function columnTitle(column: string): string {
   const whole = COLUMNS[column];
   if (whole !== undefined) return whole();
+  const bound = /^(.+)_(low|high)$/.exec(column);
+  if (bound?.[1] !== undefined && COLUMNS[bound[1]] !== undefined) {
+    return columnTitle(`${bound[1]}.${bound[2]}`);
+  }
   // The longest beginning that has a word, then the rest.
   for (let end = column.lastIndexOf('.'); end > 0; end = column.lastIndexOf('.', end - 1)) {
     const outer = COLUMNS[column.slice(0, end)];
@@ -173,7 +173,9 @@ export function columnFormat(column: string, cells: Cell[]): (value: number) => 
   if (isShare(column)) return formatShare;
   if (numbers.every(Number.isInteger)) return (value) => formatCount(value).replace('-', '−');
   const most = numbers.reduce((most, one) => Math.max(most, Math.abs(one)), 0);
-  const decimals = most === 0 ? 0 : Math.min(6, Math.max(0, 2 - Math.floor(Math.log10(most))));
+  const needed = most === 0 ? 0 : 2 - Math.floor(Math.log10(most));
+  // A column may have both scores from 0 to 1 and what people are measured in.
+  const decimals = Math.min(6, Math.max(most < 1000 ? 2 : 0, needed));
   const least = 10 ** -decimals;
   return (value) => {
     if (Math.abs(value) >= 1e12) return formatRough(value);
@@ -184,7 +186,52 @@ export function columnFormat(column: string, cells: Cell[]): (value: number) => 
   };
 }
 
-/** A flag or a text of a table. */
-export function cellText(cell: string | boolean): string {
-  return typeof cell === 'string' ? cell : cell ? m.result_yes() : m.result_no();
+/** Words for texts that are none of people's own, by column. */
+const WORDS: Record<string, Record<string, () => string>> = {
+  kind: {
+    dimension: m.result_col_dimension,
+    signal: m.result_signal,
+    attribute: m.result_attribute,
+  },
+  code: {
+    compared: m.result_code_compared,
+    too_few: m.result_code_few,
+    constant: m.result_code_constant,
+    out_of_range: m.result_code_range,
+    too_many_values: m.result_code_many,
+  },
+  of: { mann_whitney: () => 'Mann–Whitney', welch: () => 'Welch' },
+};
+
+/** Columns whose texts are names of dimensions. */
+const DIMENSIONS = new Set(['dimension', 'alike', 'apart']);
+
+/** A cell as a person reads it; `kind` says whether a name is that of a dimension. */
+export function cellText(
+  report: ResultBase,
+  column: string,
+  cell: Cell,
+  kind: Cell,
+  format: (value: number) => string,
+): string {
+  if (cell === null) return '–';
+  if (typeof cell === 'number') return format(cell);
+  if (typeof cell === 'boolean') return cell ? m.result_yes() : m.result_no();
+  const isDimension = DIMENSIONS.has(column) || (column === 'name' && kind === 'dimension');
+  if (isDimension) return titleOf(report, cell);
+  return WORDS[column.slice(column.lastIndexOf('.') + 1)]?.[cell]?.() ?? cell;
+}
+
+/** A table as a person reads it: without columns in which nothing is. */
+export function readable(table: Table) {
+  const kind = table.columns.indexOf('kind');
+  const columns = table.columns.flatMap((name, at) => {
+    const cells = table.rows.map((row) => row[at] ?? null);
+    if (cells.every((cell) => cell === null)) return [];
+    const isNumber = cells.some((cell) => typeof cell === 'number');
+    return [{ name, at, title: columnTitle(name), isNumber, format: columnFormat(name, cells) }];
+  });
+  const text = (report: ResultBase, row: Cell[], { name, at, format }: (typeof columns)[number]) =>
+    cellText(report, name, row[at] ?? null, row[kind] ?? null, format);
+  return { columns, text };
 }
