@@ -126,10 +126,22 @@ export class Analyses {
     }
   }
 
-  /** Saves a result into the person's folder for downloads; answers where it lies. */
-  async save(id: string): Promise<string | null> {
+  /** Saves what the window made of a result into the person's folder for downloads; answers where it lies. */
+  async saveMade(made: Blob, name: string): Promise<string | null> {
+    const bytes = base64Of(new Uint8Array(await made.arrayBuffer()));
+    return this.#saved(() => this.#ipc.call('save_made', { name, bytes }));
+  }
+
+  /** Saves a table of a result as Parquet; answers where it lies. */
+  async saveTable(id: string, table: string): Promise<string | null> {
+    return this.#saved(() =>
+      this.#ipc.call('save_result', { id, to: null, format: 'parquet', table }),
+    );
+  }
+
+  async #saved(save: () => Promise<{ path: string }>): Promise<string | null> {
     try {
-      const { path } = await this.#ipc.call('save_result', { id, to: null });
+      const { path } = await save();
       this.problem = null;
       return path;
     } catch (thrown) {
@@ -137,6 +149,22 @@ export class Analyses {
       return null;
     }
   }
+
+  /** Saves a result into the person's folder for downloads; answers where it lies. */
+  async save(id: string): Promise<string | null> {
+    return this.#saved(() => this.#ipc.call('save_result', { id, to: null }));
+  }
+}
+
+/** Bytes that are turned into letters at once: more arguments than this a call may not have. */
+const PART = 0x80_00;
+
+function base64Of(bytes: Uint8Array): string {
+  let text = '';
+  for (let at = 0; at < bytes.length; at += PART) {
+    text += String.fromCharCode(...bytes.subarray(at, at + PART));
+  }
+  return btoa(text);
 }
 
 const waitsHere = ({ stage }: Analysis) => stage === 'waiting' || stage === 'refused';

@@ -199,6 +199,7 @@ export function analysisAnswers(options: URLSearchParams, host: () => FakeHost):
       return { analyses, supported: true };
     },
     retry_analysis: ({ id }) => add({ id: `local-${analyses.length}`, retry_of: find(id).id }),
+    save_made: ({ name }) => ({ path: `/anna/Downloads/${name}`, bytes: 4_096 }),
     save_result: ({ id }) => ({ path: `/anna/Downloads/${id}.json`, bytes: 4_096 }),
     list_notifications: told,
     read_notifications: ({ id }) => {
