@@ -245,7 +245,7 @@ impl<'a> Stage<'a> {
         let there = self.anna.segments(false)?;
         let (here, seconds) = story::timed(|| self.ben.segments(true))?;
         for finding in there["result"]["findings"].as_array().into_iter().flatten() {
-            story.tell(finding["en"].as_str().unwrap_or_default().to_owned());
+            story.tell(finding["en"].as_str().unwrap_or_default());
         }
         story.tell(format!("Ben makes the same on his desk, in {seconds:.2} s."));
         let is_whole = there["result"]["partial"] == false && there["digest"].is_string();
