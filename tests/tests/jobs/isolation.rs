@@ -23,6 +23,8 @@ const NAMELESS: &[&str] = &[
     "post /analyze",
     "post /analyze/jobs",
     "get /analyze/jobs",
+    "get /calibrations",
+    "post /calibrations",
     "get /notifications",
     "get /admin/audit",
     "get /admin/queue",
@@ -69,6 +71,12 @@ fn no_route_tells_one_organisation_of_another() -> Result<()> {
         let listed = chef.get("/admin/deliveries")?.expect(200)?.json();
         Ok(listed["deliveries"][0]["id"].as_i64().map(|id| id.to_string()))
     })?;
+    let ada = office.stage.client("ada")?;
+    ada.login(office.relay.url(), &office.home.token("analyst", "Ada's desk")?)?;
+    ada.sync()?;
+    let draft = ada.run(&["calibrate", "fit", "bfi"])?.expect_code(0)?.json()?;
+    let calibration = draft["calibration"]["version"].as_str().unwrap_or_default().to_owned();
+    ada.run(&["calibrate", "activate", &calibration])?.expect_code(0)?;
     let foreign = office.home.organisation("other")?;
     let theirs = Http::new(office.relay.url(), Some(&foreign.token("admin", "Ada")?));
     let description = theirs.get("/openapi.json")?.expect(200)?.json();
@@ -86,6 +94,7 @@ fn no_route_tells_one_organisation_of_another() -> Result<()> {
                 p if p.starts_with("/admin/deliveries/{id}") => Some((&delivery, "999999")),
                 p if p.starts_with("/admin/retention/runs/{id}") => Some((&run, "run-nobody")),
                 "/analyze/results/{id}" => Some((&result, "result-nobody")),
+                p if p.starts_with("/calibrations/{version}") => Some((&calibration, "nobody")),
                 p if p.starts_with("/profiles/{id}") => Some((&profile, "nobody")),
                 _ => None,
             };
@@ -101,7 +110,7 @@ fn no_route_tells_one_organisation_of_another() -> Result<()> {
                 continue;
             };
             let ask = |id: &str| {
-                let path = path.replace("{id}", id);
+                let path = path.replace("{id}", id).replace("{version}", id);
                 let headers = [JSON, ("if-match", "\"00\"")];
                 // A body that nobody reads may end the connection under the next request.
                 let body = match method.as_str() {
