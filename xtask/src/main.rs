@@ -44,6 +44,9 @@ const HELP: &str = "usage: cargo xtask COMMAND
                      CPU, memory; the client, small files, a link of 200 Mbit/s with loss
   bench jobs [--quick]
                      the queue of analyses beside pg-boss and graphile-worker
+  bench analysis [--quick] [--only NAME]
+                     each analysis of 100,000 and 1,000,000 profiles beside numpy, scipy and
+                     scikit-learn: time, CPU, memory, the first partial result
   bench ui           what a person waits for in the real window
   setup              system packages and tools";
 
@@ -79,7 +82,7 @@ fn run(arguments: &[String]) -> Result<()> {
         ["bench", "import"] => bench::import(&workspace),
         ["bench", "store"] => bench::store(&workspace),
         ["bench", "ui"] => bench::window::run(&workspace),
-        ["bench", what @ ("sync" | "upload" | "jobs"), rest @ ..] => {
+        ["bench", what @ ("sync" | "upload" | "jobs" | "analysis"), rest @ ..] => {
             let (quick, rest) = match rest {
                 ["--quick", rest @ ..] => (true, rest),
                 rest => (false, rest),
@@ -92,6 +95,7 @@ fn run(arguments: &[String]) -> Result<()> {
             match *what {
                 "sync" => bench::sync::run(&workspace, quick, only),
                 "jobs" => bench::jobs::run(&workspace, quick, only),
+                "analysis" => bench::analysis::run(&workspace, quick, only),
                 _ => bench::upload::run(&workspace, quick, only),
             }
         }

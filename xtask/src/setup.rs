@@ -39,6 +39,9 @@ const PACKAGES: &[&str] = &[
 /// Only benchmarks ask the system for a program's times and memory, and fetch with curl.
 const BENCH_PACKAGES: &[&str] = &["time", "gzip", "curl", "postgresql"];
 
+/// Peers in Python.
+const PYTHON_PACKAGES: &[&str] = &["python3", "python3-pip"];
+
 /// The slow link of uploads: network namespaces, and a program that carries packets between them.
 const LINK_PACKAGES: &[&str] = &["iproute2", "python3"];
 
@@ -72,6 +75,8 @@ pub(crate) enum Purpose {
     BenchUpload,
     /// The benchmark of jobs, with its peers.
     BenchJobs,
+    /// The benchmark of analyses, with its peers.
+    BenchAnalysis,
 }
 
 /// Installs what is missing, or says how.
@@ -83,6 +88,7 @@ pub(crate) fn prepare(workspace: &Workspace, purpose: Purpose) -> Result<()> {
         Purpose::Bench => (BENCH_PACKAGES, &[]),
         Purpose::BenchUpload => (BENCH_PACKAGES, &[RUSTUS]),
         Purpose::BenchJobs => (BENCH_PACKAGES, &[RIVER]),
+        Purpose::BenchAnalysis => (PYTHON_PACKAGES, &[]),
     };
     system_packages(packages)?;
     for tool in tools {
@@ -90,7 +96,10 @@ pub(crate) fn prepare(workspace: &Workspace, purpose: Purpose) -> Result<()> {
     }
     if purpose == Purpose::Tests {
         s3_servers::install(workspace)?;
-        python::install(workspace)?;
+        python::CLIENTS.install(workspace)?;
+    }
+    if purpose == Purpose::BenchAnalysis {
+        python::ANALYSIS_PEERS.install(workspace)?;
     }
     Ok(())
 }

@@ -168,7 +168,7 @@ fn node_command(workspace: &Workspace, files: &[&str]) -> Command {
     node.args(["--test", "--test-reporter=spec", "--test-timeout=240000"]).args(files);
     node.env("KARTEI_PROGRAMS", workspace.target.join("debug"));
     node.env("KARTEI_PICTURES", workspace.target.join("journey"));
-    node.env("KARTEI_PYTHON", python::packages(workspace));
+    node.env("KARTEI_PYTHON", python::CLIENTS.path(workspace));
     node
 }
 
