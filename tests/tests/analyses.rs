@@ -141,3 +141,35 @@ fn one_calibration_counts_in_an_organisation() -> Result<()> {
     ensure!(here["result"]["calibration"]["version"] == bens.as_str(), "made offline");
     Ok(())
 }
+
+#[test]
+fn what_names_an_erased_profile_is_told_to_nobody() -> Result<()> {
+    let stage = Stage::new()?;
+    let home = stage.relay_home()?;
+    let relay = home.start()?;
+    let anna = signed_in(&stage, &home, &relay, "anna", "admin")?;
+    anna.import(&[repository(BFI)])?;
+    let bfi = fitted(&anna, &["bfi"])?;
+    anna.sync()?;
+    anna.run(&["calibrate", "activate", &bfi])?.expect_code(0)?;
+    let made = |args: &[&str]| anna.run(args)?.expect_code(0)?.json();
+    let like = made(&["analyze", "similar", "--with", "id=bfi-61623"])?;
+    let spread = made(&["analyze", "distribution"])?;
+    let here = made(&["analyze", "similar", "--with", "id=bfi-61623", "--here"])?;
+    let id = |result: &Value| result["result_id"].as_str().unwrap_or_default().to_owned();
+    let nearest = like["result"]["similar"][0]["id"].as_str().context("somebody is near")?;
+    for one in [&like, &spread, &here] {
+        anna.run(&["result", &id(one)])?.expect_code(0)?;
+    }
+    anna.run(&["erase", nearest])?.expect_code(0)?;
+    anna.sync()?;
+    let http = Http::new(relay.url(), Some(&home.token("viewer", "reader")?));
+    let gone = http.get(&format!("/analyze/results/{}", id(&like)))?.expect(410)?;
+    ensure!(!gone.text().contains(nearest), "{}", gone.text());
+    http.get(&format!("/analyze/results/{}", id(&spread)))?.expect(200)?;
+    for one in [&like, &here] {
+        anna.run(&["result", &id(one)])?.expect_code(1)?;
+    }
+    anna.run(&["result", &id(&spread)])?.expect_code(0)?;
+    Ok(())
+}

@@ -1,7 +1,9 @@
 //! Analyses that wait for the relay, what was heard of others, and results that were looked at.
 
-use rusqlite::{OptionalExtension, Row, params};
+use rusqlite::{OptionalExtension, Row, Transaction, params};
+use serde_json::Value;
 
+use crate::erasure::Erasures;
 use crate::error::StoreError;
 use crate::store::Store;
 
@@ -256,6 +258,51 @@ impl Store {
             Ok(db.prepare_cached(sql)?.query_row([relay, id], |row| row.get(0)).optional()?)
         })
     }
+}
+
+/// Takes away what names erased profiles: results that list them, and analyses that were asked for with the id of one.
+/// Answers how many that were.
+pub(crate) fn forget_results(db: &Transaction<'_>, erased: &Erasures) -> Result<u64, StoreError> {
+    let mut gone = 0;
+    let results: Vec<(String, String)> = {
+        let mut select = db.prepare_cached("SELECT relay, id FROM analysis_results")?;
+        let rows = select.query_map([], |row| Ok((row.get(0)?, row.get(1)?)))?;
+        rows.collect::<Result<_, _>>()?
+    };
+    for (relay, id) in results {
+        let answer: String = db
+            .prepare_cached("SELECT answer FROM analysis_results WHERE relay = ?1 AND id = ?2")?
+            .query_row([&relay, &id], |row| row.get(0))?;
+        if names(&answer, erased) {
+            let sql = "DELETE FROM analysis_results WHERE relay = ?1 AND id = ?2";
+            gone += db.prepare_cached(sql)?.execute([&relay, &id])? as u64;
+        }
+    }
+    let asked: Vec<(i64, String, Option<String>)> = {
+        let mut select = db.prepare_cached("SELECT id, asked, heard FROM analyses")?;
+        let rows = select.query_map([], |row| Ok((row.get(0)?, row.get(1)?, row.get(2)?)))?;
+        rows.collect::<Result<_, _>>()?
+    };
+    for (id, asked, heard) in asked {
+        if names(&asked, erased) || heard.is_some_and(|heard| names(&heard, erased)) {
+            gone += db.prepare_cached("DELETE FROM analyses WHERE id = ?1")?.execute([id])? as u64;
+        }
+    }
+    Ok(gone)
+}
+
+/// Whether a text of JSON has the id of an erased profile anywhere as a text. One that cannot be read is taken for such
+/// a one.
+fn names(json: &str, erased: &Erasures) -> bool {
+    fn within(value: &Value, erased: &Erasures) -> bool {
+        match value {
+            Value::String(text) => erased.holds(text),
+            Value::Array(values) => values.iter().any(|value| within(value, erased)),
+            Value::Object(members) => members.values().any(|value| within(value, erased)),
+            _ => false,
+        }
+    }
+    serde_json::from_str(json).map_or(true, |value: Value| within(&value, erased))
 }
 
 fn of_job(

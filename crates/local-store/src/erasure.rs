@@ -106,11 +106,12 @@ pub(crate) fn take(db: &Writing<'_>, now: i64, lines: &[ErasedLine]) -> Result<u
         db.execute("DELETE FROM settings WHERE key = 'problem'", [])?;
     }
     redact_reports(db, &erased)?;
+    let results = crate::analyses::forget_results(db, &erased)?;
     let views = mentions::forget(db, &erased, &named)?;
     // Who has no row of them and has never imported a file has nothing of them in other places either.
     let has_imported: bool =
         db.query_row("SELECT EXISTS (SELECT 1 FROM imports)", [], |row| row.get(0))?;
-    let finished = found.is_empty() && !has_imported && views == 0;
+    let finished = found.is_empty() && !has_imported && views == 0 && results == 0;
     for line in lines {
         let (key, hash) = read(line)?;
         // One that was told before is dealt with, unless the profile was here again.

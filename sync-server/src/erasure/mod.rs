@@ -5,6 +5,7 @@
 //! the rows wherever it was broken off, and may run in several relays at once.
 
 mod archives;
+mod results;
 
 use std::collections::HashSet;
 use std::sync::Arc;
@@ -17,6 +18,8 @@ use kartei_relay_store::{Erasure, OrgId, RelayStore, RelayStoreError};
 use kartei_sync_core::ErasedId;
 use serde::Serialize;
 use utoipa::ToSchema;
+
+pub(crate) use results::names_erased;
 
 use crate::admin::now;
 use crate::serve::Relay;

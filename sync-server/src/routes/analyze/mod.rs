@@ -31,6 +31,7 @@ use super::profiles::list::filter_of;
 use super::profiles::may_write;
 use super::request::{Page, idempotency_key, prefers_async, prefers_wait, replayed};
 use crate::auth::Caller;
+use crate::erasure::names_erased;
 use crate::openapi::Problem;
 use crate::problem::{ApiCode, Failure};
 use crate::random::random_id;
@@ -269,7 +270,7 @@ pub(crate) async fn analyze(
     let mut response = match (row.state, &row.result) {
         (JobState::Completed, Some(result)) => {
             let result = found(&relay, org, result).await?;
-            let text = text_of(&relay, &result).await?;
+            let text = text_of(&relay, org, &result).await?;
             ([(header::CONTENT_TYPE, "application/json")], text).into_response()
         }
         (JobState::Canceled, _) => {
@@ -396,8 +397,12 @@ pub(crate) async fn get(
     let row = find(&relay, access.org, &id).await?;
     let mut info = info(&row);
     if row.result.is_none() {
-        let partial = relay.store(move |store| store.job_partial(access.org, &id)).await?;
-        info.partial = partial.and_then(|known| serde_json::from_str(&known.payload).ok());
+        let known = relay.store(move |store| {
+            let Some(known) = store.job_partial(access.org, &id)? else { return Ok(None) };
+            let is_erased = names_erased(store, access.org, &known.payload)?;
+            Ok::<_, RelayStoreError>((!is_erased).then_some(known))
+        });
+        info.partial = known.await?.and_then(|known| serde_json::from_str(&known.payload).ok());
     }
     Ok(Json(info))
 }
@@ -493,14 +498,27 @@ async fn found(relay: &Relay, org: OrgId, id: &str) -> Result<ResultRow, Failure
     })
 }
 
-/// The bytes of a result, wherever they lie.
-async fn text_of(relay: &Relay, result: &ResultRow) -> Result<String, Failure> {
-    let name = match &result.payload {
-        Payload::Here(text) => return Ok(text.clone()),
-        Payload::Blob(name) => BlobName::new(name.clone()).map_err(|e| Failure::internal(&e))?,
+/// The bytes of a result, wherever they lie. One that names somebody who was erased since is answered to nobody.
+async fn text_of(relay: &Relay, org: OrgId, result: &ResultRow) -> Result<String, Failure> {
+    let text = match &result.payload {
+        Payload::Here(text) => text.clone(),
+        Payload::Blob(name) => {
+            let name = BlobName::new(name.clone()).map_err(|e| Failure::internal(&e))?;
+            let bytes = relay.blobs().get(&name).await.map_err(|e| Failure::internal(&e))?;
+            String::from_utf8(bytes.to_vec()).map_err(|e| Failure::internal(&e))?
+        }
     };
-    let bytes = relay.blobs().get(&name).await.map_err(|error| Failure::internal(&error))?;
-    String::from_utf8(bytes.to_vec()).map_err(|error| Failure::internal(&error))
+    let (text, is_erased) = relay
+        .store(move |store| {
+            let is_erased = names_erased(store, org, &text)?;
+            Ok::<_, RelayStoreError>((text, is_erased))
+        })
+        .await?;
+    if is_erased {
+        let detail = "this result names a profile that was erased for good; make it again";
+        return Err(Failure::new(StatusCode::GONE, ProblemCode::Deleted, detail));
+    }
+    Ok(text)
 }
 
 /// A result
@@ -516,7 +534,7 @@ async fn text_of(relay: &Relay, result: &ResultRow) -> Result<String, Failure> {
         (status = 304, description = "The client has it"),
         (status = 401, description = "No token, or one that is not known", body = Problem),
         (status = 404, description = "No such result, here or for this token", body = Problem),
-        (status = 410, description = "It was deleted by the rules of retention; `restorable_until` says until when an administrator can restore it", body = Problem),
+        (status = 410, description = "It was deleted by the rules of retention (`restorable_until` says until when an administrator can restore it), or names a profile that was erased since", body = Problem),
     ),
     security(("token" = [])),
 )]
@@ -534,7 +552,7 @@ pub(crate) async fn result(
     let mut response = if is_known {
         StatusCode::NOT_MODIFIED.into_response()
     } else {
-        let text = text_of(&relay, &row).await?;
+        let text = text_of(&relay, access.org, &row).await?;
         let result = RawValue::from_string(text).map_err(|e| Failure::internal(&e))?;
         Json(JobResult {
             result_id: row.id,
