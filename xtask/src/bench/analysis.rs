@@ -105,7 +105,8 @@ pub(crate) fn run(workspace: &Workspace, quick: bool, only: Option<&str>) -> Res
     if let [small, large] = sizes {
         text.push_str(&growth(&found, [*small, *large], &asked)?);
     }
-    writeln!(text, "Medians, rounds: {rounds}. {}.", machine())?;
+    let python = exec::capture(workspace.command("python3").arg("--version"))?;
+    writeln!(text, "Medians, rounds: {rounds}. {}, {}.", machine(), python.trim())?;
     let name = match (quick, only) {
         (false, None) => "analysis.md",
         _ => "analysis-quick.md",

@@ -29,6 +29,9 @@ use serde_json::{Value, json};
 /// Chunks whose texts are in memory at a time.
 const TEXTS: usize = 32;
 
+/// People whose scores and whose analyses are timed at a time.
+const BLOCK: usize = 256;
+
 /// How often it is told what is known so far, as by the desktop.
 const TOLD_EVERY: Duration = Duration::from_secs(1);
 
@@ -142,16 +145,18 @@ fn score(schema: &Schema, scorer: Scorer<'_>, part: &[(Side, Record)], at: &[i64
     started.elapsed()
 }
 
-/// What a chunk cost the thread that took it, in seconds.
+/// What a block cost the thread that took it, in seconds.
 struct Costs {
+    /// Its place in its chunk.
+    place: usize,
     /// To make scores at the moment of the calibration, and at both moments of drift.
     scores: [f64; 2],
     /// To absorb it, by analysis.
     absorbed: Vec<f64>,
 }
 
-/// All analyses, or one, of records that are parsed already. A thread makes the scores of a chunk and then has each
-/// analysis absorb it, so that the difference of both is of the same moment; what disturbs some chunks is not in the median.
+/// All analyses, or one, of records that are parsed already. A thread makes the scores of a block and then has each
+/// analysis absorb it, so that the difference of both is of the same moment, and short enough that few are disturbed.
 fn parts(total: u32, only: Option<&str>) {
     let (schema, calibration) = (people::schema(), people::calibration());
     let scale = Scale::new(schema.clone(), calibration.clone()).unwrap();
@@ -161,26 +166,32 @@ fn parts(total: u32, only: Option<&str>) {
     let mut seen: Vec<Accumulator> = contexts.iter().map(Context::begin).collect();
     let mut merged = vec![Duration::ZERO; contexts.len()];
     let mut costs = Vec::new();
+    let has_drift = contexts.iter().any(|context| context.analysis().name() == "drift");
     let each = |(): &mut (), chunk: Vec<Text>| {
         let parsed = chunk.into_iter().map(|(side, text)| (side, Record::from_stored(&text)));
         let part: Vec<_> = parsed.map(|(side, record)| (side, record.unwrap())).collect();
-        let moments = [people::FROM_MS, people::AS_OF_MS];
-        let score = || [&moments[1..], &moments].map(|at| score(&schema, scorer, &part, at));
-        // Once for the caches, once before and once after the analyses.
-        score();
-        let before = score();
-        let absorbed = contexts.iter().map(|context| {
-            let started = Instant::now();
-            let (mut seen, mut scores) = (context.begin(), context.scores());
-            for (side, record) in &part {
-                absorb(&mut seen, context, (*side, record), scores.as_mut());
+        let mut seen: Vec<Option<Accumulator>> = vec![None; contexts.len()];
+        let mut scores: Vec<_> = contexts.iter().map(Context::scores).collect();
+        let block = |(place, block): (usize, &[(Side, Record)])| {
+            let score = |at: &[i64]| score(&schema, scorer, block, at).as_secs_f64();
+            let (mut absorbed, mut drift) = (Vec::with_capacity(contexts.len()), 0.0);
+            for ((context, seen), scores) in contexts.iter().zip(&mut seen).zip(&mut scores) {
+                let started = Instant::now();
+                let seen = seen.get_or_insert_with(|| context.begin());
+                for (side, record) in block {
+                    absorb(seen, context, (*side, record), scores.as_mut());
+                }
+                absorbed.push(started.elapsed().as_secs_f64());
+                // Scores are made after an analysis, too: what they need has left the caches as much as it had for that.
+                if has_drift && absorbed.len() == 1 {
+                    drift = score(&[people::FROM_MS, people::AS_OF_MS]);
+                }
             }
-            (seen, started.elapsed().as_secs_f64())
-        });
-        let (seen, absorbed): (Vec<Accumulator>, Vec<f64>) = absorbed.unzip();
-        let after = score();
-        let scores = [0, 1].map(|at| (before[at] + after[at]).as_secs_f64() / 2.0);
-        (seen, Costs { scores, absorbed })
+            let scores = [score(&[people::AS_OF_MS]), drift];
+            Costs { place, scores, absorbed }
+        };
+        let costs: Vec<Costs> = part.chunks(BLOCK).enumerate().map(block).collect();
+        (seen, costs)
     };
     let numbers: Vec<u32> = (0..total).collect();
     for numbers in numbers.chunks(TEXTS * CHUNK) {
@@ -189,10 +200,10 @@ fn parts(total: u32, only: Option<&str>) {
         for (next, cost) in absorbed {
             for (at, next) in next.into_iter().enumerate() {
                 let started = Instant::now();
-                seen[at].merge(&contexts[at], next);
+                seen[at].merge(&contexts[at], next.unwrap());
                 merged[at] += started.elapsed();
             }
-            costs.push(cost);
+            costs.extend(cost);
         }
     }
     // The last chunk has fewer people.
@@ -209,18 +220,23 @@ fn parts(total: u32, only: Option<&str>) {
         };
         let told = json!({
             "analysis": analysis.name(),
-            "scored_s": chunks * median(&costs, less),
-            "absorbed_s": chunks * median(&costs, |cost| cost.absorbed[at] - less(cost)),
+            "scored_s": chunks * of_chunk(&costs, less),
+            "absorbed_s": chunks * of_chunk(&costs, |cost| cost.absorbed[at] - less(cost)),
             "merged_s": (merged[at] + reported).as_secs_f64(),
         });
         println!("{told}");
     }
 }
 
-fn median(costs: &[Costs], of: impl Fn(&Costs) -> f64) -> f64 {
-    let mut costs: Vec<f64> = costs.iter().map(of).collect();
-    costs.sort_unstable_by(f64::total_cmp);
-    costs[costs.len() / 2]
+/// What a chunk costs: of the blocks at each place the median, added up.
+fn of_chunk(costs: &[Costs], of: impl Fn(&Costs) -> f64) -> f64 {
+    let median = |place| {
+        let there = costs.iter().filter(|cost| cost.place == place);
+        let mut costs: Vec<f64> = there.map(&of).collect();
+        costs.sort_unstable_by(f64::total_cmp);
+        costs[costs.len() / 2]
+    };
+    (0..CHUNK / BLOCK).map(median).sum()
 }
 
 /// Writes `scores.f64` and `earlier.f64`, a row for each person, and `sides.u8`, 1 for A.
