@@ -7,6 +7,7 @@
 //! A calibration's name is a hash of what it says, so that whoever adds one that is there adds nothing. The database
 //! itself keeps that of each schema one is active at most.
 
+use kartei_protocol::calibrations::CalibrationStage;
 use serde_json::json;
 
 use crate::access::OrgId;
@@ -16,37 +17,6 @@ use crate::store::RelayStore;
 
 /// Calibrations of an organisation at most: years of daily ones.
 pub const CALIBRATIONS_MAX: u64 = 4_000;
-
-/// Where a calibration stands.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub enum CalibrationStage {
-    /// Made, and nobody's scores are by it yet.
-    Draft,
-    /// Scores are by it.
-    Active,
-    /// Scores were by it.
-    Retired,
-}
-
-impl CalibrationStage {
-    /// The word in databases and answers.
-    #[must_use]
-    pub fn word(self) -> &'static str {
-        match self {
-            Self::Draft => "draft",
-            Self::Active => "active",
-            Self::Retired => "retired",
-        }
-    }
-
-    pub(crate) fn of(word: &str) -> Self {
-        match word {
-            "active" => Self::Active,
-            "retired" => Self::Retired,
-            _ => Self::Draft,
-        }
-    }
-}
 
 /// A calibration, without what it says.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -105,6 +75,29 @@ pub struct NewCalibrationRow<'a> {
     pub schema_text: &'a str,
     /// What it says, canonical JSON.
     pub body: &'a str,
+}
+
+impl NewCalibrationRow<'_> {
+    /// As it is once somebody has brought it, at a moment in milliseconds since 1970.
+    pub(crate) fn row(&self, actor: &str, now: i64) -> CalibrationRow {
+        CalibrationRow {
+            version: self.version.to_owned(),
+            schema: self.schema.to_owned(),
+            schema_version: self.schema_version,
+            as_of: self.as_of,
+            profiles: self.profiles,
+            stage: CalibrationStage::Draft,
+            made_by: actor.to_owned(),
+            made_at: now,
+            changed_by: actor.to_owned(),
+            changed_at: now,
+        }
+    }
+}
+
+/// A stage as a database has it. Its check lets nothing else in.
+pub(crate) fn stage_of(word: &str) -> CalibrationStage {
+    CalibrationStage::of(word).unwrap_or(CalibrationStage::Draft)
 }
 
 /// What became of adding one.

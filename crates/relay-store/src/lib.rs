@@ -43,7 +43,7 @@ pub use access::{Access, OrgId, Organisation, Role, Standing};
 pub use audit::{AuditChain, AuditEvent, AuditHead, AuditQuery, BrokenAudit};
 pub use calibrations::{
     Activated, CALIBRATIONS_MAX, CalibrationAdded, CalibrationDeleted, CalibrationRow,
-    CalibrationStage, NewCalibrationRow, WholeCalibration,
+    NewCalibrationRow, WholeCalibration,
 };
 pub use contents::ContentRow;
 pub use deliveries::{Attempted, DeliveryRow, Resent, Sending, Webhook};

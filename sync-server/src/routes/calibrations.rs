@@ -16,7 +16,7 @@ use kartei_protocol::calibrations::{
 use kartei_protocol::problem::ProblemCode;
 use kartei_relay_store::{
     Activated, CALIBRATIONS_MAX, CalibrationAdded, CalibrationDeleted, CalibrationRow,
-    CalibrationStage as Stage, NewCalibrationRow, WholeCalibration,
+    NewCalibrationRow, WholeCalibration,
 };
 use serde_json::json;
 use serde_json::value::RawValue;
@@ -33,11 +33,7 @@ fn entry(row: CalibrationRow) -> CalibrationEntry {
         version: row.version,
         schema: row.schema,
         schema_version: row.schema_version,
-        stage: match row.stage {
-            Stage::Draft => CalibrationStage::Draft,
-            Stage::Active => CalibrationStage::Active,
-            Stage::Retired => CalibrationStage::Retired,
-        },
+        stage: row.stage,
         as_of: row.as_of,
         profiles: row.profiles,
         made_by: row.made_by,
@@ -246,7 +242,7 @@ pub(crate) async fn activate(
     let wanted = version.clone();
     let found = relay.store(move |store| store.calibration(org, &wanted)).await?;
     let whole = found.ok_or_else(unknown)?;
-    if whole.row.stage == Stage::Draft && !asked.accept {
+    if whole.row.stage == CalibrationStage::Draft && !asked.accept {
         let failing: Vec<String> = gates_of(&whole)?
             .into_iter()
             .filter(|gate| !gate.passes)

@@ -1,6 +1,7 @@
 //! Calibrations on Postgres.
 
 use deadpool_postgres::Transaction;
+use kartei_protocol::calibrations::CalibrationStage;
 use tokio_postgres::Row;
 
 use super::jobs::clock;
@@ -9,7 +10,7 @@ use super::{Postgres, audit};
 use crate::access::OrgId;
 use crate::calibrations::{
     Activated, CALIBRATION_COLUMNS, CALIBRATIONS_MAX, CalibrationAdded, CalibrationDeleted,
-    CalibrationEngine, CalibrationRow, CalibrationStage, NewCalibrationRow, WholeCalibration, told,
+    CalibrationEngine, CalibrationRow, NewCalibrationRow, WholeCalibration, stage_of, told,
 };
 use crate::engine::Result;
 
@@ -18,7 +19,7 @@ fn read(row: &Row) -> CalibrationRow {
         version: row.get(0),
         schema: row.get(1),
         schema_version: u32::try_from(unsigned(row, 2)).unwrap_or(u32::MAX),
-        stage: CalibrationStage::of(row.get(3)),
+        stage: stage_of(row.get(3)),
         made_by: row.get(4),
         made_at: row.get(5),
         changed_by: row.get(6),
@@ -78,18 +79,7 @@ async fn add(
         return Ok(CalibrationAdded::TooMany);
     }
     let now = clock(db).await?;
-    let row = CalibrationRow {
-        version: new.version.to_owned(),
-        schema: new.schema.to_owned(),
-        schema_version: new.schema_version,
-        as_of: new.as_of,
-        profiles: new.profiles,
-        stage: CalibrationStage::Draft,
-        made_by: actor.to_owned(),
-        made_at: now,
-        changed_by: actor.to_owned(),
-        changed_at: now,
-    };
+    let row = new.row(actor, now);
     let insert = db
         .prepare_cached(
             "INSERT INTO kartei.calibrations (org, version, schema, schema_version, state, \

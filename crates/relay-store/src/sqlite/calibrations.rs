@@ -1,5 +1,6 @@
 //! Calibrations on SQLite.
 
+use kartei_protocol::calibrations::CalibrationStage;
 use rusqlite::{OptionalExtension, Row, Transaction, params};
 
 use super::jobs::clock;
@@ -7,7 +8,7 @@ use super::{Sqlite, audit};
 use crate::access::OrgId;
 use crate::calibrations::{
     Activated, CALIBRATION_COLUMNS, CALIBRATIONS_MAX, CalibrationAdded, CalibrationDeleted,
-    CalibrationEngine, CalibrationRow, CalibrationStage, NewCalibrationRow, WholeCalibration, told,
+    CalibrationEngine, CalibrationRow, NewCalibrationRow, WholeCalibration, stage_of, told,
 };
 use crate::engine::Result;
 
@@ -17,7 +18,7 @@ fn read(row: &Row<'_>) -> rusqlite::Result<CalibrationRow> {
         version: row.get(0)?,
         schema: row.get(1)?,
         schema_version: row.get(2)?,
-        stage: CalibrationStage::of(&stage),
+        stage: stage_of(&stage),
         made_by: row.get(4)?,
         made_at: row.get(5)?,
         changed_by: row.get(6)?,
@@ -91,18 +92,7 @@ impl CalibrationEngine for Sqlite {
                 return Ok(CalibrationAdded::TooMany);
             }
             let now = clock(db)?;
-            let row = CalibrationRow {
-                version: new.version.to_owned(),
-                schema: new.schema.to_owned(),
-                schema_version: new.schema_version,
-                as_of: new.as_of,
-                profiles: new.profiles,
-                stage: CalibrationStage::Draft,
-                made_by: actor.to_owned(),
-                made_at: now,
-                changed_by: actor.to_owned(),
-                changed_at: now,
-            };
+            let row = new.row(actor, now);
             db.execute(
                 "INSERT INTO calibrations (org, version, schema, schema_version, state, \
                  schema_text, body, made_by, made_at, changed_by, changed_at, as_of, profiles) \

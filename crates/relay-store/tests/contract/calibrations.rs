@@ -1,6 +1,6 @@
+use kartei_protocol::calibrations::CalibrationStage;
 use kartei_relay_store::{
-    Activated, AuditQuery, CalibrationAdded, CalibrationDeleted, CalibrationRow, CalibrationStage,
-    NewCalibrationRow,
+    Activated, AuditQuery, CalibrationAdded, CalibrationDeleted, CalibrationRow, NewCalibrationRow,
 };
 
 use crate::stage::Stage;

@@ -13,13 +13,14 @@ use axum::response::{IntoResponse, Response};
 use kartei_analysis::{Analysis, AskedWrongly, Scored};
 use kartei_blob_store::BlobName;
 use kartei_job_core::ATTEMPTS_MAX;
+use kartei_protocol::calibrations::CalibrationStage;
 use kartei_protocol::jobs::{
     FailReason, JobInfo, JobPage, JobProgress, JobResult, JobState, NewJob,
 };
 use kartei_protocol::problem::ProblemCode;
 use kartei_relay_store::{
-    Access, Acting, CalibrationRow, CalibrationStage, Deed, Gone, JobQuery, JobRow, Named,
-    NewJobRow, OrgId, Payload, RelayStoreError, ResultRow, Submitted,
+    Access, Acting, CalibrationRow, Deed, Gone, JobQuery, JobRow, Named, NewJobRow, OrgId, Payload,
+    RelayStoreError, ResultRow, Submitted,
 };
 use serde::Deserialize;
 use serde_json::json;
@@ -109,26 +110,26 @@ fn place(row: &JobRow) -> Result<HeaderValue, Failure> {
     HeaderValue::from_str(&format!("/analyze/jobs/{}", row.id)).map_err(|e| Failure::internal(&e))
 }
 
-/// What is asked for can be asked for.
-fn checked(asked: &NewJob) -> Result<(), Failure> {
+/// What is asked for, where it can be asked for.
+fn checked(asked: &NewJob) -> Result<Analysis, Failure> {
     filter_of(asked.filter.as_deref())?;
     let analysis = Analysis::new(&asked.analysis, &asked.params)
         .map_err(|wrong| Failure::invalid(wrong.to_string()))?;
-    filter_of(analysis.other().flatten()).map(|_| ())
+    filter_of(analysis.other().flatten())?;
+    Ok(analysis)
 }
 
 /// All that the analysis is told, with the calibration that scores are made by: the one that is active now, whichever
 /// is when a worker begins.
-async fn pinned(relay: &Relay, org: OrgId, asked: &NewJob) -> Result<String, Failure> {
-    let wrong = |error: &AskedWrongly| Failure::invalid(error.to_string());
-    let mut analysis = Analysis::new(&asked.analysis, &asked.params).map_err(|e| wrong(&e))?;
+async fn pinned(relay: &Relay, org: OrgId, mut analysis: Analysis) -> Result<String, Failure> {
     if analysis.scored() == Scored::Never {
         return Ok(analysis.params().to_string());
     }
     if let Some(version) = &analysis.calibration {
         let wanted = version.clone();
         if relay.store(move |store| store.calibration(org, &wanted)).await?.is_none() {
-            return Err(wrong(&AskedWrongly::NoCalibration(version.clone())));
+            let unknown = AskedWrongly::NoCalibration(version.clone());
+            return Err(Failure::invalid(unknown.to_string()));
         }
         return Ok(analysis.params().to_string());
     }
@@ -160,13 +161,13 @@ async fn submit(
     retry_of: Option<String>,
 ) -> Result<(JobRow, bool), Failure> {
     may_write(access)?;
-    checked(&asked)?;
+    let analysis = checked(&asked)?;
     // The members of an object are in the order of their names: equal requests are equal bytes.
     let request = serde_json::to_vec(&json!({"asked": asked, "retry_of": retry_of}));
     let request = Sha256::digest(request.map_err(|e| Failure::internal(&e))?).into();
     let id = random_id("job-").map_err(|e| Failure::internal(&e))?;
     let (shop, access, org) = (Arc::clone(relay.workshop()), access.clone(), access.org);
-    let params = pinned(relay, org, &asked).await?;
+    let params = pinned(relay, org, analysis).await?;
     let submitted = relay
         .store(move |_| {
             shop.submit(

@@ -9,7 +9,8 @@ use axum::http::{HeaderMap, HeaderValue, StatusCode, header};
 use axum::response::{IntoResponse, Response};
 use kartei_behavior::{Calibration, DimensionScore, Person, Schema, Scorer, Standing, Vector};
 use kartei_profile::Record;
-use kartei_relay_store::{CalibrationStage, OrgId, RelayStore, RelayStoreError, WholeCalibration};
+use kartei_protocol::calibrations::CalibrationStage;
+use kartei_relay_store::{OrgId, RelayStore, RelayStoreError, WholeCalibration};
 use serde::Serialize;
 use utoipa::ToSchema;
 
