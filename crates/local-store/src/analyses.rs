@@ -1,5 +1,6 @@
 //! Analyses that wait for the relay, what was heard of others, and results that were looked at.
 
+use kartei_sync_core::has_text;
 use rusqlite::{OptionalExtension, Row, Transaction, params};
 use serde_json::Value;
 
@@ -294,15 +295,8 @@ pub(crate) fn forget_results(db: &Transaction<'_>, erased: &Erasures) -> Result<
 /// Whether a text of JSON has the id of an erased profile anywhere as a text. One that cannot be read is taken for such
 /// a one.
 fn names(json: &str, erased: &Erasures) -> bool {
-    fn within(value: &Value, erased: &Erasures) -> bool {
-        match value {
-            Value::String(text) => erased.holds(text),
-            Value::Array(values) => values.iter().any(|value| within(value, erased)),
-            Value::Object(members) => members.values().any(|value| within(value, erased)),
-            _ => false,
-        }
-    }
-    serde_json::from_str(json).map_or(true, |value: Value| within(&value, erased))
+    let names = |value: Value| has_text(&value, &|text| erased.holds(text));
+    serde_json::from_str(json).map_or(true, names)
 }
 
 fn of_job(

@@ -6,9 +6,11 @@ use kartei_protocol::calibrations::{
 use reqwest::header::{CONTENT_TYPE, ETAG, IF_NONE_MATCH};
 use reqwest::{RequestBuilder, StatusCode, Url};
 use serde::Serialize;
-use serde::de::DeserializeOwned;
 
-use crate::{RelayClient, RelayError};
+use crate::{RelayClient, RelayError, read};
+
+/// What the answers are of.
+const WHAT: &str = "calibration";
 
 impl RelayClient {
     fn calibrations_url(&self, segments: &[&str]) -> Result<Url, RelayError> {
@@ -20,17 +22,9 @@ impl RelayClient {
     }
 
     fn posted<T: Serialize>(&self, url: Url, body: &T) -> Result<RequestBuilder, RelayError> {
-        let body = serde_json::to_vec(body).map_err(|e| incompatible(&e))?;
+        let body = serde_json::to_vec(body)
+            .map_err(|e| RelayError::Incompatible(format!("{WHAT}: {e}")))?;
         Ok(self.http.post(url).body(body).header(CONTENT_TYPE, "application/json"))
-    }
-
-    async fn answered<T: DeserializeOwned>(
-        &self,
-        request: RequestBuilder,
-    ) -> Result<T, RelayError> {
-        let response = self.send(request).await?;
-        let body = response.bytes().await.map_err(|e| RelayError::from_http(&e))?;
-        serde_json::from_slice(&body).map_err(|e| incompatible(&e))
     }
 
     /// All calibrations, with the tag of this answer; nothing where they are as they were in the answer with the tag
@@ -55,8 +49,7 @@ impl RelayClient {
             return Err(RelayError::from_answer(response).await);
         }
         let tag = response.headers().get(ETAG).and_then(|tag| tag.to_str().ok()).map(str::to_owned);
-        let body = response.bytes().await.map_err(|e| RelayError::from_http(&e))?;
-        let list = serde_json::from_slice(&body).map_err(|e| incompatible(&e))?;
+        let list = read(response, WHAT).await?;
         Ok(Some((list, tag)))
     }
 
@@ -65,7 +58,7 @@ impl RelayClient {
     /// # Errors
     /// [`RelayError`].
     pub async fn calibration(&self, version: &str) -> Result<CalibrationAnswer, RelayError> {
-        self.answered(self.http.get(self.calibrations_url(&[version])?)).await
+        self.answered(self.http.get(self.calibrations_url(&[version])?), WHAT).await
     }
 
     /// Brings a calibration. The same again changes nothing.
@@ -76,7 +69,7 @@ impl RelayClient {
         &self,
         brought: &NewCalibration,
     ) -> Result<CalibrationEntry, RelayError> {
-        self.answered(self.posted(self.calibrations_url(&[])?, brought)?).await
+        self.answered(self.posted(self.calibrations_url(&[])?, brought)?, WHAT).await
     }
 
     /// Makes a calibration the one that scores of its schema are by.
@@ -89,10 +82,6 @@ impl RelayClient {
         asked: &ActivateAt,
     ) -> Result<CalibrationEntry, RelayError> {
         let url = self.calibrations_url(&[version, "activate"])?;
-        self.answered(self.posted(url, asked)?).await
+        self.answered(self.posted(url, asked)?, WHAT).await
     }
-}
-
-fn incompatible(error: &serde_json::Error) -> RelayError {
-    RelayError::Incompatible(format!("calibration: {error}"))
 }

@@ -75,7 +75,7 @@ impl RelayClient {
     /// # Errors
     /// [`RelayError`].
     pub async fn file(&self, id: &str) -> Result<FileInfo, RelayError> {
-        told(self.send(self.http.get(self.file_url(&[id])?)).await?).await
+        self.answered(self.http.get(self.file_url(&[id])?), "file").await
     }
 
     /// Gives a file another name.
@@ -87,7 +87,7 @@ impl RelayClient {
         let body = serde_json::to_vec(&change)
             .map_err(|e| RelayError::Incompatible(format!("file: {e}")))?;
         let request = self.http.patch(self.file_url(&[id])?).body(body);
-        told(self.send(request.header(CONTENT_TYPE, "application/json")).await?).await
+        self.answered(request.header(CONTENT_TYPE, "application/json"), "file").await
     }
 
     /// Attaches a file to a profile, or detaches it. The same again changes nothing.
@@ -162,11 +162,6 @@ impl RelayClient {
 /// The first byte of `bytes 5-9/10`.
 fn first_byte(range: &str) -> Option<u64> {
     range.strip_prefix("bytes ")?.split('-').next()?.trim().parse().ok()
-}
-
-async fn told(response: Response) -> Result<FileInfo, RelayError> {
-    let body = response.bytes().await.map_err(|e| RelayError::from_http(&e))?;
-    serde_json::from_slice(&body).map_err(|e| RelayError::Incompatible(format!("file: {e}")))
 }
 
 #[cfg(test)]

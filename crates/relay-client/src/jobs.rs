@@ -20,10 +20,7 @@ impl RelayClient {
     }
 
     async fn told<T: DeserializeOwned>(&self, request: RequestBuilder) -> Result<T, RelayError> {
-        let response = self.send(request).await?;
-        let body = response.bytes().await.map_err(|e| RelayError::from_http(&e))?;
-        serde_json::from_slice(&body)
-            .map_err(|e| RelayError::Incompatible(format!("analysis: {e}")))
+        self.answered(request, "analysis").await
     }
 
     /// Submits an analysis. `key` names this request: sending it again with the same one is harmless.

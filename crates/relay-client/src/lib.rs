@@ -21,6 +21,7 @@ use kartei_protocol::sync::{
 };
 use reqwest::header::{CONTENT_ENCODING, CONTENT_TYPE};
 use reqwest::{Client, ClientBuilder, RequestBuilder, Response, Url};
+use serde::de::DeserializeOwned;
 
 pub use bootstrap::{SegmentError, read_segment};
 pub use error::RelayError;
@@ -84,6 +85,12 @@ impl std::fmt::Debug for RelayClient {
         // The token must never reach a log.
         f.debug_struct("RelayClient").field("base", &self.base.as_str()).finish_non_exhaustive()
     }
+}
+
+/// An answer that is JSON.
+async fn read<T: DeserializeOwned>(response: Response, what: &str) -> Result<T, RelayError> {
+    let body = response.bytes().await.map_err(|e| RelayError::from_http(&e))?;
+    serde_json::from_slice(&body).map_err(|e| RelayError::Incompatible(format!("{what}: {e}")))
 }
 
 fn page(body: &[u8]) -> Result<Page, RelayError> {
@@ -159,14 +166,21 @@ impl RelayClient {
         Err(RelayError::from_answer(response).await)
     }
 
+    /// Sends a request of which the answer is JSON; `what` is it of, for whoever reads that it is none.
+    async fn answered<T: DeserializeOwned>(
+        &self,
+        request: RequestBuilder,
+        what: &str,
+    ) -> Result<T, RelayError> {
+        read(self.send(request).await?, what).await
+    }
+
     /// Who the token belongs to.
     ///
     /// # Errors
     /// [`RelayError`].
     pub async fn who_am_i(&self) -> Result<WhoAmI, RelayError> {
-        let response = self.send(self.http.get(self.url("sync/v1/whoami")?)).await?;
-        let body = response.bytes().await.map_err(|e| RelayError::from_http(&e))?;
-        serde_json::from_slice(&body).map_err(|e| RelayError::Incompatible(format!("whoami: {e}")))
+        self.answered(self.http.get(self.url("sync/v1/whoami")?), "whoami").await
     }
 
     /// Sends items; the answers are in their order.
@@ -216,9 +230,7 @@ impl RelayClient {
     /// # Errors
     /// [`RelayError`].
     pub async fn digests(&self) -> Result<BucketDigests, RelayError> {
-        let response = self.send(self.http.get(self.url("sync/v1/digests")?)).await?;
-        let body = response.bytes().await.map_err(|e| RelayError::from_http(&e))?;
-        serde_json::from_slice(&body).map_err(|e| RelayError::Incompatible(format!("digests: {e}")))
+        self.answered(self.http.get(self.url("sync/v1/digests")?), "digests").await
     }
 
     /// The profiles of some buckets.
@@ -269,9 +281,7 @@ impl RelayClient {
         if let Ok(mut path) = url.path_segments_mut() {
             path.pop_if_empty().extend([id, "erase"]);
         }
-        let response = self.send(self.http.post(url)).await?;
-        let body = response.bytes().await.map_err(|e| RelayError::from_http(&e))?;
-        serde_json::from_slice(&body).map_err(|e| RelayError::Incompatible(format!("erase: {e}")))
+        self.answered(self.http.post(url), "erase").await
     }
 
     /// Follows the relay's newest revision until the connection ends; with a `session`, which profiles

@@ -6,6 +6,7 @@
 
 use std::fmt::{self, Write};
 
+use serde_json::Value;
 use sha2::{Digest, Sha256};
 
 /// Bytes of a key.
@@ -95,6 +96,16 @@ pub fn ids_named(line: &[u8]) -> Vec<String> {
         }
     }
     ids
+}
+
+/// Whether a JSON value is, or has anywhere in it, a text for which this holds. Names of members are none.
+pub fn has_text(value: &Value, is_it: &impl Fn(&str) -> bool) -> bool {
+    match value {
+        Value::String(text) => is_it(text),
+        Value::Array(values) => values.iter().any(|value| has_text(value, is_it)),
+        Value::Object(members) => members.values().any(|value| has_text(value, is_it)),
+        Value::Null | Value::Bool(_) | Value::Number(_) => false,
+    }
 }
 
 const MEMBER: &[u8] = b"\"id\"";

@@ -15,5 +15,5 @@ mod take;
 pub use accept::{Edited, Offer, Verdict, accept};
 pub use digest::{BUCKETS, Digest, DigestError, Digests, bucket_of};
 pub use engine::{Effect, Engine, Event, Failure, POLL_MS, Phase};
-pub use erasure::{ERASURE_KEY_BYTES, ErasedId, ErasureKey, ids_named};
+pub use erasure::{ERASURE_KEY_BYTES, ErasedId, ErasureKey, has_text, ids_named};
 pub use take::{Incoming, Local, Pending, TakeError, Taken, take};

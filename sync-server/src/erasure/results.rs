@@ -4,7 +4,7 @@
 use std::collections::HashSet;
 
 use kartei_relay_store::{OrgId, RelayStore, RelayStoreError};
-use kartei_sync_core::{ErasedId, ErasureKey};
+use kartei_sync_core::{ErasedId, has_text};
 use serde_json::Value;
 
 /// Whether a result, as it was written, names a profile that was erased since.
@@ -24,15 +24,5 @@ pub(crate) fn names_erased(
     }
     let Some(key) = store.erasure_key(org)? else { return Ok(false) };
     let hashes: HashSet<ErasedId> = erasures.iter().map(|erasure| erasure.hash).collect();
-    Ok(is_within(&told, &key, &hashes))
-}
-
-/// Whether any text in it is the id of one of these.
-fn is_within(value: &Value, key: &ErasureKey, hashes: &HashSet<ErasedId>) -> bool {
-    match value {
-        Value::String(text) => hashes.contains(&key.hash(text)),
-        Value::Array(values) => values.iter().any(|value| is_within(value, key, hashes)),
-        Value::Object(members) => members.values().any(|value| is_within(value, key, hashes)),
-        Value::Null | Value::Bool(_) | Value::Number(_) => false,
-    }
+    Ok(has_text(&told, &|text| hashes.contains(&key.hash(text))))
 }

@@ -1,5 +1,6 @@
 //! What a front end asks of analyses.
 
+use kartei_analysis::{Table, tables};
 use kartei_export::TableData;
 use kartei_local_store::{NewAnalysis, StoredAnalysis};
 use kartei_protocol::desktop::{
@@ -27,49 +28,37 @@ const KEY_BYTES: usize = 16;
 /// What the ids of results begin with.
 const RESULT: &str = "result-";
 
-/// A table of a result as the bytes of a file.
-struct Table(kartei_analysis::Table);
-
-impl Table {
-    fn data(&self) -> TableData<'_> {
-        TableData { columns: &self.0.columns, rows: &self.0.rows }
-    }
-
-    fn csv(&self) -> Result<Vec<u8>, Problem> {
-        let mut bytes = Vec::new();
-        let written = self.data().write_csv(&mut bytes);
-        written.map_err(|e| Problem::new(ProblemCode::Internal, e.to_string()))?;
-        Ok(bytes)
-    }
-
-    fn parquet(&self) -> Result<Vec<u8>, Problem> {
-        let mut bytes = Vec::new();
-        let written = self.data().write_parquet(&mut bytes);
-        written.map_err(|e| Problem::new(ProblemCode::Internal, e.to_string()))?;
-        Ok(bytes)
-    }
-}
-
-/// The table that is asked for, the first one where none is named.
-fn table_of(
-    result: &JobResult,
-    request: &SaveResult,
-    write: impl Fn(&Table) -> Result<Vec<u8>, Problem>,
-) -> Result<Vec<u8>, Problem> {
+/// The table of a result that is asked for, the first one where none is named.
+fn table_of(result: &JobResult, request: &SaveResult) -> Result<Table, Problem> {
     let report: Value = serde_json::from_str(result.result.get()).unwrap_or_default();
-    let tables = kartei_analysis::tables(&report);
+    let tables = tables(&report);
     let names: Vec<&str> = tables.iter().map(|table| table.name.as_str()).collect();
     let missing = match &request.table {
         Some(name) => format!("there is no table `{name}` in it; there is: {}", names.join(", ")),
         None => "there is no table in it".to_owned(),
     };
-    let is_it = |table: &kartei_analysis::Table| {
-        request.table.as_ref().is_none_or(|name| *name == table.name)
-    };
+    let is_it = |table: &Table| request.table.as_ref().is_none_or(|name| *name == table.name);
     let found = tables.into_iter().find(is_it);
-    let found = found
-        .ok_or_else(|| Problem::new(ProblemCode::NotFound, missing).about(request.id.clone()))?;
-    write(&Table(found))
+    found.ok_or_else(|| Problem::new(ProblemCode::NotFound, missing).about(request.id.clone()))
+}
+
+/// A result as the bytes of a file.
+fn file_of(text: String, result: &JobResult, request: &SaveResult) -> Result<Vec<u8>, Problem> {
+    let mut bytes = Vec::new();
+    let written = match request.format {
+        ResultFormat::Json => return Ok(text.into_bytes()),
+        ResultFormat::Csv | ResultFormat::Parquet => {
+            let Table { columns, rows, .. } = table_of(result, request)?;
+            let table = TableData { columns: &columns, rows: &rows };
+            if request.format == ResultFormat::Csv {
+                table.write_csv(&mut bytes).map_err(|e| e.to_string())
+            } else {
+                table.write_parquet(&mut bytes).map_err(|e| e.to_string())
+            }
+        }
+    };
+    written.map_err(|reason| Problem::new(ProblemCode::Internal, reason))?;
+    Ok(bytes)
 }
 
 fn unknown(id: &str) -> Problem {
@@ -262,11 +251,12 @@ impl App {
 
     pub(crate) fn write_result(&self, request: &SaveResult) -> Result<SavedFile, Problem> {
         let (text, result) = self.kept_result(&request.id)?;
-        let (ending, bytes) = match request.format {
-            ResultFormat::Json => ("json", text.into_bytes()),
-            ResultFormat::Csv => ("csv", table_of(&result, request, Table::csv)?),
-            ResultFormat::Parquet => ("parquet", table_of(&result, request, Table::parquet)?),
+        let ending = match request.format {
+            ResultFormat::Json => "json",
+            ResultFormat::Csv => "csv",
+            ResultFormat::Parquet => "parquet",
         };
+        let bytes = file_of(text, &result, request)?;
         files::save(request.to.as_deref(), &format!("{}.{ending}", request.id), &bytes)
     }
 

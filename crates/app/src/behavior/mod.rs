@@ -100,7 +100,11 @@ fn schemas(store: &Store) -> Result<Schemas, Problem> {
 }
 
 /// A schema by its name; its newest version where none is named.
-fn find_schema(store: &Store, name: &str, version: Option<u32>) -> Result<Schema, Problem> {
+pub(crate) fn find_schema(
+    store: &Store,
+    name: &str,
+    version: Option<u32>,
+) -> Result<Schema, Problem> {
     let found = schemas(store)?
         .into_iter()
         .rev()

@@ -17,6 +17,7 @@ use kartei_protocol::problem::{Problem, ProblemCode};
 use kartei_relay_client::{RelayClient, RelayError};
 use serde_json::value::RawValue;
 
+use crate::behavior::find_schema;
 use crate::clock;
 use crate::problem::{of_relay, of_store};
 use crate::shared::{Shared, lock};
@@ -137,18 +138,12 @@ async fn bring(
     here: &StoredCalibration,
     instead_of: Option<String>,
 ) -> Result<(), Problem> {
-    let schemas = store.behavior_schemas().map_err(|e| of_store(&e))?;
-    let is_its =
-        |one: &&StoredSchema| one.name == here.schema && one.version == here.schema_version;
-    let text = schemas.iter().find(is_its).map(|one| one.text.clone()).or_else(|| {
-        let ready = kartei_behavior::ready();
-        let is_its =
-            |one: &&Schema| one.name() == here.schema && one.version() == here.schema_version;
-        ready.iter().find(is_its).map(|one| one.text().to_owned())
-    });
-    let text = text.ok_or_else(|| damaged(&here.version, "its schema is not here"))?;
+    let schema = find_schema(store, &here.schema, Some(here.schema_version))?;
     let raw = |text: String| RawValue::from_string(text).map_err(|e| damaged(&here.version, e));
-    let brought = NewCalibration { schema: raw(text)?, calibration: raw(here.text.clone())? };
+    let brought = NewCalibration {
+        schema: raw(schema.text().to_owned())?,
+        calibration: raw(here.text.clone())?,
+    };
     client.add_calibration(&brought).await.map_err(|e| of_relay(&e))?;
     let asked = ActivateAt { instead_of, accept: true };
     client.activate_calibration(&here.version, &asked).await.map_err(|e| of_relay(&e))?;
