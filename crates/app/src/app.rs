@@ -13,7 +13,7 @@ use kartei_protocol::events::HostEvent;
 use kartei_protocol::problem::Problem;
 
 use crate::analyses::Analyses;
-use crate::behavior::Behavior;
+use crate::behavior::{Behavior, ListScores};
 use crate::diagnostics::Prepared;
 use crate::encryption;
 use crate::erasure;
@@ -62,6 +62,7 @@ pub struct App {
     pub(crate) watch: Mutex<Option<Watch>>,
     pub(crate) exports: Runs<ExportRun>,
     pub(crate) behavior: Behavior,
+    pub(crate) list_scores: ListScores,
     pub(crate) uploads: Uploads,
     pub(crate) analyses: Analyses,
     pub(crate) downloads: Runs<DownloadRun>,
@@ -108,6 +109,7 @@ impl App {
         let data_dir = options.data_dir.clone();
         let uploads = Uploads::new(Arc::clone(&store), Arc::clone(&hub));
         let analyses = Analyses::new(Arc::clone(&store), Arc::clone(&hub));
+        let list_scores = ListScores::new(&hub);
         let imports = ImportQueue::start(data_dir, store, hub, move || {
             sync::emit_status(&after_shared);
             after_background.local_change();
@@ -122,6 +124,7 @@ impl App {
             watch: Mutex::default(),
             exports: Runs::default(),
             behavior: Behavior::default(),
+            list_scores,
             uploads,
             analyses,
             downloads: Runs::default(),
@@ -168,6 +171,9 @@ impl App {
         if let Err(problem) = self.start_uploads() {
             tracing::error!(code = ?problem.code, %problem, "Uploads did not start");
         }
+        if let Err(problem) = self.list_scores.start(&self.shared) {
+            tracing::error!(code = ?problem.code, %problem, "Scores of lists are not made");
+        }
         if let Err(problem) = self.start_analyses() {
             tracing::error!(code = ?problem.code, %problem, "Analyses are not followed");
         }
@@ -179,6 +185,7 @@ impl App {
         self.background.stop();
         self.uploads.stop();
         self.analyses.stop();
+        self.list_scores.stop();
         self.downloads.shutdown();
         self.stop_watching();
         self.exports.shutdown();

@@ -20,8 +20,8 @@ use kartei_protocol::desktop::{
     ReadNotifications, RecoveryKey, RejectedProfiles, RelayFile, RelayImport, RelaysProfile,
     RemoveWorkspace, RenameFile, RenameWorkspace, ResolveConflict, RunId, SampleData,
     SaveDiagnostics, SaveImportFile, SaveMade, SaveRecoveryKey, SaveResult, SaveView, SavedFile,
-    SavedView, SavedViews, SchemaText, Security, SendAgain, Series, ShowNotice, SignIn, StoreCheck,
-    StoreInfo, SyncStatus, TableLayout, UnlockStore, Upload, UploadId, Uploads, ViewId,
+    SavedView, SavedViews, SchemaText, ScoreNames, Security, SendAgain, Series, ShowNotice, SignIn,
+    StoreCheck, StoreInfo, SyncStatus, TableLayout, UnlockStore, Upload, UploadId, Uploads, ViewId,
     WatchedFolders, WatchedId, WorkspaceId, Workspaces,
 };
 use kartei_protocol::problem::{Problem, ProblemCode};
@@ -77,6 +77,10 @@ impl Commands for App {
 
     fn list_attributes(&self, _: Empty) -> Result<AttributeNames, Problem> {
         self.attribute_names()
+    }
+
+    fn list_scores(&self, _: Empty) -> Result<ScoreNames, Problem> {
+        self.score_names()
     }
 
     fn count_facet(&self, request: CountFacet) -> Result<Facet, Problem> {

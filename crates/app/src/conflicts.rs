@@ -59,7 +59,7 @@ impl App {
             descending: true,
             offset: request.offset,
             limit: request.limit.min(ROWS_MAX),
-            after: None,
+            ..ListProfiles::default()
         };
         let page = store.list(&asked).map_err(|e| of_store(&e))?;
         let mut rows = Vec::with_capacity(page.rows.len());

@@ -1,6 +1,6 @@
 //! From failures of the parts to what a front end shows.
 
-use kartei_local_store::StoreError;
+use kartei_local_store::{StoreError, expression};
 use kartei_ndjson::ReadError;
 use kartei_profile::EditError;
 use kartei_protocol::problem::{Problem, ProblemCode, TextRange};
@@ -53,6 +53,9 @@ pub(crate) fn of_store(error: &StoreError) -> Problem {
         StoreError::Filter(filter) => {
             return Problem::new(ProblemCode::InvalidFilter, filter.to_string());
         }
+        StoreError::NoScore { .. } => {
+            return Problem::new(ProblemCode::InvalidFilter, error.to_string());
+        }
         StoreError::Edit(edit) => return of_edit(edit),
         StoreError::Sqlite(_) => (ProblemCode::Internal, "nothing was changed"),
     };
@@ -62,12 +65,28 @@ pub(crate) fn of_store(error: &StoreError) -> Problem {
 /// As [`of_store`]; a mistake in `filter` is told with its place.
 pub(crate) fn of_filter(error: &StoreError, filter: &str) -> Problem {
     let mut problem = of_store(error);
-    if let StoreError::Filter(mistake) = error {
-        let range = mistake.utf16_range(filter);
-        let unit = |at: usize| u32::try_from(at).unwrap_or(u32::MAX);
-        problem.range = Some(TextRange { start: unit(range.start), end: unit(range.end) });
-    }
+    let units = |end: usize| filter.get(..end).unwrap_or(filter).encode_utf16().count();
+    let range = match error {
+        StoreError::Filter(mistake) => Some(mistake.utf16_range(filter)),
+        StoreError::NoScore { name, .. } => {
+            let written = format!("score.{name}");
+            filter.find(&written).map(|at| units(at)..units(at + written.len()))
+        }
+        _ => None,
+    };
+    let unit = |at: usize| u32::try_from(at).unwrap_or(u32::MAX);
+    problem.range = range.map(|range| TextRange { start: unit(range.start), end: unit(range.end) });
     problem
+}
+
+/// That a filter can be read and names no score: for what has to be the same wherever it is made, and whatever calibration
+/// is active.
+pub(crate) fn check_without_scores(filter: &str) -> Result<(), Problem> {
+    let expr = expression(filter, "").map_err(|e| of_filter(&e, filter))?;
+    let Some(score) = expr.score() else { return Ok(()) };
+    let message =
+        format!("only lists can be filtered by `score.{score}`; filter by what profiles say");
+    Err(Problem::new(ProblemCode::Blocked, message))
 }
 
 fn of_edit(error: &EditError) -> Problem {

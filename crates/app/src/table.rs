@@ -1,16 +1,20 @@
 //! What surrounds the table of profiles: facets, saved views, columns, and rows for the clipboard.
 
+use std::collections::BTreeMap;
+use std::ops::ControlFlow;
+
 use kartei_export::{Sheet, SheetColumn};
 use kartei_filter::Narrow;
-use kartei_local_store::{View, narrowed};
+use kartei_local_store::{View, expression, narrowed, scoring_threads};
 use kartei_protocol::desktop::{
     AttributeNames, CopiedRows, CopyRows, CountFacet, Facet, Field, FilterText, FindPlace,
     ListPlace, ListProfiles, NarrowFilter, NarrowHow, ProfilePage, SaveView, SavedView, SavedViews,
-    TableLayout,
+    ScoreName, ScoreNames, SortKey, TableLayout,
 };
 use kartei_protocol::problem::{Problem, ProblemCode};
 
 use crate::app::App;
+use crate::behavior::shown::titles;
 use crate::clock;
 use crate::problem::{of_filter, of_store};
 use crate::random;
@@ -22,6 +26,9 @@ const COPIED_MAX: usize = 10_000;
 
 /// What begins the name of an attribute's column.
 const ATTRIBUTE: &str = "attribute:";
+
+/// What begins the name of a score's column.
+const SCORE: &str = "score:";
 
 /// Adds a value to a filter or takes it out.
 pub(crate) fn narrow(request: &NarrowFilter) -> Result<FilterText, Problem> {
@@ -41,13 +48,39 @@ pub(crate) fn narrow(request: &NarrowFilter) -> Result<FilterText, Problem> {
 impl App {
     pub(crate) fn profile_page(&self, request: &ListProfiles) -> Result<ProfilePage, Problem> {
         let page = self.shared.store.list(request).map_err(|e| of_filter(&e, &request.filter))?;
+        if page.unscored > 0 {
+            self.list_scores.look();
+        }
+        let scores = page.scores.into_iter().chain(std::iter::repeat_with(BTreeMap::new));
         Ok(ProfilePage {
-            rows: page.rows.iter().map(views::row).collect(),
+            rows: page
+                .rows
+                .iter()
+                .zip(scores)
+                .map(|(row, scores)| views::row(row, scores))
+                .collect(),
             offset: page.offset,
             matching: page.matching,
             total: page.total,
             next: page.next,
+            unscored: page.unscored,
         })
+    }
+
+    /// Makes what is missing of scores where an order or a filter names one, and says whether one does: for a program that
+    /// lists once, and does not stay.
+    ///
+    /// # Errors
+    /// Why they cannot be made; a mistake in the filter.
+    pub fn settle_scores(&self, filter: &str, sort: &SortKey) -> Result<bool, Problem> {
+        let store = &self.shared.store;
+        let expr = expression(filter, "").map_err(|e| of_filter(&e, filter))?;
+        let named = matches!(sort, SortKey::Score(_)) || expr.score().is_some();
+        if named {
+            let made = store.make_scores(scoring_threads(), |_| ControlFlow::Continue(()));
+            made.map_err(|e| of_store(&e))?;
+        }
+        Ok(named)
     }
 
     pub(crate) fn place(&self, request: &FindPlace) -> Result<ListPlace, Problem> {
@@ -58,6 +91,16 @@ impl App {
     pub(crate) fn attribute_names(&self) -> Result<AttributeNames, Problem> {
         let attributes = self.shared.store.attribute_names().map_err(|e| of_store(&e))?;
         Ok(AttributeNames { attributes })
+    }
+
+    pub(crate) fn score_names(&self) -> Result<ScoreNames, Problem> {
+        let names = self.shared.store.score_names().map_err(|e| of_store(&e))?;
+        let scores = names.into_iter().map(|one| ScoreName {
+            title: titles(one.title.as_ref()),
+            name: one.name,
+            schema: one.schema,
+        });
+        Ok(ScoreNames { scores: scores.collect() })
     }
 
     pub(crate) fn facet(&self, request: &CountFacet) -> Result<Facet, Problem> {
@@ -77,11 +120,18 @@ impl App {
             .map_err(|e| of_filter(&e, &selection.filter))?;
         let columns = request.columns.iter().filter_map(|name| column(name));
         let mut sheet = Sheet::new(std::iter::once(SheetColumn::Id).chain(columns).collect());
+        let has_scores = request.columns.iter().any(|name| name.starts_with(SCORE));
+        let scores = if has_scores { self.shared.store.scores_of(&rows) } else { Ok(Vec::new()) };
+        let mut scores = scores.map_err(|e| of_store(&e))?.into_iter();
         for row in &rows {
+            let scores = scores.next().unwrap_or_default();
             let others = request.columns.iter().filter_map(|name| match name.as_str() {
                 "changed" => Some(clock::text(row.changed_at)),
                 "status" => Some(row.status.word().to_owned()),
-                _ => None,
+                name => {
+                    let score = scores.get(name.strip_prefix(SCORE)?);
+                    Some(score.map(f64::to_string).unwrap_or_default())
+                }
             });
             let others: Vec<String> = others.collect();
             let others: Vec<&str> = others.iter().map(String::as_str).collect();
@@ -140,8 +190,11 @@ fn column(name: &str) -> Option<SheetColumn> {
         "tags" => SheetColumn::Tags,
         "observations" => SheetColumn::Observations,
         "last_observation" => SheetColumn::LastObservation,
-        "changed" => SheetColumn::Other("changed_at"),
-        "status" => SheetColumn::Other("status"),
-        _ => SheetColumn::Attribute(name.strip_prefix(ATTRIBUTE)?.to_owned()),
+        "changed" => SheetColumn::Other("changed_at".to_owned()),
+        "status" => SheetColumn::Other("status".to_owned()),
+        _ => match name.strip_prefix(SCORE) {
+            Some(score) => SheetColumn::Other(format!("score.{score}")),
+            None => SheetColumn::Attribute(name.strip_prefix(ATTRIBUTE)?.to_owned()),
+        },
     })
 }

@@ -1,5 +1,7 @@
 //! From rows of the store to what a front end shows.
 
+use std::collections::BTreeMap;
+
 use kartei_local_store::{HistoryRow, ProfileView, Store, StoreError};
 use kartei_profile::{ActorClass, Conflict, FieldChange, HistoryKind, Origin};
 use kartei_protocol::desktop;
@@ -11,7 +13,7 @@ use crate::clock;
 /// The member whose author is told beside it.
 const CONSENT: &str = "/consent";
 
-pub(crate) fn row(view: &ProfileView) -> desktop::ProfileRow {
+pub(crate) fn row(view: &ProfileView, scores: BTreeMap<String, f64>) -> desktop::ProfileRow {
     let record = value(&view.record);
     let tags = record["tags"].as_array().into_iter().flatten();
     desktop::ProfileRow {
@@ -32,6 +34,7 @@ pub(crate) fn row(view: &ProfileView) -> desktop::ProfileRow {
         status: view.status,
         changed_at: clock::text(view.changed_at),
         id: view.id.clone(),
+        scores,
     }
 }
 

@@ -11,6 +11,7 @@
 
 mod calibration;
 mod fit;
+mod fitted;
 mod gates;
 mod measure;
 mod moves;
@@ -23,6 +24,7 @@ pub use calibration::{
     Calibration, CalibrationMistake, DimensionFit, Holdout, SchemaName, Separation, SignalFit,
 };
 pub use fit::{Asked, First, Known, Second, Third};
+pub use fitted::{Fitted, Scores};
 pub use gates::{Gate, GateKind, gates};
 pub use measure::{Counted, Measured, Person, newest, weight_at};
 pub use moves::{DimensionMoves, Move, Moved, Moves};

@@ -132,7 +132,12 @@ impl<'a> Scorer<'a> {
         calibration: &'a Calibration,
     ) -> Result<Self, CalibrationMistake> {
         calibration.check_schema(schema)?;
-        Ok(Self { schema, calibration })
+        Ok(Self::of_checked(schema, calibration))
+    }
+
+    /// Of a calibration that is known to be of this schema.
+    pub(crate) fn of_checked(schema: &'a Schema, calibration: &'a Calibration) -> Self {
+        Self { schema, calibration }
     }
 
     /// The moment that people are to be measured at.

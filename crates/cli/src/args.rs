@@ -49,7 +49,7 @@ pub(crate) enum Command {
         /// `tag:vip (city:Bern or age>=30) -status:conflict observed:visits>3 after:2026-01-01 "words"`.
         #[arg(long, allow_hyphen_values = true)]
         filter: Option<String>,
-        /// `id`, `changed`, `name`, `observations`, `last_observation`, or `attributes.KEY`.
+        /// `id`, `changed`, `name`, `observations`, `last_observation`, `attributes.KEY` or `score.DIMENSION`.
         #[arg(long, default_value = "id")]
         sort: String,
         /// Turns the order round.

@@ -221,12 +221,13 @@ fn sort_key(text: &str) -> Result<SortKey, Problem> {
         "name" => SortKey::Name,
         "observations" => SortKey::Observations,
         "last_observation" => SortKey::LastObservation,
-        other => match other.strip_prefix("attributes.") {
-            Some(key) => SortKey::Attribute(key.to_owned()),
-            None => {
+        other => match (other.strip_prefix("attributes."), other.strip_prefix("score.")) {
+            (Some(key), _) => SortKey::Attribute(key.to_owned()),
+            (_, Some(name)) => SortKey::Score(name.to_owned()),
+            (None, None) => {
                 let message = format!(
-                    "`{other}` is no order: use id, changed, name, observations, last_observation \
-                     or attributes.KEY"
+                    "`{other}` is no order: use id, changed, name, observations, last_observation, \
+                     attributes.KEY or score.DIMENSION"
                 );
                 return Err(Problem::new(ProblemCode::InvalidRequest, message));
             }
@@ -234,8 +235,10 @@ fn sort_key(text: &str) -> Result<SortKey, Problem> {
     })
 }
 
-fn list(app: &App, request: ListProfiles, output: &Output) -> Result<(), Problem> {
+fn list(app: &App, mut request: ListProfiles, output: &Output) -> Result<(), Problem> {
     let filter = request.filter.clone();
+    let named = app.settle_scores(&filter, &request.sort).map_err(|p| output.mark(&filter, p))?;
+    request.scores = named;
     let page = app.list_profiles(request).map_err(|p| output.mark(&filter, p))?;
     if output.json() {
         return output.value(&page);

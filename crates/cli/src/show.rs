@@ -46,8 +46,10 @@ pub(crate) fn page(output: &Output, page: &ProfilePage) -> Result<(), Problem> {
     for row in &page.rows {
         let name = row.display_name.as_deref().unwrap_or("–");
         let tags = row.tags.join(" ");
+        let scores: String =
+            row.scores.iter().map(|(of, score)| format!("  {of} {score:.2}")).collect();
         lines.push(format!(
-            "{} {:<width$}  {name}  {:>5}  {tags}",
+            "{} {:<width$}  {name}  {:>5}  {tags}{scores}",
             mark(row.status),
             row.id,
             row.observations
@@ -59,6 +61,9 @@ pub(crate) fn page(output: &Output, page: &ProfilePage) -> Result<(), Problem> {
         number(page.matching),
         number(page.total)
     ));
+    if page.unscored > 0 {
+        lines.push(format!("{} wait for their scores", number(page.unscored)));
+    }
     output.lines(&lines)
 }
 

@@ -23,7 +23,7 @@ pub enum SheetColumn {
     /// The value of an attribute.
     Attribute(String),
     /// What the record does not say: the caller gives a plain text for each row.
-    Other(&'static str),
+    Other(String),
 }
 
 impl SheetColumn {
@@ -35,7 +35,7 @@ impl SheetColumn {
             Self::Observations => "observations.count".to_owned(),
             Self::LastObservation => "observations.last_at".to_owned(),
             Self::Attribute(key) => format!("attributes.{key}"),
-            Self::Other(name) => (*name).to_owned(),
+            Self::Other(name) => name.clone(),
         }
     }
 }
@@ -126,7 +126,7 @@ mod tests {
             attribute("score"),
             SheetColumn::Tags,
             attribute("note"),
-            SheetColumn::Other("changed_at"),
+            SheetColumn::Other("changed_at".to_owned()),
             SheetColumn::Observations,
         ];
         let mut sheet = Sheet::new(columns);

@@ -51,6 +51,15 @@ pub enum Term {
     Changed(Comparison, i64),
     /// `observations>=10`: how many observations the profile has.
     Observations(Comparison, f64),
+    /// `score.agreeableness>0.7`: the score of a dimension, 0 to 1, by the calibration that is active.
+    Score {
+        /// `DIMENSION` or `SCHEMA.DIMENSION`.
+        name: String,
+        /// How the score compares.
+        comparison: Comparison,
+        /// With what.
+        value: f64,
+    },
     /// Free words: all of them stand in id, name, tags, attributes or notes.
     Words {
         /// The words, folded as [`crate::words::each`] folds them; at least one.
@@ -160,6 +169,15 @@ impl Expr {
             (one, other) if one.is_everything() => other,
             (one, other) => Self::All(vec![one, other]),
         }
+    }
+
+    /// The first score that it names: what only lists know that have an active calibration.
+    #[must_use]
+    pub fn score(&self) -> Option<&str> {
+        self.terms().find_map(|term| match term {
+            Term::Score { name, .. } => Some(name.as_str()),
+            _ => None,
+        })
     }
 
     /// Its terms, from left to right, whatever joins them.

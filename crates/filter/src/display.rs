@@ -64,6 +64,9 @@ impl Display for Term {
             Self::Observations(comparison, count) => {
                 write!(f, "observations{comparison}{}", Number(*count))
             }
+            Self::Score { name, comparison, value } => {
+                write!(f, "score.{name}{comparison}{}", Number(*value))
+            }
             Self::Words { words, phrase } => write_words(words, *phrase, Around::Not, f),
         }
     }

@@ -29,6 +29,10 @@ pub trait Facts {
     fn status(&self) -> Option<Status>;
     /// When it was last changed in this store, in milliseconds since 1970.
     fn changed_at(&self) -> i64;
+    /// The score of a dimension, 0 to 1; `None` where scores are not known, and no condition on them holds.
+    fn score(&self, _name: &str) -> Option<f64> {
+        None
+    }
 }
 
 /// A text: its place in [`RecordFacts::letters`].

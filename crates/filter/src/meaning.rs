@@ -44,6 +44,9 @@ pub fn holds(term: &Term, facts: &impl Facts) -> bool {
             let own = facts.observations().count() as f64;
             numbers_compare(own, *comparison, *count)
         }
+        Term::Score { name, comparison, value } => {
+            facts.score(name).is_some_and(|own| numbers_compare(own, *comparison, *value))
+        }
         Term::Words { words, phrase: true } if words.len() > 1 => has_phrase(words, facts),
         Term::Words { words, .. } => has_words(words, facts),
     }

@@ -23,6 +23,9 @@ const FIELDS: &[&str] = &[
     "attributes",
 ];
 
+/// What begins the name of a score.
+const SCORE: &str = "score.";
+
 /// What people take for a field, and the field they mean.
 const MISNOMERS: &[(&str, &str)] = &[("tags", "tag"), ("display_name", "name")];
 
@@ -85,11 +88,22 @@ fn field(scanner: &mut Scanner<'_>, name: Name, operator: &Operator) -> Result<T
             let message = "name the attribute: attributes.city:Bern";
             return Err(error(name.range, Code::UnknownField, message));
         }
+        text if text.starts_with(SCORE) => return score(scanner, name, operator),
         _ => match misspelt(&name.text, comparison) {
             Some(field) => return Err(did_you_mean(name, field)),
             None => return attribute(scanner, name.text, operator),
         },
     })
+}
+
+fn score(scanner: &mut Scanner<'_>, name: Name, operator: &Operator) -> Result<Term, FilterError> {
+    let dimension = name.text.strip_prefix(SCORE).unwrap_or_default().to_owned();
+    if dimension.is_empty() {
+        let message = "name the dimension: score.agreeableness>0.7";
+        return Err(error(name.range, Code::UnknownField, message));
+    }
+    let value = number(&scanner.value(operator)?)?;
+    Ok(Term::Score { name: dimension, comparison: operator.comparison, value })
 }
 
 fn only_equal(name: &str, operator: &Operator) -> FilterError {

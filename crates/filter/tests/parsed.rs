@@ -28,6 +28,10 @@ fn attribute(key: &str, comparison: Comparison, operand: Operand) -> Expr {
     Expr::Term(Term::Attribute { key: key.to_owned(), comparison, operand })
 }
 
+fn score(name: &str, comparison: Comparison, value: f64) -> Expr {
+    Expr::Term(Term::Score { name: name.to_owned(), comparison, value })
+}
+
 fn equal(key: &str, text: &str) -> Expr {
     attribute(key, Comparison::Equal, Operand::Text(exact(text)))
 }
@@ -101,6 +105,10 @@ fn filters_parse_to_their_parts() {
         ("observed:\"my visits\"!=3", observed("my visits", Some((NotEqual, 3.0)))),
         ("observed:visits:3", observed("visits", Some((Equal, 3.0)))),
         ("observations>=10", Expr::Term(Term::Observations(GreaterOrEqual, 10.0))),
+        ("score.openness>0.7", score("openness", Greater, 0.7)),
+        ("score.bfi.openness:0.5", score("bfi.openness", Equal, 0.5)),
+        ("attributes.score.openness>1", attribute("score.openness", Greater, Operand::Number(1.0))),
+        ("score>3", attribute("score", Greater, Operand::Number(3.0))),
         ("changed<2026", Expr::Term(Term::Changed(Less, NEW_YEAR))),
         ("before:2026-01", Expr::Term(Term::Before(NEW_YEAR))),
         ("after:2026-01-01", after(NEW_YEAR)),
@@ -270,6 +278,9 @@ fn term() -> impl Strategy<Value = Term> {
         1 => millis().prop_map(Term::Before),
         1 => (comparison(), millis()).prop_map(|(comparison, at)| Term::Changed(comparison, at)),
         1 => (comparison(), number()).prop_map(|(comparison, n)| Term::Observations(comparison, n)),
+        1 => (select(vec!["openness", "bfi.openness", "größe_2"]), comparison(), number()).prop_map(
+            |(name, comparison, value)| Term::Score { name: name.to_owned(), comparison, value }
+        ),
         4 => words_term(),
     ]
 }

@@ -76,6 +76,16 @@ impl Columns {
         }
     }
 
+    /// Forgets columns by their names.
+    pub(crate) fn forget(&mut self, is_it: impl Fn(&str) -> bool) {
+        let bytes = &mut self.bytes;
+        self.loaded.retain(|name, column| {
+            let stays = !is_it(name);
+            *bytes -= if stays { 0 } else { column.bytes };
+            stays
+        });
+    }
+
     /// The body of a column that was loaded, for the stored chunk at a place.
     pub(crate) fn body(&self, name: &str, at: usize) -> Option<&[u8]> {
         self.loaded.get(name)?.bodies.get(at)?.as_deref()

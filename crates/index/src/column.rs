@@ -27,6 +27,9 @@ pub(crate) const ATTRIBUTE_PREFIX: &str = "a:";
 /// Before the names of signals.
 pub(crate) const SIGNAL_PREFIX: &str = "s:";
 
+/// Before the names of scores.
+pub(crate) const SCORE_PREFIX: &str = "c:";
+
 /// The name of an attribute's column.
 pub(crate) fn of_attribute(key: &str) -> String {
     format!("{ATTRIBUTE_PREFIX}{key}")
@@ -35,6 +38,11 @@ pub(crate) fn of_attribute(key: &str) -> String {
 /// The name of a signal's column.
 pub(crate) fn of_signal(signal: &str) -> String {
     format!("{SIGNAL_PREFIX}{signal}")
+}
+
+/// The name of a score's column.
+pub(crate) fn of_score(name: &str) -> String {
+    format!("{SCORE_PREFIX}{name}")
 }
 
 /// The ids of a chunk.

@@ -9,7 +9,7 @@ const HEX: &[u8; 16] = b"0123456789abcdef";
 /// The mark of a row. Descending or not is not part of it: the same row stands at the same value.
 pub(crate) fn write(by: &OrderKey, key: &SortKey) -> String {
     let mut bytes = vec![kind(by), u8::from(key.missing)];
-    if let OrderKey::Attribute(name) = by {
+    if let OrderKey::Attribute(name) | OrderKey::Score(name) = by {
         put(&mut bytes, name.len() as u64);
         bytes.extend_from_slice(name.as_bytes());
     }
@@ -42,7 +42,7 @@ pub(crate) fn read(by: &OrderKey, mark: &str) -> Option<SortKey> {
         1 => true,
         _ => return None,
     };
-    if let OrderKey::Attribute(name) = by
+    if let OrderKey::Attribute(name) | OrderKey::Score(name) = by
         && part(&mut reader)? != name.as_bytes()
     {
         return None;
@@ -59,5 +59,6 @@ fn kind(by: &OrderKey) -> u8 {
         OrderKey::Observations => 4,
         OrderKey::LastObservation => 5,
         OrderKey::Attribute(_) => 6,
+        OrderKey::Score(_) => 7,
     }
 }

@@ -3,7 +3,7 @@
 //! Where columns cannot tell, the answer is two sets: rows it holds for certainly, and rows it
 //! holds for possibly (which contain the certain ones).
 
-use kartei_filter::Term;
+use kartei_filter::{Operand, Term};
 
 use crate::attribute::{Attribute, scatter};
 use crate::bits;
@@ -191,6 +191,10 @@ fn test_column(test: &Test<'_>, body: &[u8], rows: usize, found: &mut Found) -> 
         }
         Test::Attribute(comparison, operand) => {
             Attribute::open(body, rows)?.add_matching(*comparison, operand, out)
+        }
+        Test::Score(comparison, value) => {
+            let operand = Operand::Number(*value);
+            Attribute::open(body, rows)?.add_matching(*comparison, &operand, out)
         }
         Test::Signal(comparison, value) => {
             let signal = Signal::open(body, rows)?;

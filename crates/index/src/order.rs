@@ -37,6 +37,8 @@ pub enum OrderKey {
     LastObservation,
     /// The value of an attribute: numbers, then texts by their bytes, `false`, `true`, `null`.
     Attribute(String),
+    /// The score of a dimension.
+    Score(String),
 }
 
 /// Where a row stands in an ascending order: rows without the value last, then by the parts.
@@ -85,6 +87,7 @@ pub(crate) fn columns(by: &OrderKey) -> Vec<String> {
         OrderKey::Observations => names.push(column::OBSERVATIONS.to_owned()),
         OrderKey::LastObservation => names.push(column::LAST.to_owned()),
         OrderKey::Attribute(key) => names.push(column::of_attribute(key)),
+        OrderKey::Score(name) => names.push(column::of_score(name)),
     }
     names
 }
@@ -198,7 +201,7 @@ impl<'a> Sorting<'a> {
                 let place = instants.rows.place(row)?;
                 Ok(place.and_then(|place| number(rising(instants.values.get(place)))))
             }
-            OrderKey::Attribute(_) => {
+            OrderKey::Attribute(_) | OrderKey::Score(_) => {
                 let value = Attribute::open(body, rows)?.get(row)?;
                 Ok(value.map(|value| {
                     let (class, bytes) = match value {
@@ -222,7 +225,7 @@ impl<'a> Sorting<'a> {
         match self.by {
             OrderKey::Id => Ok(Prepared { shared: self.shared_ids()?, ..Prepared::default() }),
             OrderKey::Name => Ok(Prepared::default()),
-            OrderKey::Attribute(_) => self.rank_texts(),
+            OrderKey::Attribute(_) | OrderKey::Score(_) => self.rank_texts(),
             _ => Ok(Prepared { exact: true, ..Prepared::default() }),
         }
     }
@@ -355,7 +358,7 @@ impl<'a> Sorting<'a> {
                 }
                 Ok(())
             }
-            OrderKey::Attribute(_) => {
+            OrderKey::Attribute(_) | OrderKey::Score(_) => {
                 let ranks = prepared.ranks.get(at);
                 attribute_primaries(&Attribute::open(body, rows)?, ranks, keys, present)
             }

@@ -75,6 +75,12 @@ impl Orders {
             .find(|head| head.order == *order && head.matches == matches && head.version == version)
     }
 
+    /// Forgets lists by what they are sorted by.
+    pub(crate) fn forget(&mut self, is_it: impl Fn(&OrderKey) -> bool) {
+        self.permutations.forget(&is_it);
+        self.heads.retain(|head| !is_it(&head.order.by));
+    }
+
     /// Bytes of what is kept.
     pub(crate) fn bytes(&self) -> usize {
         let heads: usize = self.heads.iter().map(|head| head.rows.capacity()).sum();

@@ -225,6 +225,11 @@ impl Permutations {
         self.0.iter().any(|(of, _)| of == by)
     }
 
+    /// Forgets those that `is_it` says.
+    pub(crate) fn forget(&mut self, is_it: impl Fn(&OrderKey) -> bool) {
+        self.0.retain(|(by, _)| !is_it(by));
+    }
+
     /// Bytes of what is kept.
     pub(crate) fn bytes(&self) -> usize {
         let of = |one: &Permutation| {

@@ -33,6 +33,7 @@ pub(crate) enum Test<'e> {
     Name(&'e Pattern),
     Status(Arc<Vec<u64>>),
     Attribute(Comparison, &'e Operand),
+    Score(Comparison, f64),
     Signal(Comparison, f64),
     Instant(Comparison, i64),
     Changed(Comparison, i64),
@@ -93,7 +94,7 @@ fn cost(node: &Node<'_>) -> u32 {
             Test::Term(_) => 2,
             Test::Words { .. } | Test::TermFits(_) => 3,
             Test::Count(..) | Test::Instant(..) => 5,
-            Test::Attribute(..) => 6,
+            Test::Attribute(..) | Test::Score(..) => 6,
             Test::Signal(..) => 8,
             Test::Id(_) | Test::Name(_) => 20,
         },
@@ -132,6 +133,9 @@ fn leaf<'e>(term: &'e Term, statuses: &StatusRows, columns: &mut Vec<String>) ->
         Term::Changed(comparison, at) => (String::new(), Test::Changed(*comparison, *at)),
         Term::Observations(comparison, count) => {
             (column::OBSERVATIONS.to_owned(), Test::Count(*comparison, *count))
+        }
+        Term::Score { name, comparison, value } => {
+            (column::of_score(name), Test::Score(*comparison, *value))
         }
         Term::Words { words, phrase } => {
             // One word follows itself.

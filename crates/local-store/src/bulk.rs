@@ -86,6 +86,7 @@ impl Store {
         kind: ActKind,
         steps: Steps<'_>,
     ) -> Result<ActDone, StoreError> {
+        self.settle_scores(&selection.filter)?;
         self.write(|db| {
             let session = &session.here(db)?;
             let (pks, missing) = self.select_in(db, selection)?;

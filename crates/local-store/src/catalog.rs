@@ -10,15 +10,19 @@
 //! Within one snapshot everything agrees: a row is in the newest chunk that names it, unless it is
 //! loose. Where chunks were taken away the era has grown, and everything is read anew.
 
-use kartei_filter::{RecordFacts, Status, Term};
-use kartei_index::{Catalog, ChunkBuilder, Keys, Source};
+use std::sync::Arc;
+
+use kartei_filter::{Expr, RecordFacts, Status, Term};
+use kartei_index::{Catalog, ChunkBuilder, Keys, Matches, Order, OrderKey, Source, score_of};
 use kartei_profile::Record;
+use kartei_protocol::desktop::SortKey;
 use rusqlite::{OptionalExtension, Transaction};
 
 use crate::block::index;
 use crate::chunk::chunks_after;
 use crate::error::{StoreError, damaged};
 use crate::row::Pk;
+use crate::scores::{Scales, others_than};
 
 /// Bytes of columns that are kept in memory at most.
 const MEMORY_MAX: usize = 256 * 1024 * 1024;
@@ -36,11 +40,27 @@ pub(crate) struct Lists {
     chunk: i64,
     gone: i64,
     parts: usize,
+    /// What scores are by.
+    scales: Arc<Scales>,
+    /// The versions of the calibrations that were active, readable or not.
+    calibrations: Vec<String>,
+    /// Profiles whose scores were not made when this was brought up.
+    waiting: u64,
 }
 
 impl Default for Lists {
     fn default() -> Self {
-        Self { catalog: Catalog::new(MEMORY_MAX), era: 0, stamp: 0, chunk: 0, gone: 0, parts: 0 }
+        Self {
+            catalog: Catalog::new(MEMORY_MAX),
+            era: 0,
+            stamp: 0,
+            chunk: 0,
+            gone: 0,
+            parts: 0,
+            scales: Arc::default(),
+            calibrations: Vec::new(),
+            waiting: 0,
+        }
     }
 }
 
@@ -53,10 +73,15 @@ impl Lists {
             .prepare_cached("SELECT stamp, era FROM counters")?
             .query_row([], |row| Ok((row.get(0)?, row.get(1)?)))?;
         if era != self.era {
-            *self = Self { era, ..Self::default() };
+            let (scales, calibrations) = (Arc::clone(&self.scales), self.calibrations.clone());
+            *self = Self { era, scales, calibrations, ..Self::default() };
         }
         if stamp <= self.stamp {
             return Ok(());
+        }
+        if let Some(scales) = others_than(&self.scales, &mut self.calibrations, db)? {
+            let calibrations = std::mem::take(&mut self.calibrations);
+            *self = Self { era, scales, calibrations, ..Self::default() };
         }
         let brought = self.read_on(db, stamp);
         if brought.is_err() {
@@ -83,6 +108,9 @@ impl Lists {
             self.stamp
         };
         let mut builder = ChunkBuilder::default();
+        let scales = Arc::clone(&self.scales);
+        let mut scorers = scales.scorers();
+        let mut scores = scorers.begin();
         let (mut keys, mut moments) = (Vec::new(), Vec::new());
         let mut select = db.prepare_cached(
             "SELECT pk, changed_at, id, record FROM profiles WHERE loose = 1 AND stamp > ?1",
@@ -93,11 +121,14 @@ impl Lists {
             let record = Record::from_stored(&text)
                 .map_err(|v| damaged(&row.get::<_, String>(2).unwrap_or_default(), &v))?;
             index(&mut builder, &record);
+            scorers.add(&mut scores, Some(&record));
             keys.push(row.get(0)?);
             moments.push(row.get(1)?);
         }
         if !keys.is_empty() {
-            self.catalog.add_rows(&keys, &moments, builder.finish());
+            let mut columns = builder.finish();
+            columns.extend(scorers.columns_of(scores));
+            self.catalog.add_rows(&keys, &moments, columns);
             self.parts += 1;
         }
         let mut select =
@@ -111,10 +142,58 @@ impl Lists {
             self.gone = row.get(0)?;
             self.catalog.remove(row.get(1)?);
         }
+        if self.waiting > 0 {
+            // Some may have been made since.
+            self.catalog.forget_scores();
+        }
+        self.waiting = self.scales.waiting(db)?;
         // Statuses change with every transaction.
         self.catalog.set_status_version(stamp.unsigned_abs());
         self.stamp = stamp;
         Ok(())
+    }
+}
+
+impl Lists {
+    /// What the catalog asks a snapshot for.
+    pub(crate) fn rows<'a>(&self, db: &'a Transaction<'a>) -> Rows<'a> {
+        Rows { db, facts: RecordFacts::default(), scales: Arc::clone(&self.scales) }
+    }
+
+    /// The profiles that an expression holds for.
+    pub(crate) fn select(
+        &mut self,
+        expr: &Expr,
+        rows: &mut Rows<'_>,
+    ) -> Result<Arc<Matches>, StoreError> {
+        self.scales.check(expr)?;
+        self.catalog.select(expr, rows).map_err(index_error)
+    }
+
+    /// An order that lists can have.
+    pub(crate) fn order(&self, sort: &SortKey, descending: bool) -> Result<Order, StoreError> {
+        let by = match sort {
+            SortKey::Id => OrderKey::Id,
+            SortKey::Changed => OrderKey::Changed,
+            SortKey::Name => OrderKey::Name,
+            SortKey::Observations => OrderKey::Observations,
+            SortKey::LastObservation => OrderKey::LastObservation,
+            SortKey::Attribute(key) => OrderKey::Attribute(key.clone()),
+            SortKey::Score(name) => {
+                self.scales.check_name(name)?;
+                OrderKey::Score(name.clone())
+            }
+        };
+        Ok(Order { by, descending })
+    }
+
+    pub(crate) fn scales(&self) -> &Arc<Scales> {
+        &self.scales
+    }
+
+    /// Profiles whose scores are still to be made.
+    pub(crate) fn waiting(&self) -> u64 {
+        self.waiting
     }
 }
 
@@ -123,18 +202,16 @@ impl Lists {
 pub(crate) struct Rows<'a> {
     db: &'a Transaction<'a>,
     facts: RecordFacts,
-}
-
-impl<'a> Rows<'a> {
-    pub(crate) fn new(db: &'a Transaction<'a>) -> Self {
-        Self { db, facts: RecordFacts::default() }
-    }
+    scales: Arc<Scales>,
 }
 
 impl Source for Rows<'_> {
     type Error = StoreError;
 
     fn columns(&mut self, name: &str, chunks: &[i64]) -> Result<Vec<Option<Vec<u8>>>, StoreError> {
+        if let Some(score) = score_of(name) {
+            return self.scales.columns(self.db, score, chunks);
+        }
         let mut select =
             self.db.prepare_cached("SELECT body FROM columns WHERE name = ?1 AND chunk = ?2")?;
         chunks

@@ -9,6 +9,7 @@ use sha2::{Digest, Sha256};
 use crate::block::index;
 use crate::error::{StoreError, damaged};
 use crate::row::Pk;
+use crate::scores;
 use crate::writing::Writing;
 use kartei_profile::Record;
 
@@ -244,6 +245,7 @@ pub(crate) fn repack_without(db: &Writing<'_>, gone: &HashSet<Pk>) -> Result<(),
 pub(crate) fn drop_chunks(db: &Writing<'_>, chunks: &[i64]) -> Result<(), StoreError> {
     let list = serde_json::to_string(chunks).map_err(|e| StoreError::Damaged(e.to_string()))?;
     db.execute("DELETE FROM columns WHERE chunk IN (SELECT value FROM json_each(?1))", [&list])?;
+    scores::forget(db, Some(&list))?;
     db.execute("DELETE FROM chunks WHERE id IN (SELECT value FROM json_each(?1))", [&list])?;
     db.next_era();
     Ok(())
@@ -252,6 +254,7 @@ pub(crate) fn drop_chunks(db: &Writing<'_>, chunks: &[i64]) -> Result<(), StoreE
 /// Makes all chunks anew from the records, and counts anew.
 pub(crate) fn rebuild_all(db: &Writing<'_>) -> Result<(), StoreError> {
     db.execute_batch("DELETE FROM columns; DELETE FROM chunks; DELETE FROM gone;")?;
+    scores::forget(db, None)?;
     db.execute("UPDATE profiles SET loose = 1 - deleted, stamp = ?1", [db.stamp()])?;
     let (profiles, last): (i64, Pk) = db.query_row(
         "SELECT count(*) - coalesce(sum(deleted), 0), coalesce(max(pk), 0) FROM profiles",

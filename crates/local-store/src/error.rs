@@ -72,12 +72,27 @@ pub enum StoreError {
     /// The filter does not parse.
     #[error(transparent)]
     Filter(#[from] FilterError),
+    /// No active calibration has a score of this name.
+    #[error("there is no score `{name}`; {}", known_scores(.known))]
+    NoScore {
+        /// What was asked for.
+        name: String,
+        /// What there is.
+        known: Vec<String>,
+    },
     /// The edit cannot be made.
     #[error(transparent)]
     Edit(EditError),
     /// Any other failure of SQLite.
     #[error("the data folder's database failed: {0}")]
     Sqlite(String),
+}
+
+fn known_scores(known: &[String]) -> String {
+    match known {
+        [] => "activate a calibration first".to_owned(),
+        known => format!("there is: {}", known.join(", ")),
+    }
 }
 
 impl From<rusqlite::Error> for StoreError {

@@ -84,6 +84,7 @@ impl Store {
         selection: &Selection,
         work: impl FnOnce(&mut Exported<'_>) -> T,
     ) -> Result<T, StoreError> {
+        self.settle_scores(&selection.filter)?;
         let is_all = selection.ids.is_none()
             && crate::list::expression(&selection.filter, &selection.search)?.is_everything();
         self.read(|db| {

@@ -6,7 +6,7 @@ use kartei_index::{Counts, Value};
 use kartei_protocol::desktop::{AttributeName, CountFacet, Facet, FacetValue, Field, FieldValue};
 use serde_json::json;
 
-use crate::catalog::{Rows, index_error};
+use crate::catalog::index_error;
 use crate::error::StoreError;
 use crate::store::{Store, lock};
 
@@ -38,7 +38,8 @@ impl Store {
         self.read(|db| {
             let mut lists = lock(&self.lists);
             lists.bring_up(db)?;
-            let outlines = lists.catalog.outlines(&mut Rows::new(db)).map_err(index_error)?;
+            let mut rows = lists.rows(db);
+            let outlines = lists.catalog.outlines(&mut rows).map_err(index_error)?;
             drop(lists);
             let named = outlines.into_iter().take(NAMES_MAX).map(|one| AttributeName {
                 few: one.distinct.filter(|n| *n <= FEW_MAX).and_then(|n| u32::try_from(n).ok()),
@@ -92,9 +93,9 @@ impl Store {
         self.read(|db| {
             let mut lists = lock(&self.lists);
             lists.bring_up(db)?;
-            let mut rows = Rows::new(db);
+            let mut rows = lists.rows(db);
+            let matches = lists.select(expr, &mut rows)?;
             let catalog = &mut lists.catalog;
-            let matches = catalog.select(expr, &mut rows).map_err(index_error)?;
             let profiles = matches.count() as u64;
             let counts = match subject {
                 Subject::Status => {

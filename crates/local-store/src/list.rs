@@ -3,15 +3,20 @@
 //! The first page of a list without filter in the order of ids is read from SQLite's own index:
 //! nothing has to be loaded for it. Every other one is answered by the catalog.
 
+use std::collections::BTreeMap;
+use std::sync::Arc;
+
 use kartei_filter::Expr;
-use kartei_index::{From, Order, OrderKey};
+use kartei_index::From;
+use kartei_profile::Record;
 use kartei_protocol::desktop::{FindPlace, ListProfiles, ProfileStatus, Selection, SortKey};
 use rusqlite::{OptionalExtension, Transaction, params};
 
-use crate::catalog::{Rows, index_error};
-use crate::error::StoreError;
+use crate::catalog::index_error;
+use crate::error::{StoreError, damaged};
 use crate::profile::ProfileView;
 use crate::row::Pk;
+use crate::scores::Scales;
 use crate::store::{Store, lock};
 
 /// Rows in a page at most: some screens full, and no more than a window can use.
@@ -33,6 +38,10 @@ pub struct Page {
     pub total: u64,
     /// Names the last row, to read on after it; `None` at the end.
     pub next: Option<String>,
+    /// The scores of each row by their names, where they were asked for; else nothing.
+    pub scores: Vec<BTreeMap<String, f64>>,
+    /// How many profiles wait for their scores.
+    pub unscored: u64,
 }
 
 /// A filter and the words of a search as one expression.
@@ -61,15 +70,15 @@ impl Store {
                 .query_row([], |row| row.get(0))?;
             let after_id = request.after.as_deref().and_then(|after| after.strip_prefix(BY_ID));
             let is_first = request.offset == 0 && request.after.is_none();
-            let is_plain = expr.is_everything() && request.sort == SortKey::Id;
+            let is_plain = expr.is_everything() && request.sort == SortKey::Id && !request.scores;
             if is_plain && (is_first || after_id.is_some()) {
                 return page_by_id(db, request, after_id, limit, total);
             }
             let mut lists = lock(&self.lists);
             lists.bring_up(db)?;
-            let mut rows = Rows::new(db);
-            let matches = lists.catalog.select(&expr, &mut rows).map_err(index_error)?;
-            let order = Order { by: order_key(&request.sort), descending: request.descending };
+            let mut rows = lists.rows(db);
+            let matches = lists.select(&expr, &mut rows)?;
+            let order = lists.order(&request.sort, request.descending)?;
             let from = match &request.after {
                 Some(after) => From::After(after),
                 None => From::Rank(request.offset),
@@ -79,14 +88,12 @@ impl Store {
                 .page(&matches, &order, from, limit as usize, &mut rows)
                 .map_err(index_error)?;
             let matching = matches.count() as u64;
+            let (scales, unscored) = (Arc::clone(lists.scales()), lists.waiting());
             drop(lists);
-            Ok(Page {
-                rows: views(db, &page.keys)?,
-                offset: page.rank,
-                matching,
-                total,
-                next: page.next,
-            })
+            let rows = views(db, &page.keys)?;
+            let scores = if request.scores { scores_of(&scales, &rows)? } else { Vec::new() };
+            let (offset, next) = (page.rank, page.next);
+            Ok(Page { rows, offset, matching, total, next, scores, unscored })
         })
     }
 
@@ -101,9 +108,9 @@ impl Store {
             let Some(key) = keys.first() else { return Ok(None) };
             let mut lists = lock(&self.lists);
             lists.bring_up(db)?;
-            let mut rows = Rows::new(db);
-            let matches = lists.catalog.select(&expr, &mut rows).map_err(index_error)?;
-            let order = Order { by: order_key(&request.sort), descending: request.descending };
+            let mut rows = lists.rows(db);
+            let matches = lists.select(&expr, &mut rows)?;
+            let order = lists.order(&request.sort, request.descending)?;
             lists.catalog.rank(&matches, &order, *key, &mut rows).map_err(index_error)
         })
     }
@@ -119,15 +126,17 @@ impl Store {
         descending: bool,
         limit: usize,
     ) -> Result<(Vec<ProfileView>, u64), StoreError> {
+        self.settle_scores(&selection.filter)?;
         self.read(|db| {
             let (keys, _) = self.select_in(db, selection)?;
             let mut lists = lock(&self.lists);
             lists.bring_up(db)?;
             let matches = lists.catalog.matches_of(&keys);
-            let order = Order { by: order_key(sort), descending };
+            let order = lists.order(sort, descending)?;
+            let mut rows = lists.rows(db);
             let page = lists
                 .catalog
-                .page(&matches, &order, From::Rank(0), limit, &mut Rows::new(db))
+                .page(&matches, &order, From::Rank(0), limit, &mut rows)
                 .map_err(index_error)?;
             drop(lists);
             Ok((views(db, &page.keys)?, matches.count() as u64))
@@ -139,6 +148,7 @@ impl Store {
     /// # Errors
     /// [`StoreError::Filter`] or a failure.
     pub fn count_selected(&self, selection: &Selection) -> Result<u64, StoreError> {
+        self.settle_scores(&selection.filter)?;
         self.read(|db| Ok(self.select_in(db, selection)?.0.len() as u64))
     }
 
@@ -160,7 +170,8 @@ impl Store {
         }
         let mut lists = lock(&self.lists);
         lists.bring_up(db)?;
-        let matches = lists.catalog.select(&expr, &mut Rows::new(db)).map_err(index_error)?;
+        let mut rows = lists.rows(db);
+        let matches = lists.select(&expr, &mut rows)?;
         let keys = lists.catalog.keys(&matches).map_err(index_error)?;
         Ok((keys, Vec::new()))
     }
@@ -214,24 +225,27 @@ fn page_by_id(
     let is_full = rows.len() == limit as usize;
     let next = rows.last().filter(|_| is_full).map(|last| format!("{BY_ID}{}", last.id));
     // Which rank a row has is known to whoever read the page before.
-    Ok(Page { rows, offset: request.offset, matching: total, total, next })
+    let (offset, scores) = (request.offset, Vec::new());
+    Ok(Page { rows, offset, matching: total, total, next, scores, unscored: 0 })
+}
+
+/// The scores of some rows, by their names.
+pub(crate) fn scores_of(
+    scales: &Scales,
+    rows: &[ProfileView],
+) -> Result<Vec<BTreeMap<String, f64>>, StoreError> {
+    let mut scorers = scales.scorers();
+    let of = |row: &ProfileView| {
+        let record = Record::from_stored(&row.record).map_err(|v| damaged(&row.id, &v))?;
+        Ok(scorers.named(&record))
+    };
+    rows.iter().map(of).collect()
 }
 
 fn views(db: &Transaction<'_>, keys: &[Pk]) -> Result<Vec<ProfileView>, StoreError> {
     let sql = format!("SELECT {} FROM profiles p WHERE p.pk = ?1", ProfileView::COLUMNS);
     let mut select = db.prepare_cached(&sql)?;
     keys.iter().map(|pk| Ok(select.query_row([pk], ProfileView::from_row)?)).collect()
-}
-
-fn order_key(sort: &SortKey) -> OrderKey {
-    match sort {
-        SortKey::Id => OrderKey::Id,
-        SortKey::Changed => OrderKey::Changed,
-        SortKey::Name => OrderKey::Name,
-        SortKey::Observations => OrderKey::Observations,
-        SortKey::LastObservation => OrderKey::LastObservation,
-        SortKey::Attribute(key) => OrderKey::Attribute(key.clone()),
-    }
 }
 
 /// Conflict outranks refusal outranks pending: what needs a person comes first.

@@ -22,10 +22,10 @@ use crate::desktop::{
     ProfileDetail, ProfileId, ProfilePage, ProfileVersion, ReadLog, ReadNotifications, RecoveryKey,
     RejectedProfiles, RelayFile, RelayImport, RelaysProfile, RemoveWorkspace, RenameFile,
     RenameWorkspace, ResolveConflict, RunId, SampleData, SaveDiagnostics, SaveImportFile, SaveMade,
-    SaveRecoveryKey, SaveResult, SaveView, SavedFile, SavedView, SavedViews, SchemaText, Security,
-    SendAgain, Series, ShowNotice, SignIn, StoreCheck, StoreInfo, SyncStatus, TableLayout,
-    UnlockStore, Upload, UploadId, Uploads, ViewId, WatchedFolders, WatchedId, WorkspaceId,
-    Workspaces,
+    SaveRecoveryKey, SaveResult, SaveView, SavedFile, SavedView, SavedViews, SchemaText,
+    ScoreNames, Security, SendAgain, Series, ShowNotice, SignIn, StoreCheck, StoreInfo, SyncStatus,
+    TableLayout, UnlockStore, Upload, UploadId, Uploads, ViewId, WatchedFolders, WatchedId,
+    WorkspaceId, Workspaces,
 };
 use crate::events::HostEvent;
 use crate::problem::{Problem, ProblemCode};
@@ -93,6 +93,8 @@ commands! {
     find_place(FindPlace) -> ListPlace;
     /// The attributes that profiles have, with how many have each.
     list_attributes(Empty) -> AttributeNames;
+    /// The scores that lists can be sorted and filtered by: those of the active calibrations.
+    list_scores(Empty) -> ScoreNames;
     /// How many of the listed profiles have each value of a field.
     count_facet(CountFacet) -> Facet;
     /// Adds a value to a filter or takes it out; answers the filter's text.

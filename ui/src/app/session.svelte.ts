@@ -7,6 +7,7 @@ import { Past } from '$features/imports/past.svelte';
 import { Notifications } from '$features/notifications/notifications.svelte';
 import { Notices } from '$features/notices/notices.svelte';
 import { Completion } from '$features/profiles/completion.svelte';
+import { scoreNames } from '$features/profiles/score-names.svelte';
 import { AttributeCatalog } from '$features/profiles/attribute-catalog.svelte';
 import { Copies } from '$features/profiles/copies.svelte';
 import { Facets } from '$features/profiles/facets.svelte';
@@ -126,6 +127,7 @@ export class Session {
       () => this.#catchUp(),
     );
     void this.views.load();
+    void scoreNames.load(this.#ipc);
     void this.list.apply();
     // What files are for depends on whether there is a relay.
     void this.sync.load().then(() => this.takeFiles(onImport));
@@ -160,6 +162,8 @@ export class Session {
         break;
       case 'calibrated':
         this.calibrations.changed();
+        void scoreNames.load(this.#ipc);
+        this.list.refresh();
         void this.profile?.loadBehaviour();
         break;
       case 'analysis':
@@ -295,6 +299,7 @@ export class Session {
     void this.analyses.load();
     void this.analyses.open?.load();
     this.calibrations.changed();
+    void scoreNames.load(this.#ipc);
     void this.notifications.load();
     void this.imports.catchUp();
     void this.steps.catchUp();

@@ -84,8 +84,7 @@ impl App {
         let filter = filter.filter(|filter| !filter.is_empty());
         if let Some(filter) = &filter {
             // What cannot be read is told now, with its place, and not by the relay later.
-            kartei_local_store::expression(filter, "")
-                .map_err(|e| crate::problem::of_filter(&e, filter))?;
+            crate::problem::check_without_scores(filter)?;
         }
         let asked = NewJob { analysis: request.analysis, filter, params: request.params };
         if request.here {

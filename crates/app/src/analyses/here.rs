@@ -27,7 +27,7 @@ use super::{Board, Live, shown};
 use crate::app::App;
 use crate::behavior::scale;
 use crate::clock;
-use crate::problem::{of_filter, of_store};
+use crate::problem::{check_without_scores, of_store};
 use crate::random;
 use crate::shared::lock;
 use crate::worker::{Order, Worker};
@@ -90,7 +90,7 @@ fn context(board: &Board, asked: &NewJob, as_of_ms: i64) -> Result<Context, Prob
     let analysis = Analysis::new(&asked.analysis, &asked.params).map_err(|e| wrong(&e))?;
     let filters = [asked.filter.as_deref(), analysis.other().flatten()];
     for filter in filters.into_iter().flatten() {
-        kartei_local_store::expression(filter, "").map_err(|e| of_filter(&e, filter))?;
+        check_without_scores(filter)?;
     }
     let scale = match analysis.scored() {
         Scored::Never => None,

@@ -19,7 +19,7 @@ use super::fit::{Stop, Tell, Wanted, compare, fit};
 use super::{Fitted, find_calibration, find_schema, schemas, shown};
 use crate::app::App;
 use crate::clock;
-use crate::problem::{of_filter, of_store};
+use crate::problem::{check_without_scores, of_filter, of_store};
 use crate::shared::Shared;
 use crate::sync::{block_on, publish};
 
@@ -126,6 +126,7 @@ impl App {
         self.keep_schema(&schema)?;
         let active = self.active(schema.name())?;
         let filter = request.filter;
+        check_without_scores(&filter)?;
         let selection = Selection { filter: filter.clone(), ..Selection::default() };
         let total = store.count_selected(&selection).map_err(|e| of_filter(&e, &filter))?;
         let by = self.session().author;

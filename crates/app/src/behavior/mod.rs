@@ -10,7 +10,10 @@
 
 mod commands;
 mod fit;
-mod shown;
+mod lists;
+pub(crate) mod shown;
+
+pub(crate) use lists::ListScores;
 
 use std::collections::BTreeMap;
 use std::sync::{Arc, Mutex};

@@ -16,7 +16,7 @@ const TOLD: usize = 20;
 /// The places in the population that are marked beside a score.
 const MARKS: [f64; 5] = [0.1, 0.25, 0.5, 0.75, 0.9];
 
-pub(super) fn titles(title: Option<&Title>) -> Option<wire::Titles> {
+pub(crate) fn titles(title: Option<&Title>) -> Option<wire::Titles> {
     title.map(|title| wire::Titles { en: title.en.clone(), de: title.de.clone() })
 }
 

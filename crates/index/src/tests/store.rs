@@ -166,6 +166,7 @@ fn value(profile: &Profile, by: &OrderKey) -> Option<Sorted> {
     let observations = record["observations"].as_array().cloned().unwrap_or_default();
     match by {
         OrderKey::Id => Some(Sorted::Other(0)),
+        OrderKey::Score(_) => None,
         OrderKey::Name => record["display_name"].as_str().map(|name| {
             let folded = name.chars().flat_map(char::to_lowercase).collect();
             Sorted::Texts(folded, name.to_owned())

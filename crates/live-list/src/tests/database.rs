@@ -175,6 +175,7 @@ fn rank(row: &Row, by: &OrderKey) -> Option<Rank> {
         OrderKey::LastObservation => {
             words(observations.iter().filter_map(|one| one["at"].as_str()).max()?, "")
         }
+        OrderKey::Score(_) => None,
         OrderKey::Attribute(key) => match record["attributes"].get(key)? {
             Value::Number(value) => number(value.as_f64()?),
             Value::String(text) => words(text, ""),

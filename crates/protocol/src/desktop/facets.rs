@@ -5,6 +5,7 @@ use serde::{Deserialize, Serialize};
 use serde_json::Value;
 
 use super::ProfileStatus;
+use super::behavior::Titles;
 
 /// A field whose values can be listed or filtered by.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
@@ -103,6 +104,25 @@ pub struct AttributeName {
 pub struct AttributeNames {
     /// The most frequent first, at most 2,000.
     pub attributes: Vec<AttributeName>,
+}
+
+/// The scores that lists can be sorted and filtered by.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
+pub struct ScoreNames {
+    /// By schema, in the order of its dimensions.
+    pub scores: Vec<ScoreName>,
+}
+
+/// A score that lists know: that of a dimension by the active calibration of its schema.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
+pub struct ScoreName {
+    /// `SCHEMA.DIMENSION`.
+    pub name: String,
+    /// The schema.
+    pub schema: String,
+    /// As people call the dimension, in English and German, where the schema says it.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub title: Option<Titles>,
 }
 
 /// What becomes of a value in a filter.

@@ -19,6 +19,8 @@ mod upkeep;
 mod uploads;
 mod workspaces;
 
+use std::collections::BTreeMap;
+
 use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 use serde_json::Value;
@@ -85,6 +87,8 @@ pub enum SortKey {
     LastObservation,
     /// By the value of an attribute: numbers, texts, booleans, null; profiles without it last.
     Attribute(String),
+    /// By a score, `DIMENSION` or `SCHEMA.DIMENSION`, by the active calibration; profiles without it last.
+    Score(String),
 }
 
 /// Asks for a page of the list.
@@ -107,6 +111,8 @@ pub struct ListProfiles {
     pub after: Option<String>,
     /// How many rows at most; at most 1,000.
     pub limit: u32,
+    /// Whether rows tell their scores.
+    pub scores: bool,
 }
 
 /// Asks where a profile stands in a list.
@@ -171,6 +177,9 @@ pub struct ProfileRow {
     pub status: ProfileStatus,
     /// When this store last changed the profile: RFC 3339, UTC.
     pub changed_at: String,
+    /// Where asked for: the scores that it has, 0 to 1, by `SCHEMA.DIMENSION`.
+    #[serde(default, skip_serializing_if = "BTreeMap::is_empty")]
+    pub scores: BTreeMap<String, f64>,
 }
 
 /// A page of the list.
@@ -187,6 +196,10 @@ pub struct ProfilePage {
     /// Names the last row to `after`; absent at the end.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub next: Option<String>,
+    /// How many profiles wait for their scores: they are last in an order by scores, and no condition on one holds for
+    /// them.
+    #[serde(default)]
+    pub unscored: u64,
 }
 
 /// Everything about one profile.

@@ -82,11 +82,19 @@ pub(crate) async fn list(
 
 /// A filter as it is asked for; 400 with the place of a mistake.
 pub(in crate::routes) fn filter_of(text: Option<&str>) -> Result<Option<Expr>, Failure> {
-    text.map(kartei_filter::parse).transpose().map_err(|wrong| {
+    let expr = text.map(kartei_filter::parse).transpose().map_err(|wrong| {
         Failure::new(StatusCode::BAD_REQUEST, ProblemCode::InvalidFilter, wrong.message.clone())
             .with("range", json!([wrong.range.start, wrong.range.end]))
             .with("suggestion", json!(wrong.suggestion))
-    })
+    })?;
+    if let Some(score) = expr.as_ref().and_then(Expr::score) {
+        let message = format!(
+            "the relay's lists know no scores, so not `score.{score}`; the desktop's do, and \
+             GET /profiles/ID/behavior tells those of one profile"
+        );
+        return Err(Failure::new(StatusCode::BAD_REQUEST, ProblemCode::InvalidFilter, message));
+    }
+    Ok(expr)
 }
 
 fn order_of(text: &str) -> Result<Order, Failure> {

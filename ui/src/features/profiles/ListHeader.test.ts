@@ -91,7 +91,7 @@ test('columns are found by name, added with their counts in sight, moved by keys
   const find = screen.getByLabelText('Find a column');
   await fireEvent.input(find, { target: { value: 'seg' } });
   const add = await screen.findByRole('button', { name: 'Show segment' });
-  expect(add.querySelector('small')?.dataset['count']).toBe('6,593');
+  expect(add.querySelector('small')?.dataset['hint']).toBe('6,593');
   await fireEvent.click(add);
   expect(list.layout.shown.at(-1)).toBe('attribute:segment');
   const shown = await screen.findByRole('button', { name: 'Hide segment' });

@@ -1,7 +1,7 @@
 import { formatNumber } from '$lib/format';
 import { valueText } from '$lib/format/scalar';
 import type { Field, FieldValue, ProfileRow } from '$lib/ipc';
-import { attributeOf } from './columns';
+import { attributeOf, scoreOf } from './columns';
 
 /** An attribute as its cell shows it; numbers of a column have equally many decimals. */
 export function attributeText(row: ProfileRow, name: string, decimals?: number): string {
@@ -29,6 +29,8 @@ export function cellValue(row: ProfileRow, column: string | null): string {
     case 'changed':
       return row.changed_at;
   }
+  const score = scoreOf(column);
+  if (score !== null) return String(row.scores?.[score] ?? '');
   const value = row.attributes[attributeOf(column) ?? ''];
   if (value === undefined) return '';
   return typeof value === 'string' ? value : JSON.stringify(value);

@@ -1,6 +1,7 @@
 import type { Column } from '$lib/components/VirtualTable.svelte';
 import { m } from '$lib/i18n.svelte';
 import type { ProfileRow, SortKey } from '$lib/ipc';
+import { scoreNames } from './score-names.svelte';
 
 /** More would squeeze names; the inspector shows them all. */
 export const ATTRIBUTE_COLUMNS_MAX = 4;
@@ -62,7 +63,7 @@ export function columnsFor(
 ): AttributeColumn[] {
   const fit = before.some(({ name }) => rows.some((row) => Object.hasOwn(row.attributes, name)));
   const columns = fit ? before : frequentAttributes(rows);
-  if (typeof sort === 'string') return columns;
+  if (typeof sort === 'string' || 'score' in sort) return columns;
   if (columns.some(({ name }) => name === sort.attribute)) return columns;
   const values = rows.filter((row) => Object.hasOwn(row.attributes, sort.attribute));
   const ordered = frequentAttributes(
@@ -76,6 +77,7 @@ export function columnsFor(
 }
 
 const ATTRIBUTE = 'attribute:';
+const SCORE = 'score:';
 
 /** The orders that every list can have, in the order in which menus offer them. */
 export const PLAIN_ORDERS: { column: string; label: () => string }[] = [
@@ -87,29 +89,35 @@ export const PLAIN_ORDERS: { column: string; label: () => string }[] = [
 ];
 
 export const attributeOrder = (name: string) => ATTRIBUTE + name;
+export const scoreOrder = (name: string) => SCORE + name;
 
 /** What a list is ordered by, as people call it. */
 export function orderLabel(key: SortKey): string {
-  if (typeof key !== 'string') return key.attribute;
+  if (typeof key !== 'string') return columnLabel(sortColumn(key));
   return PLAIN_ORDERS.find(({ column }) => column === key)?.label() ?? key;
 }
 
 /** The column that a list is sorted by. */
 export function sortColumn(key: SortKey): string {
-  return typeof key === 'string' ? key : ATTRIBUTE + key.attribute;
+  if (typeof key === 'string') return key;
+  return 'score' in key ? SCORE + key.score : ATTRIBUTE + key.attribute;
 }
 
 /** The order that a click on a column asks for. */
 export function sortKey(column: string): SortKey {
-  if (!column.startsWith(ATTRIBUTE)) return column as SortKey;
-  return { attribute: column.slice(ATTRIBUTE.length) };
+  const [attribute, score] = [attributeOf(column), scoreOf(column)];
+  if (attribute !== null) return { attribute };
+  return score === null ? (column as SortKey) : { score };
 }
 
 /** The attribute that a column shows; null for the other columns. */
 export const attributeOf = (key: string) =>
   key.startsWith(ATTRIBUTE) ? key.slice(ATTRIBUTE.length) : null;
 
-/** Columns that are no attributes, in the order in which menus offer them. */
+/** The score that a column shows, by its name; null for the other columns. */
+export const scoreOf = (key: string) => (key.startsWith(SCORE) ? key.slice(SCORE.length) : null);
+
+/** Columns that are no attributes and no scores, in the order in which menus offer them. */
 export const PLAIN_COLUMNS: Record<string, () => string> = {
   name: m.column_name,
   tags: m.column_tags,
@@ -119,7 +127,11 @@ export const PLAIN_COLUMNS: Record<string, () => string> = {
 };
 
 /** A column as people call it. */
-export const columnLabel = (key: string) => attributeOf(key) ?? PLAIN_COLUMNS[key]?.() ?? key;
+export function columnLabel(key: string): string {
+  const score = scoreOf(key);
+  if (score !== null) return scoreNames.title(score);
+  return attributeOf(key) ?? PLAIN_COLUMNS[key]?.() ?? key;
+}
 
 /** What gives way first where the table is too narrow for the plain columns. */
 const SPARE = ['changed', 'tags', 'observations'];
@@ -150,6 +162,7 @@ const SHAPES: Record<string, Pick<Column, 'width' | 'grow' | 'align' | 'sort'>> 
 };
 
 function shapeOf(key: string, numeric: (name: string) => boolean) {
+  if (scoreOf(key) !== null) return { width: 104, align: 'end', sort: key } as const;
   const name = attributeOf(key);
   if (name === null) return SHAPES[key];
   return { width: 80, grow: 0.7, align: numeric(name) ? 'end' : 'start', sort: key } as const;

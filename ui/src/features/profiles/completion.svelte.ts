@@ -13,6 +13,18 @@ import {
   type Writing,
 } from './filter-completion';
 import type { ProfileList } from './profile-list.svelte';
+import { scoreNames } from './score-names.svelte';
+
+/** The scores as a filter may write them: without the schema where no other has a dimension of that name. */
+function scoresToWrite(): { name: string; hint: string }[] {
+  const short = (name: string) => name.slice(name.indexOf('.') + 1);
+  const isOnly = (name: string) =>
+    scoreNames.all.filter((other) => short(other.name) === short(name)).length === 1;
+  return scoreNames.all.map(({ name }) => ({
+    name: isOnly(name) ? short(name) : name,
+    hint: scoreNames.title(name),
+  }));
+}
 
 /** Offers what could stand at the cursor of the filter, from what the profiles really have. */
 export class Completion {
@@ -58,7 +70,8 @@ export class Completion {
         name,
         hint: formatCount(profiles),
       }));
-      return of === null ? fieldOffers(typed, names, m.filter_field()) : nameOffers(typed, names);
+      if (of === 'has') return nameOffers(typed, names);
+      return fieldOffers(typed, names, m.filter_field(), scoresToWrite());
     }
     // Not in the list as it is shown: to a pause in typing it is the list of what is written so far.
     const values = (await this.#count(of, typed, rest)) ?? (await this.#count(of, typed, '')) ?? [];

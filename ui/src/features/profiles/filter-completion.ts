@@ -33,6 +33,8 @@ const FIELDS = [
   'observed:',
   'observations>=',
 ];
+/** What begins the name of a score. */
+const SCORE = 'score.';
 const RESERVED = new Set([...FIELDS.map((one) => one.replace(/\W+$/, '')), 'attributes']);
 const VALUED: Record<string, Field | 'has'> = { tag: 'tags', status: 'status', has: 'has' };
 /** More would be a list to read, not a word to pick. */
@@ -85,6 +87,7 @@ export function fieldOffers(
   typed: string,
   attributes: { name: string; hint: string }[],
   hint: string,
+  scores: { name: string; hint: string }[] = [],
 ): Offer[] {
   const own = FIELDS.filter((text) => fits(text, typed)).map((text) => ({
     text,
@@ -96,7 +99,11 @@ export function fieldOffers(
     .map(({ name, hint: count }) => ({ name, text: `${attributeText(name)}:`, hint: count }))
     .filter(({ name, text }) => fits(name, typed) || fits(text, typed))
     .map(({ text, hint: count }) => ({ text, label: text, hint: count }));
-  return [...own, ...others].filter(({ text }) => text !== typed).slice(0, OFFERED_MAX);
+  const scored = scores
+    .map(({ name, hint: title }) => ({ text: `${SCORE}${name}>`, title }))
+    .filter(({ text, title }) => fits(text, typed) || (typed !== '' && fits(title, typed)))
+    .map(({ text, title }) => ({ text, label: text, hint: title }));
+  return [...own, ...scored, ...others].filter(({ text }) => text !== typed).slice(0, OFFERED_MAX);
 }
 
 /** Names of attributes, after `has:`. */

@@ -8,6 +8,7 @@ export const FILTER_TERMS: { example: string; means: () => string }[] = [
   { example: 'has:city', means: m.filter_help_has },
   { example: 'observed:order_value>100', means: m.filter_help_observed },
   { example: 'observations>=10', means: m.filter_help_observations },
+  { example: 'score.openness>0.7', means: m.filter_help_score },
   { example: 'after:2026-01-01', means: m.filter_help_after },
   { example: 'changed>=2026-01', means: m.filter_help_changed },
   { example: 'id:cdnow-*', means: m.filter_help_id },

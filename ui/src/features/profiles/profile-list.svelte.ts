@@ -1,7 +1,16 @@
-import type { Ipc, Problem, ProfileRow, Selection, SortKey, TableView } from '$lib/ipc';
+import type {
+  Ipc,
+  ListProfiles,
+  Problem,
+  ProfilePage,
+  ProfileRow,
+  Selection,
+  SortKey,
+  TableView,
+} from '$lib/ipc';
 import { Newest } from '$lib/state/newest';
 import { PAGE_ROWS, PagedRows } from '$lib/state/paged-rows.svelte';
-import { attributesOf, chosenColumns, columnsFor, sortColumn, sortKey } from './columns';
+import { attributesOf, chosenColumns, columnsFor, scoreOf, sortColumn, sortKey } from './columns';
 import type { AttributeColumn } from './columns';
 import { Layout } from './layout.svelte';
 import { PickedRows } from './picked-rows.svelte';
@@ -39,6 +48,8 @@ export class ProfileList {
   narrowed = $state(false);
   /** The open profile, where the filter or the search hides it. */
   hidden = $state<string | null>(null);
+  /** How many profiles wait for their scores. */
+  unscored = $state(0);
   /** Position of the row that has the focus. */
   active = $state(0);
   attributes = $state.raw<AttributeColumn[]>([]);
@@ -64,7 +75,7 @@ export class ProfileList {
   constructor(ipc: Ipc) {
     this.#ipc = ipc;
     this.rows = new PagedRows(this.#query(), (query, offset, limit, after) =>
-      ipc.call('list_profiles', { ...query, offset, limit, ...(after === null ? {} : { after }) }),
+      this.#fetch({ ...query, offset, limit, ...(after === null ? {} : { after }) }),
     );
     this.picked = new PickedRows({
       matching: () => this.rows.matching,
@@ -96,6 +107,11 @@ export class ProfileList {
     this.descending = descending;
     this.sort = sortKey(column);
     void this.apply();
+  }
+
+  /** Whether a score is to be seen. */
+  get showsScores(): boolean {
+    return [...this.layout.shown, sortColumn(this.sort)].some((key) => scoreOf(key) !== null);
   }
 
   /** The profiles that the list shows, as commands name them. */
@@ -205,6 +221,12 @@ export class ProfileList {
   indexOf(id: string): number | undefined {
     if (this.rows.row(this.active)?.id === id) return this.active;
     return this.rows.find((row) => row.id === id);
+  }
+
+  async #fetch(request: ListProfiles): Promise<ProfilePage> {
+    const page = await this.#ipc.call('list_profiles', { ...request, scores: this.showsScores });
+    this.unscored = page.unscored ?? 0;
+    return page;
   }
 
   async #ids(first: number, end: number): Promise<string[]> {

@@ -80,6 +80,7 @@ export function tableAnswers(rows: FakeRows): Answers {
     }),
   ];
   return {
+    list_scores: () => ({ scores: [] }),
     list_attributes: () => ({
       attributes: [
         { name: 'city', profiles: rows.count, few: 6, numeric: false },

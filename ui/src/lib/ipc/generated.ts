@@ -173,6 +173,9 @@ export type SortKey =
   | 'last_observation'
   | {
       attribute: string;
+    }
+  | {
+      score: string;
     };
 /**
  * A field whose values can be listed or filtered by.
@@ -659,6 +662,10 @@ export interface Commands {
   list_rejected: {
     request: ListPart;
     response: RejectedProfiles;
+  };
+  list_scores: {
+    request: Empty;
+    response: ScoreNames;
   };
   list_uploads: {
     request: Empty;
@@ -3684,6 +3691,10 @@ export interface ListProfiles {
    */
   offset?: number;
   /**
+   * Whether rows tell their scores.
+   */
+  scores?: boolean;
+  /**
    * Words to find in id, name, tags, attributes and notes; the last may be a beginning.
    */
   search?: string;
@@ -3713,6 +3724,11 @@ export interface ProfilePage {
    * How many profiles the store holds.
    */
   total: number;
+  /**
+   * How many profiles wait for their scores: they are last in an order by scores, and no condition on one holds for
+   * them.
+   */
+  unscored?: number;
 }
 /**
  * One row of the list.
@@ -3744,6 +3760,12 @@ export interface ProfileRow {
    * How many observations the record has.
    */
   observations: number;
+  /**
+   * Where asked for: the scores that it has, 0 to 1, by `SCHEMA.DIMENSION`.
+   */
+  scores?: {
+    [k: string]: number;
+  };
   status: ProfileStatus;
   /**
    * The record's tags, sorted.
@@ -3784,6 +3806,32 @@ export interface RejectedProfile {
    */
   id: string;
   problem: Problem;
+}
+/**
+ * The scores that lists can be sorted and filtered by.
+ */
+export interface ScoreNames {
+  /**
+   * By schema, in the order of its dimensions.
+   */
+  scores: ScoreName[];
+}
+/**
+ * A score that lists know: that of a dimension by the active calibration of its schema.
+ */
+export interface ScoreName {
+  /**
+   * `SCHEMA.DIMENSION`.
+   */
+  name: string;
+  /**
+   * The schema.
+   */
+  schema: string;
+  /**
+   * As people call the dimension, in English and German, where the schema says it.
+   */
+  title?: Titles | null;
 }
 /**
  * Adds a value to a filter, or takes it out.
