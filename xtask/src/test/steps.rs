@@ -141,6 +141,7 @@ fn browser(workspace: &Workspace, summaries: &mut Summaries) -> Result<()> {
         "behavior.journey.mjs",
         "results.journey.mjs",
         "views.journey.mjs",
+        "migration.journey.mjs",
     ];
     node_tests(workspace, summaries, "browser journey", &journeys)
 }
