@@ -162,7 +162,7 @@ const SHAPES: Record<string, Pick<Column, 'width' | 'grow' | 'align' | 'sort'>> 
 };
 
 function shapeOf(key: string, numeric: (name: string) => boolean) {
-  if (scoreOf(key) !== null) return { width: 104, align: 'end', sort: key } as const;
+  if (scoreOf(key) !== null) return { width: 120, align: 'end', sort: key } as const;
   const name = attributeOf(key);
   if (name === null) return SHAPES[key];
   return { width: 80, grow: 0.7, align: numeric(name) ? 'end' : 'start', sort: key } as const;

@@ -57,6 +57,11 @@ export function formatNumber(value: number, decimals = 0): string {
   return numberFormat({ minimumFractionDigits: decimals, maximumFractionDigits: 15 }).format(value);
 }
 
+/** A number with just so many decimals. */
+export function formatRounded(value: number, decimals: number): string {
+  return formatNumber(Number(value.toFixed(decimals)), decimals);
+}
+
 /** A unit of sizes and how many decimals it is shown with; decimal, as in file managers. */
 interface SizeUnit {
   unit: 'kilobyte' | 'megabyte' | 'gigabyte';

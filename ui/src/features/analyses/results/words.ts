@@ -1,4 +1,4 @@
-import { formatCount, formatNumber, formatRough, formatShare } from '$lib/format';
+import { formatCount, formatRough, formatRounded, formatShare } from '$lib/format';
 import { locale, m } from '$lib/i18n.svelte';
 import type { Cell, Table } from './tables';
 import { numberOf, titleOf, type CompareResult, type Finding, type ResultBase } from './types';
@@ -10,7 +10,7 @@ export function findingParts(finding: Finding): string[] {
 
 /** `0.48`: with so many decimals, whatever they are. */
 export const fixed = (value: number, decimals = 2): string =>
-  formatNumber(Number(value.toFixed(decimals)), decimals).replace('-', '−');
+  formatRounded(value, decimals).replace('-', '−');
 
 /** The same with its sign, `+0.48` or `−0.48`. */
 export function signed(value: number, decimals = 2): string {
