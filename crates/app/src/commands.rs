@@ -8,21 +8,21 @@ use kartei_protocol::desktop::{
     About, ActDone, ActivateCalibration, Acts, AddUploads, AddWatched, AddWorkspace, Analyses,
     Analysis, AnalysisDetail, AnalysisId, AskAnalysis, AskSeries, AttributeNames, BackupStore,
     BehaviorVectors, BulkEdit, CalibrationDetail, CalibrationId, CalibrationRun, Calibrations,
-    CheckStore, CheckedSchema, Choice, Compacted, ConflictPage, CopiedRows, CopyRows, CountFacet,
-    DecideConflicts, DecideMany, Decision, DeleteImported, DeleteProfiles, DeletedProfiles,
-    Deletion, Diagnostics, DownloadFile, DownloadRun, EditProfile, Empty, EncryptStore,
-    ErasureReport, ExportProfiles, ExportRun, Facet, FileAt, FileId, FileList, FilterText,
-    FindPlace, FitCalibration, GetProfile, HistoryPage, ImportFiles, ImportHistory, ImportId,
-    ImportReport, ImportRun, ImportedNow, KeepToken, ListConflicts, ListFiles, ListImports,
-    ListObservations, ListPart, ListPlace, ListProfiles, LogPage, NarrowFilter, NoticeShown,
-    Notifications, ObservationPage, OpenProfile, OpenedFiles, OpenedLink, PrepareDiagnostics,
-    Presence, ProfileAt, ProfileDetail, ProfileId, ProfilePage, ProfileVersion, ReadLog,
-    ReadNotifications, RecoveryKey, RejectedProfiles, RelayFile, RelayImport, RelaysProfile,
-    RemoveWorkspace, RenameFile, RenameWorkspace, ResolveConflict, RunId, SampleData,
-    SaveDiagnostics, SaveImportFile, SaveMade, SaveRecoveryKey, SaveResult, SaveView, SavedFile,
-    SavedView, SavedViews, SchemaText, ScoreNames, Security, SendAgain, Series, ShowNotice, SignIn,
-    StoreCheck, StoreInfo, SyncStatus, TableLayout, UnlockStore, Upload, UploadId, Uploads, ViewId,
-    WatchedFolders, WatchedId, WorkspaceId, Workspaces,
+    CheckStore, CheckedSchema, Choice, Compacted, CompareCalibrations, ConflictPage, CopiedRows,
+    CopyRows, CountFacet, DecideConflicts, DecideMany, Decision, DeleteImported, DeleteProfiles,
+    DeletedProfiles, Deletion, Diagnostics, DownloadFile, DownloadRun, EditProfile, Empty,
+    EncryptStore, ErasureReport, ExportProfiles, ExportRun, Facet, FileAt, FileId, FileList,
+    FilterText, FindPlace, FitCalibration, GetProfile, HistoryPage, ImportFiles, ImportHistory,
+    ImportId, ImportReport, ImportRun, ImportedNow, KeepToken, ListConflicts, ListFiles,
+    ListImports, ListObservations, ListPart, ListPlace, ListProfiles, LogPage, NarrowFilter,
+    NoticeShown, Notifications, ObservationPage, OpenProfile, OpenedFiles, OpenedLink,
+    PrepareDiagnostics, Presence, ProfileAt, ProfileDetail, ProfileId, ProfilePage, ProfileVersion,
+    ReadLog, ReadNotifications, RecoveryKey, RejectedProfiles, RelayFile, RelayImport,
+    RelaysProfile, RemoveWorkspace, RenameFile, RenameWorkspace, ResolveConflict, RunId,
+    SampleData, SaveDiagnostics, SaveImportFile, SaveMade, SaveRecoveryKey, SaveResult, SaveView,
+    SavedFile, SavedView, SavedViews, SchemaText, ScoreNames, Security, SendAgain, Series,
+    ShowNotice, SignIn, StoreCheck, StoreInfo, SyncStatus, TableLayout, UnlockStore, Upload,
+    UploadId, Uploads, ViewId, WatchedFolders, WatchedId, WorkspaceId, Workspaces,
 };
 use kartei_protocol::problem::{Problem, ProblemCode};
 use kartei_relay_client::RelayClient;
@@ -247,8 +247,8 @@ impl Commands for App {
         self.start_calibration(request)
     }
 
-    fn compare_calibration(&self, request: CalibrationId) -> Result<CalibrationRun, Problem> {
-        self.start_comparison(&request.version)
+    fn compare_calibration(&self, request: CompareCalibrations) -> Result<CalibrationRun, Problem> {
+        self.start_comparison(&request)
     }
 
     fn cancel_calibration(&self, request: RunId) -> Result<CalibrationRun, Problem> {

@@ -342,15 +342,29 @@ pub(crate) enum CalibrateAct {
         #[arg(long)]
         as_of: Option<String>,
     },
+    /// Moves the active calibration of a schema on to another moment, with the same fit: a draft.
+    Roll {
+        /// The schema, such as `cdnow`.
+        schema: String,
+        /// The moment of the scores, such as 2026-11-20T00:00:00Z; that of the newest observation by default.
+        #[arg(long)]
+        as_of: Option<String>,
+        /// Activates it at once, where it passes its gates.
+        #[arg(long)]
+        activate: bool,
+    },
     /// Shows all that is known of a calibration.
     Show {
         /// Its version, or the beginning of it.
         version: String,
     },
-    /// Looks anew whom a calibration moves, against the active one.
+    /// Looks anew whom a calibration moves, against the active one or another one.
     Compare {
         /// Its version, or the beginning of it.
         version: String,
+        /// The version, or the beginning of it, of the one that it is compared with.
+        #[arg(long)]
+        with: Option<String>,
     },
     /// Makes a calibration the one that scores are by; one that retired is rolled back to.
     Activate {

@@ -9,8 +9,8 @@ use kartei_app::App;
 use kartei_protocol::commands::Commands;
 use kartei_protocol::desktop::{
     ActivateCalibration, BehaviorVector, CalibrationDetail, CalibrationId, CalibrationInfo,
-    CalibrationRun, CalibrationRunState, Calibrations, DimensionScore, Empty, FitCalibration, Gate,
-    ProfileId, RunId, SchemaText, SignalStanding,
+    CalibrationRun, CalibrationRunState, CalibrationStage, Calibrations, CompareCalibrations,
+    DimensionScore, Empty, FitCalibration, Gate, ProfileId, RunId, SchemaText, SignalStanding,
 };
 use kartei_protocol::events::HostEvent;
 use kartei_protocol::problem::{Problem, ProblemCode};
@@ -111,14 +111,20 @@ pub(crate) fn calibrate(
         None => list(&app.list_calibrations(Empty {})?, output)?,
         Some(CalibrateAct::Fit { schema, schema_version, filter, as_of }) => {
             let filter = filter.unwrap_or_default();
-            let asked = FitCalibration { schema, schema_version, filter: filter.clone(), as_of };
+            let same_fit_as = None;
+            let wanted = filter.clone();
+            let asked =
+                FitCalibration { schema, schema_version, filter: wanted, as_of, same_fit_as };
             let run = wait(app, output, || {
                 app.fit_calibration(asked).map_err(|problem| output.mark(&filter, problem))
             })?;
             return told(app, run, output);
         }
-        Some(CalibrateAct::Compare { version }) => {
-            let asked = CalibrationId { version };
+        Some(CalibrateAct::Roll { schema, as_of, activate }) => {
+            return roll(app, &schema, as_of, activate, output);
+        }
+        Some(CalibrateAct::Compare { version, with }) => {
+            let asked = CompareCalibrations { version, with };
             let run = wait(app, output, || app.compare_calibration(asked))?;
             return told(app, run, output);
         }
@@ -135,6 +141,38 @@ pub(crate) fn calibrate(
         Some(CalibrateAct::Schema { file, keep }) => return schema(app, &file, keep, output),
     }
     Ok(Done::Whole)
+}
+
+/// Moves the active calibration of a schema on.
+fn roll(
+    app: &App,
+    schema: &str,
+    as_of: Option<String>,
+    activate: bool,
+    output: &Output,
+) -> Result<Done, Problem> {
+    let all = app.list_calibrations(Empty {})?.calibrations;
+    let is_it =
+        |one: &CalibrationInfo| one.schema == schema && one.stage == CalibrationStage::Active;
+    let active = all.into_iter().find(is_it).ok_or_else(|| {
+        let message = format!("no calibration of schema `{schema}` is active");
+        Problem::new(ProblemCode::NotFound, message).about(schema)
+    })?;
+    let asked = FitCalibration {
+        schema: schema.to_owned(),
+        schema_version: None,
+        filter: String::new(),
+        as_of,
+        same_fit_as: Some(active.version),
+    };
+    let run = wait(app, output, || app.fit_calibration(asked))?;
+    let version = run.version.clone().filter(|_| activate && run.failure.is_none());
+    let done = told(app, run, output)?;
+    if let Some(version) = version {
+        let all = app.activate_calibration(ActivateCalibration { version, accept: false })?;
+        list(&all, output)?;
+    }
+    Ok(done)
 }
 
 fn schema(app: &App, file: &Path, keep: bool, output: &Output) -> Result<Done, Problem> {

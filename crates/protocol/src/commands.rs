@@ -11,21 +11,21 @@ use crate::desktop::{
     About, ActDone, ActivateCalibration, Acts, AddUploads, AddWatched, AddWorkspace, Analyses,
     Analysis, AnalysisDetail, AnalysisId, AskAnalysis, AskSeries, AttributeNames, BackupStore,
     BehaviorVectors, BulkEdit, CalibrationDetail, CalibrationId, CalibrationRun, Calibrations,
-    CheckStore, CheckedSchema, Compacted, ConflictPage, CopiedRows, CopyRows, CountFacet,
-    DecideConflicts, DecideMany, DeleteImported, DeleteProfiles, DeletedProfiles, Deletion,
-    Diagnostics, DownloadFile, DownloadRun, EditProfile, Empty, EncryptStore, ErasureReport,
-    ExportProfiles, ExportRun, Facet, FileAt, FileId, FileList, FilterText, FindPlace,
-    FitCalibration, GetProfile, HistoryPage, ImportFiles, ImportHistory, ImportId, ImportReport,
-    ImportRun, ImportedNow, KeepToken, ListConflicts, ListFiles, ListImports, ListObservations,
-    ListPart, ListPlace, ListProfiles, LogPage, NarrowFilter, NoticeShown, Notifications,
-    ObservationPage, OpenProfile, OpenedFiles, OpenedLink, PrepareDiagnostics, Presence, ProfileAt,
-    ProfileDetail, ProfileId, ProfilePage, ProfileVersion, ReadLog, ReadNotifications, RecoveryKey,
-    RejectedProfiles, RelayFile, RelayImport, RelaysProfile, RemoveWorkspace, RenameFile,
-    RenameWorkspace, ResolveConflict, RunId, SampleData, SaveDiagnostics, SaveImportFile, SaveMade,
-    SaveRecoveryKey, SaveResult, SaveView, SavedFile, SavedView, SavedViews, SchemaText,
-    ScoreNames, Security, SendAgain, Series, ShowNotice, SignIn, StoreCheck, StoreInfo, SyncStatus,
-    TableLayout, UnlockStore, Upload, UploadId, Uploads, ViewId, WatchedFolders, WatchedId,
-    WorkspaceId, Workspaces,
+    CheckStore, CheckedSchema, Compacted, CompareCalibrations, ConflictPage, CopiedRows, CopyRows,
+    CountFacet, DecideConflicts, DecideMany, DeleteImported, DeleteProfiles, DeletedProfiles,
+    Deletion, Diagnostics, DownloadFile, DownloadRun, EditProfile, Empty, EncryptStore,
+    ErasureReport, ExportProfiles, ExportRun, Facet, FileAt, FileId, FileList, FilterText,
+    FindPlace, FitCalibration, GetProfile, HistoryPage, ImportFiles, ImportHistory, ImportId,
+    ImportReport, ImportRun, ImportedNow, KeepToken, ListConflicts, ListFiles, ListImports,
+    ListObservations, ListPart, ListPlace, ListProfiles, LogPage, NarrowFilter, NoticeShown,
+    Notifications, ObservationPage, OpenProfile, OpenedFiles, OpenedLink, PrepareDiagnostics,
+    Presence, ProfileAt, ProfileDetail, ProfileId, ProfilePage, ProfileVersion, ReadLog,
+    ReadNotifications, RecoveryKey, RejectedProfiles, RelayFile, RelayImport, RelaysProfile,
+    RemoveWorkspace, RenameFile, RenameWorkspace, ResolveConflict, RunId, SampleData,
+    SaveDiagnostics, SaveImportFile, SaveMade, SaveRecoveryKey, SaveResult, SaveView, SavedFile,
+    SavedView, SavedViews, SchemaText, ScoreNames, Security, SendAgain, Series, ShowNotice, SignIn,
+    StoreCheck, StoreInfo, SyncStatus, TableLayout, UnlockStore, Upload, UploadId, Uploads, ViewId,
+    WatchedFolders, WatchedId, WorkspaceId, Workspaces,
 };
 use crate::events::HostEvent;
 use crate::problem::{Problem, ProblemCode};
@@ -240,8 +240,8 @@ commands! {
     check_behavior_schema(SchemaText) -> CheckedSchema;
     /// Makes a calibration, a draft, on a thread of its own; progress comes as events.
     fit_calibration(FitCalibration) -> CalibrationRun;
-    /// Looks anew whom a calibration moves, against the one that is active now.
-    compare_calibration(CalibrationId) -> CalibrationRun;
+    /// Looks anew whom a calibration moves, against the one that is active now or another one.
+    compare_calibration(CompareCalibrations) -> CalibrationRun;
     /// Stops what runs; nothing is kept.
     cancel_calibration(RunId) -> CalibrationRun;
     /// Makes a calibration the one that scores of its schema are by.

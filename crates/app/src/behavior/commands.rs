@@ -9,8 +9,8 @@ use kartei_local_store::{CalibrationState, Doing, StoredCalibration, StoredSchem
 use kartei_profile::{Instant, Record};
 use kartei_protocol::desktop::{
     ActivateCalibration, BehaviorVectors, CalibrationAct, CalibrationDetail, CalibrationRun,
-    CalibrationRunState, CalibrationStep, Calibrations, CheckedSchema, FitCalibration, SchemaText,
-    Selection,
+    CalibrationRunState, CalibrationStep, Calibrations, CheckedSchema, CompareCalibrations,
+    FitCalibration, SchemaText, Selection,
 };
 use kartei_protocol::events::HostEvent;
 use kartei_protocol::problem::{Problem, ProblemCode};
@@ -120,12 +120,20 @@ impl App {
         request: FitCalibration,
     ) -> Result<CalibrationRun, Problem> {
         let store = &self.shared.store;
-        let schema = find_schema(store, &request.schema, request.schema_version)?;
+        let same = request.same_fit_as.as_deref().map(|version| self.find_calibration(version));
+        let same = same.transpose()?;
+        let (name, version) = match &same {
+            Some(same) => (&same.schema, Some(same.schema_version)),
+            None => (&request.schema, request.schema_version),
+        };
+        let schema = find_schema(store, name, version)?;
+        let same = same.map(|same| self.behavior.fitted(store, &same)).transpose()?;
         let as_of_ms = request.as_of.as_deref().map(moment).transpose()?;
         // What scores are made by is there as long as they are, also in a later version of the program.
         self.keep_schema(&schema)?;
         let active = self.active(schema.name())?;
-        let filter = request.filter;
+        // Whose fit is kept was made of its own profiles; the moment is looked for among all.
+        let filter = if same.is_some() { String::new() } else { request.filter };
         check_without_scores(&filter)?;
         let selection = Selection { filter: filter.clone(), ..Selection::default() };
         let total = store.count_selected(&selection).map_err(|e| of_filter(&e, &filter))?;
@@ -135,7 +143,15 @@ impl App {
             let before = before.filter(|before| before.check_schema(&schema).is_ok());
             let made = shared.store.export(&selection, |exported| {
                 let now_ms = clock::now();
-                let wanted = Wanted { schema: &schema, filter: &filter, as_of_ms, now_ms, before };
+                let same_fit_as = same.as_ref().map(|same| &same.calibration);
+                let wanted = Wanted {
+                    schema: &schema,
+                    filter: &filter,
+                    as_of_ms,
+                    now_ms,
+                    before,
+                    same_fit_as,
+                };
                 fit(exported, &wanted, tell)
             });
             let made = made.map_err(Stop::Store)??;
@@ -157,21 +173,33 @@ impl App {
         })
     }
 
-    /// Looks anew whom a calibration moves.
-    pub(crate) fn start_comparison(&self, version: &str) -> Result<CalibrationRun, Problem> {
+    /// Looks anew whom a calibration moves, against the active one or `with`.
+    pub(crate) fn start_comparison(
+        &self,
+        request: &CompareCalibrations,
+    ) -> Result<CalibrationRun, Problem> {
         let store = &self.shared.store;
-        let mut stored = self.find_calibration(version)?;
+        let mut stored = self.find_calibration(&request.version)?;
         let fitted = self.behavior.fitted(store, &stored)?;
-        let active = self.active(&stored.schema)?;
+        let other = match &request.with {
+            Some(with) => {
+                let with = self.find_calibration(with)?;
+                let other = self.behavior.fitted(store, &with)?;
+                let check = other.calibration.check_schema(&fitted.schema);
+                check.map_err(|e| Problem::new(ProblemCode::Blocked, e.to_string()))?;
+                Some((with.version, other))
+            }
+            None => self.active(&stored.schema)?,
+        };
         let total = self.count_all()?;
         self.start_run(stored.schema.clone(), total, move |shared, tell| {
-            let before = active.as_ref().map(|(_, fitted)| &fitted.calibration);
+            let before = other.as_ref().map(|(_, fitted)| &fitted.calibration);
             let before = before.filter(|before| before.check_schema(&fitted.schema).is_ok());
             let moved = before.map(|before| {
                 everybody(shared, &fitted.schema, (before, &fitted.calibration), tell)
             });
             stored.moves = moved.transpose()?.and_then(|moved| serde_json::to_string(&moved).ok());
-            stored.compared_with = active.as_ref().map(|(version, _)| version.clone());
+            stored.compared_with = other.as_ref().map(|(version, _)| version.clone());
             shared.store.compare_calibration(&stored).map_err(Stop::Store)?;
             Ok(stored.version)
         })

@@ -36,6 +36,8 @@ pub(super) struct Wanted<'a> {
     pub(super) as_of_ms: Option<i64>,
     pub(super) now_ms: i64,
     pub(super) before: Option<&'a Calibration>,
+    /// Its fit is taken, for another moment.
+    pub(super) same_fit_as: Option<&'a Calibration>,
 }
 
 /// One pass over all: each thread takes in a part of the profiles by itself, then the parts are merged.
@@ -141,6 +143,9 @@ pub(super) fn fit(
 ) -> Result<Calibration, Stop> {
     let schema = wanted.schema;
     let as_of_ms = moment(exported, wanted, tell)?;
+    if let Some(known) = wanted.same_fit_as {
+        return same_fit(known, as_of_ms);
+    }
     let asked = Asked { as_of_ms, filter: wanted.filter.to_owned() };
     let (first, _) = pass(
         exported,
@@ -180,6 +185,15 @@ pub(super) fn fit(
     )?;
     let scores = third.finish();
     Ok(calibration.with_scores(scores))
+}
+
+/// The same fit at another moment.
+fn same_fit(known: &Calibration, as_of_ms: i64) -> Result<Calibration, Stop> {
+    if known.as_of_ms == as_of_ms {
+        let message = "the calibration is of that moment already; nothing newer was observed";
+        return Err(Stop::Problem(Problem::new(ProblemCode::Blocked, message)));
+    }
+    Ok(known.at(as_of_ms))
 }
 
 /// Looks whom `to` moves.

@@ -20,6 +20,8 @@ pub(crate) const DEADLINE: Duration = Duration::from_secs(60);
 
 pub(crate) const BFI: &str =
     concat!(env!("CARGO_MANIFEST_DIR"), "/../../tests/fixtures/data/bfi.ndjson.gz");
+pub(crate) const CDNOW: &str =
+    concat!(env!("CARGO_MANIFEST_DIR"), "/../../tests/fixtures/data/cdnow.ndjson.gz");
 
 pub(crate) struct Desk {
     pub(crate) app: Arc<App>,
@@ -84,5 +86,6 @@ pub(crate) fn of(schema: &str, filter: &str) -> FitCalibration {
         schema_version: None,
         filter: filter.to_owned(),
         as_of: None,
+        same_fit_as: None,
     }
 }

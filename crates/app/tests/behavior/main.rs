@@ -7,11 +7,11 @@ use std::fs;
 use std::path::Path;
 
 use anyhow::{Context, Result, ensure};
-use desk::{BFI, Desk, of};
+use desk::{BFI, CDNOW, Desk, of};
 use kartei_protocol::commands::Commands;
 use kartei_protocol::desktop::{
-    CalibrationId, CalibrationRunState, CalibrationStage, Edit, EditProfile, Empty, FitCalibration,
-    GateKind, SchemaText, ScoreBand, SignalStanding,
+    CalibrationId, CalibrationRunState, CalibrationStage, CompareCalibrations, Edit, EditProfile,
+    Empty, FitCalibration, GateKind, SchemaText, ScoreBand, SignalStanding,
 };
 use kartei_protocol::events::HostEvent;
 use kartei_protocol::problem::ProblemCode;
@@ -91,6 +91,34 @@ fn a_calibration_from_a_draft_to_rolling_back() -> Result<()> {
     Ok(())
 }
 
+fn against(version: &str, with: Option<&str>) -> CompareCalibrations {
+    CompareCalibrations { version: version.to_owned(), with: with.map(str::to_owned) }
+}
+
+#[test]
+fn scores_move_on_in_time_by_the_same_fit() -> Result<()> {
+    let folder = tempfile::tempdir()?;
+    let desk = Desk::open(folder.path())?;
+    desk.import(Path::new(CDNOW), 23_570)?;
+    let early =
+        FitCalibration { as_of: Some("1998-01-01T00:00:00Z".to_owned()), ..of("cdnow", "") };
+    let first = desk.fit(early)?.calibration.version;
+    ensure!(desk.activate(&first, true) == Ok(()));
+    let same = FitCalibration { same_fit_as: Some(first[..8].to_owned()), ..of("cdnow", "") };
+    let moved = desk.fit(same.clone())?;
+    let newest = &moved.calibration;
+    ensure!(newest.as_of.starts_with("1998-06-30"), "the newest observation: {newest:?}");
+    ensure!(newest.profiles == 23_570 && moved.compared && newest.version != first);
+    let [changed, _] = moved.dimensions[0].change_band.context("it was compared")?;
+    ensure!(changed > 0, "half a year makes orders older");
+    ensure!(desk.activate(&newest.version, true) == Ok(()));
+    let again = FitCalibration { same_fit_as: Some(newest.version.clone()), ..same };
+    let run = desk.ended(&desk.app.fit_calibration(again)?)?;
+    let failure = run.failure.context("nothing is newer")?;
+    ensure!(failure.code == ProblemCode::Blocked, "{failure:?}");
+    Ok(())
+}
+
 #[test]
 fn a_dry_run_against_another_than_the_active_one_is_made_again() -> Result<()> {
     let folder = tempfile::tempdir()?;
@@ -106,11 +134,21 @@ fn a_dry_run_against_another_than_the_active_one_is_made_again() -> Result<()> {
     let detail = desk.app.get_calibration(CalibrationId { version: version.clone() })?;
     ensure!(!detail.compared, "it was compared with the one that retired");
     ensure!(desk.activate(&women, true) == Err(ProblemCode::Blocked));
-    let run = desk.app.compare_calibration(CalibrationId { version: version.clone() })?;
+    let run = desk.app.compare_calibration(against(&version, None))?;
     ensure!(desk.ended(&run)?.state == CalibrationRunState::Done);
     let detail = desk.app.get_calibration(CalibrationId { version })?;
-    ensure!(detail.compared && detail.compared_with == Some(men));
+    ensure!(detail.compared && detail.compared_with.as_ref() == Some(&men));
     ensure!(desk.activate(&women, true) == Ok(()));
+
+    // Any two can be compared; what stands then is no dry run of an activation.
+    let run = desk.app.compare_calibration(against(&all, Some(&men)))?;
+    ensure!(desk.ended(&run)?.state == CalibrationRunState::Done);
+    let detail = desk.app.get_calibration(CalibrationId { version: all.clone() })?;
+    ensure!(!detail.compared && detail.compared_with.as_ref() == Some(&men));
+    let [changed, people] = detail.dimensions[0].change_band.context("it was compared")?;
+    ensure!(changed > 0 && people == 2_800, "{changed} of {people}");
+    let none = desk.app.compare_calibration(against(&all, Some("ffff")));
+    ensure!(none.is_err_and(|problem| problem.code == ProblemCode::NotFound));
     Ok(())
 }
 

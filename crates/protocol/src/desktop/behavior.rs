@@ -133,6 +133,21 @@ pub struct FitCalibration {
     /// The moment that scores are of, RFC 3339; that of the newest observation that counts where it is left out.
     #[serde(default)]
     pub as_of: Option<String>,
+    /// The version of a calibration of this schema, or the beginning of it: its fit is taken as it is, only the moment
+    /// is another one. Which profiles has no meaning then.
+    #[serde(default)]
+    pub same_fit_as: Option<String>,
+}
+
+/// Asks whom a calibration moves.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
+#[serde(deny_unknown_fields)]
+pub struct CompareCalibrations {
+    /// Its version, or the beginning of it that no other has.
+    pub version: String,
+    /// The one that it is compared with; the active one of its schema where it is left out.
+    #[serde(default)]
+    pub with: Option<String>,
 }
 
 /// Names a calibration.

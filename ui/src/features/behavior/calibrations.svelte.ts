@@ -94,9 +94,10 @@ export class Calibrations {
     return this.#start(() => this.#ipc.call('fit_calibration', asked));
   }
 
-  /** Looks anew whom a calibration moves. */
-  async compare(version: string): Promise<boolean> {
-    return this.#start(() => this.#ipc.call('compare_calibration', { version }));
+  /** Looks anew whom a calibration moves, against another one or the one that is active. */
+  async compare(version: string, other?: string): Promise<boolean> {
+    const asked = other === undefined ? { version } : { version, with: other };
+    return this.#start(() => this.#ipc.call('compare_calibration', asked));
   }
 
   async stop(): Promise<void> {

@@ -480,7 +480,7 @@ export interface Commands {
     response: Compacted;
   };
   compare_calibration: {
-    request: CalibrationId;
+    request: CompareCalibrations;
     response: CalibrationRun;
   };
   compare_with_relays: {
@@ -2011,13 +2011,17 @@ export interface Compacted {
   before: number;
 }
 /**
- * Names a calibration.
+ * Asks whom a calibration moves.
  */
-export interface CalibrationId {
+export interface CompareCalibrations {
   /**
    * Its version, or the beginning of it that no other has.
    */
   version: string;
+  /**
+   * The one that it is compared with; the active one of its schema where it is left out.
+   */
+  with?: string | null;
 }
 /**
  * Names one profile.
@@ -2320,6 +2324,15 @@ export interface DecideMany {
   side: Side;
 }
 /**
+ * Names a calibration.
+ */
+export interface CalibrationId {
+  /**
+   * Its version, or the beginning of it that no other has.
+   */
+  version: string;
+}
+/**
  * Names a file at the relay.
  */
 export interface FileId {
@@ -2578,6 +2591,11 @@ export interface FitCalibration {
    * Which profiles; empty for all.
    */
   filter?: string;
+  /**
+   * The version of a calibration of this schema, or the beginning of it: its fit is taken as it is, only the moment
+   * is another one. Which profiles has no meaning then.
+   */
+  same_fit_as?: string | null;
   /**
    * The schema's name.
    */
