@@ -25,6 +25,12 @@ pub(crate) struct Keeper(pub(crate) Access);
 /// The same, with where the organisation stands: not older than the request.
 pub(crate) struct Reader(pub(crate) Standing);
 
+/// The token of a request, unchecked.
+pub(crate) fn bearer(parts: &Parts) -> Result<&str, Failure> {
+    let header = parts.headers.get(AUTHORIZATION).and_then(|value| value.to_str().ok());
+    header.and_then(|value| value.strip_prefix("Bearer ")).ok_or_else(Failure::unauthorized)
+}
+
 impl FromRequestParts<Arc<Relay>> for Caller {
     type Rejection = Failure;
 
@@ -61,9 +67,6 @@ impl FromRequestParts<Arc<Relay>> for Reader {
     type Rejection = Failure;
 
     async fn from_request_parts(parts: &mut Parts, relay: &Arc<Relay>) -> Result<Self, Failure> {
-        let header = parts.headers.get(AUTHORIZATION).and_then(|value| value.to_str().ok());
-        let token = header.and_then(|value| value.strip_prefix("Bearer "));
-        let token = token.ok_or_else(Failure::unauthorized)?;
-        standing(relay, token).await?.map(Self).ok_or_else(Failure::unauthorized)
+        standing(relay, bearer(parts)?).await?.map(Self).ok_or_else(Failure::unauthorized)
     }
 }

@@ -18,6 +18,7 @@ mod jobs;
 mod limiter;
 mod linger;
 mod listen;
+mod listener;
 mod lists;
 mod metrics;
 mod openapi;

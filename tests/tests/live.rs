@@ -5,7 +5,7 @@ use std::process::Child;
 use std::time::Duration;
 
 use anyhow::Result;
-use kartei_test_support::{Client, Stage, until, write_lines};
+use kartei_test_support::{Client, Http, Stage, until, write_lines};
 use serde_json::{Value, json};
 
 /// Events take milliseconds. This allows for a busy machine and stays under the half minute after
@@ -63,5 +63,35 @@ fn a_watching_client_follows_the_relay() -> Result<()> {
         Ok(city(&anna)? == Some(json!("Basel")) && anna.status()?["state"] == "up_to_date")
     })?;
     drop(relay);
+    Ok(())
+}
+
+#[test]
+fn a_stream_ends_with_the_token_that_opened_it() -> Result<()> {
+    let stage = Stage::new()?;
+    let home = stage.relay_home()?;
+    let relay = home.start()?;
+    let listener = Http::new(relay.url(), Some(&home.token("viewer", "listener")?));
+    let analyst = Http::new(relay.url(), Some(&home.token("analyst", "writer")?));
+    let accept = [("accept", "text/event-stream")];
+    let mut changes = listener.events("/profiles/changes", &accept)?;
+    let mut heads = listener.events("/sync/v1/events", &accept)?;
+    let mut kept = analyst.events("/profiles/changes", &accept)?;
+    let put = |id: &str| {
+        let create = [("content-type", "application/json"), ("if-none-match", "*")];
+        let body = json!({"schema": "user_profile.v1", "id": id}).to_string();
+        analyst.send("PUT", &format!("/profiles/{id}"), &create, body.as_bytes())?.expect(201)
+    };
+    put("before")?;
+    assert!(changes.next_event()?.data.contains("before"));
+    assert!(kept.next_event()?.data.contains("before"));
+
+    home.admin(&["token", "revoke", "--name", "listener", "--org", "Test"])?.expect_code(0)?;
+    // Reading waits; what ends it is the relay.
+    while changes.next_event().is_ok() {}
+    while heads.next_event().is_ok() {}
+    put("after")?;
+    assert!(kept.next_event()?.data.contains("after"), "others hear on");
+    assert!(listener.events("/profiles/changes", &accept).is_err());
     Ok(())
 }

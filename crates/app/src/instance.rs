@@ -14,6 +14,7 @@ use std::path::Path;
 use std::thread;
 use std::time::{Duration, Instant};
 
+use kartei_local_store::make_private_folder;
 use kartei_protocol::problem::{Problem, ProblemCode};
 use serde::{Deserialize, Serialize};
 
@@ -79,7 +80,7 @@ impl Instance {
     }
 
     fn claim_within(home: &Path, handover: &Handover, patience: Duration) -> io::Result<Claim> {
-        fs::create_dir_all(home)?;
+        make_private_folder(home)?;
         let lock =
             OpenOptions::new().create(true).truncate(false).write(true).open(home.join(LOCK))?;
         let began = Instant::now();

@@ -73,7 +73,7 @@ pub use reread::Reread;
 pub use rewrite::{RewriteStep, Rewritten};
 pub use scores::{ScoreName, ScoresMade, scoring_threads};
 pub use session::{Session, SyncSettings, TokenAt};
-pub use store::{Store, StoreOptions, Totals};
+pub use store::{Store, StoreOptions, Totals, make_private_folder};
 pub use upkeep::sqlite_version;
 pub use uploads::{FilePrint, NewUpload, StoredUpload, UploadState};
 pub use views::{NAME_CHARS_MAX, View};

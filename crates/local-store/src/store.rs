@@ -35,6 +35,19 @@ pub struct StoreOptions {
     pub key: Option<DatabaseKey>,
 }
 
+/// Makes a folder that only this account can enter, and those above it that are missing; one that is there stays as it is.
+///
+/// # Errors
+/// As [`std::fs::create_dir_all`].
+pub fn make_private_folder(folder: &Path) -> std::io::Result<()> {
+    let mut builder = std::fs::DirBuilder::new();
+    builder.recursive(true);
+    // Elsewhere what an account's own folders allow is inherited.
+    #[cfg(unix)]
+    std::os::unix::fs::DirBuilderExt::mode(&mut builder, 0o700);
+    builder.create(folder)
+}
+
 /// How many profiles are in which state.
 #[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
 pub struct Totals {
@@ -104,7 +117,7 @@ impl Store {
     /// # Errors
     /// [`StoreError`]; an existing database was not changed then.
     pub fn open(folder: &Path, options: StoreOptions) -> Result<Self, StoreError> {
-        std::fs::create_dir_all(folder)
+        make_private_folder(folder)
             .map_err(|e| StoreError::Open(format!("{}: {e}", folder.display())))?;
         let path = folder.join(FILE);
         let key = match connect::look(&path)? {

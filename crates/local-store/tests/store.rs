@@ -268,3 +268,17 @@ fn what_is_no_database_is_told_and_kept() {
     assert!(matches!(refused, Err(StoreError::Damaged(_))), "{refused:?}");
     assert!(std::fs::read(&file).unwrap().starts_with(b"this is no database"));
 }
+
+#[cfg(unix)]
+#[test]
+fn a_new_data_folder_is_this_accounts_alone() {
+    use std::os::unix::fs::PermissionsExt;
+
+    let folder = TempDir::new().unwrap();
+    let data = folder.path().join("above/data");
+    drop(Store::open(&data, StoreOptions::default()).unwrap());
+    for made in [&data, &folder.path().join("above")] {
+        let mode = std::fs::metadata(made).unwrap().permissions().mode();
+        assert_eq!(mode & 0o077, 0, "{}: {mode:o}", made.display());
+    }
+}

@@ -12,7 +12,7 @@ use kartei_protocol::sync::HeadNotice;
 use serde::Deserialize;
 use tokio::sync::watch;
 
-use crate::auth::Caller;
+use crate::listener::Listener;
 use crate::presence::Follower;
 use crate::problem::Failure;
 use crate::routes::presence::check_session;
@@ -36,10 +36,11 @@ struct Following {
 
 pub(crate) async fn events(
     State(relay): State<Arc<Relay>>,
-    Caller(access): Caller,
+    listener: Listener,
     query: Result<Query<EventsQuery>, axum::extract::rejection::QueryRejection>,
 ) -> Result<Sse<impl Stream<Item = Result<Event, Infallible>>>, Failure> {
     let Query(query) = query.map_err(|e| Failure::invalid(e.body_text()))?;
+    let access = &listener.access;
     let org = access.org;
     let head_rev = relay.store(move |store| store.head_rev(org)).await?;
     let mut heads = relay.follow(org, head_rev);
@@ -48,7 +49,7 @@ pub(crate) async fn events(
     let presence = match query.session {
         Some(session) => {
             check_session(&session)?;
-            Some(Follower::new(&relay, &access, session).await?)
+            Some(Follower::new(&relay, access, session).await?)
         }
         None => None,
     };
@@ -57,7 +58,8 @@ pub(crate) async fn events(
         let event = following.next().await?;
         Some((Ok(event), following))
     });
-    Ok(Sse::new(notices).keep_alive(KeepAlive::new().interval(KEEP_ALIVE)))
+    Ok(Sse::new(listener.hears(Box::pin(notices)))
+        .keep_alive(KeepAlive::new().interval(KEEP_ALIVE)))
 }
 
 impl Following {

@@ -22,8 +22,9 @@ use std::time::Duration;
 
 use axum::Router;
 use axum::extract::DefaultBodyLimit;
-use axum::http::StatusCode;
-use axum::middleware::{from_fn, from_fn_with_state};
+use axum::http::{HeaderValue, StatusCode, header};
+use axum::middleware::{from_fn, from_fn_with_state, map_response};
+use axum::response::Response;
 use axum::routing::{get, post};
 use kartei_protocol::problem::ProblemCode;
 use kartei_protocol::sync::PUSH_BYTES_MAX;
@@ -51,6 +52,17 @@ fn failed(class: ServerErrorsFailureClass, latency: Duration, _: &Span) {
         ) => tracing::info!(status = status.as_u16(), millis, "A request was put off"),
         class => tracing::error!(%class, millis, "A request failed"),
     }
+}
+
+/// What is answered is for whoever asked: no cache between may keep it, unless the route says otherwise, and no browser
+/// may guess what kind it is.
+async fn for_the_caller_alone(mut response: Response) -> Response {
+    let headers = response.headers_mut();
+    headers
+        .entry(header::CACHE_CONTROL)
+        .or_insert(const { HeaderValue::from_static("private, no-cache") });
+    headers.insert(header::X_CONTENT_TYPE_OPTIONS, const { HeaderValue::from_static("nosniff") });
+    response
 }
 
 /// The interface for integrators, which describes itself.
@@ -174,6 +186,7 @@ pub(crate) fn router(relay: Arc<Relay>) -> Router {
                 "the route does not know this method",
             )
         })
+        .layer(map_response(for_the_caller_alone))
         // Around everything, as a browser asks with a method that the route does not know.
         .layer(from_fn_with_state(Arc::clone(&relay), cors::answer))
         // Method, path, status and time; never headers or bodies.

@@ -1,10 +1,9 @@
 //! The commands about workspaces, links and notes: what goes beyond one data folder.
 
-use std::fs;
 use std::path::Path;
 use std::sync::{Arc, Weak};
 
-use kartei_local_store::{Store, StoreOptions};
+use kartei_local_store::{Store, StoreOptions, make_private_folder};
 use kartei_protocol::commands::Commands;
 use kartei_protocol::desktop::{
     AddWorkspace, NoticeShown, OpenedLink, RemoveWorkspace, RenameWorkspace, ShowNotice, SignIn,
@@ -150,7 +149,7 @@ impl Workplace {
         }
         let id = registry::new_id()?;
         let folder = folder_of(&self.home, &id);
-        fs::create_dir_all(&folder).map_err(|error| of_write(&folder, &error))?;
+        make_private_folder(&folder).map_err(|error| of_write(&folder, &error))?;
         let mut entry = Entry::new(&id, name);
         let made = self.furnish(&mut entry, request.relay).and_then(|()| {
             if entry.name.is_none() {

@@ -41,6 +41,10 @@ pub(super) fn config(url: &str) -> Result<Config> {
         })?;
         config.password(password.trim_end_matches(['\r', '\n']));
     }
+    if wants_tls(&config) {
+        // Otherwise a server that declines is spoken to in plain.
+        config.ssl_mode(SslMode::Require);
+    }
     if config.get_application_name().is_none() {
         config.application_name("kartei-relay");
     }
@@ -139,4 +143,19 @@ pub(super) async fn check_role(client: &Object) -> Result<()> {
         _ => return Ok(()),
     };
     Err(RelayStoreError::UnsafeRole { role, why })
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn what_leaves_this_machine_is_encrypted_or_not_sent() {
+        let mode = |url: &str| config(url).map(|config| config.get_ssl_mode()).ok();
+        assert_eq!(mode("postgres://kartei@db.example.org/kartei"), Some(SslMode::Require));
+        assert_eq!(mode("postgres://kartei@192.0.2.7,127.0.0.1/kartei"), Some(SslMode::Require));
+        let said = "postgres://kartei@db.example.org/kartei?sslmode=disable";
+        assert_eq!(mode(said), Some(SslMode::Disable), "who says so has seen it");
+        assert_eq!(mode("postgres://kartei@127.0.0.1/kartei"), Some(SslMode::Prefer));
+    }
 }

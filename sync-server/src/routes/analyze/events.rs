@@ -18,8 +18,8 @@ use serde::Deserialize;
 use utoipa::IntoParams;
 
 use super::{find, unknown_job};
-use crate::auth::Caller;
 use crate::jobs::Follower;
+use crate::listener::Listener;
 use crate::openapi::Problem;
 use crate::problem::Failure;
 use crate::serve::Relay;
@@ -64,7 +64,7 @@ pub(crate) struct After {
 )]
 pub(crate) async fn events(
     State(relay): State<Arc<Relay>>,
-    Caller(access): Caller,
+    listener: Listener,
     id: Result<Path<String>, PathRejection>,
     after: Result<Query<After>, QueryRejection>,
     headers: HeaderMap,
@@ -76,10 +76,10 @@ pub(crate) async fn events(
         let number = last.to_str().ok().and_then(|text| text.parse().ok());
         after_seq = number.ok_or_else(|| Failure::invalid("`Last-Event-ID` is no number"))?;
     }
-    let org = access.org;
+    let org = listener.access.org;
     find(&relay, org, &id).await?;
     if streams {
-        return Ok(stream_of(relay, org, id, after_seq).into_response());
+        return Ok(stream_of(relay, listener, id, after_seq).into_response());
     }
     let past = relay.store(move |store| store.job_events(org, &id, after_seq, EVENTS_MAX)).await?;
     let past = past.ok_or_else(unknown_job)?;
@@ -100,10 +100,11 @@ struct Streaming {
 
 fn stream_of(
     relay: Arc<Relay>,
-    org: OrgId,
+    listener: Listener,
     id: String,
     after_seq: u64,
 ) -> Sse<impl Stream<Item = Result<Event, Infallible>>> {
+    let org = listener.access.org;
     let follower = relay.workshop().follow(org, &id);
     let waiting = VecDeque::new();
     let streaming = Streaming { relay, org, id, after_seq, waiting, follower };
@@ -112,7 +113,7 @@ fn stream_of(
         let told = Event::default().event(event.kind.word()).id(event.event_seq.to_string());
         Some((Ok(told.json_data(event).unwrap_or_default()), streaming))
     });
-    Sse::new(events).keep_alive(KeepAlive::new().interval(KEEP_ALIVE))
+    Sse::new(listener.hears(Box::pin(events))).keep_alive(KeepAlive::new().interval(KEEP_ALIVE))
 }
 
 impl Streaming {

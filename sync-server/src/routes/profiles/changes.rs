@@ -18,8 +18,8 @@ use serde::Deserialize;
 use tokio::sync::watch;
 use utoipa::IntoParams;
 
-use crate::auth::Caller;
 use crate::conditions::REVISION;
+use crate::listener::Listener;
 use crate::openapi::Problem;
 use crate::problem::{ApiCode, Failure};
 use crate::serve::Relay;
@@ -80,11 +80,12 @@ pub(crate) struct Since {
 )]
 pub(crate) async fn changes(
     State(relay): State<Arc<Relay>>,
-    Caller(access): Caller,
+    listener: Listener,
     since: Result<Query<Since>, QueryRejection>,
     headers: HeaderMap,
 ) -> Result<Response, Failure> {
     let Query(since) = since?;
+    let org = listener.access.org;
     let accepts = |kind: &str| {
         let accepted = headers.get(header::ACCEPT).and_then(|value| value.to_str().ok());
         accepted.is_some_and(|value| value.split(',').any(|one| one.trim().starts_with(kind)))
@@ -97,15 +98,15 @@ pub(crate) async fn changes(
                 id.parse().map_err(|_| Failure::invalid("`Last-Event-ID` is no revision"))?
             }
         };
-        must_be_recent(&relay, access.org, from).await?;
-        return Ok(events(relay, access.org, from).await?.into_response());
+        must_be_recent(&relay, org, from).await?;
+        return Ok(events(relay, listener, from).await?.into_response());
     }
     if since.since_rev > 0 {
-        must_be_recent(&relay, access.org, since.since_rev.max(since.begun_rev)).await?;
+        must_be_recent(&relay, org, since.since_rev.max(since.begun_rev)).await?;
     }
     let limit = since.limit.unwrap_or(ROWS_MAX).clamp(1, ROWS_MAX);
     let Part { head_rev, next_rev, rows, erased } =
-        read(&relay, access.org, since.since_rev, limit).await?;
+        read(&relay, org, since.since_rev, limit).await?;
     if since.since_rev > head_rev {
         let detail = format!("the organisation has no revision {} yet", since.since_rev);
         return Err(Failure::new(StatusCode::BAD_REQUEST, ApiCode::UnknownRevision, detail));
@@ -177,9 +178,10 @@ struct Follower {
 
 async fn events(
     relay: Arc<Relay>,
-    org: OrgId,
+    listener: Listener,
     from: u64,
 ) -> Result<Sse<impl Stream<Item = Result<Event, Infallible>>>, Failure> {
+    let org = listener.access.org;
     let head_rev = relay.store(move |store| store.head_rev(org)).await?;
     let (heads, stopping) = (relay.follow(org, head_rev), relay.stopping());
     let follower = Follower { relay, org, at: from, waiting: VecDeque::new(), heads, stopping };
@@ -193,7 +195,7 @@ async fn events(
         let event = event.json_data(changed).unwrap_or_default();
         Some((Ok(event), follower))
     });
-    Ok(Sse::new(stream).keep_alive(KeepAlive::new().interval(KEEP_ALIVE)))
+    Ok(Sse::new(listener.hears(Box::pin(stream))).keep_alive(KeepAlive::new().interval(KEEP_ALIVE)))
 }
 
 impl Follower {

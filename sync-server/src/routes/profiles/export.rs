@@ -140,7 +140,6 @@ pub(crate) async fn export(
 
 fn describe(headers: &mut axum::http::HeaderMap, rev: u64, tag: &str) {
     headers.insert(REVISION, HeaderValue::from(rev));
-    headers.insert(header::CACHE_CONTROL, HeaderValue::from_static("private, no-cache"));
     headers.insert(header::VARY, HeaderValue::from_static("authorization"));
     if let Ok(tag) = HeaderValue::from_str(tag) {
         headers.insert(header::ETAG, tag);

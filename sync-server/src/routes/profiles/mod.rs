@@ -53,7 +53,6 @@ fn describe(headers: &mut HeaderMap, profile: &Profile) {
     headers.insert(REVISION, HeaderValue::from(profile.rev));
     headers.insert(CONFLICTS, HeaderValue::from(profile.conflicts));
     // Anyone may keep it, and must ask whether it is still so.
-    headers.insert(header::CACHE_CONTROL, HeaderValue::from_static("private, no-cache"));
     headers.insert(header::VARY, HeaderValue::from_static("authorization, accept-encoding"));
     if let Ok(value) = HeaderValue::from_str(&tag(profile.hash)) {
         headers.insert(header::ETAG, value);
