@@ -31,4 +31,5 @@ pub use error::StatError;
 pub use matrix::{Rows, Symmetric};
 pub use moments::Summary;
 pub use normal::{cdf, quantile};
+pub use pairs::Pairs;
 pub use sum::{ExactSum, Sum};
