@@ -123,23 +123,20 @@ impl Comparison {
     /// Takes a person's mean of each signal in, an observation counted as often as it says that it was made (`n`). In
     /// the order of the record's canonical form, which is the same for every copy of it.
     fn note_levels(&mut self, side: Side, observations: &[Value]) {
-        // By the place of the signal's variable.
-        let mut sums: Vec<(Sum, Sum)> = Vec::new();
+        let mut each: Vec<(usize, f64, f64)> = Vec::with_capacity(observations.len());
         for (nth, one) in observations.iter().enumerate() {
             let Some((signal, value, n)) = counted(one, self.as_of_ms) else { continue };
-            let Some(at) = self.signals.find(nth, signal, self.names_left_out) else { continue };
-            if at >= sums.len() {
-                sums.resize_with(at + 1, Default::default);
+            if let Some(at) = self.signals.find(nth, signal, self.names_left_out) {
+                each.push((at, value, n));
             }
-            sums[at].0.add(value * n);
-            sums[at].1.add(n);
         }
-        for (at, (weighted, weights)) in sums.iter().enumerate() {
-            // Whoever has no observation of a signal has no level.
-            if weights.total() > 0.0 {
-                let level = weighted.total() / weights.total();
-                self.signals.at(at).side(side).add(level);
-            }
+        // Those of a signal stay in their order.
+        each.sort_by_key(|(at, ..)| *at);
+        for of_signal in each.chunk_by(|(a, ..), (b, ..)| a == b) {
+            let weighted: Sum = of_signal.iter().map(|(_, value, n)| value * n).collect();
+            let weights: Sum = of_signal.iter().map(|(.., n)| *n).collect();
+            let level = weighted.total() / weights.total();
+            self.signals.at(of_signal[0].0).side(side).add(level);
         }
     }
 
