@@ -49,6 +49,11 @@ impl People {
         is_complete
     }
 
+    /// Scores of who was taken in last; nothing where there is nobody.
+    pub(crate) fn last(&self) -> &[f64] {
+        &self.rows[self.rows.len().saturating_sub(self.columns)..]
+    }
+
     /// Takes in those who come after.
     pub(crate) fn append(&mut self, next: Self) {
         self.ids.extend(next.ids);

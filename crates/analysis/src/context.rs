@@ -8,7 +8,7 @@ use serde_json::{Map, Value, json};
 
 use crate::asked::{Analysis, AskedWrongly, Kind, Scored};
 use crate::order::Seed;
-use crate::{Accumulator, ENGINE_VERSION, Input};
+use crate::{Accumulator, ENGINE_VERSION, Input, duplicates};
 
 /// A schema with what scores of it are made by.
 #[derive(Debug, Clone)]
@@ -161,6 +161,13 @@ impl Context {
     #[must_use]
     pub fn seed(&self, filter: Option<&str>) -> Seed {
         self.analysis.seed(filter)
+    }
+
+    /// Whether the profiles of a chunk of the visit are looked at, by its number, from 0. Where they are not they need
+    /// not be read: it is enough to count them ([`Accumulator::pass_over`]).
+    #[must_use]
+    pub fn looks_at(&self, chunk: usize) -> bool {
+        !matches!(self.analysis.kind, Kind::Duplicates { .. }) || chunk < duplicates::CHUNKS
     }
 
     /// Nothing seen yet.

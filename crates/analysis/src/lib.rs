@@ -168,6 +168,11 @@ impl Accumulator {
         }
     }
 
+    /// Counts profiles that the analysis does not look at ([`Context::looks_at`]).
+    pub fn pass_over(&mut self, profiles: u64) {
+        self.seen += profiles;
+    }
+
     /// Takes in what the next chunk came to.
     pub fn merge(&mut self, context: &Context, next: Self) {
         self.seen += next.seen;

@@ -201,6 +201,42 @@ fn bits_do_not_depend_on_where_somebody_goes_on() {
 }
 
 #[test]
+fn chunks_that_are_not_looked_at_need_not_be_read() {
+    let named = |id: usize, attributes: Value| {
+        accepted(&json!({
+            "schema": "user_profile.v1",
+            "id": format!("p{id}"),
+            "display_name": name(id),
+            "attributes": attributes,
+        }))
+    };
+    let part: Vec<Record> = (0..CHUNK).map(|id| named(id, json!({"a": id}))).collect();
+    // Of the last ones an attribute is a text, which nobody gets to know.
+    let last: Vec<Record> = (0..CHUNK).map(|id| named(id, json!({"a": "text"}))).collect();
+    let context = asked();
+    let whole = absorbed(&context, &part, |_| None);
+    let (mut read, mut passed_over) = (context.begin(), context.begin());
+    let chunks = (0..).take_while(|number| context.looks_at(*number)).count();
+    for _ in 0..chunks {
+        read.merge(&context, whole.clone());
+        passed_over.merge(&context, whole.clone());
+    }
+    for people in [&last[..], &last[..100]] {
+        read.merge(&context, absorbed(&context, people, |_| None));
+        let mut next = context.begin();
+        next.pass_over(people.len() as u64);
+        passed_over.merge(&context, next);
+    }
+    assert_eq!(passed_over.keep(), read.keep());
+    let total = (chunks + 1) * CHUNK + 100;
+    assert_eq!(passed_over.seen(), total as u64);
+    let told = passed_over.report(&context, &input(total + 1));
+    assert_eq!(told["looked_at"], json!(chunks * CHUNK));
+    let others = crate::context("quality", &Value::Null, None, None);
+    assert!(others.looks_at(usize::MAX));
+}
+
+#[test]
 fn few_and_those_whom_nothing_tells_apart_say_so() {
     let one = |id: &str, more: Value| {
         let mut value = json!({"schema": "user_profile.v1", "id": id});

@@ -79,8 +79,18 @@ fn unbiased(free: f64) -> f64 {
 pub fn cliffs_delta(x: &[f64], y: &[f64]) -> Result<Effect, StatError> {
     at_least(2, x.len())?;
     at_least(2, y.len())?;
-    let pairs = Pairs::new(x, y)?;
+    cliffs_delta_of(&Pairs::new(x, y)?)
+}
+
+/// [`cliffs_delta`] of samples that are in their order already.
+///
+/// # Errors
+/// A sample of fewer than two.
+pub fn cliffs_delta_of(pairs: &Pairs) -> Result<Effect, StatError> {
     let (counts, (n, m)) = (pairs.count(), pairs.sizes());
+    for size in [n, m] {
+        at_least(2, usize::try_from(size).unwrap_or(usize::MAX))?;
+    }
     let whole = n * m;
     let value = counts.over as f64 / whole as f64;
     let z2 = z() * z();

@@ -11,13 +11,17 @@ const SWEEPS_MAX: u32 = 64;
 /// them in `f64`.
 const NO_SHARE: f64 = 1.0 / (1_u64 << 56) as f64;
 
+/// Components of an eigenvector whose magnitudes differ by no more than this share are equally great.
+const EQUALLY_GREAT: f64 = 1e-9;
+
 /// Eigenvalues from the greatest to the smallest, and the unit vector that belongs to each.
 #[derive(Debug, Clone, PartialEq)]
 pub struct Eigen {
     /// The eigenvalues, descending.
     pub values: Vec<f64>,
     /// For each eigenvalue its vector: of length 1, and of both signs the one whose component with
-    /// the greatest magnitude is positive, the first one of several.
+    /// the greatest magnitude is positive, the first one of several that differ by no more than a
+    /// billionth.
     pub vectors: Vec<Vec<f64>>,
 }
 
@@ -85,14 +89,11 @@ fn rotate(matrix: &mut Symmetric, vectors: &mut [Vec<f64>], p: usize, q: usize) 
 }
 
 fn with_sign(vector: &[f64]) -> Vec<f64> {
-    let mut greatest = 0.0_f64;
-    for component in vector {
-        if component.abs() > greatest.abs() {
-            greatest = *component;
-        }
-    }
+    let greatest = vector.iter().fold(0.0_f64, |greatest, one| greatest.max(one.abs()));
+    // Rounding decides nothing where two are as great.
+    let leading = vector.iter().find(|one| one.abs() >= greatest * (1.0 - EQUALLY_GREAT));
     // Zero is left without a sign.
-    let sign = if greatest < 0.0 { -1.0 } else { 1.0 };
+    let sign = if leading.is_some_and(|leading| *leading < 0.0) { -1.0 } else { 1.0 };
     vector.iter().map(|component| component * sign + 0.0).collect()
 }
 

@@ -46,6 +46,20 @@ fn eigenvalues_by_hand() {
 }
 
 #[test]
+fn rounding_does_not_choose_the_sign() {
+    let root = 0.5_f64.sqrt();
+    for (vector, turned) in [
+        ([-root, root + 1e-15], [root, -root - 1e-15]),
+        ([-root, root - 1e-15], [root, 1e-15 - root]),
+        ([-0.6, 0.8], [-0.6, 0.8]),
+        ([0.6, -0.8], [-0.6, 0.8]),
+        ([-0.0, 0.0], [0.0, 0.0]),
+    ] {
+        assert_eq!(with_sign(&vector), turned);
+    }
+}
+
+#[test]
 fn equations_and_what_is_refused() {
     let cholesky = Cholesky::new(&symmetric(3, &[4.0, 2.0, 5.0, 1.0, 3.0, 6.0])).unwrap();
     let x = cholesky.solve(&[11.0, 21.0, 25.0]).unwrap();

@@ -13,9 +13,37 @@ pub const MAD_SCALE: f64 = 1.482_6;
 /// No values; a value that is not finite.
 pub fn median(values: &[f64]) -> Result<f64, StatError> {
     let sorted = sorted(values)?;
-    let (low, high) = (sorted[(sorted.len() - 1) / 2], sorted[sorted.len() / 2]);
+    Ok(between(sorted[(sorted.len() - 1) / 2], sorted[sorted.len() / 2]))
+}
+
+/// [`median`] of values with how often each is there, in the order of the values.
+///
+/// # Errors
+/// No values; values out of order, or one that is not finite; more than fit into 64 bits.
+pub fn median_of_counts(counts: &[(f64, u64)]) -> Result<f64, StatError> {
+    if !counts.iter().all(|(value, _)| value.is_finite()) {
+        return Err(StatError::NotFinite);
+    }
+    if !counts.is_sorted_by(|a, b| a.0 <= b.0) {
+        return Err(StatError::Range("the order of the values"));
+    }
+    let all = counts.iter().try_fold(0_u64, |all, (_, count)| all.checked_add(*count));
+    let all = all.ok_or(StatError::Range("the number of the values"))?;
+    let at = |place: u64| {
+        let mut behind = 0;
+        let found = counts.iter().find(|(_, count)| {
+            behind += count;
+            place < behind
+        });
+        found.map(|(value, _)| *value).ok_or(StatError::TooFew { needed: 1, found: 0 })
+    };
+    Ok(between(at(all.saturating_sub(1) / 2)?, at(all / 2)?))
+}
+
+/// The mean of two values.
+fn between(low: f64, high: f64) -> f64 {
     let both = low + high;
-    Ok(if both.is_finite() { both / 2.0 } else { low / 2.0 + high / 2.0 })
+    if both.is_finite() { both / 2.0 } else { low / 2.0 + high / 2.0 }
 }
 
 /// The value below which the share `q` lies, linear between neighbours: type 7 of Hyndman and Fan
@@ -102,7 +130,36 @@ mod tests {
         assert_eq!(quantile_of(&[1.0], f64::NAN), Err(StatError::Range("a share")));
     }
 
+    #[test]
+    fn medians_of_counts() {
+        assert_eq!(median_of_counts(&[(1.0, 1), (2.0, 0), (3.0, 1)]), Ok(2.0));
+        assert_eq!(median_of_counts(&[(f64::MAX, 2)]), Ok(f64::MAX));
+        for (wrong, error) in [
+            (&[][..], StatError::TooFew { needed: 1, found: 0 }),
+            (&[(1.0, 0)], StatError::TooFew { needed: 1, found: 0 }),
+            (&[(f64::NAN, 1)], StatError::NotFinite),
+            (&[(2.0, 1), (1.0, 1)], StatError::Range("the order of the values")),
+            (&[(1.0, u64::MAX), (2.0, 1)], StatError::Range("the number of the values")),
+        ] {
+            assert_eq!(median_of_counts(wrong), Err(error));
+        }
+    }
+
     proptest! {
+        #[test]
+        fn a_median_of_counts_is_that_of_values(
+            mut counts in prop::collection::vec((-9..9_i32, 0..4_u8), 1..20),
+        ) {
+            counts.sort_unstable();
+            let counts: Vec<(f64, u64)> =
+                counts.into_iter().map(|(value, count)| (f64::from(value), count.into())).collect();
+            let values: Vec<f64> = counts
+                .iter()
+                .flat_map(|(value, count)| (0..*count).map(|_| *value))
+                .collect();
+            prop_assert_eq!(median_of_counts(&counts), median(&values));
+        }
+
         #[test]
         fn order_shift_and_scale(
             values in prop::collection::vec(-99..99_i32, 1..40), shift in -99..99_i32, q in 0.0..=1.0_f64,

@@ -78,7 +78,12 @@ pub struct MannWhitney {
 /// # Errors
 /// An empty sample; more than `2^31` values; a value that is not finite.
 pub fn mann_whitney(x: &[f64], y: &[f64]) -> Result<MannWhitney, StatError> {
-    let pairs = Pairs::new(x, y)?;
+    Ok(mann_whitney_of(&Pairs::new(x, y)?))
+}
+
+/// [`mann_whitney`] of samples that are in their order already.
+#[must_use]
+pub fn mann_whitney_of(pairs: &Pairs) -> MannWhitney {
     let (counts, (n, m)) = (pairs.count(), pairs.sizes());
     let all = (n + m) as f64;
     let u = (n * m + counts.over) as f64 / 2.0;
@@ -87,11 +92,11 @@ pub fn mann_whitney(x: &[f64], y: &[f64]) -> Result<MannWhitney, StatError> {
     let deviation = ((n * m) as f64 / 12.0 * (all + 1.0 - tied)).max(0.0).sqrt();
     let off = (counts.over.abs() as f64 / 2.0 - 0.5).max(0.0);
     if off == 0.0 || deviation == 0.0 {
-        return Ok(MannWhitney { u, z: 0.0, p: 1.0 });
+        return MannWhitney { u, z: 0.0, p: 1.0 };
     }
     let z = off / deviation;
     let p = (2.0 * cdf(-z)).min(1.0);
-    Ok(MannWhitney { u, z: if counts.over < 0 { -z } else { z }, p })
+    MannWhitney { u, z: if counts.over < 0 { -z } else { z }, p }
 }
 
 /// The p of U on both sides by its exact distribution (Mann and Whitney 1947): twice the share of all
@@ -153,7 +158,12 @@ pub struct KolmogorovSmirnov {
 /// # Errors
 /// An empty sample; more than `2^31` values; a value that is not finite.
 pub fn kolmogorov_smirnov(x: &[f64], y: &[f64]) -> Result<KolmogorovSmirnov, StatError> {
-    let pairs = Pairs::new(x, y)?;
+    Ok(kolmogorov_smirnov_of(&Pairs::new(x, y)?))
+}
+
+/// [`kolmogorov_smirnov`] of samples that are in their order already.
+#[must_use]
+pub fn kolmogorov_smirnov_of(pairs: &Pairs) -> KolmogorovSmirnov {
     let (n, m) = pairs.sizes();
     let (mut below_x, mut below_y, mut greatest) = (0, 0, 0);
     for (in_x, in_y) in pairs.steps() {
@@ -162,7 +172,7 @@ pub fn kolmogorov_smirnov(x: &[f64], y: &[f64]) -> Result<KolmogorovSmirnov, Sta
     }
     let d = greatest as f64 / (n * m) as f64;
     let worth = (n * m) as f64 / (n + m) as f64;
-    Ok(KolmogorovSmirnov { d, p: kolmogorov_above(d * worth.sqrt()) })
+    KolmogorovSmirnov { d, p: kolmogorov_above(d * worth.sqrt()) }
 }
 
 /// The share of Kolmogorov's (1933) distribution above `at`, by whichever of its two series converges

@@ -1,6 +1,7 @@
 use proptest::prelude::*;
 
 use super::*;
+use crate::effect::{cliffs_delta, cliffs_delta_of};
 
 fn close(a: f64, b: f64, within: f64) -> bool {
     (a - b).abs() <= within * b.abs()
@@ -69,6 +70,12 @@ fn ties_constants_and_what_is_refused() {
         Err(StatError::TooFew { needed: 1, found: 0 })
     );
     assert_eq!(welch(&[1.0], &same), Err(StatError::TooFew { needed: 2, found: 1 }));
+    let one = [(1.0, 1)];
+    for wrong in [&[][..], &[(1.0, 0)], &[(f64::NAN, 1)], &[(2.0, 1), (1.0, 1)], &[(1.0, 1 << 32)]]
+    {
+        assert!(Pairs::of_counts(wrong, &one).is_err() && Pairs::of_counts(&one, wrong).is_err());
+    }
+    assert!(cliffs_delta_of(&Pairs::of_counts(&one, &one).unwrap()).is_err());
     // One sample that does not vary, and one value, are enough where the definition is.
     assert_eq!(welch(&same, &[1.0, 2.0]).unwrap().df, 1.0);
     assert_eq!(mann_whitney(&[3.0], &[1.0, 2.0]).unwrap().u, 2.0);
@@ -91,6 +98,23 @@ proptest! {
             prop_assert_eq!(one.t, -other.t);
             prop_assert!(close(one.df, other.df, 1e-14) && close(one.p, other.p, 1e-12));
         }
+    }
+
+    /// Equal values may stand in several counts, and a count may be nothing.
+    #[test]
+    fn counts_come_to_the_same(x in sample(), y in sample(), empty in -9..9_i32) {
+        let counted = |values: &[f64]| {
+            let mut counts: Vec<(f64, u64)> = values.iter().map(|value| (*value, 1)).collect();
+            counts.extend([(f64::from(empty), 0), (values[0], 2), (3.0, 1)]);
+            counts.sort_by(|a, b| a.0.total_cmp(&b.0));
+            counts
+        };
+        let one_by_one = |values: &[f64]| [values, &[values[0], values[0], 3.0]].concat();
+        let pairs = Pairs::of_counts(&counted(&x), &counted(&y)).unwrap();
+        let (x, y) = (one_by_one(&x), one_by_one(&y));
+        prop_assert_eq!(mann_whitney_of(&pairs), mann_whitney(&x, &y).unwrap());
+        prop_assert_eq!(kolmogorov_smirnov_of(&pairs), kolmogorov_smirnov(&x, &y).unwrap());
+        prop_assert_eq!(cliffs_delta_of(&pairs), cliffs_delta(&x, &y));
     }
 
     #[test]

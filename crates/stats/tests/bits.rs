@@ -10,7 +10,9 @@ use kartei_stats::linear::{Mahalanobis, principal_components};
 use kartei_stats::linkage::{Pattern, estimate};
 use kartei_stats::matrix::{correlation, covariance};
 use kartei_stats::two::{kolmogorov_smirnov, mann_whitney, mann_whitney_exact, welch};
-use kartei_stats::{ExactSum, Rows, StatError, anova, moments, reliability, robust, text};
+use kartei_stats::{
+    CrossProducts, ExactSum, Rows, StatError, anova, moments, reliability, robust, text,
+};
 
 /// Numbers of no particular sort, from a counter.
 fn numbers(from: u64, count: u64) -> Vec<f64> {
@@ -27,6 +29,10 @@ fn results() -> Result<Vec<(&'static str, f64)>, StatError> {
     let rows = Rows::new(&values, 4)?;
     let mut products = ExactSum::new();
     x.iter().zip(&y).for_each(|(a, b)| products.add_product(*a, *b));
+    let mut within = CrossProducts::new(4);
+    for row in rows {
+        within.add(&row.iter().map(|number| (number + 3.7) / 8.0).collect::<Vec<f64>>());
+    }
     let clusters = k_means(rows, 3, 4, 9)?;
     let components = principal_components(&correlation(&covariance(rows)?)?)?;
     let levels = |code: u8| (0..4).map(|at| Some((code >> at) & 1)).collect();
@@ -43,6 +49,7 @@ fn results() -> Result<Vec<(&'static str, f64)>, StatError> {
     let other: Vec<f64> = x.iter().take(33).map(|value| value.abs()).collect();
     Ok(vec![
         ("products", products.total()),
+        ("within", within.covariance()?.cells()[6]),
         ("cdf", kartei_stats::cdf(-4.321)),
         ("quantile", kartei_stats::quantile(1.234e-9).unwrap_or(0.0)),
         ("mean", moments::mean(&x)?),
@@ -84,6 +91,7 @@ fn results_have_these_bits() {
 
 const BITS: &str = "
 products bff26644eb8c598b
+within bf73afda3c09a990
 cdf 3ee0497028c18bed
 quantile c017daaf9b1e8090
 mean 3febdb99849b1aea

@@ -5,7 +5,7 @@ use kartei_stats::effect::{cliffs_delta, hedges_g};
 use kartei_stats::linear::{Mahalanobis, principal_components};
 use kartei_stats::matrix::{covariance, covariance_of_sums};
 use kartei_stats::two::{kolmogorov_smirnov, mann_whitney, welch};
-use kartei_stats::{ExactSum, Rows};
+use kartei_stats::{CrossProducts, ExactSum, Rows};
 
 /// Four lengths in cm and the number of the species, of each flower.
 fn iris() -> Vec<[f64; 5]> {
@@ -56,7 +56,14 @@ fn principal_components_and_distances() {
         }
     }
     let streamed = covariance_of_sums(150, &sums, &products).unwrap();
-    for covariance in [covariance(rows).unwrap(), streamed] {
+    // No length is 8 cm; a common scale changes no share.
+    let mut eighths = CrossProducts::new(4);
+    for flower in rows {
+        let flower: Vec<f64> = flower.iter().map(|length| length / 8.0).collect();
+        assert!(eighths.add(&flower));
+    }
+    let eighths = eighths.covariance().unwrap();
+    for covariance in [covariance(rows).unwrap(), streamed, eighths] {
         let ratios = principal_components(&covariance).unwrap().ratios;
         for (found, known) in
             ratios.iter().zip([0.924_618_723, 0.053_066_483, 0.017_102_610, 0.005_212_184])

@@ -40,6 +40,9 @@ const FOCUS: u32 = 0;
 
 type Text = (Side, String);
 
+/// A chunk by its number.
+type Chunk = (usize, Vec<Text>);
+
 fn context(name: &str, scale: &Scale) -> Context {
     let params = match name {
         "similar" => json!({"id": people::id(FOCUS)}),
@@ -56,14 +59,13 @@ fn input(total: u32) -> Input {
 }
 
 /// Texts of these people, by chunk, made by two threads.
-fn texts(numbers: &[u32]) -> Vec<Vec<Text>> {
+fn texts(chunks: &[(usize, &[u32])]) -> Vec<Chunk> {
     let make = |one: &u32| (people::side(*one), people::text(*one));
-    let chunks = numbers.chunks(CHUNK).collect();
     let mut made = Vec::new();
     in_turn(
-        chunks,
+        chunks.to_vec(),
         || (),
-        |(), chunk: &[u32]| chunk.iter().map(make).collect(),
+        |(), (number, chunk)| (number, chunk.iter().map(make).collect()),
         |part| made.push(part),
     );
     made
@@ -92,13 +94,19 @@ fn whole(name: &str, total: u32) {
     let mut seen = context.begin();
     let (mut first, mut told_at) = (None, None);
     let mut text_bytes = 0;
-    for part in order.chunks(TEXTS * CHUNK) {
+    let chunks: Vec<(usize, &[u32])> = order.chunks(CHUNK).enumerate().collect();
+    for part in chunks.chunks(TEXTS) {
         let texts = texts(part);
-        let bytes = texts.iter().flatten().map(|(_, text)| text.len()).sum::<usize>();
+        let every = texts.iter().flat_map(|(_, chunk)| chunk);
+        let bytes = every.map(|(_, text)| text.len()).sum::<usize>();
         text_bytes = text_bytes.max(bytes);
         let started = Instant::now();
-        let work = |scores: &mut Option<Scores<'_>>, chunk: Vec<Text>| {
+        let work = |scores: &mut Option<Scores<'_>>, (number, chunk): Chunk| {
             let mut seen = context.begin();
+            if !context.looks_at(number) {
+                seen.pass_over(chunk.len() as u64);
+                return seen;
+            }
             for (side, text) in chunk {
                 let record = Record::from_stored(&text).unwrap();
                 absorb(&mut seen, context, (side, &record), scores.as_mut());
@@ -151,8 +159,8 @@ struct Costs {
     place: usize,
     /// To make scores at the moment of the calibration, and at both moments of drift.
     scores: [f64; 2],
-    /// To absorb it, by analysis.
-    absorbed: Vec<f64>,
+    /// To absorb it, by analysis; nothing where that does not look at it.
+    absorbed: Vec<Option<f64>>,
 }
 
 /// All analyses, or one, of records that are parsed already. A thread makes the scores of a block and then has each
@@ -167,7 +175,7 @@ fn parts(total: u32, only: Option<&str>) {
     let mut merged = vec![Duration::ZERO; contexts.len()];
     let mut costs = Vec::new();
     let has_drift = contexts.iter().any(|context| context.analysis().name() == "drift");
-    let each = |(): &mut (), chunk: Vec<Text>| {
+    let each = |(): &mut (), (number, chunk): Chunk| {
         let parsed = chunk.into_iter().map(|(side, text)| (side, Record::from_stored(&text)));
         let part: Vec<_> = parsed.map(|(side, record)| (side, record.unwrap())).collect();
         let mut seen: Vec<Option<Accumulator>> = vec![None; contexts.len()];
@@ -178,10 +186,15 @@ fn parts(total: u32, only: Option<&str>) {
             for ((context, seen), scores) in contexts.iter().zip(&mut seen).zip(&mut scores) {
                 let started = Instant::now();
                 let seen = seen.get_or_insert_with(|| context.begin());
-                for (side, record) in block {
-                    absorb(seen, context, (*side, record), scores.as_mut());
+                let is_looked_at = context.looks_at(number);
+                if is_looked_at {
+                    for (side, record) in block {
+                        absorb(seen, context, (*side, record), scores.as_mut());
+                    }
+                } else {
+                    seen.pass_over(block.len() as u64);
                 }
-                absorbed.push(started.elapsed().as_secs_f64());
+                absorbed.push(is_looked_at.then(|| started.elapsed().as_secs_f64()));
                 // Scores are made after an analysis, too: what they need has left the caches as much as it had for that.
                 if has_drift && absorbed.len() == 1 {
                     drift = score(&[people::FROM_MS, people::AS_OF_MS]);
@@ -194,9 +207,10 @@ fn parts(total: u32, only: Option<&str>) {
         (seen, costs)
     };
     let numbers: Vec<u32> = (0..total).collect();
-    for numbers in numbers.chunks(TEXTS * CHUNK) {
+    let chunks: Vec<(usize, &[u32])> = numbers.chunks(CHUNK).enumerate().collect();
+    for chunks in chunks.chunks(TEXTS) {
         let mut absorbed = Vec::new();
-        in_turn(texts(numbers), || (), each, |part| absorbed.push(part));
+        in_turn(texts(chunks), || (), each, |part| absorbed.push(part));
         for (next, cost) in absorbed {
             for (at, next) in next.into_iter().enumerate() {
                 let started = Instant::now();
@@ -206,8 +220,6 @@ fn parts(total: u32, only: Option<&str>) {
             costs.extend(cost);
         }
     }
-    // The last chunk has fewer people.
-    let chunks = f64::from(total) / CHUNK as f64;
     for (at, (context, seen)) in contexts.iter().zip(seen).enumerate() {
         let started = Instant::now();
         black_box(seen.report(context, &input(total)));
@@ -218,21 +230,26 @@ fn parts(total: u32, only: Option<&str>) {
             ("drift", _) => cost.scores[1],
             _ => cost.scores[0],
         };
+        let looked_at = chunks.iter().filter(|(number, _)| context.looks_at(*number));
+        let looked_at: usize = looked_at.map(|(_, chunk)| chunk.len()).sum();
+        // The last chunk has fewer people.
+        let chunks = looked_at as f64 / CHUNK as f64;
+        let absorbed = |cost: &Costs| Some(cost.absorbed[at]? - less(cost));
         let told = json!({
             "analysis": analysis.name(),
-            "scored_s": chunks * of_chunk(&costs, less),
-            "absorbed_s": chunks * of_chunk(&costs, |cost| cost.absorbed[at] - less(cost)),
+            "scored_s": chunks * of_chunk(&costs, |cost| Some(less(cost))),
+            "absorbed_s": chunks * of_chunk(&costs, absorbed),
             "merged_s": (merged[at] + reported).as_secs_f64(),
         });
         println!("{told}");
     }
 }
 
-/// What a chunk costs: of the blocks at each place the median, added up.
-fn of_chunk(costs: &[Costs], of: impl Fn(&Costs) -> f64) -> f64 {
+/// What a chunk costs that is looked at: of the blocks at each place the median, added up.
+fn of_chunk(costs: &[Costs], of: impl Fn(&Costs) -> Option<f64>) -> f64 {
     let median = |place| {
         let there = costs.iter().filter(|cost| cost.place == place);
-        let mut costs: Vec<f64> = there.map(&of).collect();
+        let mut costs: Vec<f64> = there.filter_map(&of).collect();
         costs.sort_unstable_by(f64::total_cmp);
         costs[costs.len() / 2]
     };

@@ -11,10 +11,12 @@
 mod findings;
 mod numbers;
 mod report;
+mod tally;
+mod variable;
 
 use std::collections::BTreeMap;
 
-use kartei_profile::{Instant, Record};
+use kartei_profile::Instant;
 use kartei_stats::Sum;
 use serde::{Deserialize, Serialize};
 use serde_json::Value;
@@ -22,38 +24,15 @@ use serde_json::Value;
 use crate::Profile;
 use crate::asked::Side;
 use crate::context::Scores;
-use crate::quality::{NAMES_MAX, taken_in};
-use numbers::Numbers;
+use variable::Variables;
 
 /// Different numbers that are kept of a variable on one side. Of one with more, medians, ranks and shapes
 /// are not told.
 pub const VALUES_MAX: usize = 200_000;
 
-/// Different numbers that are kept in all, of about 32 bytes each. Where there are more, the last variables
+/// Different numbers that are kept in all, of 16 bytes each. Where there are more, the last variables
 /// (attributes, signals, dimensions; each by name) are treated as those with too many.
 pub const VALUES_IN_ALL_MAX: usize = 2_000_000;
-
-/// A variable on both sides.
-#[derive(Debug, Clone, PartialEq, Default, Serialize, Deserialize)]
-#[serde(deny_unknown_fields)]
-struct Variable {
-    a: Numbers,
-    b: Numbers,
-}
-
-impl Variable {
-    fn side(&mut self, side: Side) -> &mut Numbers {
-        match side {
-            Side::A => &mut self.a,
-            Side::B => &mut self.b,
-        }
-    }
-
-    fn merge(&mut self, next: Self) {
-        self.a.merge(next.a);
-        self.b.merge(next.b);
-    }
-}
 
 /// Of what a comparison is.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -83,9 +62,9 @@ pub struct Comparison {
     seen: u64,
     a: u64,
     b: u64,
-    attributes: BTreeMap<String, Variable>,
-    signals: BTreeMap<String, Variable>,
-    dimensions: BTreeMap<String, Variable>,
+    attributes: Variables,
+    signals: Variables,
+    dimensions: Variables,
     /// Whether some names were too many.
     names_left_out: bool,
 }
@@ -100,9 +79,9 @@ impl Comparison {
             seen: 0,
             a: 0,
             b: 0,
-            attributes: BTreeMap::new(),
-            signals: BTreeMap::new(),
-            dimensions: BTreeMap::new(),
+            attributes: Variables::default(),
+            signals: Variables::default(),
+            dimensions: Variables::default(),
             names_left_out: false,
         }
     }
@@ -120,17 +99,44 @@ impl Comparison {
             Side::A => self.a += 1,
             Side::B => self.b += 1,
         }
-        let attributes = profile.record.members().get("attributes").and_then(Value::as_object);
-        for (name, value) in attributes.into_iter().flatten() {
+        let members = profile.record.members();
+        let left_out = self.names_left_out;
+        let note = |known: &mut Variables, nth: usize, name: &str, value: f64| {
+            if let Some(at) = known.find(nth, name, left_out) {
+                known.at(at).side(side).add(value);
+            }
+        };
+        let attributes = members.get("attributes").and_then(Value::as_object);
+        for (nth, (name, value)) in attributes.into_iter().flatten().enumerate() {
             if let Some(value) = value.as_f64() {
-                note(&mut self.attributes, self.names_left_out, name, side, value);
+                note(&mut self.attributes, nth, name, value);
             }
         }
-        for (name, level) in levels(profile.record, self.as_of_ms) {
-            note(&mut self.signals, self.names_left_out, name, side, level);
+        let scores = scores.into_iter().flat_map(|scores| scores.named(profile.record));
+        for (nth, (name, score)) in scores.enumerate() {
+            note(&mut self.dimensions, nth, name, score);
         }
-        for (name, score) in scores.into_iter().flat_map(|scores| scores.named(profile.record)) {
-            note(&mut self.dimensions, self.names_left_out, name, side, score);
+        let observations = members.get("observations").and_then(Value::as_array);
+        self.note_levels(side, observations.map_or(&[], Vec::as_slice));
+    }
+
+    /// Takes a person's mean of each signal in, an observation counted as often as it says that it was made (`n`). In
+    /// the order of the record's canonical form, which is the same for every copy of it.
+    fn note_levels(&mut self, side: Side, observations: &[Value]) {
+        let mut each: Vec<(usize, f64, f64)> = Vec::with_capacity(observations.len());
+        for (nth, one) in observations.iter().enumerate() {
+            let Some((signal, value, n)) = counted(one, self.as_of_ms) else { continue };
+            if let Some(at) = self.signals.find(nth, signal, self.names_left_out) {
+                each.push((at, value, n));
+            }
+        }
+        // Those of a signal stay in their order.
+        each.sort_by_key(|(at, ..)| *at);
+        for of_signal in each.chunk_by(|(a, ..), (b, ..)| a == b) {
+            let weighted: Sum = of_signal.iter().map(|(_, value, n)| value * n).collect();
+            let weights: Sum = of_signal.iter().map(|(.., n)| *n).collect();
+            let level = weighted.total() / weights.total();
+            self.signals.at(of_signal[0].0).side(side).add(level);
         }
     }
 
@@ -145,7 +151,7 @@ impl Comparison {
             (&mut self.signals, next.signals),
             (&mut self.dimensions, next.dimensions),
         ] {
-            self.names_left_out |= taken_in(ours, theirs, Variable::merge);
+            self.names_left_out |= ours.merge(theirs);
         }
         self.bound(VALUES_MAX, VALUES_IN_ALL_MAX);
     }
@@ -155,17 +161,16 @@ impl Comparison {
     /// does not matter.
     fn bound(&mut self, most: usize, most_in_all: usize) {
         let mut in_all = 0_usize;
-        let variables = self.attributes.values_mut();
-        let variables = variables.chain(self.signals.values_mut());
-        for variable in variables.chain(self.dimensions.values_mut()) {
-            for numbers in [&mut variable.a, &mut variable.b] {
-                let different = numbers.different().map_or(most, |different| different.min(most));
-                in_all = in_all.saturating_add(different);
-                let is_over = numbers.different().is_some_and(|different| different > most);
-                if is_over || in_all > most_in_all {
-                    numbers.add_up();
+        for variables in [&mut self.attributes, &mut self.signals, &mut self.dimensions] {
+            variables.for_each(|variable| {
+                for numbers in [&mut variable.a, &mut variable.b] {
+                    let different = numbers.different();
+                    in_all = in_all.saturating_add(different.map_or(most, |some| some.min(most)));
+                    if different.is_some_and(|some| some > most) || in_all > most_in_all {
+                        numbers.add_up();
+                    }
                 }
-            }
+            });
         }
     }
 
@@ -196,45 +201,21 @@ impl Comparison {
     }
 }
 
-/// Takes a number of a variable in. Where names of its kind were left out nothing new is begun: it might be
-/// one of them, and what is told of a name is all of it.
-fn note(
-    known: &mut BTreeMap<String, Variable>,
-    left_out: bool,
-    name: &str,
-    side: Side,
-    value: f64,
-) {
-    if let Some(variable) = known.get_mut(name) {
-        variable.side(side).add(value);
-    } else if !left_out || known.len() < NAMES_MAX {
-        known.entry(name.to_owned()).or_default().side(side).add(value);
-    }
-}
-
-/// A person's mean of each signal, an observation counted as often as it says that it was made (`n`). In
-/// the order of the record's canonical form, which is the same for every copy of it.
-fn levels(record: &Record, as_of_ms: i64) -> BTreeMap<&str, f64> {
-    let mut sums: BTreeMap<&str, (Sum, Sum)> = BTreeMap::new();
-    let observations = record.members().get("observations").and_then(Value::as_array);
-    for one in observations.into_iter().flatten() {
-        let at = one["at"].as_str().and_then(|at| Instant::parse(at).ok());
-        let (Some(signal), Some(value), Some(at)) =
-            (one["signal"].as_str(), one["value"].as_f64(), at)
-        else {
-            continue;
-        };
-        let n = one.get("n").and_then(Value::as_u64).unwrap_or(1) as f64;
-        if at.unix_millis() > as_of_ms || n == 0.0 {
-            continue;
+/// An observation that counts at a moment: its signal, its value, and how often it was made.
+fn counted(one: &Value, as_of_ms: i64) -> Option<(&str, f64, f64)> {
+    let (mut signal, mut value, mut at, mut n) = (None, None, None, 1);
+    // One walk over the members costs less than looking for each of them.
+    for (name, member) in one.as_object()? {
+        match name.as_str() {
+            "at" => at = member.as_str(),
+            "n" => n = member.as_u64().unwrap_or(1),
+            "signal" => signal = member.as_str(),
+            "value" => value = member.as_f64(),
+            _ => {}
         }
-        let (weighted, weights) = sums.entry(signal).or_default();
-        weighted.add(value * n);
-        weights.add(n);
     }
-    sums.into_iter()
-        .map(|(signal, (weighted, weights))| (signal, weighted.total() / weights.total()))
-        .collect()
+    let at = Instant::parse(at?).ok()?;
+    (at.unix_millis() <= as_of_ms && n > 0).then_some((signal?, value?, n as f64))
 }
 
 #[cfg(test)]
@@ -249,7 +230,8 @@ mod tests {
         for part in values.chunks(size) {
             for (name, is_a, value) in part {
                 let side = if *is_a { Side::A } else { Side::B };
-                note(&mut seen.signals, false, &name.to_string(), side, f64::from(*value) / 10.0);
+                let at = seen.signals.find(0, &name.to_string(), false).unwrap();
+                seen.signals.at(at).side(side).add(f64::from(*value) / 10.0);
             }
             seen.bound(bounds.0, bounds.1);
         }
@@ -294,8 +276,8 @@ mod tests {
         ) {
             let whole = bounded(&values, 999, (most, most_in_all));
             prop_assert_eq!(bounded(&values, size, (most, most_in_all)).keep(), whole.keep());
-            let kept = whole.signals.values().flat_map(|one| [&one.a, &one.b]);
-            prop_assert!(kept.filter_map(Numbers::different).sum::<usize>() <= most_in_all);
+            let kept = whole.signals.iter().flat_map(|(_, one)| [&one.a, &one.b]);
+            prop_assert!(kept.filter_map(numbers::Numbers::different).sum::<usize>() <= most_in_all);
             values.reverse();
             prop_assert_eq!(bounded(&values, size, (most, most_in_all)).keep(), whole.keep());
         }

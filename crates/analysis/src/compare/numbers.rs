@@ -1,9 +1,9 @@
 //! The numbers of one variable on one side.
 
-use std::collections::BTreeMap;
-
 use kartei_stats::{ExactSum, StatError, Summary};
 use serde::{Deserialize, Serialize};
+
+use super::tally::Tally;
 
 /// Numbers beyond this, up or down, are not taken in: the sums of their squares would leave the range of
 /// `f64`.
@@ -24,7 +24,7 @@ pub(super) struct Numbers {
 #[serde(rename_all = "snake_case")]
 enum Kept {
     /// Each, as [`placed`], with how often it is there.
-    Each(BTreeMap<u64, u64>),
+    Each(Tally),
     /// There are too many for that: how many, their sum and that of their squares.
     Sums(Box<Sums>),
 }
@@ -50,19 +50,19 @@ fn number(place: u64) -> f64 {
 
 impl Default for Numbers {
     fn default() -> Self {
-        Self { beyond: 0, kept: Kept::Each(BTreeMap::new()) }
+        Self { beyond: 0, kept: Kept::Each(Tally::default()) }
     }
 }
 
 impl Sums {
-    fn of(each: &BTreeMap<u64, u64>) -> Self {
+    fn of(each: &Tally) -> Self {
         let mut sums = Self { n: 0, sum: ExactSum::new(), squares: ExactSum::new() };
         sums.take(each);
         sums
     }
 
-    fn take(&mut self, each: &BTreeMap<u64, u64>) {
-        for (place, count) in each {
+    fn take(&mut self, each: &Tally) {
+        for (place, count) in each.counts().iter() {
             let value = number(*place);
             for _ in 0..*count {
                 self.add(value);
@@ -93,7 +93,7 @@ impl Numbers {
         }
         match &mut self.kept {
             // One zero only: -0.0 and 0.0 are the same value.
-            Kept::Each(each) => *each.entry(placed(value + 0.0)).or_default() += 1,
+            Kept::Each(each) => each.add(placed(value + 0.0)),
             Kept::Sums(sums) => sums.add(value),
         }
     }
@@ -102,11 +102,7 @@ impl Numbers {
     pub(super) fn merge(&mut self, next: Self) {
         self.beyond += next.beyond;
         match (&mut self.kept, next.kept) {
-            (Kept::Each(ours), Kept::Each(theirs)) => {
-                for (place, count) in theirs {
-                    *ours.entry(place).or_default() += count;
-                }
-            }
+            (Kept::Each(ours), Kept::Each(theirs)) => ours.merge(theirs),
             (Kept::Each(ours), Kept::Sums(mut theirs)) => {
                 theirs.take(ours);
                 self.kept = Kept::Sums(theirs);
@@ -119,7 +115,7 @@ impl Numbers {
     /// How many different ones are kept; nothing where they are not.
     pub(super) fn different(&self) -> Option<usize> {
         match &self.kept {
-            Kept::Each(each) => Some(each.len()),
+            Kept::Each(each) => Some(each.counts().len()),
             Kept::Sums(_) => None,
         }
     }
@@ -134,7 +130,7 @@ impl Numbers {
     /// How many were taken in.
     pub(super) fn count(&self) -> u64 {
         match &self.kept {
-            Kept::Each(each) => each.values().sum(),
+            Kept::Each(each) => each.len(),
             Kept::Sums(sums) => sums.n,
         }
     }
@@ -146,26 +142,16 @@ impl Numbers {
 
     /// How many, around which mean, and how far from it.
     pub(super) fn summary(&self) -> Result<Summary, StatError> {
-        match &self.kept {
-            Kept::Each(each) => {
-                let counts: Vec<(f64, u64)> =
-                    each.iter().map(|(place, count)| (number(*place), *count)).collect();
-                Summary::of_counts(&counts)
-            }
-            Kept::Sums(sums) => Summary::of_sums(sums.n, &sums.sum, &sums.squares),
+        match (&self.kept, self.counts()) {
+            (Kept::Sums(sums), _) => Summary::of_sums(sums.n, &sums.sum, &sums.squares),
+            (Kept::Each(_), counts) => Summary::of_counts(&counts.unwrap_or_default()),
         }
     }
 
-    /// All of them, from the smallest on, each as often as it is there; nothing where only sums are kept.
-    pub(super) fn sorted(&self) -> Option<Vec<f64>> {
+    /// All of them in their order, with how often each is there; nothing where only sums are kept.
+    pub(super) fn counts(&self) -> Option<Vec<(f64, u64)>> {
         let Kept::Each(each) = &self.kept else { return None };
-        let runs = each.iter().map(|(place, count)| (number(*place), *count));
-        Some(
-            runs.flat_map(|(value, count)| {
-                std::iter::repeat_n(value, usize::try_from(count).unwrap_or(usize::MAX))
-            })
-            .collect(),
-        )
+        Some(each.counts().iter().map(|(place, count)| (number(*place), *count)).collect())
     }
 }
 

@@ -1,17 +1,18 @@
 //! The comparison as it is told.
 
 use kartei_stats::adjust::benjamini_hochberg;
-use kartei_stats::effect::{Effect, cliffs_delta, hedges_g_of};
-use kartei_stats::robust::median;
+use kartei_stats::effect::{Effect, cliffs_delta_of, hedges_g_of};
+use kartei_stats::robust::median_of_counts;
 use kartei_stats::two::{
-    KolmogorovSmirnov, MannWhitney, Welch, kolmogorov_smirnov, mann_whitney, welch_of,
+    KolmogorovSmirnov, MannWhitney, Welch, kolmogorov_smirnov_of, mann_whitney_of, welch_of,
 };
-use kartei_stats::{StatError, Summary};
+use kartei_stats::{Pairs, StatError, Summary};
 use serde_json::{Value, json};
 
 use super::findings::findings;
 use super::numbers::Numbers;
-use super::{CompareInput, Comparison, Variable};
+use super::variable::Variable;
+use super::{CompareInput, Comparison};
 use crate::ENGINE_VERSION;
 
 /// The kind of variable that has titles.
@@ -81,13 +82,14 @@ struct Ranks {
 impl Ranks {
     /// Nothing where a side keeps only sums.
     fn of(variable: &Variable) -> Option<Result<Self, StatError>> {
-        let (a, b) = (variable.a.sorted()?, variable.b.sorted()?);
+        let (a, b) = (variable.a.counts()?, variable.b.counts()?);
         let all = || {
+            let pairs = Pairs::of_counts(&a, &b)?;
             Ok(Self {
-                medians: [median(&a)?, median(&b)?],
-                delta: cliffs_delta(&a, &b)?,
-                mann_whitney: mann_whitney(&a, &b)?,
-                shapes: kolmogorov_smirnov(&a, &b)?,
+                medians: [median_of_counts(&a)?, median_of_counts(&b)?],
+                delta: cliffs_delta_of(&pairs)?,
+                mann_whitney: mann_whitney_of(&pairs),
+                shapes: kolmogorov_smirnov_of(&pairs),
             })
         };
         Some(all())

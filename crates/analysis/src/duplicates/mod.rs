@@ -32,8 +32,11 @@ use findings::findings;
 use judge::{Judged, judge};
 use sketch::{Sketch, hash};
 
+/// Chunks of the visit whose profiles are looked at; of the others it is known that they are there.
+pub(crate) const CHUNKS: usize = 48;
+
 /// Profiles that are looked at, at most.
-const LOOKED_AT: usize = 48 * crate::CHUNK;
+const LOOKED_AT: usize = CHUNKS * crate::CHUNK;
 
 /// Attributes that are compared, at most.
 const COLUMNS: usize = 8;
@@ -144,6 +147,11 @@ impl Duplicates {
         if self.profiles.is_empty() {
             self.columns = next.most_frequent();
         }
+        let room = LOOKED_AT - self.profiles.len().min(LOOKED_AT);
+        if room == 0 {
+            // Nor do their attributes count.
+            return;
+        }
         // From their places to ours.
         let mut places: BTreeMap<usize, usize> = BTreeMap::new();
         for (ours, column) in self.columns.iter_mut().enumerate() {
@@ -154,7 +162,6 @@ impl Duplicates {
                 places.insert(theirs, ours);
             }
         }
-        let room = LOOKED_AT - self.profiles.len().min(LOOKED_AT);
         for mut one in next.profiles.into_iter().take(room) {
             let values = std::mem::take(&mut one.values);
             for (theirs, value) in values.into_iter().enumerate() {

@@ -1,14 +1,14 @@
 //! Everybody on a plane, alike near alike: the first two principal components of the scores.
 //!
-//! Sums of scores and of their products are added up exactly over everybody, so the components do not depend on
-//! the order of people. Scores have one unit, so it is the covariances (n − 1) that are taken apart.
+//! Scores are rounded to multiples of `2^-48`, and their sums and those of their products added up exactly over
+//! everybody ([`CrossProducts`]), so the components do not depend on the order of people. Scores have one unit, so it
+//! is the covariances (n − 1) that are taken apart.
 
 mod findings;
 
 use kartei_behavior::Vector;
 use kartei_stats::linear::{Components, principal_components};
-use kartei_stats::matrix::covariance_of_sums;
-use kartei_stats::{ExactSum, StatError, Sum};
+use kartei_stats::{CrossProducts, StatError, Sum};
 use serde::{Deserialize, Serialize};
 use serde_json::{Map, Value, json};
 
@@ -27,11 +27,8 @@ const Z: f64 = 1.959_963_984_540_054;
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
 #[serde(deny_unknown_fields)]
 pub(crate) struct Plane {
-    people: u64,
-    /// Of each dimension.
-    sums: Vec<ExactSum>,
-    /// Of each two dimensions, row by row of the lower triangle.
-    products: Vec<ExactSum>,
+    /// Of their scores.
+    products: CrossProducts,
     /// Those who are drawn: [`POINTS_MAX`] at most once chunks are merged.
     first: People,
 }
@@ -64,55 +61,38 @@ impl Axes {
 impl Plane {
     pub(crate) fn begin(context: &Context) -> Self {
         let first = People::begin(context);
-        let columns = first.columns();
-        Self {
-            people: 0,
-            sums: vec![ExactSum::new(); columns],
-            products: vec![ExactSum::new(); columns * (columns + 1) / 2],
-            first,
-        }
+        Self { products: CrossProducts::new(first.columns()), first }
     }
 
     pub(crate) fn absorb(&mut self, id: &str, vector: &Vector) {
-        if !self.first.add(id, vector) {
-            return;
-        }
-        self.people += 1;
-        let scores: Vec<f64> =
-            vector.dimensions.iter().flatten().map(|score| score.score).collect();
-        let mut products = self.products.iter_mut();
-        for (i, (score, sum)) in scores.iter().zip(&mut self.sums).enumerate() {
-            sum.add(*score);
-            for (other, product) in scores[..=i].iter().zip(&mut products) {
-                product.add_product(*score, *other);
-            }
+        if self.first.add(id, vector) {
+            self.products.add(self.first.last());
         }
     }
 
     pub(crate) fn merge(&mut self, next: Self) {
-        self.people += next.people;
-        for (ours, theirs) in self.sums.iter_mut().zip(&next.sums) {
-            ours.merge(theirs);
-        }
-        for (ours, theirs) in self.products.iter_mut().zip(&next.products) {
-            ours.merge(theirs);
-        }
+        self.products.merge(&next.products);
         self.first.append(next.first);
         self.first.keep_first(POINTS_MAX);
     }
 
+    /// People with all scores.
+    fn people(&self) -> u64 {
+        self.products.rows()
+    }
+
     /// The components; nothing varies, or there are too few people, where there are none.
     fn components(&self) -> Result<Components, StatError> {
-        principal_components(&covariance_of_sums(self.people, &self.sums, &self.products)?)
+        principal_components(&self.products.covariance()?)
     }
 
     pub(crate) fn report(&self, context: &Context, seen: u64, total: u64) -> Map<String, Value> {
         let names = context.scale.as_ref().map(|scale| scale.names()).unwrap_or_default();
-        let part = Part { seen, total, people: self.people };
-        let components = self.components().ok().filter(|_| self.people >= LEAST);
+        let part = Part { seen, total, people: self.people() };
+        let components = self.components().ok().filter(|_| self.people() >= LEAST);
         let mut report = Map::new();
         report.insert("incomplete".to_owned(), json!(part.incomplete()));
-        report.insert("learned_of".to_owned(), json!(self.people));
+        report.insert("learned_of".to_owned(), json!(self.people()));
         let told = components.as_ref().map(|known| told(known, part)).unwrap_or_default();
         report.insert("components".to_owned(), told.into());
         let weights = components.iter().flat_map(|known| known.weights.iter().take(2).enumerate());
@@ -122,8 +102,8 @@ impl Plane {
             })
         });
         report.insert("weights".to_owned(), weights.collect());
-        let means = self.sums.iter().map(|sum| sum.total() / self.people as f64).collect();
-        let axes = components.as_ref().map(|known| Axes::of(means, known));
+        let means = self.products.means().ok();
+        let axes = means.zip(components.as_ref()).map(|(means, known)| Axes::of(means, known));
         let points = axes.iter().flat_map(|axes| {
             self.first.iter().take(POINTS_MAX).map(|(id, scores)| {
                 let [x, y] = axes.at(scores);

@@ -237,7 +237,7 @@ impl Quality {
 
 /// Merges what is known by name; answers whether names were left out. What was left out once is never taken
 /// in later: what is told of a name is all of it.
-pub(crate) fn taken_in<T>(
+fn taken_in<T>(
     ours: &mut BTreeMap<String, T>,
     next: BTreeMap<String, T>,
     merge: impl Fn(&mut T, T),

@@ -1,7 +1,7 @@
 //! Makes an analysis of the profiles that are here.
 //!
 //! ```text
-//! snapshot ─▶ chosen, in visiting order ─▶ this thread reads chunk after chunk
+//! snapshot ─▶ chosen, in visiting order ─▶ this thread reads chunk after chunk that is looked at
 //!                                              │ bounded channel
 //!                                  threads: parse, absorb ─▶ merged here in the order of the chunks ─▶ told, report
 //! ```
@@ -61,6 +61,9 @@ pub(super) type Tell<'a> = &'a mut dyn FnMut(Step) -> ControlFlow<()>;
 /// A profile as it is read: the side that it is on, its text, its fields in conflict.
 type Text = (Option<Side>, String, u64);
 
+/// A chunk by its number: how many profiles it has, and those that are looked at.
+type Chunk = (usize, usize, Vec<Text>);
+
 /// What the profiles come to: the report, and how many they were.
 pub(super) fn analyse(
     store: &Store,
@@ -94,7 +97,7 @@ fn run(
     };
     let chunks: Vec<&[Member<i64>]> = chosen.chunks(CHUNK).collect();
     let threads = thread::available_parallelism().map_or(1, usize::from).min(THREADS_MAX);
-    let (sender, receiver) = bounded::<(usize, Vec<Text>)>(WAITING);
+    let (sender, receiver) = bounded::<Chunk>(WAITING);
     let (done, coming) = unbounded();
     thread::scope(|scope| {
         for _ in 0..threads.min(chunks.len()) {
@@ -106,13 +109,14 @@ fn run(
             Whole { context, input, seen: context.begin(), merged: 0, waiting: BTreeMap::new() };
         let mut told_at: Option<Instant> = None;
         for (number, members) in chunks.iter().enumerate() {
-            let mut part = Vec::with_capacity(members.len());
-            for (key, _, side) in *members {
+            let looked_at = if context.looks_at(number) { *members } else { &[] };
+            let mut part = Vec::with_capacity(looked_at.len());
+            for (key, _, side) in looked_at {
                 let (text, conflicts) = cohort.read(*key)?;
                 part.push((*side, text, conflicts));
             }
             // Nobody takes it where a record could not be read: that is told behind.
-            if sender.send((number, part)).is_err() {
+            if sender.send((number, members.len(), part)).is_err() {
                 break;
             }
             while let Ok(chunk) = coming.try_recv() {
@@ -139,12 +143,13 @@ fn run(
 /// Takes chunks until there are no more.
 fn absorb(
     context: &Context,
-    chunks: &Receiver<(usize, Vec<Text>)>,
+    chunks: &Receiver<Chunk>,
     done: &Sender<(usize, Result<Accumulator, String>)>,
 ) {
     let mut scores = context.scores();
-    for (number, part) in chunks {
+    for (number, members, part) in chunks {
         let mut seen = context.begin();
+        seen.pass_over((members - part.len()) as u64);
         let absorbed = part.into_iter().try_for_each(|(side, text, conflicts)| {
             let record = Record::from_stored(&text).map_err(|e| e.to_string())?;
             let profile = Profile { record: &record, conflicts };
