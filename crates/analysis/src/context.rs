@@ -2,7 +2,7 @@
 
 use std::collections::BTreeMap;
 
-use kartei_behavior::{Calibration, CalibrationMistake, Person, Schema, Scorer, Vector};
+use kartei_behavior::{Fitted, Scores, Vector};
 use kartei_profile::Record;
 use serde_json::{Map, Value, json};
 
@@ -10,102 +10,13 @@ use crate::asked::{Analysis, AskedWrongly, Kind, Scored};
 use crate::order::Seed;
 use crate::{Accumulator, ENGINE_VERSION, Input, duplicates};
 
-/// A schema with what scores of it are made by.
-#[derive(Debug, Clone)]
-pub struct Scale {
-    pub(crate) schema: Schema,
-    pub(crate) calibration: Calibration,
-    version: String,
-}
-
-impl Scale {
-    /// Of a schema and a calibration of it.
-    ///
-    /// # Errors
-    /// [`CalibrationMistake::OtherSchema`].
-    pub fn new(schema: Schema, calibration: Calibration) -> Result<Self, CalibrationMistake> {
-        calibration.check_schema(&schema)?;
-        let version = calibration.version();
-        Ok(Self { schema, calibration, version })
-    }
-
-    /// The calibration's version.
-    #[must_use]
-    pub fn version(&self) -> &str {
-        &self.version
-    }
-
-    /// What makes scores by it; each thread has one of its own.
-    ///
-    /// # Errors
-    /// [`CalibrationMistake::OtherSchema`].
-    pub fn scores(&self) -> Result<Scores<'_>, CalibrationMistake> {
-        Scores::new(&self.schema, &self.calibration)
-    }
-
-    /// The names of the dimensions, in their order.
-    pub(crate) fn names(&self) -> Vec<&str> {
-        self.schema.dimensions().iter().map(|dimension| dimension.name.as_str()).collect()
-    }
-
-    /// A dimension's name for people, in English and German; its name where it has none.
-    pub(crate) fn titles(&self, dimension: usize) -> [&str; 2] {
-        let dimension = &self.schema.dimensions()[dimension];
-        match &dimension.title {
-            Some(title) => [&title.en, &title.de],
-            None => [&dimension.name, &dimension.name],
-        }
-    }
-}
-
-/// What makes scores of people, with a buffer that is used again and again.
-#[derive(Debug, Clone)]
-pub struct Scores<'a> {
-    schema: &'a Schema,
-    scorer: Scorer<'a>,
-    person: Person,
-}
-
-impl<'a> Scores<'a> {
-    /// Scores of a schema by its calibration, at the moment of the calibration.
-    ///
-    /// # Errors
-    /// [`CalibrationMistake::OtherSchema`].
-    pub fn new(
-        schema: &'a Schema,
-        calibration: &'a Calibration,
-    ) -> Result<Self, CalibrationMistake> {
-        let scorer = Scorer::new(schema, calibration)?;
-        Ok(Self { schema, scorer, person: Person::default() })
-    }
-
-    /// Where a person stands, at the moment of the calibration.
-    pub(crate) fn vector(&mut self, record: &Record) -> Vector {
-        self.person.measure(self.schema, record, self.scorer.as_of_ms());
-        self.scorer.vector(&self.person)
-    }
-
-    /// Where a person stood at another moment, by the same fit.
-    pub(crate) fn vector_at(&mut self, record: &Record, as_of_ms: i64) -> Vector {
-        self.person.measure(self.schema, record, as_of_ms);
-        self.scorer.vector(&self.person)
-    }
-
-    /// The score of each dimension that a person has one of, 0 to 1, by name.
-    pub(crate) fn named(&mut self, record: &Record) -> Vec<(&'a str, f64)> {
-        let scores = self.vector(record).dimensions;
-        let named = self.schema.dimensions().iter().zip(scores);
-        named.filter_map(|(named, score)| Some((named.name.as_str(), score?.score))).collect()
-    }
-}
-
 /// An analysis with all that it is made with.
 #[derive(Debug, Clone)]
 pub struct Context {
     pub(crate) analysis: Analysis,
     /// Milliseconds since 1970.
     pub(crate) as_of_ms: i64,
-    pub(crate) scale: Option<Scale>,
+    pub(crate) scale: Option<Fitted>,
     /// Where the profile stands that it is about.
     pub(crate) focus: Option<Vector>,
 }
@@ -119,21 +30,18 @@ impl Context {
     pub fn new(
         mut analysis: Analysis,
         as_of_ms: i64,
-        scale: Option<Scale>,
+        scale: Option<Fitted>,
         focus: Option<&Record>,
     ) -> Result<Self, AskedWrongly> {
         let scale = scale.filter(|_| analysis.scored() != Scored::Never);
         if analysis.scored() == Scored::Always && scale.is_none() {
             return Err(AskedWrongly::Uncalibrated(analysis.name()));
         }
-        analysis.calibration = scale.as_ref().map(|scale| scale.version.clone());
+        analysis.calibration = scale.as_ref().map(|scale| scale.version().to_owned());
         let focus = match (analysis.focus(), &scale) {
             (Some(id), Some(scale)) => {
                 let record = focus.ok_or_else(|| AskedWrongly::NoProfile(id.to_owned()))?;
-                let mut scores = scale
-                    .scores()
-                    .map_err(|_| AskedWrongly::NoCalibration(scale.version.clone()))?;
-                let vector = scores.vector(record);
+                let vector = scale.scores().vector(record);
                 if vector.dimensions.iter().all(Option::is_none) {
                     return Err(AskedWrongly::NoScore(id.to_owned()));
                 }
@@ -141,7 +49,7 @@ impl Context {
             }
             _ => None,
         };
-        let as_of_ms = scale.as_ref().map_or(as_of_ms, |scale| scale.calibration.as_of_ms);
+        let as_of_ms = scale.as_ref().map_or(as_of_ms, |scale| scale.calibration().as_of_ms);
         Ok(Self { analysis, as_of_ms, scale, focus })
     }
 
@@ -154,7 +62,7 @@ impl Context {
     /// What makes scores, where any are looked at; each thread has one of its own.
     #[must_use]
     pub fn scores(&self) -> Option<Scores<'_>> {
-        self.scale.as_ref().and_then(|scale| scale.scores().ok())
+        self.scale.as_ref().map(Fitted::scores)
     }
 
     /// What draws the order of the visit: the same request visits the same profiles in the same order, wherever.
@@ -186,14 +94,14 @@ impl Context {
     /// What scores were made by, with what people call the dimensions; nothing without scores.
     pub(crate) fn calibration(&self) -> Value {
         let Some(scale) = &self.scale else { return Value::Null };
-        let schema = &scale.schema;
+        let schema = scale.schema();
         let titles = self.titles().into_iter();
         let titles = titles.map(|(name, [en, de])| (name, json!({"en": en, "de": de})));
         json!({
-            "version": scale.version,
+            "version": scale.version(),
             "schema": schema.name(),
             "schema_version": schema.version(),
-            "profiles": scale.calibration.profiles,
+            "profiles": scale.calibration().profiles,
             "titles": titles.collect::<Map<String, Value>>(),
         })
     }

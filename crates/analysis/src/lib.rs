@@ -2,7 +2,7 @@
 //!
 //! ```text
 //! what is asked for ─▶ Analysis ─┐
-//! schema, calibration ─▶ Scale ──┴─▶ Context
+//! schema, calibration ─▶ Fitted ─┴─▶ Context
 //!                                      │
 //! ids ─▶ Order: hash(seed, id) ─▶ chunks of CHUNK profiles, each absorbed by itself (any thread)
 //!                                      │ merged in the order of their numbers, always
@@ -43,13 +43,14 @@ mod similar;
 mod tables;
 mod wording;
 
+use kartei_behavior::Scores;
 use kartei_profile::Record;
 use serde::{Deserialize, Serialize};
 use serde_json::Value;
 
 pub use asked::{Analysis, AskedWrongly, Kind, MOST_MAX, NAMES, SEGMENTS_MAX, Scored, Side};
 pub use compare::{CompareInput, Comparison, VALUES_IN_ALL_MAX, VALUES_MAX};
-pub use context::{Context, Scale, Scores};
+pub use context::Context;
 use distribution::Distribution;
 use drift::Drift;
 use duplicates::Duplicates;
@@ -65,7 +66,7 @@ use similar::Similar;
 pub use tables::{Table, tables};
 
 /// Version of the engine; a result says which one made it.
-pub const ENGINE_VERSION: u32 = 2;
+pub const ENGINE_VERSION: u32 = 3;
 
 /// Profiles of a chunk. It is a part of what results are: another number gives other bits.
 pub const CHUNK: usize = 1_024;

@@ -4,10 +4,8 @@
 
 use std::io::Read;
 
-use kartei_analysis::{
-    CHUNK, CompareInput, Comparison, Profile, Scores, Seed, Side, in_visiting_order,
-};
-use kartei_behavior::{Asked, Calibration, First, Person, Schema, Scorer, Second, Third};
+use kartei_analysis::{CHUNK, CompareInput, Comparison, Profile, Seed, Side, in_visiting_order};
+use kartei_behavior::{Asked, Calibration, First, Fitted, Person, Schema, Scorer, Second, Third};
 use kartei_profile::{Record, RecordSchema};
 use kartei_stats::effect::hedges_g;
 use proptest::prelude::*;
@@ -265,7 +263,8 @@ fn scores_are_compared_where_there_is_a_calibration() {
     let profiles = bfi();
     let schema = Schema::parse(include_str!("../../../schemas/behavior/bfi.v1.json")).unwrap();
     let calibration = fit(&schema, &profiles);
-    let mut scores = Scores::new(&schema, &calibration).unwrap();
+    let fitted = Fitted::new(schema.clone(), calibration.clone()).unwrap();
+    let mut scores = fitted.scores();
     let mut seen = Comparison::begin(AS_OF);
     for part in profiles.chunks(CHUNK) {
         let mut own = Comparison::begin(AS_OF);
@@ -296,7 +295,8 @@ fn scores_are_compared_where_there_is_a_calibration() {
     }
     let value = |name: &str| variable(&report, "dimension", name)["hedges_g"]["value"].as_f64();
     assert!(value("agreeableness").unwrap() > 0.3 && value("neuroticism").unwrap() > 0.2);
-    assert!(Scores::new(&schema, &calibration.at(AS_OF)).is_ok(), "the fit at another moment");
+    let moved = Fitted::new(schema, calibration.at(AS_OF));
+    assert!(moved.is_ok(), "the fit at another moment");
 }
 
 #[test]

@@ -4,8 +4,8 @@
 mod common;
 
 use common::{absorbed, calibrated, codes, context, input, records, report, run, schema};
-use kartei_analysis::{CHUNK, Context, Scale, in_visiting_order};
-use kartei_behavior::{Person, Scorer};
+use kartei_analysis::{CHUNK, Context, in_visiting_order};
+use kartei_behavior::{Fitted, Person, Scorer};
 use kartei_profile::Record;
 use kartei_stats::distance::{
     jensen_shannon, kolmogorov_distance, population_stability, wasserstein_distance,
@@ -18,15 +18,15 @@ const FROM: i64 = 883_612_800_000;
 const TO: i64 = 899_164_800_000;
 
 /// Every fourth of the 23,570 customers, by a calibration at the later moment.
-fn cdnow() -> (Vec<Record>, Scale) {
+fn cdnow() -> (Vec<Record>, Fitted) {
     let all = records(include_bytes!("../../../tests/fixtures/data/cdnow.ndjson.gz"));
     let people: Vec<Record> = all.into_iter().step_by(4).collect();
     let schema = schema("cdnow");
     let calibration = calibrated(&schema, &people, TO);
-    (people, Scale::new(schema, calibration).unwrap())
+    (people, Fitted::new(schema, calibration).unwrap())
 }
 
-fn half_a_year(scale: &Scale) -> Context {
+fn half_a_year(scale: &Fitted) -> Context {
     context("drift", &json!({"from": "1998-01-01T00:00:00Z"}), Some(scale), None)
 }
 

@@ -5,7 +5,8 @@ mod common;
 mod made;
 
 use common::{absorbed, bfi, bfi_scale, calibrated, codes, context, input, report, run, schema};
-use kartei_analysis::{CHUNK, Scale, tables};
+use kartei_analysis::{CHUNK, tables};
+use kartei_behavior::Fitted;
 use kartei_profile::Record;
 use kartei_stats::Rows;
 use kartei_stats::linear::principal_components;
@@ -18,7 +19,7 @@ fn the_components_are_those_of_all_rows() {
     let people = bfi();
     let schema = schema("bfi");
     let calibration = calibrated(&schema, &people, common::BFI_AS_OF);
-    let scale = Scale::new(schema.clone(), calibration.clone()).unwrap();
+    let scale = Fitted::new(schema.clone(), calibration.clone()).unwrap();
     let context = context("map", &Value::Null, Some(&scale), None);
     let told = report(&context, &people);
     let (ids, scores) = rows(&context, &schema, &calibration, &people);

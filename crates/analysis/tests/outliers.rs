@@ -5,7 +5,8 @@ mod common;
 mod made;
 
 use common::{absorbed, bfi, bfi_scale, calibrated, codes, context, input, report, run, schema};
-use kartei_analysis::{CHUNK, LEARNED_OF, Scale, in_visiting_order, tables};
+use kartei_analysis::{CHUNK, LEARNED_OF, in_visiting_order, tables};
+use kartei_behavior::Fitted;
 use kartei_profile::Record;
 use kartei_stats::Rows;
 use kartei_stats::chi_square::limit_of;
@@ -81,7 +82,7 @@ fn real_people_as_all_rows_have_them() {
     let people = bfi();
     let schema = schema("bfi");
     let calibration = calibrated(&schema, &people, common::BFI_AS_OF);
-    let scale = Scale::new(schema.clone(), calibration.clone()).unwrap();
+    let scale = Fitted::new(schema.clone(), calibration.clone()).unwrap();
     let context = context("outliers", &Value::Null, Some(&scale), None);
     let told = report(&context, &people);
     let (ids, scores) = rows(&context, &schema, &calibration, &people);

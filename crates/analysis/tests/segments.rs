@@ -5,7 +5,8 @@ mod common;
 mod made;
 
 use common::{absorbed, bfi, bfi_scale, calibrated, codes, context, input, report, run, schema};
-use kartei_analysis::{CHUNK, Context, LEARNED_OF, Scale, in_visiting_order, tables};
+use kartei_analysis::{CHUNK, Context, LEARNED_OF, in_visiting_order, tables};
+use kartei_behavior::Fitted;
 use kartei_profile::Record;
 use kartei_stats::Rows;
 use kartei_stats::cluster::{choose_among, k_means};
@@ -104,7 +105,7 @@ fn real_people_as_k_means_of_all_rows_has_them() {
     let people = bfi();
     let schema = schema("bfi");
     let calibration = calibrated(&schema, &people, common::BFI_AS_OF);
-    let scale = Scale::new(schema.clone(), calibration.clone()).unwrap();
+    let scale = Fitted::new(schema.clone(), calibration.clone()).unwrap();
     let context = context("segments", &json!({"k": 4}), Some(&scale), None);
     let told = report(&context, &people);
     let (ids, scores) = rows(&context, &schema, &calibration, &people);

@@ -44,6 +44,22 @@ impl Fitted {
         &self.version
     }
 
+    /// The names of the dimensions, in their order.
+    #[must_use]
+    pub fn names(&self) -> Vec<&str> {
+        self.schema.dimensions().iter().map(|dimension| dimension.name.as_str()).collect()
+    }
+
+    /// A dimension's name for people, in English and German; its name where it has none.
+    #[must_use]
+    pub fn titles(&self, dimension: usize) -> [&str; 2] {
+        let dimension = &self.schema.dimensions()[dimension];
+        match &dimension.title {
+            Some(title) => [&title.en, &title.de],
+            None => [&dimension.name, &dimension.name],
+        }
+    }
+
     /// What makes scores by it; each thread has one of its own.
     #[must_use]
     pub fn scores(&self) -> Scores<'_> {
@@ -60,7 +76,7 @@ pub struct Scores<'a> {
     person: Person,
 }
 
-impl Scores<'_> {
+impl<'a> Scores<'a> {
     /// Where a person stands, at the moment of the calibration.
     pub fn vector(&mut self, record: &Record) -> Vector {
         self.vector_at(record, self.scorer.as_of_ms())
@@ -77,5 +93,11 @@ impl Scores<'_> {
     pub fn scores(&mut self, record: &Record) -> Vec<Option<f64>> {
         self.person.measure(self.schema, record, self.scorer.as_of_ms());
         self.scorer.scores(&self.person)
+    }
+
+    /// The score of each dimension that a person has one of, 0 to 1, by name.
+    pub fn named(&mut self, record: &Record) -> Vec<(&'a str, f64)> {
+        let named = self.schema.dimensions().iter().zip(self.scores(record));
+        named.filter_map(|(named, score)| Some((named.name.as_str(), score?))).collect()
     }
 }

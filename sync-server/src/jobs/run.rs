@@ -5,8 +5,8 @@ use std::sync::atomic::{AtomicUsize, Ordering};
 use std::sync::mpsc;
 use std::time::{Duration, Instant};
 
-use kartei_analysis::{Accumulator, Analysis, AskedWrongly, CHUNK, Context, Input, Profile, Scale};
-use kartei_behavior::{Calibration, Schema};
+use kartei_analysis::{Accumulator, Analysis, AskedWrongly, CHUNK, Context, Input, Profile};
+use kartei_behavior::{Calibration, Fitted, Schema};
 use kartei_blob_store::{BlobError, BlobName, BlobStore};
 use kartei_filter::Expr;
 use kartei_live_list::Lists;
@@ -39,7 +39,7 @@ struct Asked {
     filter: Option<Expr>,
     /// Of an analysis that has two cohorts.
     other: Option<Option<Expr>>,
-    scale: Option<Scale>,
+    scale: Option<Fitted>,
 }
 
 impl Asked {
@@ -66,13 +66,13 @@ impl Asked {
 }
 
 /// What scores are made by.
-fn scale(store: &RelayStore, org: OrgId, version: &str) -> Result<Scale, RunError> {
+fn scale(store: &RelayStore, org: OrgId, version: &str) -> Result<Fitted, RunError> {
     let missing = || AskedWrongly::NoCalibration(version.to_owned());
     let whole = store.calibration(org, version)?.ok_or_else(missing)?;
     // Both were read when they were added.
     let schema = Schema::parse(&whole.schema_text).map_err(|_| missing())?;
     let calibration = Calibration::parse(&whole.body).map_err(|_| missing())?;
-    Ok(Scale::new(schema, calibration).map_err(|_| missing())?)
+    Ok(Fitted::new(schema, calibration).map_err(|_| missing())?)
 }
 
 /// Why a job cannot be done.

@@ -18,10 +18,9 @@ use std::path::Path;
 use std::time::{Duration, Instant};
 
 use kartei_analysis::{
-    Accumulator, Analysis, CHUNK, Context, Input, NAMES, Profile, Scale, Scored, Scores, Side,
-    in_visiting_order,
+    Accumulator, Analysis, CHUNK, Context, Input, NAMES, Profile, Scored, Side, in_visiting_order,
 };
-use kartei_behavior::{Person, Schema, Scorer};
+use kartei_behavior::{Fitted, Person, Schema, Scorer, Scores};
 use kartei_profile::Record;
 use pass::{forget_peak, in_turn, memory, spent};
 use serde_json::{Value, json};
@@ -43,7 +42,7 @@ type Text = (Side, String);
 /// A chunk by its number.
 type Chunk = (usize, Vec<Text>);
 
-fn context(name: &str, scale: &Scale) -> Context {
+fn context(name: &str, scale: &Fitted) -> Context {
     let params = match name {
         "similar" => json!({"id": people::id(FOCUS)}),
         "drift" => json!({"from": people::FROM}),
@@ -82,7 +81,7 @@ fn absorb(
 
 /// One analysis from stored texts, in the order of its visit. What is told before the end is told as on a desktop.
 fn whole(name: &str, total: u32) {
-    let scale = Scale::new(people::schema(), people::calibration()).unwrap();
+    let scale = Fitted::new(people::schema(), people::calibration()).unwrap();
     let context = &context(name, &scale);
     let input = input(total);
     let chosen: Vec<(u32, String)> = (0..total).map(|one| (one, people::id(one))).collect();
@@ -167,7 +166,7 @@ struct Costs {
 /// analysis absorb it, so that the difference of both is of the same moment, and short enough that few are disturbed.
 fn parts(total: u32, only: Option<&str>) {
     let (schema, calibration) = (people::schema(), people::calibration());
-    let scale = Scale::new(schema.clone(), calibration.clone()).unwrap();
+    let scale = Fitted::new(schema.clone(), calibration.clone()).unwrap();
     let scorer = Scorer::new(&schema, &calibration).unwrap();
     let names = NAMES.iter().filter(|name| only.is_none_or(|only| only == **name));
     let contexts: Vec<Context> = names.map(|name| context(name, &scale)).collect();

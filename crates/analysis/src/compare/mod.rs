@@ -23,7 +23,7 @@ use serde_json::Value;
 
 use crate::Profile;
 use crate::asked::Side;
-use crate::context::Scores;
+use kartei_behavior::Scores;
 use variable::Variables;
 
 /// Different numbers that are kept of a variable on one side. Of one with more, medians, ranks and shapes

@@ -4,7 +4,9 @@ use kartei_profile::Instant;
 use serde_json::Value;
 
 use super::{Drift, Told};
-use crate::context::{Context, Scale};
+use kartei_behavior::Fitted;
+
+use crate::context::Context;
 use crate::wording::Language::{English, German};
 use crate::wording::{Language, finding, sample};
 
@@ -94,7 +96,7 @@ pub(super) fn findings(
 }
 
 /// The dimensions that moved, the one with the greatest index first; or that none did.
-fn moved(told: &[Told], scale: &Scale) -> Vec<Value> {
+fn moved(told: &[Told], scale: &Fitted) -> Vec<Value> {
     let mut found = Vec::new();
     let mut order: Vec<(usize, f64)> = Vec::new();
     for (at, one) in told.iter().enumerate() {

@@ -18,7 +18,9 @@ use serde::{Deserialize, Serialize};
 use serde_json::{Map, Value, json};
 
 use crate::asked::Kind;
-use crate::context::{Context, Scores};
+use kartei_behavior::Scores;
+
+use crate::context::Context;
 use crate::interval::{Interval, mean_interval};
 use crate::scores::{Histogram, PARTS};
 use findings::findings;
@@ -175,7 +177,7 @@ impl Drift {
     pub(crate) fn begin(context: &Context) -> Self {
         let dimensions = context.scale.as_ref().map_or(0, |scale| scale.names().len());
         let as_of_ms =
-            context.scale.as_ref().map_or(context.as_of_ms, |scale| scale.calibration.as_of_ms);
+            context.scale.as_ref().map_or(context.as_of_ms, |scale| scale.calibration().as_of_ms);
         let (from_ms, to_ms) = match context.analysis.kind {
             Kind::Drift { from_ms, to_ms } => (from_ms, to_ms.unwrap_or(as_of_ms)),
             _ => (as_of_ms, as_of_ms),

@@ -5,7 +5,9 @@ use serde_json::Value;
 
 use super::LEAST;
 use crate::complete::Part;
-use crate::context::{Context, Scale};
+use kartei_behavior::Fitted;
+
+use crate::context::Context;
 use crate::wording::Language::{English, German};
 use crate::wording::{Language, finding};
 
@@ -95,7 +97,7 @@ fn shown(components: &Components, people: u64) -> Value {
 }
 
 /// What an axis is about: dimensions that weigh most, those that grow along it and those that shrink.
-fn axis(scale: &Scale, components: &Components, at: usize, people: u64) -> Value {
+fn axis(scale: &Fitted, components: &Components, at: usize, people: u64) -> Value {
     let mut weights: Vec<(usize, f64)> =
         components.weights[at].iter().copied().enumerate().collect();
     weights.sort_by(|(_, a), (_, b)| b.abs().total_cmp(&a.abs()));

@@ -6,7 +6,9 @@ use super::model::{Far, Judged};
 use super::{EXPECTED, columns, least, limit};
 use crate::LEARNED_OF;
 use crate::complete::{Part, learning};
-use crate::context::{Context, Scale};
+use kartei_behavior::Fitted;
+
+use crate::context::Context;
 use crate::interval::share_interval;
 use crate::learner::Told;
 use crate::wording::Language::{self, English, German};
@@ -109,7 +111,7 @@ fn beyond(count: u64, people: u64) -> Value {
 }
 
 /// "low in Neuroticism (z = −4.20)".
-fn out(scale: &Scale, dimension: usize, z: f64, language: Language) -> String {
+fn out(scale: &Fitted, dimension: usize, z: f64, language: Language) -> String {
     let title = language.of(scale.titles(dimension));
     let side = match (language, z > 0.0) {
         (English, true) => "high",
@@ -120,7 +122,7 @@ fn out(scale: &Scale, dimension: usize, z: f64, language: Language) -> String {
     format!("{side} in {title} (z = {})", language.hundredths(z))
 }
 
-fn farthest(scale: &Scale, model: &Judged, far: &Far, is_first: bool) -> Value {
+fn farthest(scale: &Fitted, model: &Judged, far: &Far, is_first: bool) -> Value {
     let mut unusual = model.unusual(far);
     unusual.retain(|(_, z)| z.abs() >= NOTABLE);
     unusual.truncate(DIMENSIONS);

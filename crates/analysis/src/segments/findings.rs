@@ -6,7 +6,9 @@ use super::least;
 use super::model::{Profile, Segmented};
 use crate::LEARNED_OF;
 use crate::complete::{Part, learning};
-use crate::context::{Context, Scale};
+use kartei_behavior::Fitted;
+
+use crate::context::Context;
 use crate::learner::Told;
 use crate::wording::Language::{self, English, German};
 use crate::wording::finding;
@@ -88,7 +90,7 @@ fn clearness(k: usize, silhouette: f64, people: u64) -> Value {
 
 /// "Agreeableness (g = 0.82) and Openness (g = 0.41)", of the dimensions with effects of one sign.
 fn named(
-    scale: &Scale,
+    scale: &Fitted,
     effects: &[(usize, f64)],
     is_higher: bool,
     language: Language,
@@ -101,7 +103,7 @@ fn named(
     language.list(&named.collect::<Vec<String>>())
 }
 
-fn segment(scale: &Scale, number: usize, people: u64, of: u64, dimensions: &[Profile]) -> Value {
+fn segment(scale: &Fitted, number: usize, people: u64, of: u64, dimensions: &[Profile]) -> Value {
     let effects = dimensions.iter().enumerate();
     let effects = effects.filter_map(|(at, one)| Some((at, one.g?.value)));
     let mut effects: Vec<(usize, f64)> = effects.filter(|(_, g)| g.abs() >= NOTABLE).collect();

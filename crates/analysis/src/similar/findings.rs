@@ -3,7 +3,9 @@
 use serde_json::Value;
 
 use super::{Place, Similar, extremes};
-use crate::context::{Context, Scale};
+use kartei_behavior::Fitted;
+
+use crate::context::Context;
 use crate::wording::Language::{English, German};
 use crate::wording::{finding, sample};
 
@@ -84,7 +86,7 @@ pub(super) fn findings(
 }
 
 /// Who is nearest, how near that is among all, and what they differ in.
-fn nearest(known: &Similar, scale: &Scale, focus: &[Option<Place>]) -> Option<Value> {
+fn nearest(known: &Similar, scale: &Fitted, focus: &[Option<Place>]) -> Option<Value> {
     let nearest = known.nearest.first()?;
     let id = &nearest.id;
     let equal = known.nearest.iter().filter(|one| one.distance == 0.0).count() as u64;

@@ -4,9 +4,9 @@
 use std::io::Read;
 
 use kartei_analysis::{
-    Accumulator, Analysis, CHUNK, Context, Input, Profile, Scale, Side, in_visiting_order,
+    Accumulator, Analysis, CHUNK, Context, Input, Profile, Side, in_visiting_order,
 };
-use kartei_behavior::{Asked, Calibration, First, Person, Schema, Scorer, Second, Third};
+use kartei_behavior::{Asked, Calibration, First, Fitted, Person, Schema, Scorer, Second, Third};
 use kartei_profile::{Record, RecordSchema};
 use serde_json::Value;
 
@@ -58,17 +58,17 @@ pub(super) fn calibrated(schema: &Schema, people: &[Record], as_of_ms: i64) -> C
 }
 
 /// bfi by a calibration of all of its people.
-pub(super) fn bfi_scale(people: &[Record]) -> Scale {
+pub(super) fn bfi_scale(people: &[Record]) -> Fitted {
     let schema = schema("bfi");
     let calibration = calibrated(&schema, people, BFI_AS_OF);
-    Scale::new(schema, calibration).unwrap()
+    Fitted::new(schema, calibration).unwrap()
 }
 
 /// An analysis of scores with all that it is made with.
 pub(super) fn context(
     name: &str,
     params: &Value,
-    scale: Option<&Scale>,
+    scale: Option<&Fitted>,
     focus: Option<&Record>,
 ) -> Context {
     let analysis = Analysis::new(name, params).unwrap();

@@ -3,8 +3,8 @@
 
 use std::sync::LazyLock;
 
-use kartei_analysis::{Context, Scale, in_visiting_order};
-use kartei_behavior::{Person, Schema, Scorer};
+use kartei_analysis::{Context, in_visiting_order};
+use kartei_behavior::{Fitted, Person, Schema, Scorer};
 use kartei_profile::{Record, RecordSchema};
 use serde_json::{Map, Value, json};
 
@@ -44,7 +44,7 @@ pub(super) fn person(id: &str, numbers: &[f64]) -> Record {
 
 /// Dimensions of one signal each, called d0, d1 and so on, calibrated by people whose numbers are spread evenly, so
 /// that scores grow with numbers in a straight line.
-pub(super) fn scale(dimensions: usize) -> Scale {
+pub(super) fn scale(dimensions: usize) -> Fitted {
     let signals = (0..dimensions)
         .map(|at| json!({"name": format!("s{at}"), "kind": "level", "range": [0, 100]}))
         .collect::<Vec<Value>>();
@@ -73,7 +73,7 @@ pub(super) fn scale(dimensions: usize) -> Scale {
         })
         .collect();
     let calibration = calibrated(&schema, &people, BFI_AS_OF);
-    Scale::new(schema, calibration).unwrap()
+    Fitted::new(schema, calibration).unwrap()
 }
 
 /// Ids and scores of those with all of them, in the order of the visit, made by the scorer alone.

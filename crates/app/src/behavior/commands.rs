@@ -4,7 +4,7 @@ use std::ops::ControlFlow;
 use std::sync::Arc;
 use std::sync::atomic::Ordering;
 
-use kartei_behavior::{Calibration, Moved, Schema};
+use kartei_behavior::{Calibration, Fitted, Moved, Schema};
 use kartei_local_store::{CalibrationState, Doing, StoredCalibration, StoredSchema};
 use kartei_profile::{Instant, Record};
 use kartei_protocol::desktop::{
@@ -16,7 +16,7 @@ use kartei_protocol::events::HostEvent;
 use kartei_protocol::problem::{Problem, ProblemCode};
 
 use super::fit::{Stop, Tell, Wanted, compare, fit};
-use super::{Fitted, find_calibration, find_schema, schemas, shown};
+use super::{find_calibration, find_schema, schemas, shown};
 use crate::app::App;
 use crate::clock;
 use crate::problem::{check_without_scores, of_filter, of_store};
@@ -34,7 +34,7 @@ impl App {
         let mut vectors = Vec::new();
         for stored in &active {
             let fitted = self.behavior.fitted(store, stored)?;
-            let (schema, calibration) = (&fitted.schema, &fitted.calibration);
+            let (schema, calibration) = (fitted.schema(), fitted.calibration());
             vectors.extend(shown::vector(schema, calibration, &stored.version, &record));
         }
         Ok(BehaviorVectors { vectors, calibrated: !active.is_empty() })
@@ -68,7 +68,7 @@ impl App {
         let fitted = self.behavior.fitted(&self.shared.store, &stored)?;
         let active = self.active(&stored.schema)?;
         let active = active.as_ref().map(|(version, _)| version.as_str());
-        Ok(shown::detail(&stored, &fitted.schema, &fitted.calibration, active))
+        Ok(shown::detail(&stored, fitted.schema(), fitted.calibration(), active))
     }
 
     pub(crate) fn check_schema_text(&self, request: &SchemaText) -> Result<CheckedSchema, Problem> {
@@ -139,11 +139,11 @@ impl App {
         let total = store.count_selected(&selection).map_err(|e| of_filter(&e, &filter))?;
         let by = self.session().author;
         self.start_run(schema.name().to_owned(), total, move |shared, tell| {
-            let before = active.as_ref().map(|(_, fitted)| &fitted.calibration);
+            let before = active.as_ref().map(|(_, fitted)| fitted.calibration());
             let before = before.filter(|before| before.check_schema(&schema).is_ok());
             let made = shared.store.export(&selection, |exported| {
                 let now_ms = clock::now();
-                let same_fit_as = same.as_ref().map(|same| &same.calibration);
+                let same_fit_as = same.as_ref().map(|same| same.calibration());
                 let wanted = Wanted {
                     schema: &schema,
                     filter: &filter,
@@ -185,7 +185,7 @@ impl App {
             Some(with) => {
                 let with = self.find_calibration(with)?;
                 let other = self.behavior.fitted(store, &with)?;
-                let check = other.calibration.check_schema(&fitted.schema);
+                let check = other.calibration().check_schema(fitted.schema());
                 check.map_err(|e| Problem::new(ProblemCode::Blocked, e.to_string()))?;
                 Some((with.version, other))
             }
@@ -193,10 +193,10 @@ impl App {
         };
         let total = self.count_all()?;
         self.start_run(stored.schema.clone(), total, move |shared, tell| {
-            let before = other.as_ref().map(|(_, fitted)| &fitted.calibration);
-            let before = before.filter(|before| before.check_schema(&fitted.schema).is_ok());
+            let before = other.as_ref().map(|(_, fitted)| fitted.calibration());
+            let before = before.filter(|before| before.check_schema(fitted.schema()).is_ok());
             let moved = before.map(|before| {
-                everybody(shared, &fitted.schema, (before, &fitted.calibration), tell)
+                everybody(shared, fitted.schema(), (before, fitted.calibration()), tell)
             });
             stored.moves = moved.transpose()?.and_then(|moved| serde_json::to_string(&moved).ok());
             stored.compared_with = other.as_ref().map(|(version, _)| version.clone());

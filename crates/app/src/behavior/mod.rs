@@ -18,8 +18,8 @@ pub(crate) use lists::ListScores;
 use std::collections::BTreeMap;
 use std::sync::{Arc, Mutex};
 
-use kartei_analysis::{AskedWrongly, Scale, Scored};
-use kartei_behavior::{Calibration, Schema, ready};
+use kartei_analysis::{AskedWrongly, Scored};
+use kartei_behavior::{Calibration, Fitted, Schema, ready};
 use kartei_local_store::{Store, StoredCalibration};
 use kartei_protocol::desktop::{CalibrationRun, CalibrationRunState};
 use kartei_protocol::events::HostEvent;
@@ -31,13 +31,6 @@ use crate::shared::lock;
 
 /// Calibrations that are kept ready: as many as there are active ones, as a rule.
 const READY_MAX: usize = 16;
-
-/// A calibration with its schema.
-#[derive(Debug)]
-struct Fitted {
-    schema: Schema,
-    calibration: Calibration,
-}
 
 /// What behaviour vectors are made by.
 #[derive(Debug, Default)]
@@ -65,12 +58,7 @@ impl Behavior {
             return Ok(Arc::clone(known));
         }
         let schema = find_schema(store, &stored.schema, Some(stored.schema_version))?;
-        let calibration = Calibration::parse(&stored.text)
-            .map_err(|e| Problem::new(ProblemCode::StoreDamaged, e.to_string()))?;
-        calibration
-            .check_schema(&schema)
-            .map_err(|e| Problem::new(ProblemCode::StoreDamaged, e.to_string()))?;
-        let fitted = Arc::new(Fitted { schema, calibration });
+        let fitted = Arc::new(read(schema, stored)?);
         let mut known = lock(&self.known);
         while known.len() >= READY_MAX {
             known.pop_first();
@@ -78,6 +66,11 @@ impl Behavior {
         known.insert(stored.version.clone(), Arc::clone(&fitted));
         Ok(fitted)
     }
+}
+
+fn read(schema: Schema, stored: &StoredCalibration) -> Result<Fitted, Problem> {
+    let fitted = Calibration::parse(&stored.text).and_then(|found| Fitted::new(schema, found));
+    fitted.map_err(|e| Problem::new(ProblemCode::StoreDamaged, e.to_string()))
 }
 
 /// Schemas by name and version, and whether each comes with the program.
@@ -126,7 +119,7 @@ pub(crate) fn scale(
     store: &Store,
     version: Option<&str>,
     scored: Scored,
-) -> Result<Option<Scale>, Problem> {
+) -> Result<Option<Fitted>, Problem> {
     let wrong = |error: &AskedWrongly| Problem::new(ProblemCode::Blocked, error.to_string());
     let stored = match version {
         Some(version) => Some(find_calibration(store, version)?),
@@ -143,11 +136,8 @@ pub(crate) fn scale(
         }
     };
     let Some(stored) = stored else { return Ok(None) };
-    let damaged =
-        |e: &dyn std::fmt::Display| Problem::new(ProblemCode::StoreDamaged, e.to_string());
     let schema = find_schema(store, &stored.schema, Some(stored.schema_version))?;
-    let calibration = Calibration::parse(&stored.text).map_err(|e| damaged(&e))?;
-    Scale::new(schema, calibration).map(Some).map_err(|e| damaged(&e))
+    read(schema, &stored).map(Some)
 }
 
 /// By its version, or the beginning of one that no other has.
