@@ -1,5 +1,6 @@
 //! The steps, in the order in which they are run.
 
+use std::path::Path;
 use std::process::Command;
 
 use anyhow::{Result, bail};
@@ -51,6 +52,7 @@ pub(crate) const STEPS: &[Step] = &[
     needed("build", "Programs", programs),
     step("js", "Other programs: schema, documents and uploads without our code", javascript),
     step("rust", "Tests in Rust, the kill test among them", rust),
+    step("target", "Scores and results on a second target", second_target),
     step("browser", "Journey through a browser", browser),
     step("desktop", "Journey through the installed desktop's window", desktop),
 ];
@@ -177,6 +179,39 @@ fn run_node(node: &mut Command, summaries: &mut Summaries, name: &str) -> Result
     let (passed, output) = exec::show_and_keep(node)?;
     summaries.keep_node(&format!("{name} (node --test)"), &output);
     said(passed, name)
+}
+
+/// Numbers are 32 bits wide there, and functions of the C library are others.
+const SECOND_TARGET: &str = "i686-unknown-linux-musl";
+
+fn second_target(workspace: &Workspace, summaries: &mut Summaries) -> Result<()> {
+    if !cfg!(all(target_arch = "x86_64", target_os = "linux")) {
+        println!("left out: only Linux on x86_64 runs programs of {SECOND_TARGET}");
+        return Ok(());
+    }
+    let has_it = || {
+        let mut rustc = Command::new("rustc");
+        rustc.args(["--print", "target-libdir", "--target", SECOND_TARGET]);
+        let folder = rustc.output().ok().and_then(|output| String::from_utf8(output.stdout).ok());
+        folder.is_some_and(|folder| Path::new(folder.trim()).is_dir())
+    };
+    if !has_it() {
+        // Without it, or without a network, it stays missing.
+        let _ = exec::show(Command::new("rustup").args(["target", "add", SECOND_TARGET]));
+    }
+    if !has_it() {
+        println!("left out: run `rustup target add {SECOND_TARGET}`");
+        return Ok(());
+    }
+    let mut cargo = workspace.cargo(&["nextest", "run", "--cargo-quiet", "--no-fail-fast"]);
+    cargo.args(["--show-progress=none", "--target", SECOND_TARGET, "-E", "binary(bits)"]);
+    cargo.args(["-p", "kartei-stats", "-p", "kartei-behavior", "-p", "kartei-analysis"]);
+    // What comes with Rust links it: no compiler for that target is needed.
+    let flags = "-Clinker=rust-lld -Clink-self-contained=yes";
+    cargo.env("CARGO_TARGET_I686_UNKNOWN_LINUX_MUSL_RUSTFLAGS", flags);
+    let (passed, output) = exec::show_and_keep(&mut cargo)?;
+    summaries.keep_nextest(&output);
+    said(passed, "nextest for the second target")
 }
 
 fn rust(workspace: &Workspace, summaries: &mut Summaries) -> Result<()> {
