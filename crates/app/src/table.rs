@@ -42,6 +42,7 @@ impl App {
     pub(crate) fn profile_page(&self, request: &ListProfiles) -> Result<ProfilePage, Problem> {
         let page = self.shared.store.list(request).map_err(|e| of_filter(&e, &request.filter))?;
         Ok(ProfilePage {
+            merged: self.merged_id(&request.search)?,
             rows: page.rows.iter().map(views::row).collect(),
             offset: page.offset,
             matching: page.matching,

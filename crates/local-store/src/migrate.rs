@@ -16,6 +16,7 @@ const STEPS: &[&str] = &[
     include_str!("sql/008_uploads.sql"),
     include_str!("sql/009_analyses.sql"),
     include_str!("sql/010_behavior.sql"),
+    include_str!("sql/012_merges.sql"),
 ];
 
 /// The format that this program writes.

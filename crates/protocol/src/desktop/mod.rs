@@ -9,6 +9,7 @@ mod erasure;
 mod exports;
 mod facets;
 mod imports;
+mod merging;
 mod observations;
 mod presence;
 mod program;
@@ -32,6 +33,7 @@ pub use erasure::*;
 pub use exports::*;
 pub use facets::*;
 pub use imports::*;
+pub use merging::*;
 pub use observations::*;
 pub use presence::*;
 pub use program::*;
@@ -187,6 +189,9 @@ pub struct ProfilePage {
     /// Names the last row to `after`; absent at the end.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub next: Option<String>,
+    /// Where the search is the id of a profile that was merged into another one.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub merged: Option<Merged>,
 }
 
 /// Everything about one profile.
@@ -220,6 +225,9 @@ pub struct ProfileDetail {
     /// Whether the profile is deleted now, by the decision that this answers.
     #[serde(default, skip_serializing_if = "std::ops::Not::not")]
     pub deleted: bool,
+    /// The id that was asked for, where that profile was merged into this one.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub asked: Option<String>,
 }
 
 /// Where a value came from.
@@ -279,6 +287,9 @@ pub struct HistoryEntry {
     pub file: Option<String>,
     /// Whether the relay has it.
     pub pending: bool,
+    /// The profile that this one was merged into, where the change is that deletion.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub became: Option<String>,
     /// What it changed.
     pub fields: Vec<FieldChange>,
 }
