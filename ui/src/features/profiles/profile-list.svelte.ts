@@ -1,4 +1,4 @@
-import type { Ipc, Problem, ProfileRow, Selection, SortKey, TableView } from '$lib/ipc';
+import type { Ipc, Merged, Problem, ProfileRow, Selection, SortKey, TableView } from '$lib/ipc';
 import { Newest } from '$lib/state/newest';
 import { PAGE_ROWS, PagedRows } from '$lib/state/paged-rows.svelte';
 import { attributesOf, chosenColumns, columnsFor, sortColumn, sortKey } from './columns';
@@ -35,6 +35,8 @@ export class ProfileList {
   wrongFilter = $state('');
   /** Why the latest query could not be answered, where the filter is not to blame. */
   queryProblem = $state.raw<Problem | null>(null);
+  /** Where the search is the id of a profile that was merged into another one. */
+  mergedFound = $state.raw<Merged | null>(null);
   /** Whether a filter or a search is in force. */
   narrowed = $state(false);
   /** The open profile, where the filter or the search hides it. */
@@ -63,9 +65,12 @@ export class ProfileList {
 
   constructor(ipc: Ipc) {
     this.#ipc = ipc;
-    this.rows = new PagedRows(this.#query(), (query, offset, limit, after) =>
-      ipc.call('list_profiles', { ...query, offset, limit, ...(after === null ? {} : { after }) }),
-    );
+    this.rows = new PagedRows(this.#query(), async (query, offset, limit, after) => {
+      const more = after === null ? {} : { after };
+      const page = await ipc.call('list_profiles', { ...query, offset, limit, ...more });
+      if (query.search === this.search) this.mergedFound = page.merged ?? null;
+      return page;
+    });
     this.picked = new PickedRows({
       matching: () => this.rows.matching,
       ids: (first, end) => this.#ids(first, end),
