@@ -1,7 +1,7 @@
 //! Merging profiles, with two real clients and a real relay.
 
 use anyhow::{Context, Result};
-use kartei_test_support::{Client, Relay, Stage, write_lines};
+use kartei_test_support::{Client, Http, Relay, Stage, write_lines};
 use serde_json::{Value, json};
 
 struct Desk {
@@ -9,6 +9,7 @@ struct Desk {
     _relay: Relay,
     anna: Client,
     ben: Client,
+    admin: Http,
 }
 
 fn desk() -> Result<Desk> {
@@ -26,11 +27,13 @@ fn desk() -> Result<Desk> {
         &[person("a", "Bern", "x"), person("b", "Basel", "y"), person("c", "Chur", "z")],
     )?;
     anna.import(&[&file])?;
+    let role = |name| if name == "Anna" { "admin" } else { "analyst" };
     for (client, name) in [(&anna, "Anna"), (&ben, "Ben")] {
-        client.login(relay.url(), &home.token("analyst", name)?)?;
+        client.login(relay.url(), &home.token(role(name), name)?)?;
         client.sync()?;
     }
-    Ok(Desk { _stage: stage, _relay: relay, anna, ben })
+    let admin = Http::new(relay.url(), Some(&home.token("admin", "Admin")?));
+    Ok(Desk { _stage: stage, _relay: relay, anna, ben, admin })
 }
 
 fn merge(client: &Client, kept: &str, merged: &str) -> Result<Value> {
@@ -133,4 +136,75 @@ fn what_does_not_fit_is_refused_by_name() -> Result<()> {
     let refused = desk.anna.run(&["merge", "a", "a", "--yes"])?.expect_code(1)?;
     assert_eq!(refused.problem()?, "blocked");
     desk.settle(3)
+}
+
+#[test]
+fn the_relay_leads_from_one_id_to_the_other() -> Result<()> {
+    let desk = desk()?;
+    merge(&desk.anna, "a", "b")?;
+    merge(&desk.anna, "c", "a")?;
+    desk.settle(1)?;
+    for id in ["a", "b"] {
+        let answer = desk.admin.get(&format!("/profiles/{id}"))?.expect(308)?;
+        assert_eq!(answer.header("location"), Some("/profiles/c"));
+        assert_eq!(answer.header("content-type"), Some("application/problem+json"));
+        let problem = answer.json();
+        assert_eq!((&problem["code"], &problem["into"]), (&json!("merged"), &json!("c")));
+    }
+    let history = desk.admin.get("/profiles/b/history")?.expect(200)?.json();
+    let last = history["changes"].as_array().and_then(|all| all.last()).context("changes")?;
+    assert_eq!((&last["kind"], &last["became"]), (&json!("deletion"), &json!("a")), "{history}");
+    let before = desk.admin.get("/profiles/b?at_rev=3")?.expect(200)?.json();
+    assert_eq!(before["id"], "b", "what it was is still there");
+
+    desk.anna.run(&["undo"])?.done()?;
+    desk.settle(2)?;
+    desk.admin.get("/profiles/a")?.expect(200)?;
+    let answer = desk.admin.get("/profiles/b")?.expect(308)?;
+    assert_eq!(answer.header("location"), Some("/profiles/a"));
+    // Of a survivor that is deleted nothing is left to lead to.
+    desk.anna.run(&["delete", "a"])?.done()?;
+    desk.settle(1)?;
+    desk.admin.get("/profiles/b")?.expect(404)?;
+    Ok(())
+}
+
+#[test]
+fn erasing_a_profile_erases_those_that_became_it() -> Result<()> {
+    let desk = desk()?;
+    merge(&desk.anna, "a", "b")?;
+    merge(&desk.anna, "c", "a")?;
+    desk.settle(1)?;
+    desk.admin.send("POST", "/profiles/c/erase", &[], b"")?.expect(200)?;
+    for _ in 0..2 {
+        desk.settle(0)?;
+    }
+    for id in ["a", "b", "c"] {
+        desk.admin.get(&format!("/profiles/{id}"))?.expect(410)?;
+        for client in [&desk.anna, &desk.ben] {
+            assert_eq!(client.run(&["show", id])?.problem()?, "erased");
+        }
+    }
+    let list = desk.admin.get("/erasures")?.expect(200)?.json();
+    let erasures = list["erasures"].as_array().context("a list")?;
+    assert_eq!(erasures.len(), 3, "{list}");
+    assert!(erasures.iter().all(|one| one["outstanding"] == 0), "everybody confirmed: {list}");
+    Ok(())
+}
+
+#[test]
+fn a_merging_into_somebody_who_was_erased_meanwhile_erases_as_well() -> Result<()> {
+    let desk = desk()?;
+    desk.settle(3)?;
+    // Ben is offline, and knows that these two are one.
+    merge(&desk.ben, "a", "b")?;
+    desk.admin.send("POST", "/profiles/a/erase", &[], b"")?.expect(200)?;
+    desk.ben.sync()?;
+    desk.settle(1)?;
+    for client in [&desk.anna, &desk.ben] {
+        assert_eq!(client.run(&["show", "b"])?.problem()?, "erased");
+        assert_eq!(client.show("c")?["id"], "c");
+    }
+    desk.admin.get("/profiles/b")?.expect(410)?;
+    Ok(())
 }
