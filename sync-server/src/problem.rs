@@ -23,6 +23,8 @@ pub(crate) enum ApiCode {
     PatchFailed,
     /// A merge from a state that the profile never had.
     UnknownBase,
+    /// The profile was merged into another one, where `Location` leads and which `into` names.
+    Merged,
     /// The revision lies in the future, or in another history.
     UnknownRevision,
     /// As many imports as the relay takes are running.

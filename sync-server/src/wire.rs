@@ -149,6 +149,9 @@ pub(crate) struct HistoryEntry {
     /// Its hash, in hex.
     change: String,
     kind: ChangeKind,
+    /// The id of the profile that this one was merged into, where the change is that deletion.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    became: Option<String>,
     /// Who, where the change says so.
     #[serde(skip_serializing_if = "Option::is_none")]
     by: Option<String>,
@@ -177,6 +180,7 @@ impl From<PastChange> for HistoryEntry {
                 profile::HistoryKind::Reopening => ChangeKind::Reopening,
                 profile::HistoryKind::Revival => ChangeKind::Revival,
             },
+            became: entry.became,
             by: entry.by,
             at: entry.at,
             fields: entry.fields.into_iter().map(field).collect(),

@@ -30,7 +30,6 @@ use crate::shared::Shared;
 use crate::sync::{self, Background};
 use crate::token::Tokens;
 use crate::uploads::Uploads;
-use crate::views;
 use crate::watch::Watch;
 use crate::workplace::Workplace;
 
@@ -234,14 +233,5 @@ impl App {
 
     pub(crate) fn detail(&self, id: &str) -> Result<ProfileDetail, Problem> {
         self.whole_detail(id).map(observations::left_out)
-    }
-
-    pub(crate) fn whole_detail(&self, id: &str) -> Result<ProfileDetail, Problem> {
-        let store = &self.shared.store;
-        let read = || {
-            let view = store.profile(id)?;
-            views::detail(store, &view, store.conflicts(id)?)
-        };
-        read().map_err(|e| of_store(&e))
     }
 }

@@ -26,6 +26,7 @@ impl App {
             id: row.id,
             deleted_at: clock::text(row.changed_at),
             pending: row.pending,
+            became: row.became,
         });
         Ok(DeletedProfiles { rows: rows.collect(), total })
     }
@@ -43,6 +44,7 @@ impl App {
         Ok(Deletion {
             display_name: display_name(&view.record),
             id: view.id,
+            became: view.became,
             mine: mine.map_err(|e| of_store(&e))?.unwrap_or_default(),
             at: clock::text(at.map_or(view.changed_at, |seconds| seconds.saturating_mul(1000))),
             by: from.and_then(|from| from.by),

@@ -14,15 +14,16 @@ use kartei_protocol::desktop::{
     EncryptStore, ErasureReport, ExportProfiles, ExportRun, Facet, FileAt, FileId, FileList,
     FilterText, FindPlace, FitCalibration, GetProfile, HistoryPage, ImportFiles, ImportHistory,
     ImportId, ImportReport, ImportRun, ImportedNow, KeepToken, ListConflicts, ListFiles,
-    ListImports, ListObservations, ListPart, ListPlace, ListProfiles, LogPage, NarrowFilter,
-    NoticeShown, Notifications, ObservationPage, OpenProfile, OpenedFiles, OpenedLink,
-    PrepareDiagnostics, Presence, ProfileAt, ProfileDetail, ProfileId, ProfilePage, ProfileVersion,
-    ReadLog, ReadNotifications, RecoveryKey, RejectedProfiles, RelayFile, RelayImport,
-    RelaysProfile, RemoveWorkspace, RenameFile, RenameWorkspace, ResolveConflict, RunId,
-    SampleData, SaveDiagnostics, SaveImportFile, SaveMade, SaveRecoveryKey, SaveResult, SaveView,
-    SavedFile, SavedView, SavedViews, SchemaText, ScoreNames, Security, SendAgain, Series,
-    ShowNotice, SignIn, StoreCheck, StoreInfo, SyncStatus, TableLayout, UnlockStore, Upload,
-    UploadId, Uploads, ViewId, WatchedFolders, WatchedId, WorkspaceId, Workspaces,
+    ListImports, ListObservations, ListPart, ListPlace, ListProfiles, LogPage, MergePreview,
+    MergeProfiles, MergedIds, NarrowFilter, NoticeShown, Notifications, ObservationPage,
+    OpenProfile, OpenedFiles, OpenedLink, PrepareDiagnostics, Presence, PreviewMerge, ProfileAt,
+    ProfileDetail, ProfileId, ProfileIds, ProfilePage, ProfileVersion, ReadLog, ReadNotifications,
+    RecoveryKey, RejectedProfiles, RelayFile, RelayImport, RelaysProfile, RemoveWorkspace,
+    RenameFile, RenameWorkspace, ResolveConflict, RunId, SampleData, SaveDiagnostics,
+    SaveImportFile, SaveMade, SaveRecoveryKey, SaveResult, SaveView, SavedFile, SavedView,
+    SavedViews, SchemaText, ScoreNames, Security, SendAgain, Series, ShowNotice, SignIn,
+    StoreCheck, StoreInfo, SyncStatus, TableLayout, UnlockStore, Upload, UploadId, Uploads, ViewId,
+    WatchedFolders, WatchedId, WorkspaceId, Workspaces,
 };
 use kartei_protocol::problem::{Problem, ProblemCode};
 use kartei_relay_client::RelayClient;
@@ -269,6 +270,18 @@ impl Commands for App {
 
     fn delete_profiles(&self, request: DeleteProfiles) -> Result<ActDone, Problem> {
         self.delete_many(&request)
+    }
+
+    fn preview_merge(&self, request: PreviewMerge) -> Result<MergePreview, Problem> {
+        self.merge_preview(&request)
+    }
+
+    fn merge_profiles(&self, request: MergeProfiles) -> Result<ActDone, Problem> {
+        self.merge(&request)
+    }
+
+    fn merged_ids(&self, request: ProfileIds) -> Result<MergedIds, Problem> {
+        self.merged_among(&request.ids)
     }
 
     fn erase_profile(&self, request: ProfileId) -> Result<ErasureReport, Problem> {

@@ -24,6 +24,7 @@ mod import;
 mod instance;
 mod link;
 mod log;
+mod merging;
 mod observations;
 mod past;
 mod problem;

@@ -53,6 +53,7 @@ impl App {
         }
         let scores = page.scores.into_iter().chain(std::iter::repeat_with(BTreeMap::new));
         Ok(ProfilePage {
+            merged: self.merged_id(&request.search)?,
             rows: page
                 .rows
                 .iter()

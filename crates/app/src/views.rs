@@ -70,6 +70,7 @@ pub(crate) fn detail(
             .map(|(code, reason)| refusal(code, reason).about(view.id.clone())),
         changed_at: clock::text(view.changed_at),
         deleted: view.deleted,
+        asked: None,
     })
 }
 
@@ -117,6 +118,7 @@ pub(crate) fn history(rows: Vec<HistoryRow>) -> desktop::HistoryPage {
             at: at.map(clock::text),
             file: row.file,
             pending: row.pending,
+            became: row.entry.became,
             fields: row.entry.fields.into_iter().map(field).collect(),
         }
     });

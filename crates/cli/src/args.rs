@@ -115,6 +115,21 @@ pub(crate) enum Command {
         #[command(flatten)]
         which: Doomed,
     },
+    /// Merges a profile into another one, as one step; `undo` takes it back. Both ids show the one that
+    /// is kept then.
+    Merge {
+        /// The id of the profile that is kept.
+        kept: String,
+        /// The id of the one that is merged into it.
+        merged: String,
+        /// Takes the merged profile's value of this field, such as `/attributes/city`, where both have
+        /// one; any number of times.
+        #[arg(long, value_name = "POINTER")]
+        take: Vec<String>,
+        /// Does it without asking; otherwise only a terminal is asked.
+        #[arg(long)]
+        yes: bool,
+    },
     /// Erases a profile for good, through the relay: here, there, and on every device. For
     /// administrators; it cannot be taken back.
     Erase {

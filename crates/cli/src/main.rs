@@ -7,6 +7,7 @@ mod behavior;
 mod edits;
 mod import;
 mod jobs;
+mod merging;
 mod output;
 mod secrets;
 mod show;
@@ -27,7 +28,7 @@ use kartei_keychain::SystemKeychain;
 use kartei_protocol::commands::Commands;
 use kartei_protocol::desktop::{
     BulkEdit, DeleteProfiles, EditProfile, Empty, ExportFormat, GetProfile, ImportId, ListProfiles,
-    ProfileAt, ProfileId, ResolveConflict, Selection, SignIn, SortKey, SyncStatus,
+    PreviewMerge, ProfileAt, ProfileId, ResolveConflict, Selection, SignIn, SortKey, SyncStatus,
 };
 use kartei_protocol::jobs::NewJob;
 use kartei_protocol::problem::{Problem, ProblemCode};
@@ -141,6 +142,10 @@ fn command(app: &Arc<App>, command: Command, output: &Output) -> Result<Done, Pr
             let filter = selection.filter.clone();
             let done = app.delete_profiles(DeleteProfiles { selection });
             return steps::deleted(output, &done.map_err(|p| output.mark(&filter, p))?);
+        }
+        Command::Merge { kept, merged, take, yes } => {
+            let asked = PreviewMerge { kept, merged, choices: take };
+            return merging::run(app, asked, yes, output);
         }
         Command::Erase { id } => {
             let report = app.erase(&id)?;

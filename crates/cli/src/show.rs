@@ -55,6 +55,9 @@ pub(crate) fn page(output: &Output, page: &ProfilePage) -> Result<(), Problem> {
             row.observations
         ));
     }
+    if let Some(merged) = &page.merged {
+        lines.push(format!("{} was merged into {}", merged.id, merged.into));
+    }
     let shown = number(page.rows.len() as u64);
     lines.push(format!(
         "{shown} of {} shown, {} in all",
@@ -100,6 +103,11 @@ pub(crate) fn profile(
     }
     let mut lines =
         vec![format!("{} {}  {}", mark(profile.status), profile.id, word(profile.status))];
+    if let Some(asked) = &profile.asked {
+        lines.push(format!(
+            "  {asked} was merged into this profile; `kartei show {asked} --history` has its past"
+        ));
+    }
     for (member, value) in profile.record.as_object().into_iter().flatten() {
         match (member.as_str(), value) {
             ("schema" | "id", _) => {}
@@ -128,6 +136,7 @@ pub(crate) fn profile(
         for value in &conflict.values {
             let what = match (conflict.pointer.as_str(), &value.value) {
                 (WHOLE, Value::Bool(true)) => "deleted".to_owned(),
+                (WHOLE, Value::String(into)) => format!("merged into {into}"),
                 (WHOLE, _) => "kept, as it was written".to_owned(),
                 _ if value.removed => "removed".to_owned(),
                 (_, value) => shown(value),
@@ -148,7 +157,9 @@ pub(crate) fn profile(
         lines.push(format!("✕ the relay refused: {rejected}"));
     }
     for entry in history.into_iter().flat_map(|history| &history.entries) {
+        let into = entry.became.as_ref().map(|into| format!("merged into {into}"));
         let kind = match entry.kind {
+            _ if into.is_some() => into.as_deref().unwrap_or_default(),
             HistoryKind::Genesis => "began",
             HistoryKind::Import => "imported",
             HistoryKind::Edit => "edited",

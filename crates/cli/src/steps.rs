@@ -76,6 +76,7 @@ fn step(act: &Act) -> String {
         ActKind::Resolve => "decision",
         ActKind::Restore => "restored",
         ActKind::Delete => "deleted",
+        ActKind::Merge => "merged into",
         ActKind::TakeRelays => "the relay's taken",
         ActKind::Import => "import undone",
         ActKind::Undo => "undo",

@@ -9,6 +9,7 @@ use rusqlite::{OptionalExtension, Row, Transaction, params};
 use serde::{Deserialize, Serialize};
 use serde_json::Value;
 
+use crate::edit::WHOLE;
 use crate::error::StoreError;
 use crate::row::Pk;
 use crate::store::Store;
@@ -128,6 +129,11 @@ impl<'a> Recorder<'a> {
         Ok(())
     }
 
+    /// Names one profile of several that stands for the step.
+    pub(crate) fn name(&mut self, id: &str) {
+        self.what.id = Some(id.to_owned());
+    }
+
     /// Counts profiles that the step changed without a way back.
     pub(crate) fn count(&mut self, profiles: u64) {
         self.profiles += profiles;
@@ -220,8 +226,9 @@ pub(crate) fn forget(db: &Transaction<'_>, pk: Pk, id: &str) -> Result<(), Store
     // From the newest: a step that takes another back names it.
     acts.sort_unstable_by_key(|(act, ..)| std::cmp::Reverse(*act));
     for (act, what, profiles) in acts {
-        let gone =
+        let mut gone =
             db.execute("DELETE FROM act_changes WHERE act = ?1 AND profile = ?2", (act, pk))?;
+        gone += forget_merged_into(db, act, id)?;
         let mut what: What = serde_json::from_str(&what)
             .map_err(|e| StoreError::Damaged(format!("step {act}: {e}")))?;
         if what.id.as_deref() == Some(id) {
@@ -230,7 +237,8 @@ pub(crate) fn forget(db: &Transaction<'_>, pk: Pk, id: &str) -> Result<(), Store
             continue;
         }
         let others = fields_of(db, act)?;
-        if others.is_empty() && profiles <= 1 {
+        let gone = gone.max(1) as u64;
+        if others.is_empty() && profiles <= gone {
             db.execute("UPDATE acts SET reverts = NULL WHERE reverts = ?1", [act])?;
             db.execute("UPDATE acts SET reverted_by = NULL WHERE reverted_by = ?1", [act])?;
             db.execute("DELETE FROM acts WHERE id = ?1", [act])?;
@@ -240,10 +248,27 @@ pub(crate) fn forget(db: &Transaction<'_>, pk: Pk, id: &str) -> Result<(), Store
         let what = serde_json::to_string(&what).map_err(|e| StoreError::Damaged(e.to_string()))?;
         db.execute(
             "UPDATE acts SET what = ?2, profiles = ?3 WHERE id = ?1",
-            params![act, what, profiles.saturating_sub(1)],
+            params![act, what, profiles.saturating_sub(gone)],
         )?;
     }
     Ok(())
+}
+
+/// Takes out of a step what says that a profile was merged into the one with this id: it cannot be done
+/// again. Answers how many profiles that were.
+fn forget_merged_into(db: &Transaction<'_>, act: i64, id: &str) -> Result<usize, StoreError> {
+    let mut gone = 0;
+    for (pk, fields) in changes_of(db, act)? {
+        let names = |value: &Option<Value>| value.as_ref().and_then(Value::as_str) == Some(id);
+        let is_it = |field: &StoredField| {
+            field.pointer == WHOLE && (names(&field.before) || names(&field.after))
+        };
+        if fields.iter().any(is_it) {
+            gone +=
+                db.execute("DELETE FROM act_changes WHERE act = ?1 AND profile = ?2", (act, pk))?;
+        }
+    }
+    Ok(gone)
 }
 
 /// The fields that a step names, of the profiles that it still has.
@@ -305,6 +330,7 @@ fn word(kind: ActKind) -> &'static str {
         ActKind::Resolve => "resolve",
         ActKind::Restore => "restore",
         ActKind::Delete => "delete",
+        ActKind::Merge => "merge",
         ActKind::TakeRelays => "take_relays",
         ActKind::Import => "import",
         ActKind::Undo => "undo",
@@ -317,6 +343,7 @@ fn kind_of(word: &str) -> ActKind {
         "resolve" => ActKind::Resolve,
         "restore" => ActKind::Restore,
         "delete" => ActKind::Delete,
+        "merge" => ActKind::Merge,
         "take_relays" => ActKind::TakeRelays,
         "import" => ActKind::Import,
         "undo" => ActKind::Undo,

@@ -16,6 +16,8 @@ pub struct DeletedRow {
     pub changed_at: i64,
     /// Whether the relay does not know of it yet.
     pub pending: bool,
+    /// The profile that it was merged into.
+    pub became: Option<String>,
 }
 
 /// A profile of which the relay refused something.
@@ -43,7 +45,7 @@ impl Store {
     pub fn deleted(&self, offset: u64, limit: u32) -> Result<(Vec<DeletedRow>, u64), StoreError> {
         self.page(
             "SELECT p.id, p.record, p.changed_at, \
-             EXISTS (SELECT 1 FROM outbox o WHERE o.profile = p.pk) \
+             EXISTS (SELECT 1 FROM outbox o WHERE o.profile = p.pk), p.became \
              FROM profiles p WHERE p.deleted = 1 \
              ORDER BY p.changed_at DESC, p.id DESC LIMIT ?1 OFFSET ?2",
             "SELECT count(*) FROM profiles WHERE deleted = 1",
@@ -54,6 +56,7 @@ impl Store {
                     record: row.get(1)?,
                     changed_at: row.get(2)?,
                     pending: row.get(3)?,
+                    became: row.get(4)?,
                 })
             },
         )

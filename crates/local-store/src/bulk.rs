@@ -114,7 +114,7 @@ impl Store {
     /// [`StoreError::Blocked`] where there is none, or a failure.
     pub fn undo(&self, session: &Session, now: i64) -> Result<ActDone, StoreError> {
         self.write(|db| match acts::to_undo(db)? {
-            Some(act) => self.revert(db, session, now, act),
+            Some(act) => self.revert(db, session, now, (act, false)),
             None => Err(StoreError::Blocked("there is nothing to undo".to_owned())),
         })
     }
@@ -124,10 +124,11 @@ impl Store {
     /// # Errors
     /// [`StoreError::Blocked`] where there is none, or a failure.
     pub fn redo(&self, session: &Session, now: i64) -> Result<ActDone, StoreError> {
-        self.write(|db| match acts::to_redo(db)? {
-            Some(act) => self.revert(db, session, now, act),
+        let done = self.write(|db| match acts::to_redo(db)? {
+            Some(act) => self.revert(db, session, now, (act, true)),
             None => Err(StoreError::Blocked("there is nothing to redo".to_owned())),
-        })
+        });
+        all_or_nothing(done)
     }
 
     fn revert(
@@ -135,7 +136,7 @@ impl Store {
         db: &Writing<'_>,
         session: &Session,
         now: i64,
-        reverted: i64,
+        (reverted, again): (i64, bool),
     ) -> Result<ActDone, StoreError> {
         let session = &session.here(db)?;
         let changes = acts::changes_of(db, reverted)?;
@@ -143,8 +144,15 @@ impl Store {
             Recorder::begin(db, ActKind::Undo, now, session.author.as_deref(), Some(reverted))?;
         let mut done = nothing_done();
         let mut pks = Vec::with_capacity(changes.len());
-        for (pk, _) in &changes {
-            if exists(db, *pk)? {
+        let mut merges = false;
+        for (pk, fields) in &changes {
+            let into = fields.iter().find_map(merged_again_into);
+            merges |= into.is_some();
+            if let Some(into) = into
+                && StoredProfile::find(db, into)?.is_none_or(|stored| stored.deleted)
+            {
+                refuse(&mut done, gone_since(into));
+            } else if exists(db, *pk)? {
                 pks.push(*pk);
             } else {
                 // Its import was undone since.
@@ -157,6 +165,10 @@ impl Store {
             self.reverted(session, now, job, fields)
         };
         self.each(db, session, now, &pks, &mut act, &mut done, work)?;
+        // To merge again is as whole as to merge: who goes must be in the one that stays.
+        if again && merges && done.refused > 0 {
+            return Err(StoreError::InTheWay(Box::new(done)));
+        }
         done.act = act.finish()?;
         Ok(done)
     }
@@ -172,7 +184,7 @@ impl Store {
             let id = job.stored.id.clone();
             Ok(Outcome::Refused(Obstacle { id, reason, code: code.to_owned() }))
         };
-        let is_deleted = Some(Value::Bool(job.stored.deleted));
+        let is_deleted = Some(job.stored.whole());
         let was_deleted_here =
             |field: &StoredField| field.pointer == WHOLE && field.after == is_deleted;
         if job.stored.deleted && !fields.iter().any(was_deleted_here) {
@@ -296,6 +308,28 @@ impl Store {
         }
         chunk::pack_if_many(db)
     }
+}
+
+/// The profile that taking a step back would merge another one into.
+fn merged_again_into(field: &StoredField) -> Option<&str> {
+    let before = field.before.as_ref().filter(|_| field.pointer == WHOLE);
+    before.and_then(Value::as_str)
+}
+
+/// What stood in the way of a transaction that was given up for it.
+pub(crate) fn all_or_nothing(done: Result<ActDone, StoreError>) -> Result<ActDone, StoreError> {
+    match done {
+        Err(StoreError::InTheWay(mut done)) => {
+            (done.changed, done.reopened) = (0, 0);
+            Ok(*done)
+        }
+        done => done,
+    }
+}
+
+fn gone_since(id: &str) -> Obstacle {
+    let reason = "the profile that another one was merged into is not here any more".to_owned();
+    Obstacle { id: id.to_owned(), reason, code: "survivor_gone".to_owned() }
 }
 
 pub(crate) fn nothing_done() -> ActDone {

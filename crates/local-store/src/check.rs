@@ -101,6 +101,7 @@ struct Truth {
     record: Record,
     conflicts: usize,
     deleted: bool,
+    became: Option<String>,
 }
 
 /// What is wrong with one profile, and its record as it should be where that is known.
@@ -196,7 +197,7 @@ impl Store {
             return wrong("record", "the record has another id");
         }
         match &truth {
-            Some(Truth { record: from_document, conflicts, deleted }) => {
+            Some(Truth { record: from_document, conflicts, deleted, became }) => {
                 if from_document.hash() != record.hash() {
                     return wrong("document", "the record is not what its document says");
                 }
@@ -212,6 +213,12 @@ impl Store {
                         "whether it is deleted is not what its document says",
                     );
                 }
+                if stored.became != *became {
+                    return wrong(
+                        "document",
+                        "what it was merged into is not what its document says",
+                    );
+                }
                 None
             }
             None if stored.deleted => wrong("document", "it is deleted without a document"),
@@ -225,7 +232,8 @@ impl Store {
             let genesis = document.genesis_record(&self.schema)?.hash();
             let record = document.record(&self.schema)?;
             let conflicts = document.conflict_count(&self.schema)?;
-            Ok((genesis, Truth { record, conflicts, deleted: document.is_deleted() }))
+            let (deleted, became) = (document.is_deleted(), document.became());
+            Ok((genesis, Truth { record, conflicts, deleted, became }))
         };
         let (genesis, truth) = read().map_err(|e: kartei_profile::DocumentError| e.to_string())?;
         if genesis != stored.genesis {
@@ -323,6 +331,7 @@ fn write_truth(db: &Writing<'_>, stored: &StoredProfile, truth: Truth) -> Result
         document: Some(&body),
         conflicts: truth.conflicts,
         deleted: truth.deleted,
+        became: truth.became,
         rev: stored.rev,
         changed_at,
         import: stored.import,

@@ -330,6 +330,7 @@ impl Store {
             document: body.as_deref(),
             conflicts,
             deleted,
+            became: document.as_deref().and_then(Document::became),
             rev: Some(line.rev),
             changed_at: now,
             import: stored.and_then(|stored| stored.import),

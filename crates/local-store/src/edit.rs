@@ -13,7 +13,8 @@ use crate::session::Session;
 use crate::store::Store;
 use crate::writing::Writing;
 
-/// The pointer of the profile itself: `true` where it is deleted.
+/// The pointer of the profile itself: `true` where it is deleted, the id of the profile that it was
+/// merged into where it was.
 pub(crate) const WHOLE: &str = "";
 
 /// What a change of one profile made, ready to be written.
@@ -25,6 +26,8 @@ pub(crate) struct Made {
     pub(crate) record: Record,
     pub(crate) conflicts: usize,
     pub(crate) deleted: bool,
+    /// The profile that a deleted one was merged into.
+    pub(crate) became: Option<String>,
     /// The fields whose conflicts ended.
     pub(crate) decided: Vec<String>,
     /// The fields that came into conflict.
@@ -132,15 +135,15 @@ pub(crate) fn changed_fields(
     made: &Made,
 ) -> Result<Vec<FieldChange>, StoreError> {
     let mut fields = stored.record()?.changes_to(schema, &made.record);
-    if stored.deleted != made.deleted {
-        let is = |deleted| Some(Value::Bool(deleted));
+    let (before, after) = (stored.whole(), row::whole(made.deleted, made.became.as_deref()));
+    if before != after {
         let pointer = WHOLE.to_owned();
-        fields.push(FieldChange { pointer, before: is(stored.deleted), after: is(made.deleted) });
+        fields.push(FieldChange { pointer, before: Some(before), after: Some(after.clone()) });
     }
     for pointer in made.decided.iter().chain(&made.reopened) {
         if !fields.iter().any(|field| field.pointer == *pointer) {
             let shown = match pointer.as_str() {
-                WHOLE => Some(Value::Bool(made.deleted)),
+                WHOLE => Some(after.clone()),
                 pointer => made.record.field(schema, pointer),
             };
             let (pointer, before) = (pointer.clone(), shown.clone());
@@ -181,6 +184,7 @@ pub(crate) fn step_on(
             record: begun.record,
             conflicts: 0,
             deleted: begun.document.is_deleted(),
+            became: begun.document.became(),
             decided: Vec::new(),
             reopened: Vec::new(),
         }));
@@ -220,7 +224,8 @@ pub(crate) fn made(
     let mut reopened = after;
     reopened.retain(|pointer| !before.contains(pointer));
     let (body, record) = (document.save(), document.record(schema)?);
-    Ok(Made { body, changes, record, conflicts, deleted, decided, reopened })
+    let became = document.became();
+    Ok(Made { body, changes, record, conflicts, deleted, became, decided, reopened })
 }
 
 /// Writes what a change made, and puts it into the outbox.
@@ -238,6 +243,7 @@ pub(crate) fn write_made(
         document: Some(&made.body),
         conflicts: made.conflicts,
         deleted: made.deleted,
+        became: made.became,
         rev: stored.rev,
         changed_at: now,
         import: stored.import,

@@ -17,12 +17,17 @@ use crate::acts;
 use crate::chunk;
 use crate::error::StoreError;
 use crate::mentions::{self, Named};
-use crate::row::Pk;
+use crate::merging;
+use crate::outbox;
+use crate::row::{Pk, StoredProfile};
 use crate::store::Store;
 use crate::writing::Writing;
 
 /// What stands where something of an erased profile was told.
 pub(crate) const BLANK: &str = "(erased)";
+
+/// A row that goes: its key, its id, whether it is deleted, whether it is in no chunk.
+type Found = (Pk, String, bool, bool);
 
 /// Ids that are erased, known by their hashes.
 #[derive(Debug, Default)]
@@ -70,7 +75,7 @@ pub(crate) fn take(db: &Writing<'_>, now: i64, lines: &[ErasedLine]) -> Result<u
         let (key, hash) = read(line)?;
         erased.add(key, hash);
     }
-    let mut found: Vec<(Pk, String, bool, bool)> = Vec::new();
+    let mut found: Vec<Found> = Vec::new();
     let mut counted = Vec::new();
     {
         let mut select =
@@ -85,6 +90,7 @@ pub(crate) fn take(db: &Writing<'_>, now: i64, lines: &[ErasedLine]) -> Result<u
             }
         }
     }
+    add_merged(db, &mut found, &mut counted)?;
     let mut named = Vec::with_capacity(found.len());
     for ((pk, id, deleted, loose), (bucket, digest)) in found.iter().zip(counted) {
         let record: String = db
@@ -129,6 +135,27 @@ pub(crate) fn take(db: &Writing<'_>, now: i64, lines: &[ErasedLine]) -> Result<u
         ])?;
     }
     Ok(found.len() as u64)
+}
+
+/// Adds those that were merged into one of the found ones: they hold the same person's data. The relay
+/// names those that it knows of, unless it forgot them as deleted ones that are old. A merging that has
+/// not been sent stays: the relay erases what was merged when it comes, everywhere.
+fn add_merged(
+    db: &Writing<'_>,
+    found: &mut Vec<Found>,
+    counted: &mut Vec<(u8, Digest)>,
+) -> Result<(), StoreError> {
+    let ids: Vec<String> = found.iter().map(|(_, id, ..)| id.clone()).collect();
+    for pk in merging::merged_into(db, &ids)? {
+        if outbox::differs_rightly(db, pk)? {
+            continue;
+        }
+        let stored = StoredProfile::get_by_pk(db, pk)?;
+        counted
+            .push((bucket_of(&stored.id), Digest::of(&stored.id, &stored.hash, stored.conflicts)));
+        found.push((pk, stored.id, stored.deleted, stored.loose));
+    }
+    Ok(())
 }
 
 fn remove(db: &Writing<'_>, pk: Pk) -> Result<(), StoreError> {

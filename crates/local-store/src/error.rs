@@ -63,7 +63,7 @@ pub enum StoreError {
     /// Something is in the way of what was asked for.
     #[error("{0}")]
     Blocked(String),
-    /// An import cannot be undone; carries what stands in the way out of the transaction.
+    /// A step is done whole or not at all; carries what stands in the way out of the transaction.
     #[error("{} profiles stand in the way", .0.refused)]
     InTheWay(Box<kartei_protocol::desktop::ActDone>),
     /// A place in a list that this program did not name.

@@ -29,6 +29,7 @@ mod key;
 mod list;
 mod many;
 mod mentions;
+mod merging;
 mod migrate;
 mod outbox;
 mod past;

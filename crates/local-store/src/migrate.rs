@@ -17,6 +17,7 @@ const STEPS: &[&str] = &[
     include_str!("sql/009_analyses.sql"),
     include_str!("sql/010_behavior.sql"),
     include_str!("sql/011_scores.sql"),
+    include_str!("sql/012_merges.sql"),
 ];
 
 /// The format that this program writes.

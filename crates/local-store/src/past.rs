@@ -11,7 +11,7 @@ use rusqlite::{OptionalExtension, Row, Transaction, params};
 use serde_json::Value;
 
 use crate::acts::{Recorder, moment};
-use crate::bulk::{Job, Outcome, nothing_done, refuse};
+use crate::bulk::{Job, Outcome, all_or_nothing, nothing_done, refuse};
 use crate::chunk;
 use crate::edit::WHOLE;
 use crate::error::StoreError;
@@ -172,14 +172,7 @@ impl Store {
             db.execute("UPDATE imports SET undone_at = ?2 WHERE id = ?1", params![import, now])?;
             Ok(Ok(done))
         });
-        match undone {
-            Ok(Ok(done) | Err(done)) => Ok(done),
-            Err(StoreError::InTheWay(mut done)) => {
-                done.changed = 0;
-                Ok(*done)
-            }
-            Err(error) => Err(error),
-        }
+        all_or_nothing(undone.map(|done| done.unwrap_or_else(|in_the_way| in_the_way)))
     }
 
     /// A profile without what an import changed in it.

@@ -30,13 +30,15 @@ pub struct ProfileView {
     pub rejected: Option<(String, String)>,
     /// Whether it is deleted; only [`Store::profile_with_past`] answers such ones.
     pub deleted: bool,
+    /// The profile that a deleted one was merged into.
+    pub became: Option<String>,
 }
 
 impl ProfileView {
     pub(crate) const COLUMNS: &str = "p.record, p.id, p.hash, p.rev, p.conflicts, p.changed_at, \
          EXISTS (SELECT 1 FROM outbox o WHERE o.profile = p.pk), \
          (SELECT code FROM rejected r WHERE r.profile = p.pk), \
-         (SELECT reason FROM rejected r WHERE r.profile = p.pk), p.deleted";
+         (SELECT reason FROM rejected r WHERE r.profile = p.pk), p.deleted, p.became";
 
     pub(crate) fn from_row(row: &Row<'_>) -> rusqlite::Result<Self> {
         let pending: bool = row.get(6)?;
@@ -52,6 +54,7 @@ impl ProfileView {
             changed_at: row.get(5)?,
             rejected: code.zip(reason),
             deleted: row.get(9)?,
+            became: row.get(10)?,
         })
     }
 }

@@ -170,6 +170,7 @@ pub(crate) fn take_sent(
                 document: body.as_deref(),
                 conflicts,
                 deleted,
+                became: document.as_deref().and_then(Document::became),
                 rev: stored.as_ref().and_then(|stored| stored.rev).max(Some(rev)),
                 changed_at: now,
                 import: stored.as_ref().and_then(|stored| stored.import),

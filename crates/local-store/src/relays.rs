@@ -5,7 +5,6 @@ use kartei_protocol::desktop::ActKind;
 use kartei_protocol::sync::ProfileLine;
 use kartei_sync_core::{Incoming, Taken, take};
 use rusqlite::Transaction;
-use serde_json::Value;
 use serde_json::value::RawValue;
 
 use crate::acts::Recorder;
@@ -107,9 +106,10 @@ impl Store {
                 return Err(StoreError::Blocked(reason));
             }
             let mut fields = stored.record()?.changes_to(&self.schema, &theirs.record);
-            if stored.deleted != theirs.deleted {
-                let is = |deleted| Some(Value::Bool(deleted));
-                let (before, after) = (is(stored.deleted), is(theirs.deleted));
+            let became = theirs.document.as_deref().and_then(Document::became);
+            let (before, after) = (stored.whole(), row::whole(theirs.deleted, became.as_deref()));
+            if before != after {
+                let (before, after) = (Some(before), Some(after));
                 fields.push(FieldChange { pointer: WHOLE.to_owned(), before, after });
             }
             if !fields.is_empty() {
@@ -127,6 +127,7 @@ impl Store {
                 document: body.as_deref(),
                 conflicts: theirs.conflicts,
                 deleted: theirs.deleted,
+                became,
                 rev: Some(line.rev),
                 changed_at: now,
                 import: stored.import,

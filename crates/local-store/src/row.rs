@@ -3,6 +3,7 @@
 use kartei_profile::{Document, Record, RecordHash};
 use kartei_sync_core::{Digest, bucket_of};
 use rusqlite::{OptionalExtension, Row, Transaction, params};
+use serde_json::Value;
 
 use crate::block::BlockRow;
 use crate::erasure;
@@ -28,10 +29,12 @@ pub(crate) struct StoredProfile {
     pub(crate) deleted: bool,
     pub(crate) text: String,
     pub(crate) hash: RecordHash,
+    /// The profile that a deleted one was merged into.
+    pub(crate) became: Option<String>,
 }
 
 const COLUMNS: &str = "pk, id, coalesce(genesis, hash), accepted, edited, conflicts, rev, import, \
-     loose, deleted, record, hash";
+     loose, deleted, record, hash, became";
 
 impl StoredProfile {
     fn from_row(row: &Row<'_>) -> rusqlite::Result<Self> {
@@ -48,6 +51,7 @@ impl StoredProfile {
             deleted: row.get(9)?,
             text: row.get(10)?,
             hash: RecordHash::from_bytes(row.get(11)?),
+            became: row.get(12)?,
         })
     }
 
@@ -78,6 +82,11 @@ impl StoredProfile {
         Ok(db.prepare_cached(&sql)?.query_row([pk], Self::from_row)?)
     }
 
+    /// What a step says of the profile itself: whether it is deleted, or what it was merged into.
+    pub(crate) fn whole(&self) -> Value {
+        whole(self.deleted, self.became.as_deref())
+    }
+
     pub(crate) fn record(&self) -> Result<Record, StoreError> {
         Record::from_stored(&self.text).map_err(|v| damaged(&self.id, &v))
     }
@@ -100,6 +109,11 @@ impl StoredProfile {
         }
         Ok(Document::load(&self.body(db)?)?)
     }
+}
+
+/// As [`StoredProfile::whole`].
+pub(crate) fn whole(deleted: bool, became: Option<&str>) -> Value {
+    became.map_or(Value::Bool(deleted), Value::from)
 }
 
 /// Why a profile is not here.
@@ -141,6 +155,8 @@ pub(crate) struct Written<'a> {
     pub(crate) document: Option<&'a [u8]>,
     pub(crate) conflicts: usize,
     pub(crate) deleted: bool,
+    /// The profile that a deleted one was merged into.
+    pub(crate) became: Option<String>,
     pub(crate) rev: Option<u64>,
     pub(crate) changed_at: i64,
     pub(crate) import: Option<i64>,
@@ -158,8 +174,8 @@ pub(crate) fn insert(db: &Writing<'_>, written: &Written<'_>) -> Result<Pk, Stor
     let pk = db.take_pk();
     db.prepare_cached(
         "INSERT INTO profiles (pk, id, hash, genesis, accepted, edited, conflicts, rev, changed_at, \
-         import, loose, stamp, record, deleted) \
-         VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?7, ?8, ?9, ?10, ?11, ?12, ?13, ?14)",
+         import, loose, stamp, record, deleted, became) \
+         VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?7, ?8, ?9, ?10, ?11, ?12, ?13, ?14, ?15)",
     )?
     .execute(params![
         pk,
@@ -176,6 +192,7 @@ pub(crate) fn insert(db: &Writing<'_>, written: &Written<'_>) -> Result<Pk, Stor
         db.stamp(),
         written.row.text,
         written.deleted,
+        written.became,
     ])?;
     if written.document.is_some() {
         write_document(db, pk, written.document)?;
@@ -202,7 +219,7 @@ pub(crate) fn update(
     db.prepare_cached(
         "UPDATE profiles SET hash = ?2, genesis = ?3, accepted = ?4, edited = ?5, conflicts = ?6, \
          rev = ?7, changed_at = ?8, import = ?9, record = ?10, loose = ?11, stamp = ?12, \
-         deleted = ?13 WHERE pk = ?1",
+         deleted = ?13, became = ?14 WHERE pk = ?1",
     )?
     .execute(params![
         stored.pk,
@@ -218,6 +235,7 @@ pub(crate) fn update(
         !written.deleted,
         db.stamp(),
         written.deleted,
+        written.became,
     ])?;
     if stored.edited || written.document.is_some() {
         write_document(db, stored.pk, written.document)?;

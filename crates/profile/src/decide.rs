@@ -4,7 +4,7 @@ use serde_json::Value;
 
 use crate::actor::Actor;
 use crate::changes::Change;
-use crate::deletion::{Life, WHOLE};
+use crate::deletion::{self, Life, WHOLE};
 use crate::document::{Document, DocumentError, op_for};
 use crate::edit::{EditError, Stamp};
 use crate::field;
@@ -67,7 +67,8 @@ impl Document {
             if pointer == WHOLE {
                 let Choice::Side(key) = choice else { return Err(no_conflict()) };
                 let life = Life::of(&self.am).map_err(DocumentError::from)?;
-                ops.extend(life.decide(key).ok_or_else(no_conflict)?);
+                let became = deletion::became(&self.am, None).map_err(DocumentError::from)?;
+                ops.extend(life.decide(key, became.as_deref()).ok_or_else(no_conflict)?);
                 continue;
             }
             let (_, sides) =

@@ -6,6 +6,9 @@
 //! wrote without knowing of the deletion, or on top of it: what they wrote survives, and the
 //! deletion is offered as a conflict of the whole profile, at the pointer [`WHOLE`], until somebody
 //! decides. The record is what it was: deleting and taking it back leave no moment in it.
+//!
+//! A profile that was merged into another one is deleted by a change that also names that one
+//! (docs/adr/0030). The name counts as long as the profile is deleted, and goes with the deletion.
 
 use std::collections::{BTreeMap, BTreeSet};
 
@@ -18,13 +21,39 @@ use crate::changes::{Change, ChangeHash};
 use crate::diff::Op;
 use crate::document::{Document, DocumentError};
 use crate::edit::{EditError, Stamp, Steps};
-use crate::read::{Conflict, ConflictValue, Malformed};
+use crate::read::{Conflict, ConflictValue, Malformed, removed};
 use crate::schema::RecordSchema;
 
 /// The flag's key at the root of a document. No member of a schema can be called so.
 pub(crate) const FLAG: &str = "~deleted";
 
-/// The JSON pointer of the whole profile: whether it is deleted, `true` or `false`.
+/// The key at the root that names the profile which this one was merged into.
+const BECAME: &str = "~became";
+
+/// What becomes of a profile.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) enum Fate<'a> {
+    /// It is kept, or brought back.
+    Stays,
+    /// It is deleted.
+    Goes,
+    /// It is deleted, since it was merged into this one.
+    Becomes(&'a str),
+}
+
+impl<'a> Fate<'a> {
+    /// What a value of the pointer [`WHOLE`] says: `true` for deleted, a text for merged.
+    pub(crate) fn of(value: Option<&'a Value>) -> Self {
+        match value {
+            Some(Value::Bool(true)) => Self::Goes,
+            Some(Value::String(into)) => Self::Becomes(into),
+            _ => Self::Stays,
+        }
+    }
+}
+
+/// The JSON pointer of the whole profile: whether it is deleted, `true` or `false`; or the id of the
+/// profile that it was merged into.
 pub(crate) const WHOLE: &str = "";
 
 /// What names the sides of an offered deletion when one is chosen.
@@ -77,26 +106,42 @@ impl Life {
     /// [`Malformed`] where the document lacks one of its own changes.
     pub(crate) fn conflict(self, doc: &Automerge) -> Result<Option<Conflict>, Malformed> {
         let Self::Offered { deletion, beside } = self else { return Ok(None) };
-        let values = vec![side(doc, beside, false)?, side(doc, deletion, true)?];
+        let into = became(doc, Some(&[deletion]))?;
+        let deleted = into.map_or(Value::Bool(true), Value::String);
+        let values = vec![
+            side(doc, beside, (KEPT, Value::Bool(false)))?,
+            side(doc, deletion, (DELETED, deleted))?,
+        ];
         Ok(Some(Conflict { pointer: WHOLE.to_owned(), base: None, values }))
     }
 
-    /// The steps that make it so; none where it is so, and nobody says otherwise.
-    pub(crate) fn steps_to(self, deleted: bool) -> Vec<Op> {
-        match (self, deleted) {
-            (Self::Kept, false) | (Self::Deleted, true) => Vec::new(),
-            (Self::Offered { .. }, true) => set_again(),
-            (Self::Kept, true) | (Self::Offered { .. } | Self::Deleted, false) => {
-                vec![set(deleted)]
+    /// The steps that make it so; none where it is so, and nobody says otherwise. `became` is what
+    /// the document says of a merging now.
+    pub(crate) fn steps_to(self, fate: Fate<'_>, became: Option<&str>) -> Vec<Op> {
+        let forget = became.map(|_| merged_into(None));
+        match (self, fate) {
+            (Self::Kept, Fate::Stays) | (Self::Deleted, Fate::Goes) => Vec::new(),
+            // The deletion that is offered may be a merging, and stays one.
+            (Self::Offered { .. }, Fate::Goes) => set_again(),
+            (Self::Kept, Fate::Goes) => forget.into_iter().chain([set(true)]).collect(),
+            (Self::Offered { .. } | Self::Deleted, Fate::Stays) => {
+                forget.into_iter().chain([set(false)]).collect()
+            }
+            (Self::Deleted, Fate::Becomes(into)) if became == Some(into) => Vec::new(),
+            (Self::Kept, Fate::Becomes(into)) => vec![merged_into(Some(into)), set(true)],
+            (Self::Offered { .. } | Self::Deleted, Fate::Becomes(into)) => {
+                let mut steps = set_again();
+                steps.push(merged_into(Some(into)));
+                steps
             }
         }
     }
 
     /// The steps that decide an offered deletion for the side that `key` names.
-    pub(crate) fn decide(self, key: &str) -> Option<Vec<Op>> {
+    pub(crate) fn decide(self, key: &str, became: Option<&str>) -> Option<Vec<Op>> {
         match (self, key) {
-            (Self::Offered { .. }, KEPT) => Some(self.steps_to(false)),
-            (Self::Offered { .. }, DELETED) => Some(self.steps_to(true)),
+            (Self::Offered { .. }, KEPT) => Some(self.steps_to(Fate::Stays, became)),
+            (Self::Offered { .. }, DELETED) => Some(self.steps_to(Fate::Goes, became)),
             _ => None,
         }
     }
@@ -112,9 +157,44 @@ pub(crate) fn set(deleted: bool) -> Op {
     Op::Register { member: FLAG.to_owned(), value: Some(Value::Bool(deleted)) }
 }
 
-/// Whether a step is one of [`set`].
+/// The step that names the profile which this one was merged into, or forgets it.
+pub(crate) fn merged_into(into: Option<&str>) -> Op {
+    Op::Register { member: BECAME.to_owned(), value: into.map(Value::from) }
+}
+
+/// The same where it may be there already: Automerge drops a step that writes what is there.
+pub(crate) fn merged_again(into: Option<&str>) -> Vec<Op> {
+    into.map_or_else(Vec::new, |into| vec![merged_into(None), merged_into(Some(into))])
+}
+
+/// Whether a step is one of [`set`] or [`merged_into`].
 pub(crate) fn is_set(op: &Op) -> bool {
-    matches!(op, Op::Register { member, .. } if member == FLAG)
+    matches!(op, Op::Register { member, .. } if member == FLAG || member == BECAME)
+}
+
+/// The profile that this one was merged into, as the document says with some heads or now. It counts
+/// only where the profile is deleted. Of several, the one that every replica shows.
+///
+/// # Errors
+/// [`Malformed`] where the key holds something else than a text.
+pub(crate) fn became(
+    doc: &Automerge,
+    at: Option<&[am::ChangeHash]>,
+) -> Result<Option<String>, Malformed> {
+    let malformed = || Malformed(BECAME.to_owned());
+    let found = match at {
+        Some(heads) => doc.get_at(am::ROOT, BECAME, heads),
+        None => doc.get(am::ROOT, BECAME),
+    };
+    match found.map_err(|_| malformed())? {
+        None => Ok(None),
+        Some((am::Value::Scalar(scalar), _)) => match scalar.as_ref() {
+            ScalarValue::Str(into) => Ok(Some(into.to_string())),
+            scalar if *scalar == removed() => Ok(None),
+            _ => Err(malformed()),
+        },
+        Some(_) => Err(malformed()),
+    }
 }
 
 /// The change that deleted the profile, or offers to; nothing where none does.
@@ -170,13 +250,13 @@ fn latest(
 fn side(
     doc: &Automerge,
     change: am::ChangeHash,
-    deletes: bool,
+    (key, value): (&str, Value),
 ) -> Result<ConflictValue, Malformed> {
     let meta = doc.get_change_meta_by_hash(&change).ok_or_else(|| Malformed(FLAG.to_owned()))?;
     let class = ActorClass::of(&meta.actor);
     Ok(ConflictValue {
-        value: Some(Value::Bool(deletes)),
-        key: if deletes { DELETED } else { KEPT }.to_owned(),
+        value: Some(value),
+        key: key.to_owned(),
         change: change.into(),
         actor: meta.actor.to_bytes().to_vec(),
         class,
@@ -192,6 +272,13 @@ impl Document {
     pub fn is_deleted(&self) -> bool {
         // What cannot be read was refused when it came.
         Life::of(&self.am).is_ok_and(|life| life == Life::Deleted)
+    }
+
+    /// The profile that this one was merged into; nothing where it is not deleted.
+    #[must_use]
+    pub fn became(&self) -> Option<String> {
+        // What cannot be read was refused when it came.
+        if self.is_deleted() { became(&self.am, None).ok().flatten() } else { None }
     }
 
     /// Whether the profile was deleted when it consisted of these changes.
@@ -234,7 +321,12 @@ impl Document {
             at_seconds: if by_person { first.timestamp } else { decided.timestamp },
             by: first.message.as_ref().map(ToString::to_string),
         };
-        let ops = if deletes { set_again() } else { vec![set(false)] };
+        let ops = if deletes {
+            let into = became(&self.am, Some(&[deletion]))?;
+            [set_again(), merged_again(into.as_deref())].concat()
+        } else {
+            vec![set(false)]
+        };
         let (heads, actor) = (decided.deps.clone(), actor::reopening(decision.into()));
         self.commit_at(schema, &heads, actor, stamp.options(), &ops)
     }

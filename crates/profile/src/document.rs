@@ -21,7 +21,7 @@ use serde_json::{Map, Value};
 use crate::actor::{self, Actor, ActorClass};
 use crate::changes::{Change, ChangeHash};
 use crate::chunks;
-use crate::deletion::Life;
+use crate::deletion::{self, Life};
 use crate::diff::{Extent, Op, diff};
 use crate::edit::Stamp;
 use crate::genesis;
@@ -320,6 +320,7 @@ impl Document {
         // Whoever wrote the changes, the result must be a record before it replaces one.
         trial.record(schema)?;
         Life::of(&trial.am).map_err(DocumentError::from)?;
+        deletion::became(&trial.am, None).map_err(DocumentError::from)?;
         self.am = trial.am;
         Ok(fresh)
     }

@@ -5,7 +5,7 @@ use serde_json::{Map, Value};
 
 use crate::actor::Actor;
 use crate::changes::{Change, ChangeHash};
-use crate::deletion::{self, Life, WHOLE};
+use crate::deletion::{self, Fate, Life, WHOLE};
 use crate::diff::{Extent, Op, diff};
 use crate::document::{Document, DocumentError, op_for};
 use crate::field;
@@ -119,12 +119,14 @@ pub enum Steps<'a> {
     Edits(&'a [Edit]),
     /// Fields that are given a value, as [`Record::field`] reads them, or taken away: what taking
     /// back and restoring do. The empty pointer is the profile itself: `true` deletes it, `false`
-    /// brings it back.
+    /// brings it back, a text says which profile it was merged into.
     Fields(&'a [(String, Option<Value>)]),
     /// The whole record is to be so.
     Record(&'a Record),
     /// The profile is deleted.
     Delete,
+    /// The profile is deleted, since it was merged into the one with this id.
+    Become(&'a str),
 }
 
 /// What the first edit of a profile made.
@@ -144,7 +146,7 @@ impl Steps<'_> {
         let mut members = from.members().clone();
         match self {
             Self::Record(record) => return Ok((*record).clone()),
-            Self::Delete => return Ok(from.clone()),
+            Self::Delete | Self::Become(_) => return Ok(from.clone()),
             Self::Edits(edits) => {
                 for edit in *edits {
                     apply_to_record(schema, &mut members, edit)?;
@@ -163,7 +165,7 @@ impl Steps<'_> {
     /// The fields that are set, or taken away where all fields are named, by pointer.
     fn set(&self) -> Vec<&str> {
         match self {
-            Self::Record(_) | Self::Delete => Vec::new(),
+            Self::Record(_) | Self::Delete | Self::Become(_) => Vec::new(),
             Self::Edits(edits) => {
                 let set = edits.iter().filter(|edit| matches!(edit, Edit::Set { .. }));
                 set.map(Edit::pointer).collect()
@@ -172,13 +174,14 @@ impl Steps<'_> {
         }
     }
 
-    /// Whether the profile is to be deleted, or not to be; nothing where it stays as it is.
-    fn deletes(&self) -> Option<bool> {
+    /// What is to become of the profile; nothing where it stays as it is.
+    fn fate(&self) -> Option<Fate<'_>> {
         match self {
-            Self::Delete => Some(true),
+            Self::Delete => Some(Fate::Goes),
+            Self::Become(into) => Some(Fate::Becomes(into)),
             Self::Fields(fields) => {
                 let whole = fields.iter().find(|(pointer, _)| pointer == WHOLE);
-                whole.map(|(_, value)| *value == Some(Value::Bool(true)))
+                whole.map(|(_, value)| Fate::of(value.as_ref()))
             }
             Self::Edits(_) | Self::Record(_) => None,
         }
@@ -201,7 +204,7 @@ impl Document {
     ) -> Result<Option<Begun>, EditError> {
         let wanted = steps.wanted(schema, record)?;
         let mut ops = diff(schema, record.members(), wanted.members(), Extent::Whole);
-        ops.extend(steps.deletes().into_iter().flat_map(|d| Life::Kept.steps_to(d)));
+        ops.extend(steps.fate().into_iter().flat_map(|fate| Life::Kept.steps_to(fate, None)));
         if ops.is_empty() {
             return Ok(None);
         }
@@ -259,8 +262,10 @@ impl Document {
                 ops.push(op);
             }
         }
-        if let Some(deleted) = steps.deletes() {
-            ops.extend(Life::of(&self.am).map_err(DocumentError::from)?.steps_to(deleted));
+        if let Some(fate) = steps.fate() {
+            let life = Life::of(&self.am).map_err(DocumentError::from)?;
+            let became = deletion::became(&self.am, None).map_err(DocumentError::from)?;
+            ops.extend(life.steps_to(fate, became.as_deref()));
         }
         self.commit_touched(schema, actor, stamp, ops)
     }

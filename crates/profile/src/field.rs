@@ -1,6 +1,6 @@
 //! Fields as people edit them: keys of maps and elements of sets singly, everything else whole.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 
 use serde_json::{Map, Value};
 
@@ -25,21 +25,60 @@ impl Record {
     /// The value of the field at `pointer`, as [`FieldChange`] gives it.
     #[must_use]
     pub fn field(&self, schema: &RecordSchema, pointer: &str) -> Option<Value> {
-        let path = pointer::parse(pointer)?;
-        let (name, rest) = path.split_first()?;
-        let value = self.members().get(name);
-        match (schema.rule(name)?, rest) {
-            (MergeRule::RegisterPerKey, [key]) => value?.get(key).cloned(),
-            (MergeRule::Set { key: by, .. }, [key]) => elements(by.as_deref(), value).remove(key),
-            (_, []) => value.cloned(),
-            _ => None,
-        }
+        of(schema, self.members(), pointer)
     }
 
+    /// The fields that the two records have, by pointer, with the value in each; of sets nothing, and
+    /// not the moment of the last change.
+    #[must_use]
+    pub fn side_by_side(&self, schema: &RecordSchema, other: &Self) -> Vec<FieldChange> {
+        let mut fields = Vec::new();
+        for member in schema.members() {
+            let both = [self, other].map(|one| one.members().get(&member.name));
+            let is_listed = !matches!(
+                member.rule,
+                MergeRule::Identity | MergeRule::Derived | MergeRule::Max | MergeRule::Set { .. }
+            );
+            if !is_listed || both == [None, None] {
+                continue;
+            }
+            let pointer = format!("/{}", escape(&member.name));
+            if member.rule != MergeRule::RegisterPerKey {
+                let [before, after] = both.map(Option::<&Value>::cloned);
+                fields.push(FieldChange { pointer, before, after });
+                continue;
+            }
+            let [mine, theirs] = both.map(|value| parts(&member.rule, value).unwrap_or_default());
+            let keys: BTreeSet<&String> = mine.keys().chain(theirs.keys()).collect();
+            fields.extend(keys.into_iter().map(|key| FieldChange {
+                pointer: format!("{pointer}/{}", escape(key)),
+                before: mine.get(key).cloned(),
+                after: theirs.get(key).cloned(),
+            }));
+        }
+        fields
+    }
     /// What differs from this record to `after`. The moment that every edit leaves is not listed.
     #[must_use]
     pub fn changes_to(&self, schema: &RecordSchema, after: &Self) -> Vec<FieldChange> {
         changes(schema, self.members(), after.members())
+    }
+}
+
+/// The value of a field of these members, as [`FieldChange`] gives it.
+pub(crate) fn of(
+    schema: &RecordSchema,
+    members: &Map<String, Value>,
+    pointer: &str,
+) -> Option<Value> {
+    let path = pointer::parse(pointer)?;
+    let (name, rest) = path.split_first()?;
+    let value = members.get(name);
+    match (schema.rule(name)?, rest) {
+        (MergeRule::RegisterPerKey, [key]) => value?.get(key).cloned(),
+        (MergeRule::Set { key: by, .. }, [key]) => elements(by.as_deref(), value).remove(key),
+        (_, []) => value.cloned(),
+        _ => None,
     }
 }
 

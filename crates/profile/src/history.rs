@@ -39,6 +39,8 @@ pub struct HistoryEntry {
     pub by: Option<String>,
     /// When, in seconds since 1970; imports carry no time.
     pub at: Option<i64>,
+    /// The profile that this one was merged into, where the change is a deletion that says so.
+    pub became: Option<String>,
     /// What it changed; empty for the genesis, which brought everything.
     pub fields: Vec<FieldChange>,
 }
@@ -73,9 +75,14 @@ pub(crate) fn read(
             }
             fields
         };
+        let became = match kind {
+            HistoryKind::Deletion => deletion::became(doc, Some(&[meta.hash]))?,
+            _ => None,
+        };
         entries.push(HistoryEntry {
             change: meta.hash.into(),
             kind,
+            became,
             by: meta.message.as_ref().map(ToString::to_string),
             at: (class == ActorClass::Person).then_some(meta.timestamp),
             fields,

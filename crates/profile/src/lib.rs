@@ -29,6 +29,7 @@ mod record;
 mod reopen;
 mod schema;
 mod text;
+mod union;
 mod violation;
 
 pub use actor::{Actor, ActorClass};
@@ -48,4 +49,5 @@ pub use read::{Conflict, ConflictValue};
 pub use record::{Accepted, Record, RecordHash};
 pub use reopen::Reopened;
 pub use schema::{MergeRule, RecordSchema, SchemaError};
+pub use union::{Difference, Union};
 pub use violation::{Rule, Violation};

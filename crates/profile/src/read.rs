@@ -22,7 +22,7 @@ use crate::schema::{Member, MergeRule, RecordSchema};
 #[derive(Debug, Clone, PartialEq)]
 pub struct ConflictValue {
     /// The value; `None` where this side removed the field. Of the whole profile: whether this side
-    /// deleted it.
+    /// deleted it, or the id of the profile that this side merged it into.
     pub value: Option<Value>,
     /// Names the value when one is chosen: `counter@actor`; of the whole profile `kept` or `deleted`.
     pub key: String,

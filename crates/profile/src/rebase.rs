@@ -27,6 +27,7 @@ impl Document {
         stamp: &Stamp,
     ) -> Result<(Self, Vec<Change>), DocumentError> {
         let mut replayed = Vec::new();
+        let again = deletion::merged_again(self.became().as_deref());
         let were_deleted = self.is_deleted() && onto.is_deleted();
         let line = self.import_line();
         let imported = Record::from_canonical(self.reader(schema, Some(&line)).members()?);
@@ -45,10 +46,11 @@ impl Document {
         let edit = onto.commit_at(schema, &base, actor.id(), stamp.options(), &ops)?;
         replayed.extend(edit);
         if were_deleted {
-            replayed.extend(onto.commit_edit(schema, actor, stamp, &deletion::set_again())?);
+            let ops = [deletion::set_again(), again].concat();
+            replayed.extend(onto.commit_edit(schema, actor, stamp, &ops)?);
         } else if Life::of(&self.am)? != Life::Kept {
             let scaffold = onto.scaffold_heads();
-            let (actor, ops) = (actor.beside(genesis), [deletion::set(true)]);
+            let (actor, ops) = (actor.beside(genesis), [vec![deletion::set(true)], again].concat());
             let change = onto.commit_at(schema, &scaffold, actor, stamp.options(), &ops)?;
             replayed.extend(change);
         }

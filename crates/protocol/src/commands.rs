@@ -17,15 +17,16 @@ use crate::desktop::{
     ErasureReport, ExportProfiles, ExportRun, Facet, FileAt, FileId, FileList, FilterText,
     FindPlace, FitCalibration, GetProfile, HistoryPage, ImportFiles, ImportHistory, ImportId,
     ImportReport, ImportRun, ImportedNow, KeepToken, ListConflicts, ListFiles, ListImports,
-    ListObservations, ListPart, ListPlace, ListProfiles, LogPage, NarrowFilter, NoticeShown,
-    Notifications, ObservationPage, OpenProfile, OpenedFiles, OpenedLink, PrepareDiagnostics,
-    Presence, ProfileAt, ProfileDetail, ProfileId, ProfilePage, ProfileVersion, ReadLog,
-    ReadNotifications, RecoveryKey, RejectedProfiles, RelayFile, RelayImport, RelaysProfile,
-    RemoveWorkspace, RenameFile, RenameWorkspace, ResolveConflict, RunId, SampleData,
-    SaveDiagnostics, SaveImportFile, SaveMade, SaveRecoveryKey, SaveResult, SaveView, SavedFile,
-    SavedView, SavedViews, SchemaText, ScoreNames, Security, SendAgain, Series, ShowNotice, SignIn,
-    StoreCheck, StoreInfo, SyncStatus, TableLayout, UnlockStore, Upload, UploadId, Uploads, ViewId,
-    WatchedFolders, WatchedId, WorkspaceId, Workspaces,
+    ListObservations, ListPart, ListPlace, ListProfiles, LogPage, MergePreview, MergeProfiles,
+    MergedIds, NarrowFilter, NoticeShown, Notifications, ObservationPage, OpenProfile, OpenedFiles,
+    OpenedLink, PrepareDiagnostics, Presence, PreviewMerge, ProfileAt, ProfileDetail, ProfileId,
+    ProfileIds, ProfilePage, ProfileVersion, ReadLog, ReadNotifications, RecoveryKey,
+    RejectedProfiles, RelayFile, RelayImport, RelaysProfile, RemoveWorkspace, RenameFile,
+    RenameWorkspace, ResolveConflict, RunId, SampleData, SaveDiagnostics, SaveImportFile, SaveMade,
+    SaveRecoveryKey, SaveResult, SaveView, SavedFile, SavedView, SavedViews, SchemaText,
+    ScoreNames, Security, SendAgain, Series, ShowNotice, SignIn, StoreCheck, StoreInfo, SyncStatus,
+    TableLayout, UnlockStore, Upload, UploadId, Uploads, ViewId, WatchedFolders, WatchedId,
+    WorkspaceId, Workspaces,
 };
 use crate::events::HostEvent;
 use crate::problem::{Problem, ProblemCode};
@@ -163,6 +164,12 @@ commands! {
     bulk_edit(BulkEdit) -> ActDone;
     /// Deletes profiles, as one step. Their history stays, and the step can be taken back.
     delete_profiles(DeleteProfiles) -> ActDone;
+    /// What merging a profile into another one would make of them, and what stands in the way.
+    preview_merge(PreviewMerge) -> MergePreview;
+    /// Merges a profile into another one, as one step that can be taken back. Both ids resolve then.
+    merge_profiles(MergeProfiles) -> ActDone;
+    /// Which of some ids belong to profiles that were merged into others, and into which.
+    merged_ids(ProfileIds) -> MergedIds;
     /// Has the relay erase a profile for good, here and everywhere; for administrators. The same again
     /// changes nothing, and tells which devices have confirmed since.
     erase_profile(ProfileId) -> ErasureReport;

@@ -294,6 +294,8 @@ pub(crate) struct Write {
     pub(crate) hash: RecordHash,
     pub(crate) conflicts: u64,
     pub(crate) deleted: bool,
+    /// The profile that a deleted one was merged into.
+    pub(crate) became: Option<String>,
     /// The document, for an edited profile.
     pub(crate) document: Option<Vec<u8>>,
     /// Changes that were not there, in causal order: hash and bytes.

@@ -19,10 +19,20 @@ const NOTHING_KEPT: [u8; 32] = [0; 32];
 /// Stands for the key of the profile where none had the erased id. Keys begin at 1.
 pub(crate) const NO_PROFILE: i64 = 0;
 
+/// Mergings that an id is followed through at most. A person does some of them; documents might be made
+/// to lead on without end.
+const MERGINGS_MAX: usize = 64;
+
 /// What erasing asks of a database. Every method is one transaction and blocks.
 pub(crate) trait ErasureEngine {
     /// Removes the profile with this id under the organisation's lock and numbers the erasure.
     fn erase(&self, org: OrgId, erasing: &Erasing<'_>) -> Result<Erased>;
+
+    /// The ids of the deleted profiles that were merged into the one with this id.
+    fn merged_into(&self, org: OrgId, id: &str) -> Result<Vec<String>>;
+
+    /// Where the id of a profile leads: whether it is deleted, and what it was merged into then.
+    fn leads_to(&self, org: OrgId, id: &str) -> Result<Option<(bool, Option<String>)>>;
 
     /// The organisation's key; nothing where nothing was erased.
     fn erasure_key(&self, org: OrgId) -> Result<Option<ErasureKey>>;
@@ -123,16 +133,80 @@ pub struct Device {
 }
 
 impl RelayStore {
-    /// Erases a profile for good. The same again changes nothing. With `unknown` it does so for an id
+    /// Erases a profile for good, and first those that were merged into it, which hold the same person's
+    /// data, each with a revision of its own. The same again changes nothing. With `unknown` it does so for an id
     /// of which there is no profile, only traces: lines of imports that were refused.
     ///
     /// # Errors
     /// [`RelayStoreError`]; nothing was erased then.
     pub fn erase(&self, org: OrgId, author: &Author, id: &str, unknown: bool) -> Result<Erased> {
+        self.erase_merged(org, author, id)?;
+        let erased = self.erase_one(org, author, id, unknown)?;
+        if erased != Erased::Missing {
+            // Somebody may have merged another one meanwhile.
+            self.erase_merged(org, author, id)?;
+        }
+        Ok(erased)
+    }
+
+    fn erase_one(&self, org: OrgId, author: &Author, id: &str, unknown: bool) -> Result<Erased> {
         let mut fresh_key = [0; ERASURE_KEY_BYTES];
         getrandom::fill(&mut fresh_key).map_err(|e| RelayStoreError::Random(e.to_string()))?;
         let erasing = Erasing { id, unknown, fresh_key, by: &author.name, now: author.now };
         self.engine.erase(org, &erasing)
+    }
+
+    /// Erases the profiles that were merged into one, or into one of those, and so on; the last of a
+    /// chain first, so that dying in between leaves nothing that cannot be found again.
+    fn erase_merged(&self, org: OrgId, author: &Author, id: &str) -> Result<()> {
+        let mut found = vec![id.to_owned()];
+        let mut at = 0;
+        while let Some(id) = found.get(at) {
+            let more = self.engine.merged_into(org, id)?;
+            let more: Vec<String> = more.into_iter().filter(|id| !found.contains(id)).collect();
+            found.extend(more);
+            at += 1;
+        }
+        for id in found.iter().skip(1).rev() {
+            self.erase_one(org, author, id, false)?;
+        }
+        Ok(())
+    }
+
+    /// Erases a profile that was merged into one that is erased: whoever merged it could not know. Answers
+    /// its own erasure.
+    pub(crate) fn follow_erased(
+        &self,
+        org: OrgId,
+        now: i64,
+        id: &str,
+        into: &str,
+    ) -> Result<Option<ErasedLine>> {
+        let Some(before) = self.erasure_of(org, into)? else { return Ok(None) };
+        let author = Author { name: before.by, now };
+        let erased = self.erase(org, &author, id, false)?;
+        let (Erased::Now(erasure) | Erased::Before(erasure)) = erased else { return Ok(None) };
+        let Some(key) = self.engine.erasure_key(org)? else { return Ok(None) };
+        Ok(Some(line(&erasure, &key)))
+    }
+
+    /// The id of the profile that one with this id was merged into, followed to one that is not merged
+    /// itself; nothing where it was not, or where that one is not here.
+    ///
+    /// # Errors
+    /// [`RelayStoreError`].
+    pub fn survivor(&self, org: OrgId, id: &str) -> Result<Option<String>> {
+        let mut seen = vec![id.to_owned()];
+        while let Some(at) = seen.last()
+            && seen.len() <= MERGINGS_MAX
+        {
+            match self.engine.leads_to(org, at)? {
+                Some((false, _)) => return Ok((at != id).then(|| at.clone())),
+                Some((true, Some(into))) if !seen.contains(&into) => seen.push(into),
+                Some((true, _)) | None => return Ok(None),
+            }
+        }
+        Ok(None)
     }
 
     /// The erasure of the profile that had this id.

@@ -19,12 +19,16 @@ pub struct Pushed {
     pub answers: Vec<PushAnswer>,
     /// What it did to the order.
     pub end: PushEnd,
+    /// The revision of the last profile that was erased since it had been merged into one that is.
+    pub follows_erased: Option<u64>,
 }
 
 /// The answer to an item, as far as judging goes.
 enum Said {
     Answer(PushAnswer),
     Accepted,
+    /// Accepted, of a profile that was merged into the one with this id.
+    Merged(String),
     /// Answered with the relay's own profile.
     OtherGenesis,
 }
@@ -56,14 +60,27 @@ impl RelayStore {
             |item, held| self.judge_one(now, item, held),
         )?;
         let mut answers = Vec::with_capacity(items.len());
+        let mut follows_erased = None;
         for (item, (said, rev)) in items.iter().zip(done.answers) {
+            let id = item.id.clone();
             answers.push(match (said, rev) {
                 (Said::Answer(answer), _) => answer,
-                (Said::Accepted, Some(rev)) => PushAnswer::Accepted { id: item.id.clone(), rev },
-                (Said::OtherGenesis | Said::Accepted, _) => self.own(org, &item.id)?,
+                (Said::Accepted, Some(rev)) => PushAnswer::Accepted { id, rev },
+                (Said::Merged(into), Some(rev)) => {
+                    match self.follow_erased(org, now, &id, &into)? {
+                        Some(erased) => {
+                            follows_erased = Some(erased.rev);
+                            PushAnswer::Erased { id, erased }
+                        }
+                        None => PushAnswer::Accepted { id, rev },
+                    }
+                }
+                (Said::OtherGenesis | Said::Accepted | Said::Merged(_), _) => {
+                    self.own(org, &item.id)?
+                }
             });
         }
-        Ok(Pushed { answers, end: done.end })
+        Ok(Pushed { answers, end: done.end, follows_erased })
     }
 
     fn judge_one(
@@ -99,10 +116,12 @@ impl RelayStore {
                 Judged::Write(Box::new(write), Said::Accepted)
             }
             (Verdict::Create { genesis, edited }, _) => {
-                Judged::Write(Box::new(created(now, &genesis, edited)), Said::Accepted)
+                let said = edited.as_ref().map_or(Said::Accepted, accepted);
+                Judged::Write(Box::new(created(now, &genesis, edited)), said)
             }
             (Verdict::Extend(edited), Some(held)) => {
-                Judged::Write(Box::new(extended(now, held, &item.id, &edited)), Said::Accepted)
+                let said = accepted(&edited);
+                Judged::Write(Box::new(extended(now, held, &item.id, &edited)), said)
             }
             (Verdict::Known, Some(held)) => {
                 let (id, rev) = (item.id.clone(), held.rev);
@@ -138,6 +157,10 @@ impl RelayStore {
     }
 }
 
+fn accepted(edited: &Edited) -> Said {
+    edited.document.became().map_or(Said::Accepted, Said::Merged)
+}
+
 pub(crate) fn damaged(id: &str, error: &dyn std::fmt::Display) -> RelayStoreError {
     RelayStoreError::Damaged { id: id.to_owned(), reason: error.to_string() }
 }
@@ -153,6 +176,7 @@ pub(crate) fn untouched(now: i64, id: &str, hash: RecordHash, text: String) -> W
         hash,
         conflicts: 0,
         deleted: false,
+        became: None,
         document: None,
         changes: Vec::new(),
         changed_at: now,
@@ -180,6 +204,7 @@ pub(crate) fn extended(now: i64, held: &Held, id: &str, edited: &Edited) -> Writ
         hash: held.hash,
         conflicts: 0,
         deleted: false,
+        became: None,
         document: None,
         changes: Vec::new(),
         changed_at: now,
@@ -193,6 +218,7 @@ fn with(edited: &Edited, write: Write) -> Write {
         hash: edited.record.hash(),
         conflicts: edited.conflicts as u64,
         deleted: edited.deleted,
+        became: edited.document.became(),
         document: Some(edited.document.save()),
         changes: edited.fresh.iter().map(|c| (c.hash().bytes(), c.bytes().to_vec())).collect(),
         ..write

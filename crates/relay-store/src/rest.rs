@@ -543,6 +543,7 @@ fn written(
         hash: record.hash(),
         conflicts,
         deleted: document.is_deleted(),
+        became: document.became(),
         document: Some(document.save()),
         changes: vec![(change.hash().bytes(), change.bytes().to_vec())],
         changed_at: author.now,

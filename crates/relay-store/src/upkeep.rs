@@ -281,6 +281,7 @@ impl RelayStore {
                 record,
                 conflicts: 0,
                 deleted: false,
+                became: None,
                 body: None,
             });
             return Some(("a record is not the one that its hash was made of", truth.or(begun)));
@@ -302,6 +303,7 @@ impl RelayStore {
             record: document.record(&self.schema).ok()?,
             conflicts: document.conflict_count(&self.schema).ok()? as u64,
             deleted: document.is_deleted(),
+            became: document.became(),
             body: Some(body.to_vec()),
         })
     }
@@ -313,6 +315,7 @@ struct Truth {
     record: Record,
     conflicts: u64,
     deleted: bool,
+    became: Option<String>,
     /// Nothing where nobody edited it.
     body: Option<Vec<u8>>,
 }
@@ -328,6 +331,7 @@ impl Truth {
             hash: self.record.hash(),
             conflicts: self.conflicts,
             deleted: self.deleted,
+            became: self.became,
             document: self.body,
             changes: Vec::new(),
             changed_at: now,

@@ -20,6 +20,7 @@ use crate::admin::now;
 use crate::auth::Caller;
 use crate::body::{Lines, read_lines};
 use crate::problem::Failure;
+use crate::routes::profiles::erasures::clean_up;
 use crate::serve::Relay;
 
 /// Bytes of records and changes in one answer before compression: what a replica applies in one
@@ -57,6 +58,10 @@ pub(crate) async fn push(
     let pushed = relay.store(move |store| store.push(org, now(), &items)).await?;
     if pushed.end.head_rev > pushed.end.head_before {
         relay.announce(org, pushed.end.head_rev);
+    }
+    if let Some(rev) = pushed.follows_erased {
+        relay.announce(org, rev);
+        clean_up(&relay, org).await;
     }
     let mut lines = Lines::new();
     for answer in &pushed.answers {

@@ -37,6 +37,13 @@ const pickAll = async (page) => {
   await page.keyboard.press('Control+a');
   await page.getByRole('toolbar').waitFor();
 };
+/** Picks the first two rows that the table shows. */
+const pickTwo = async (page) => {
+  for (const at of [1, 2]) {
+    await page.getByRole('grid').getByRole('row').nth(at).getByRole('checkbox').click();
+  }
+  await page.getByRole('toolbar').waitFor();
+};
 /** A row of the analyses. */
 const ANALYSES = 'main li';
 /** A row of the calibrations, and of the schemas below them. */
@@ -129,6 +136,12 @@ export const VIEWS = [
     hash: `#/profiles/${MANY}`,
     act: all(menu('article [aria-haspopup=menu]', 1), dialog),
     dialog: 'EraseDialog',
+  },
+  {
+    name: 'profiles-merge',
+    hash: '#/profiles',
+    act: all(pickTwo, click('[role=toolbar] .button:not(.ghost)'), dialog),
+    dialog: 'MergeDialog',
   },
   { name: 'profile-gone', hash: '#/profiles/nobody-knows' },
   { name: 'profile-hidden', hash: `#/profiles/${MANY}?filter=${encodeURIComponent('city:Nowhere')}` },

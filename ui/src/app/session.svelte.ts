@@ -4,6 +4,7 @@ import { ConflictList } from '$features/conflicts/conflicts.svelte';
 import { Deleted } from '$features/deleted/deleted.svelte';
 import { hasEnded, Imports } from '$features/imports/imports.svelte';
 import { Past } from '$features/imports/past.svelte';
+import { MergedIds, Merging } from '$features/merging/merging.svelte';
 import { Notifications } from '$features/notifications/notifications.svelte';
 import { Notices } from '$features/notices/notices.svelte';
 import { Completion } from '$features/profiles/completion.svelte';
@@ -76,10 +77,17 @@ export class Session {
   readonly security: SecurityState;
   readonly closed: Closed;
   profile = $state.raw<OpenProfile | null>(null);
+  /** A profile that was merged, and the one that was opened in its place. */
+  merged = $state.raw<{ id: string; into: string } | null>(null);
   /** Why a link of another program leads nowhere. */
   linkProblem = $state.raw<Problem | null>(null);
 
+  /** Two profiles that are to become one, while somebody looks at both. */
+  merging = $state.raw<Merging | null>(null);
+  readonly mergedIds: MergedIds;
+
   readonly #ipc: Ipc;
+  #asItWas: string | null = null;
 
   constructor(ipc: Ipc) {
     this.#ipc = ipc;
@@ -101,6 +109,7 @@ export class Session {
     this.deleted = new Deleted(ipc);
     this.conflicts = new ConflictList(ipc);
     this.steps = new Steps(ipc);
+    this.mergedIds = new MergedIds(ipc);
     this.past = new Past(ipc);
     this.store = new DataFolder(ipc);
     this.sample = new Sample(ipc);
@@ -139,10 +148,30 @@ export class Session {
     return stop;
   }
 
+  /** The next look at this profile is at what it was, where it was merged. */
+  showAsItWas(id: string): void {
+    this.#asItWas = id;
+  }
+
+  /** A merging that is told of may have been taken back. */
+  async #checkMerged(): Promise<void> {
+    const told = this.merged;
+    if (told === null) return;
+    const found = new MergedIds(this.#ipc);
+    await found.load([told.id]);
+    if (this.merged === told && !found.into.has(told.id)) this.merged = null;
+  }
+
+  /** Two profiles that are perhaps one are put side by side. */
+  beginMerging(ids: readonly [string, string]): void {
+    this.merging = new Merging(this.#ipc, ids);
+  }
+
   /** Shows a profile in the inspector, or none. */
   open(id: string | null): void {
     if (this.profile?.id === id) return;
-    this.profile = id === null ? null : new OpenProfile(this.#ipc, id);
+    const asItWas = id !== null && id === this.#asItWas;
+    this.profile = id === null ? null : new OpenProfile(this.#ipc, id, asItWas);
     void this.profile?.load();
     void this.elsewhere.show(id);
   }
@@ -197,6 +226,8 @@ export class Session {
         this.conflicts.refresh();
         this.steps.storeChanged();
         this.sample.storeChanged();
+        this.mergedIds.refresh();
+        void this.#checkMerged();
         void this.profile?.refresh();
         break;
       case 'files_hover':

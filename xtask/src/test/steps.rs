@@ -51,8 +51,8 @@ pub(crate) const STEPS: &[Step] = &[
     step("deny", "Licences, bans and sources of dependencies", deny),
     needed("build", "Programs", programs),
     step("js", "Other programs: schema, documents and uploads without our code", javascript),
-    step("rust", "Tests in Rust, the kill test among them", rust),
     step("target", "Scores and results on a second target", second_target),
+    step("rust", "Tests in Rust, the kill test among them", rust),
     step("browser", "Journey through a browser", browser),
     step("desktop", "Journey through the installed desktop's window", desktop),
 ];

@@ -50,6 +50,8 @@ pub enum ActKind {
     Restore,
     /// Profiles were deleted.
     Delete,
+    /// A profile was merged into another one.
+    Merge,
     /// The relay's state took the place of what it had refused.
     TakeRelays,
     /// An import was undone.
@@ -71,7 +73,7 @@ pub struct Act {
     pub by: Option<String>,
     /// How many profiles it changed.
     pub profiles: u64,
-    /// The profile's id, where it was one.
+    /// The profile's id, where it was one; of a merging the id of the one that was kept.
     pub id: Option<String>,
     /// The fields that it was about: JSON pointers, at most ten; the empty one is the profile itself,
     /// deleted or brought back.
@@ -101,7 +103,7 @@ pub struct Obstacle {
     /// Why it stayed as it is, in English.
     pub reason: String,
     /// A stable word for the reason: `edited_since`, `deleted`, `at_relay`, `imported_since`,
-    /// `not_found`, `not_allowed`, `no_such_side`.
+    /// `not_found`, `not_allowed`, `no_such_side`, `survivor_gone`.
     pub code: String,
 }
 

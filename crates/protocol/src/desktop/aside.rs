@@ -27,6 +27,9 @@ pub struct DeletedProfile {
     pub deleted_at: String,
     /// Whether the relay does not know of it yet.
     pub pending: bool,
+    /// The profile that it was merged into.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub became: Option<String>,
 }
 
 /// A deleted profile that somebody asks for by its id.
@@ -42,6 +45,9 @@ pub struct Deletion {
     pub at: String,
     /// Whether it was deleted on this device.
     pub mine: bool,
+    /// The profile that it was merged into.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub became: Option<String>,
 }
 
 /// Deleted profiles.

@@ -8,7 +8,8 @@ use serde_json::Value;
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize, JsonSchema)]
 pub struct ConflictValue {
     /// The value; `null` where the other side removed the field (see `removed`). Of the whole
-    /// profile: whether this side deleted it, `true` or `false`.
+    /// profile: whether this side deleted it, `true` or `false`; or the id of the profile that this
+    /// side merged it into.
     pub value: Value,
     /// Whether this side removed the field rather than setting it to `null`.
     pub removed: bool,

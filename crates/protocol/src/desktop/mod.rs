@@ -9,6 +9,7 @@ mod erasure;
 mod exports;
 mod facets;
 mod imports;
+mod merging;
 mod observations;
 mod presence;
 mod program;
@@ -34,6 +35,7 @@ pub use erasure::*;
 pub use exports::*;
 pub use facets::*;
 pub use imports::*;
+pub use merging::*;
 pub use observations::*;
 pub use presence::*;
 pub use program::*;
@@ -200,6 +202,9 @@ pub struct ProfilePage {
     /// them.
     #[serde(default)]
     pub unscored: u64,
+    /// Where the search is the id of a profile that was merged into another one.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub merged: Option<Merged>,
 }
 
 /// Everything about one profile.
@@ -233,6 +238,9 @@ pub struct ProfileDetail {
     /// Whether the profile is deleted now, by the decision that this answers.
     #[serde(default, skip_serializing_if = "std::ops::Not::not")]
     pub deleted: bool,
+    /// The id that was asked for, where that profile was merged into this one.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub asked: Option<String>,
 }
 
 /// Where a value came from.
@@ -292,6 +300,9 @@ pub struct HistoryEntry {
     pub file: Option<String>,
     /// Whether the relay has it.
     pub pending: bool,
+    /// The profile that this one was merged into, where the change is that deletion.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub became: Option<String>,
     /// What it changed.
     pub fields: Vec<FieldChange>,
 }

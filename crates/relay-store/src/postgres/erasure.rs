@@ -175,6 +175,30 @@ impl ErasureEngine for Postgres {
         self.write(org, async |db| erase(db, org, erasing).await)
     }
 
+    fn merged_into(&self, org: OrgId, id: &str) -> Result<Vec<String>> {
+        self.read(org, async |db| {
+            let rows = db
+                .query(
+                    "SELECT id FROM kartei.profiles WHERE org = $1 AND became = $2 AND deleted",
+                    &[&org.0, &id],
+                )
+                .await?;
+            Ok(rows.iter().map(|row| row.get(0)).collect())
+        })
+    }
+
+    fn leads_to(&self, org: OrgId, id: &str) -> Result<Option<(bool, Option<String>)>> {
+        self.read(org, async |db| {
+            let row = db
+                .query_opt(
+                    "SELECT deleted, became FROM kartei.profiles WHERE org = $1 AND id = $2",
+                    &[&org.0, &id],
+                )
+                .await?;
+            Ok(row.map(|row| (row.get(0), row.get(1))))
+        })
+    }
+
     fn erasure_key(&self, org: OrgId) -> Result<Option<ErasureKey>> {
         self.read(org, async |db| key(db, org).await)
     }

@@ -179,11 +179,12 @@ async fn insert(db: &Transaction<'_>, org: OrgId, fresh: &[(u64, &Write)]) -> Re
     let statement = db
         .prepare_cached(
             "INSERT INTO kartei.profiles (org, id, rev, genesis, genesis_rev, hash, conflicts, \
-             changed_at, deleted, genesis_record, record) \
+             changed_at, deleted, genesis_record, record, became) \
              SELECT $1, id, rev, genesis, rev, hash, conflicts, changed_at, deleted, genesis_record, \
-             record FROM unnest($2::text[], $3::bigint[], $4::bytea[], $5::bytea[], $6::integer[], \
-             $7::bigint[], $8::boolean[], $9::text[], $10::text[]) AS w (id, rev, genesis, hash, \
-             conflicts, changed_at, deleted, genesis_record, record) \
+             record, became FROM unnest($2::text[], $3::bigint[], $4::bytea[], $5::bytea[], \
+             $6::integer[], $7::bigint[], $8::boolean[], $9::text[], $10::text[], $11::text[]) \
+             AS w (id, rev, genesis, hash, conflicts, changed_at, deleted, genesis_record, record, \
+             became) \
              ON CONFLICT (org, id) DO NOTHING RETURNING rev, pk",
         )
         .await?;
@@ -207,6 +208,7 @@ async fn insert(db: &Transaction<'_>, org: OrgId, fresh: &[(u64, &Write)]) -> Re
                 &column.deleted,
                 &beginnings,
                 &column.records,
+                &column.became,
             ],
         )
         .await?;
@@ -222,9 +224,11 @@ async fn update(db: &Transaction<'_>, old: &[(i64, u64, &Write)]) -> Result<()> 
         .prepare_cached(
             "UPDATE kartei.profiles p SET rev = w.rev, hash = w.hash, conflicts = w.conflicts, \
              changed_at = w.changed_at, deleted = w.deleted, \
-             genesis_record = coalesce(p.genesis_record, p.record), record = w.record \
+             genesis_record = coalesce(p.genesis_record, p.record), record = w.record, \
+             became = w.became \
              FROM unnest($1::bigint[], $2::bigint[], $3::bytea[], $4::integer[], $5::bigint[], \
-             $6::boolean[], $7::text[]) AS w (pk, rev, hash, conflicts, changed_at, deleted, record) \
+             $6::boolean[], $7::text[], $8::text[]) \
+             AS w (pk, rev, hash, conflicts, changed_at, deleted, record, became) \
              WHERE p.pk = w.pk",
         )
         .await?;
@@ -240,6 +244,7 @@ async fn update(db: &Transaction<'_>, old: &[(i64, u64, &Write)]) -> Result<()> 
             &column.moments,
             &column.deleted,
             &column.records,
+            &column.became,
         ],
     )
     .await?;
@@ -254,6 +259,7 @@ struct Columns<'w> {
     moments: Vec<i64>,
     deleted: Vec<bool>,
     records: Vec<&'w str>,
+    became: Vec<Option<&'w str>>,
 }
 
 impl<'w> Columns<'w> {
@@ -266,6 +272,7 @@ impl<'w> Columns<'w> {
             moments: Vec::with_capacity(rows),
             deleted: Vec::with_capacity(rows),
             records: Vec::with_capacity(rows),
+            became: Vec::with_capacity(rows),
         };
         for (rev, write) in writes {
             columns.revs.push(signed(rev));
@@ -274,6 +281,7 @@ impl<'w> Columns<'w> {
             columns.moments.push(write.changed_at);
             columns.deleted.push(write.deleted);
             columns.records.push(&write.record);
+            columns.became.push(write.became.as_deref());
         }
         columns
     }

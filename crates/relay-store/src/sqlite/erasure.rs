@@ -139,6 +139,25 @@ impl ErasureEngine for Sqlite {
         self.write(|db| erase(db, org, erasing))
     }
 
+    fn merged_into(&self, org: OrgId, id: &str) -> Result<Vec<String>> {
+        self.read(|db| {
+            let mut select = db.prepare_cached(
+                "SELECT id FROM profiles WHERE org = ?1 AND became = ?2 AND deleted = 1",
+            )?;
+            let rows = select.query_map(params![org.0, id], |row| row.get(0))?;
+            Ok(rows.collect::<rusqlite::Result<_>>()?)
+        })
+    }
+
+    fn leads_to(&self, org: OrgId, id: &str) -> Result<Option<(bool, Option<String>)>> {
+        self.read(|db| {
+            Ok(db
+                .prepare_cached("SELECT deleted, became FROM profiles WHERE org = ?1 AND id = ?2")?
+                .query_row(params![org.0, id], |row| Ok((row.get(0)?, row.get(1)?)))
+                .optional()?)
+        })
+    }
+
     fn erasure_key(&self, org: OrgId) -> Result<Option<ErasureKey>> {
         self.read(|db| key(db, org))
     }

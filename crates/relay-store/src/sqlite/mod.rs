@@ -55,6 +55,7 @@ const STEPS: &[&str] = &[
     include_str!("../sql/sqlite/012_deliveries.sql"),
     include_str!("../sql/sqlite/013_purge.sql"),
     include_str!("../sql/sqlite/014_calibrations.sql"),
+    include_str!("../sql/sqlite/015_merges.sql"),
 ];
 const PAGE_BYTES: u32 = 16 * 1024;
 

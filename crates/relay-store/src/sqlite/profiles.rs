@@ -122,8 +122,8 @@ pub(super) fn commit(db: &Transaction<'_>, org: OrgId, writes: &[Write]) -> Resu
 fn insert(db: &Transaction<'_>, org: OrgId, pk: i64, rev: u64, write: &Write) -> Result<()> {
     db.prepare_cached(
         "INSERT INTO profiles (org, id, rev, genesis, genesis_rev, hash, conflicts, changed_at, \
-         deleted, genesis_record, record, pk) \
-         VALUES (?1, ?2, ?3, ?4, ?3, ?5, ?6, ?7, ?8, ?9, ?10, ?11)",
+         deleted, genesis_record, record, pk, became) \
+         VALUES (?1, ?2, ?3, ?4, ?3, ?5, ?6, ?7, ?8, ?9, ?10, ?11, ?12)",
     )?
     .execute(params![
         org.0,
@@ -137,6 +137,7 @@ fn insert(db: &Transaction<'_>, org: OrgId, pk: i64, rev: u64, write: &Write) ->
         write.genesis_record,
         write.record,
         pk,
+        write.became,
     ])?;
     Ok(())
 }
@@ -144,7 +145,7 @@ fn insert(db: &Transaction<'_>, org: OrgId, pk: i64, rev: u64, write: &Write) ->
 fn update(db: &Transaction<'_>, pk: i64, rev: u64, write: &Write) -> Result<()> {
     db.prepare_cached(
         "UPDATE profiles SET rev = ?2, hash = ?3, conflicts = ?4, changed_at = ?5, deleted = ?6, \
-         genesis_record = coalesce(genesis_record, record), record = ?7 WHERE pk = ?1",
+         genesis_record = coalesce(genesis_record, record), record = ?7, became = ?8 WHERE pk = ?1",
     )?
     .execute(params![
         pk,
@@ -154,6 +155,7 @@ fn update(db: &Transaction<'_>, pk: i64, rev: u64, write: &Write) -> Result<()> 
         write.changed_at,
         write.deleted,
         write.record,
+        write.became,
     ])?;
     Ok(())
 }

@@ -7,6 +7,7 @@ mod erasure;
 mod feed;
 mod jobs;
 mod leases;
+mod merging;
 mod postgres;
 mod presence;
 mod push;
@@ -73,6 +74,8 @@ const CASES: &[Case] = &[
         leases::hoping_for_new_records_changes_nothing_but_the_way,
     ),
     ("a_snapshot_stays_what_it_was", leases::a_snapshot_stays_what_it_was),
+    ("a_merged_profile_leads_to_the_other_one", merging::a_merged_profile_leads_to_the_other_one),
+    ("who_became_an_erased_profile_is_erased", merging::who_became_an_erased_profile_is_erased),
     ("an_id_without_a_profile_can_be_erased", erasure::an_id_without_a_profile_can_be_erased),
     ("an_erasure_is_a_revision_of_its_own", erasure::an_erasure_is_a_revision_of_its_own),
     ("erasures_come_in_the_order_of_the_feed", erasure::erasures_come_in_the_order_of_the_feed),

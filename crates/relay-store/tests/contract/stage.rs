@@ -97,8 +97,22 @@ impl<'s> Copy<'s> {
     /// Sets an attribute, and answers what is sent.
     pub(crate) fn set(&mut self, key: &str, value: Value) -> PushItem {
         let edits = [Edit::Set { pointer: format!("/attributes/{key}"), value }];
+        self.step(Steps::Edits(&edits))
+    }
+
+    /// Merges the profile into another one, and answers what is sent.
+    pub(crate) fn merge_into(&mut self, id: &str) -> PushItem {
+        self.step(Steps::Become(id))
+    }
+
+    /// Brings it back, and answers what is sent.
+    pub(crate) fn revive(&mut self) -> PushItem {
+        self.step(Steps::Fields(&[(String::new(), Some(json!(false)))]))
+    }
+
+    fn step(&mut self, steps: Steps<'_>) -> PushItem {
         let stamp = Stamp { at_seconds: NOW / 1000, by: Some("Ada".to_owned()) };
-        let change = self.document.step(self.schema, self.actor, &stamp, Steps::Edits(&edits));
+        let change = self.document.step(self.schema, self.actor, &stamp, steps);
         let change = change.unwrap().unwrap();
         PushItem {
             id: self.genesis.id().to_owned(),

@@ -7,7 +7,7 @@ use axum::extract::rejection::{PathRejection, QueryRejection};
 use axum::extract::{Path, Query, State};
 use axum::http::StatusCode;
 use kartei_protocol::problem::ProblemCode;
-use kartei_relay_store::{Access, Erased, Role};
+use kartei_relay_store::{Access, Erased, OrgId, Role};
 use serde::Deserialize;
 use utoipa::IntoParams;
 
@@ -41,7 +41,7 @@ pub(crate) struct Unknown {
 /// Erase a profile for good
 ///
 /// Record, document, history and archived lines go, here and on every device at its next contact; a
-/// keyed hash of the id is left. It cannot be taken back, and the id cannot be used again. The same
+/// keyed hash of the id is left. Profiles that were merged into it go with it. It cannot be taken back, and the id cannot be used again. The same
 /// again changes nothing, and tells which devices have confirmed since. Bodies and files outside the
 /// relay (exports, backups) are not reached.
 #[utoipa::path(
@@ -79,12 +79,17 @@ pub(crate) async fn erase(
         .await?;
     let (rev, report) = done.ok_or_else(Failure::not_found)?;
     relay.announce(org, rev);
+    clean_up(&relay, org).await;
+    Ok(Json(report))
+}
+
+/// Begins what is done after an erasure.
+pub(crate) async fn clean_up(relay: &Relay, org: OrgId) {
     // At once, so that no new replica begins with the profile. What fails here is done by who cleans up.
     if let Err(failure) = relay.drop_segments(org).await {
         tracing::error!(?failure, "Segments are still to be dropped");
     }
     relay.erased().notify_one();
-    Ok(Json(report))
 }
 
 /// Profiles that were erased for good

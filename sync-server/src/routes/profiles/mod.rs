@@ -119,6 +119,26 @@ async fn missing(relay: &Relay, org: OrgId, id: String) -> Failure {
     }
 }
 
+/// Why a profile is not there under its own id: perhaps it was merged, and is there under another one.
+async fn merged(relay: &Relay, org: OrgId, id: String) -> Failure {
+    let asked = id.clone();
+    let into = match relay.store(move |store| store.survivor(org, &asked)).await {
+        Ok(Some(into)) => into,
+        Ok(None) => return missing(relay, org, id).await,
+        Err(failure) => return failure,
+    };
+    // Ids have no letters that a path could not have.
+    let Ok(place) = HeaderValue::from_str(&format!("/profiles/{into}")) else {
+        return Failure::not_found();
+    };
+    let detail = "this profile was merged into another one";
+    Failure::new(StatusCode::PERMANENT_REDIRECT, ApiCode::Merged, detail)
+        .with("into", into.into())
+        .header(header::LOCATION, place)
+        // It may be taken back: nobody is to keep it.
+        .header(header::CACHE_CONTROL, HeaderValue::from_static("private, no-store"))
+}
+
 fn author(access: &kartei_relay_store::Access) -> Author {
     Author { name: access.name.clone(), now: now() }
 }

@@ -10,7 +10,7 @@ use kartei_relay_store::{Profile, Standing};
 use serde::Deserialize;
 use utoipa::IntoParams;
 
-use super::{answer, missing, not_modified};
+use super::{answer, merged, missing, not_modified};
 use crate::auth::{Caller, Reader};
 use crate::cache::{Found, Stand};
 use crate::conditions::is_known;
@@ -47,6 +47,7 @@ pub(crate) struct At {
             ("Kartei-Conflicts" = u64, description = "How many of its fields are in conflict"),
         )),
         (status = 304, description = "It is what `If-None-Match` names"),
+        (status = 308, description = "It was merged into another one, which `Location` names", body = Problem),
         (status = 400, description = "A wrong parameter", body = Problem),
         (status = 401, description = "No token, or one that is not known", body = Problem),
         (status = 404, description = "No such profile, here or for this token", body = Problem),
@@ -75,7 +76,13 @@ pub(crate) async fn get(
             past.map(Arc::new)
         }
     };
-    let Some(profile) = found else { return Err(missing(&relay, org, asked).await) };
+    let Some(profile) = found else {
+        // What it was at some revision is no question of where it is now.
+        return Err(match at.at_rev {
+            None => merged(&relay, org, asked).await,
+            Some(_) => missing(&relay, org, asked).await,
+        });
+    };
     if is_known(&headers, profile.hash)? {
         return Ok(not_modified(&profile));
     }

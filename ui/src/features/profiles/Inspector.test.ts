@@ -1,4 +1,5 @@
 import { fireEvent, render, screen } from '@testing-library/svelte';
+import type { ComponentProps } from 'svelte';
 import { expect, test, vi } from 'vitest';
 import { Ipc } from '$lib/ipc';
 import { FakeHost, fakeDetail, fakeProblem } from '$lib/ipc/fake';
@@ -8,8 +9,11 @@ import { OpenProfile } from './open-profile.svelte';
 const onClose = vi.fn();
 const onClearFilter = vi.fn();
 
-async function inspect(host: FakeHost, more: { hidden?: boolean } = {}): Promise<OpenProfile> {
-  const profile = new OpenProfile(new Ipc(host), 'p-1');
+async function inspect(
+  host: FakeHost,
+  more: Partial<ComponentProps<typeof Inspector>> = {},
+): Promise<OpenProfile> {
+  const profile = more.profile ?? new OpenProfile(new Ipc(host), 'p-1');
   await profile.load();
   const nothing = () => undefined;
   render(Inspector, {
@@ -54,4 +58,27 @@ test('a profile that the filter hides says so, and the filter can be cleared fro
   screen.getByText('Not in the list: the filter hides this profile.');
   await fireEvent.click(screen.getByRole('button', { name: 'Clear search and filter' }));
   expect(onClearFilter).toHaveBeenCalledOnce();
+});
+
+test('a profile that another one was merged into says so, with the way to what that was', async () => {
+  const onOther = vi.fn();
+  const host = new FakeHost({ get_profile: () => fakeDetail({ id: 'p-1' }) });
+  await inspect(host, { mergedFrom: 'p-2', onOther });
+  screen.getByText('p-2 was merged into this profile.');
+  await fireEvent.click(screen.getByRole('button', { name: 'Show p-2 as it was' }));
+  expect(onOther).toHaveBeenCalledWith('p-2');
+});
+
+test('a merged profile as it was names the one that it is part of', async () => {
+  const onOther = vi.fn();
+  const at = '2026-11-20T13:04:00Z';
+  const deletion = { id: 'p-1', display_name: 'Anna', by: 'Ben', at, mine: false, became: 'p-9' };
+  const host = new FakeHost({ get_deleted: () => deletion });
+  const profile = new OpenProfile(new Ipc(host), 'p-1', true);
+  await profile.load();
+  await inspect(host, { profile, onOther });
+  screen.getByText(/Ben merged this profile into p-9/);
+  screen.getByRole('button', { name: 'Restore' });
+  await fireEvent.click(screen.getByRole('button', { name: 'Open p-9' }));
+  expect(onOther).toHaveBeenCalledWith('p-9');
 });

@@ -11,6 +11,7 @@ import { ProfileList } from './profile-list.svelte';
 import { SavedViews } from './saved-views.svelte';
 
 const onBulk = vi.fn();
+const onMerge = vi.fn();
 let list: ProfileList;
 let host: FakeHost;
 
@@ -30,6 +31,7 @@ beforeEach(async () => {
     onBulk,
     onDelete: vi.fn(),
     onExport: vi.fn(),
+    onMerge,
     children,
   });
 });
@@ -46,6 +48,20 @@ test('while rows are picked the header says how many and offers what can be done
   expect(onBulk).toHaveBeenCalled();
   await fireEvent.click(screen.getByRole('button', { name: 'Clear selection' }));
   await screen.findByText('26,370 of 26,370');
+});
+
+test('two that are picked can be merged, and no more and no fewer', async () => {
+  const merge = () => screen.queryByRole('button', { name: 'Merge…' });
+  list.picked.toggle(0, 'cdnow-00001');
+  await screen.findByText('1 selected');
+  expect(merge()).toBeNull();
+  list.picked.toggle(1, 'cdnow-00002');
+  await screen.findByText('2 selected');
+  await fireEvent.click(merge()!);
+  expect(onMerge).toHaveBeenCalledWith(['cdnow-00001', 'cdnow-00002']);
+  list.picked.toggle(2, 'cdnow-00003');
+  await screen.findByText('3 selected');
+  expect(merge()).toBeNull();
 });
 
 test('the order menu offers attributes that were seen and tells which is chosen', async () => {

@@ -32,6 +32,8 @@ export interface Version {
  */
 export class OpenProfile {
   readonly id: string;
+  /** Whether a profile that was merged into another one is looked at as it was, not as that one. */
+  readonly asItWas: boolean;
   readonly observations: Observations;
   detail = $state.raw<ProfileDetail | null>(null);
   /** Who deleted the profile and when, where it is deleted; `detail` is then what it was. */
@@ -74,9 +76,13 @@ export class OpenProfile {
   /** The record as the host answered it last. */
   readonly stored = $derived(asRecord(this.detail?.record ?? {}));
 
-  constructor(ipc: Ipc, id: string) {
+  /** The profile that this one was merged into, which is to be shown in its place. */
+  readonly into = $derived.by(() => (this.detail?.asked === this.id ? this.detail.id : null));
+
+  constructor(ipc: Ipc, id: string, asItWas = false) {
     this.#ipc = ipc;
     this.id = id;
+    this.asItWas = asItWas;
     this.observations = new Observations(ipc, id);
   }
 
@@ -144,6 +150,16 @@ export class OpenProfile {
 
   async load(): Promise<void> {
     const asked = (this.#asked += 1);
+    if (this.asItWas) {
+      const deletion = await this.#deletion();
+      if (asked !== this.#asked) return;
+      // It may have come back meanwhile.
+      if (deletion !== null) {
+        this.deletion = deletion;
+        this.problem = null;
+        return;
+      }
+    }
     try {
       const detail = await this.#ipc.call('get_profile', { id: this.id });
       if (asked !== this.#asked) return;

@@ -81,3 +81,23 @@ test('edits reach members whose names need escaping, and leave the record they c
   expect(edited).toEqual({ attributes: { 'a/b': 2 }, notes: 'n' });
   expect(record).toEqual({ attributes: { 'a/b': 1 } });
 });
+
+test('a merged profile leads to the one that it is part of, unless it is looked at as it was', async () => {
+  const at = '2026-11-20T13:04:00Z';
+  const deletion = { id: 'p-1', display_name: null, by: null, at, mine: true, became: 'p-9' };
+  const merged = new FakeHost({
+    get_profile: () => fakeDetail({ id: 'p-9', asked: 'p-1' }),
+    get_deleted: () => deletion,
+  });
+  const now = new OpenProfile(new Ipc(merged), 'p-1');
+  await now.load();
+  expect(now.into).toBe('p-9');
+  const then = new OpenProfile(new Ipc(merged), 'p-1', true);
+  await then.load();
+  expect([then.into, then.deletion?.became]).toEqual([null, 'p-9']);
+  // It came back: it is a profile like any other.
+  merged.answer('get_deleted', () => Promise.reject(fakeProblem('not_found', '')));
+  merged.answer('get_profile', () => fakeDetail({ id: 'p-1' }));
+  await then.load();
+  expect([then.into, then.deletion, then.detail?.id]).toEqual([null, null, 'p-1']);
+});

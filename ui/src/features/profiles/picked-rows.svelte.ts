@@ -46,6 +46,13 @@ export class PickedRows {
     return this.count >= this.#list.matching() ? 'all' : 'some';
   }
 
+  /** The two that are picked, where it is two and no more. */
+  get pair(): readonly [string, string] | null {
+    const [id, other] = this.#ids;
+    if (this.all || this.#ids.size !== 2 || id === undefined || other === undefined) return null;
+    return [id, other];
+  }
+
   has(id: string): boolean {
     return this.#ids.has(id) !== this.all;
   }

@@ -1,6 +1,7 @@
 import type {
   Ipc,
   ListProfiles,
+  Merged,
   Problem,
   ProfilePage,
   ProfileRow,
@@ -44,6 +45,8 @@ export class ProfileList {
   wrongFilter = $state('');
   /** Why the latest query could not be answered, where the filter is not to blame. */
   queryProblem = $state.raw<Problem | null>(null);
+  /** Where the search is the id of a profile that was merged into another one. */
+  mergedFound = $state.raw<Merged | null>(null);
   /** Whether a filter or a search is in force. */
   narrowed = $state(false);
   /** The open profile, where the filter or the search hides it. */
@@ -226,6 +229,7 @@ export class ProfileList {
   async #fetch(request: ListProfiles): Promise<ProfilePage> {
     const page = await this.#ipc.call('list_profiles', { ...request, scores: this.showsScores });
     this.unscored = page.unscored ?? 0;
+    if (request.search === this.search) this.mergedFound = page.merged ?? null;
     return page;
   }
 

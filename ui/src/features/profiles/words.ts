@@ -47,7 +47,7 @@ const HISTORY: Record<HistoryEntry['kind'], () => string> = {
 };
 
 export function historyKind(entry: HistoryEntry): string {
-  return HISTORY[entry.kind]();
+  return entry.became == null ? HISTORY[entry.kind]() : m.merged_into({ id: entry.became });
 }
 
 /** The tag that a field of the history is about; tags are members of a set, present or not. */

@@ -9,6 +9,7 @@ const KINDS: Record<ActKind, () => string> = {
   resolve: m.act_resolve,
   restore: m.act_restore,
   delete: m.act_delete,
+  merge: m.act_merge,
   take_relays: m.act_take_relays,
   import: m.act_import,
   undo: m.act_undo,
@@ -48,6 +49,7 @@ const REASONS: Record<string, () => string> = {
   imported_since: m.obstacle_imported_since,
   not_allowed: m.obstacle_not_allowed,
   no_such_side: m.obstacle_no_such_side,
+  survivor_gone: m.obstacle_survivor_gone,
 };
 
 /**

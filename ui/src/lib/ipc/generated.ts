@@ -145,7 +145,7 @@ export type Edit =
  * What sort of step it was.
  */
 export type ActKind =
-  'edit' | 'bulk' | 'resolve' | 'restore' | 'delete' | 'take_relays' | 'import' | 'undo';
+  'edit' | 'bulk' | 'resolve' | 'restore' | 'delete' | 'merge' | 'take_relays' | 'import' | 'undo';
 /**
  * What a download is at.
  */
@@ -683,6 +683,14 @@ export interface Commands {
     request: Empty;
     response: Workspaces;
   };
+  merge_profiles: {
+    request: MergeProfiles;
+    response: ActDone;
+  };
+  merged_ids: {
+    request: ProfileIds;
+    response: MergedIds;
+  };
   narrow_filter: {
     request: NarrowFilter;
     response: FilterText;
@@ -710,6 +718,10 @@ export interface Commands {
   prepare_diagnostics: {
     request: PrepareDiagnostics;
     response: Diagnostics;
+  };
+  preview_merge: {
+    request: PreviewMerge;
+    response: MergePreview;
   };
   profile_at: {
     request: ProfileAt;
@@ -1572,7 +1584,7 @@ export interface Act {
    */
   fields: string[];
   /**
-   * The profile's id, where it was one.
+   * The profile's id, where it was one; of a merging the id of the one that was kept.
    */
   id?: string | null;
   kind: ActKind;
@@ -1595,7 +1607,7 @@ export interface Act {
 export interface Obstacle {
   /**
    * A stable word for the reason: `edited_since`, `deleted`, `at_relay`, `imported_since`,
-   * `not_found`, `not_allowed`, `no_such_side`.
+   * `not_found`, `not_allowed`, `no_such_side`, `survivor_gone`.
    */
   code: string;
   /**
@@ -2196,6 +2208,10 @@ export interface Decision {
  */
 export interface ProfileDetail {
   /**
+   * The id that was asked for, where that profile was merged into this one.
+   */
+  asked?: string | null;
+  /**
    * When this store last changed the profile: RFC 3339, UTC.
    */
   changed_at: string;
@@ -2292,7 +2308,8 @@ export interface ConflictValue {
   removed: boolean;
   /**
    * The value; `null` where the other side removed the field (see `removed`). Of the whole
-   * profile: whether this side deleted it, `true` or `false`.
+   * profile: whether this side deleted it, `true` or `false`; or the id of the profile that this
+   * side merged it into.
    */
   value: unknown;
 }
@@ -3233,6 +3250,10 @@ export interface Deletion {
    */
   at: string;
   /**
+   * The profile that it was merged into.
+   */
+  became?: string | null;
+  /**
    * Who deleted it, where that is known.
    */
   by?: string | null;
@@ -3452,6 +3473,10 @@ export interface DeletedProfiles {
  * A deleted profile.
  */
 export interface DeletedProfile {
+  /**
+   * The profile that it was merged into.
+   */
+  became?: string | null;
   /**
    * When this store learnt of the deletion: RFC 3339, UTC.
    */
@@ -3727,6 +3752,10 @@ export interface ProfilePage {
    */
   matching: number;
   /**
+   * Where the search is the id of a profile that was merged into another one.
+   */
+  merged?: Merged | null;
+  /**
    * Names the last row to `after`; absent at the end.
    */
   next?: string | null;
@@ -3747,6 +3776,19 @@ export interface ProfilePage {
    * them.
    */
   unscored?: number;
+}
+/**
+ * A profile that was merged into another one.
+ */
+export interface Merged {
+  /**
+   * Its id.
+   */
+  id: string;
+  /**
+   * The id of the profile that it resolves to.
+   */
+  into: string;
 }
 /**
  * One row of the list.
@@ -3850,6 +3892,58 @@ export interface ScoreName {
    * As people call the dimension, in English and German, where the schema says it.
    */
   title?: Titles | null;
+}
+/**
+ * Merges a profile into another one, as one step that can be taken back.
+ */
+export interface MergeProfiles {
+  /**
+   * As [`PreviewMerge::choices`].
+   */
+  choices?: string[];
+  /**
+   * The id of the profile that is kept.
+   */
+  kept: string;
+  /**
+   * The id of the one that is merged into it. It resolves to the other one from then on.
+   */
+  merged: string;
+  /**
+   * The two as they were looked at: where one has changed since, nothing is done.
+   */
+  seen?: MergeSeen | null;
+}
+/**
+ * Two profiles as somebody looked at them.
+ */
+export interface MergeSeen {
+  /**
+   * `hash` of the one that is kept.
+   */
+  kept: string;
+  /**
+   * `hash` of the one that is merged.
+   */
+  merged: string;
+}
+/**
+ * Names profiles.
+ */
+export interface ProfileIds {
+  /**
+   * Their ids, at most 1,000.
+   */
+  ids: string[];
+}
+/**
+ * Profiles that were merged into other ones.
+ */
+export interface MergedIds {
+  /**
+   * Those that were asked for and were merged.
+   */
+  merged: Merged[];
 }
 /**
  * Adds a value to a filter, or takes it out.
@@ -4054,6 +4148,123 @@ export interface DiagnosticFile {
   text: string;
 }
 /**
+ * Asks what merging two profiles would make of them.
+ */
+export interface PreviewMerge {
+  /**
+   * JSON pointers of the fields that take the merged profile's value, of those in which both have
+   * a different one.
+   */
+  choices?: string[];
+  /**
+   * The id of the profile that is kept.
+   */
+  kept: string;
+  /**
+   * The id of the one that is merged into it.
+   */
+  merged: string;
+}
+/**
+ * What merging two profiles would make of them.
+ */
+export interface MergePreview {
+  after: MergeCounts;
+  /**
+   * Name, attributes, notes, consent and first moment of both, and the elements of sets that a
+   * person chooses between, at most 1,000 of those.
+   */
+  fields: MergeField[];
+  kept: MergeSide;
+  merged: MergeSide;
+  /**
+   * What stands in the way; where there is something, nothing can be merged.
+   */
+  obstacles: MergeObstacle[];
+}
+/**
+ * How many a profile has of what is put together.
+ */
+export interface MergeCounts {
+  /**
+   * Attachments.
+   */
+  attachments: number;
+  /**
+   * Attributes.
+   */
+  attributes: number;
+  /**
+   * Observations.
+   */
+  observations: number;
+  /**
+   * Tags.
+   */
+  tags: number;
+}
+/**
+ * A field of two profiles.
+ */
+export interface MergeField {
+  /**
+   * The value afterwards.
+   */
+  after?: unknown;
+  /**
+   * Whether both have a value, and a person chooses.
+   */
+  choice: boolean;
+  /**
+   * The value in the one that is kept; absent where it has none.
+   */
+  kept?: unknown;
+  /**
+   * The value in the one that is merged into it.
+   */
+  merged?: unknown;
+  /**
+   * JSON pointer of the field; of an element of a set, the set's and the element's key.
+   */
+  pointer: string;
+}
+/**
+ * One of two profiles that are to become one.
+ */
+export interface MergeSide {
+  counts: MergeCounts;
+  /**
+   * The record's `display_name`.
+   */
+  display_name?: string | null;
+  /**
+   * SHA-256 of the canonical form, lower-case hex.
+   */
+  hash: string;
+  /**
+   * The record's `id`.
+   */
+  id: string;
+}
+/**
+ * What stands in the way of a merging.
+ */
+export interface MergeObstacle {
+  /**
+   * A stable word: the broken rule of the schema, or `conflicts` where one of the two has conflicts
+   * that are to be decided before.
+   */
+  code: string;
+  /**
+   * JSON pointer of the field that it is about; empty for a profile as a whole.
+   */
+  pointer: string;
+  /**
+   * What it is, in English.
+   */
+  reason: string;
+}
+/**
  * Names a state of a profile: the one after a change.
  */
 export interface ProfileAt {
@@ -4102,6 +4313,10 @@ export interface HistoryEntry {
    * When, RFC 3339; imports carry no time (equal imports are equal changes).
    */
   at?: string | null;
+  /**
+   * The profile that this one was merged into, where the change is that deletion.
+   */
+  became?: string | null;
   /**
    * Who made it, where known.
    */

@@ -271,6 +271,17 @@ test('segments, outliers, similar profiles, drift and duplicates are drawn with 
   expect(pair.text).toContain('2 of 3');
 });
 
+test('pairs that are perhaps one can be merged, and say so once they are', async () => {
+  const merges = { look: vi.fn(), areOne: vi.fn(() => false), begin: vi.fn() };
+  const { rerender } = render(AnalysisResult, { report: duplicates, profileHref, merges });
+  expect(merges.look).toHaveBeenCalledWith(['a-1', 'a-2']);
+  await fireEvent.click(screen.getByRole('button', { name: 'Merge a-1 and a-2' }));
+  expect(merges.begin).toHaveBeenCalledWith(['a-1', 'a-2']);
+  await rerender({ merges: { ...merges, areOne: () => true } });
+  expect(screen.queryByRole('button', { name: 'Merge a-1 and a-2' })).toBeNull();
+  expect(screen.getByText('Merged')).toBeTruthy();
+});
+
 test('what is broken or of another version is said and breaks nothing', () => {
   const of = (report: unknown) => {
     const { container, unmount } = show(report);
