@@ -54,7 +54,9 @@ impl App {
         done: Result<ActDone, StoreError>,
     ) -> Result<ActDone, Problem> {
         match &done {
-            Err(error @ StoreError::Filter(_)) => Err(of_filter(error, &selection.filter)),
+            Err(error @ (StoreError::Filter(_) | StoreError::NoScore { .. })) => {
+                Err(of_filter(error, &selection.filter))
+            }
             _ => self.step(done),
         }
     }

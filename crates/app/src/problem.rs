@@ -1,5 +1,6 @@
 //! From failures of the parts to what a front end shows.
 
+use kartei_filter::utf16_range;
 use kartei_local_store::{StoreError, expression};
 use kartei_ndjson::ReadError;
 use kartei_profile::EditError;
@@ -65,15 +66,15 @@ pub(crate) fn of_store(error: &StoreError) -> Problem {
 /// As [`of_store`]; a mistake in `filter` is told with its place.
 pub(crate) fn of_filter(error: &StoreError, filter: &str) -> Problem {
     let mut problem = of_store(error);
-    let units = |end: usize| filter.get(..end).unwrap_or(filter).encode_utf16().count();
     let range = match error {
-        StoreError::Filter(mistake) => Some(mistake.utf16_range(filter)),
+        StoreError::Filter(mistake) => Some(mistake.range.clone()),
         StoreError::NoScore { name, .. } => {
             let written = format!("score.{name}");
-            filter.find(&written).map(|at| units(at)..units(at + written.len()))
+            filter.find(&written).map(|at| at..at + written.len())
         }
         _ => None,
     };
+    let range = range.map(|bytes| utf16_range(filter, &bytes));
     let unit = |at: usize| u32::try_from(at).unwrap_or(u32::MAX);
     problem.range = range.map(|range| TextRange { start: unit(range.start), end: unit(range.end) });
     problem

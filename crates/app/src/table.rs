@@ -1,11 +1,10 @@
 //! What surrounds the table of profiles: facets, saved views, columns, and rows for the clipboard.
 
 use std::collections::BTreeMap;
-use std::ops::ControlFlow;
 
 use kartei_export::{Sheet, SheetColumn};
 use kartei_filter::Narrow;
-use kartei_local_store::{View, expression, narrowed, scoring_threads};
+use kartei_local_store::{View, narrowed};
 use kartei_protocol::desktop::{
     AttributeNames, CopiedRows, CopyRows, CountFacet, Facet, Field, FilterText, FindPlace,
     ListPlace, ListProfiles, NarrowFilter, NarrowHow, ProfilePage, SaveView, SavedView, SavedViews,
@@ -74,14 +73,8 @@ impl App {
     /// # Errors
     /// Why they cannot be made; a mistake in the filter.
     pub fn settle_scores(&self, filter: &str, sort: &SortKey) -> Result<bool, Problem> {
-        let store = &self.shared.store;
-        let expr = expression(filter, "").map_err(|e| of_filter(&e, filter))?;
-        let named = matches!(sort, SortKey::Score(_)) || expr.score().is_some();
-        if named {
-            let made = store.make_scores(scoring_threads(), |_| ControlFlow::Continue(()));
-            made.map_err(|e| of_store(&e))?;
-        }
-        Ok(named)
+        let settled = self.shared.store.settle_scores(filter, sort);
+        settled.map_err(|e| of_filter(&e, filter))
     }
 
     pub(crate) fn place(&self, request: &FindPlace) -> Result<ListPlace, Problem> {

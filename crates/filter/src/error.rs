@@ -51,12 +51,18 @@ pub struct FilterError {
     pub suggestion: Option<String>,
 }
 
+/// A range of bytes of a text in UTF-16 units, as browsers count.
+#[must_use]
+pub fn utf16_range(text: &str, bytes: &Range<usize>) -> Range<usize> {
+    let units = |end: usize| text.get(..end).unwrap_or(text).encode_utf16().count();
+    units(bytes.start)..units(bytes.end)
+}
+
 impl FilterError {
     /// The range in UTF-16 units, as browsers count.
     #[must_use]
     pub fn utf16_range(&self, text: &str) -> Range<usize> {
-        let units = |end: usize| text.get(..end).unwrap_or(text).encode_utf16().count();
-        units(self.range.start)..units(self.range.end)
+        utf16_range(text, &self.range)
     }
 
     /// Two lines for a terminal: the text, and marks under what is wrong.

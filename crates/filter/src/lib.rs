@@ -22,7 +22,7 @@ mod values;
 pub mod words;
 
 pub use ast::{Comparison, Expr, Operand, Pattern, Status, Term, Word};
-pub use error::{FilterError, FilterErrorCode};
+pub use error::{FilterError, FilterErrorCode, utf16_range};
 pub use facts::{Facts, RecordFacts};
 pub use free::search as words;
 pub use meaning::{holds, matches};

@@ -3,7 +3,7 @@
 use std::collections::HashMap;
 
 use kartei_profile::{Document, Edit, EditError, FieldChange, Steps};
-use kartei_protocol::desktop::{ActDone, ActKind, Obstacle, Selection};
+use kartei_protocol::desktop::{ActDone, ActKind, Obstacle, Selection, SortKey};
 use rusqlite::{OptionalExtension, Transaction};
 use serde_json::Value;
 
@@ -86,7 +86,7 @@ impl Store {
         kind: ActKind,
         steps: Steps<'_>,
     ) -> Result<ActDone, StoreError> {
-        self.settle_scores(&selection.filter)?;
+        self.settle_scores(&selection.filter, &SortKey::Id)?;
         self.write(|db| {
             let session = &session.here(db)?;
             let (pks, missing) = self.select_in(db, selection)?;

@@ -1,6 +1,6 @@
 //! Reading many records, in order.
 
-use kartei_protocol::desktop::Selection;
+use kartei_protocol::desktop::{Selection, SortKey};
 use rusqlite::Transaction;
 
 use crate::error::StoreError;
@@ -84,7 +84,7 @@ impl Store {
         selection: &Selection,
         work: impl FnOnce(&mut Exported<'_>) -> T,
     ) -> Result<T, StoreError> {
-        self.settle_scores(&selection.filter)?;
+        self.settle_scores(&selection.filter, &SortKey::Id)?;
         let is_all = selection.ids.is_none()
             && crate::list::expression(&selection.filter, &selection.search)?.is_everything();
         self.read(|db| {

@@ -126,7 +126,7 @@ impl Store {
         descending: bool,
         limit: usize,
     ) -> Result<(Vec<ProfileView>, u64), StoreError> {
-        self.settle_scores(&selection.filter)?;
+        self.settle_scores(&selection.filter, sort)?;
         self.read(|db| {
             let (keys, _) = self.select_in(db, selection)?;
             let mut lists = lock(&self.lists);
@@ -148,7 +148,7 @@ impl Store {
     /// # Errors
     /// [`StoreError::Filter`] or a failure.
     pub fn count_selected(&self, selection: &Selection) -> Result<u64, StoreError> {
-        self.settle_scores(&selection.filter)?;
+        self.settle_scores(&selection.filter, &SortKey::Id)?;
         self.read(|db| Ok(self.select_in(db, selection)?.0.len() as u64))
     }
 

@@ -17,6 +17,7 @@ use kartei_behavior::{Calibration, Fitted, Schema, Scores, Title, ready};
 use kartei_filter::{Expr, Term};
 use kartei_index::{ScoreColumns, score_column};
 use kartei_profile::Record;
+use kartei_protocol::desktop::SortKey;
 use rusqlite::{OptionalExtension, Transaction, params};
 
 use crate::chunk::{ChunkRow, chunks_after};
@@ -376,15 +377,18 @@ impl Store {
         }
     }
 
-    /// Makes what is missing of scores where a filter names one, for what has to be right at once rather than soon.
+    /// Makes what is missing of scores where a filter or an order names one, and says whether one does: for what has to
+    /// be right at once rather than soon.
     ///
     /// # Errors
-    /// [`StoreError`].
-    pub fn settle_scores(&self, filter: &str) -> Result<(), StoreError> {
-        if kartei_filter::parse(filter)?.score().is_some() {
+    /// [`StoreError::Filter`] or a failure.
+    pub fn settle_scores(&self, filter: &str, sort: &SortKey) -> Result<bool, StoreError> {
+        let named =
+            kartei_filter::parse(filter)?.score().is_some() || matches!(sort, SortKey::Score(_));
+        if named {
             self.make_scores(scoring_threads(), |_| ControlFlow::Continue(()))?;
         }
-        Ok(())
+        Ok(named)
     }
 
     fn totals_of_profiles(&self) -> Result<u64, StoreError> {
