@@ -37,7 +37,7 @@ use crate::segments::{self, Segments};
 use crate::standing::{Standings, standings};
 use crate::storage::Storage;
 use crate::upkeep::{self, Keep};
-use crate::uploads::{self, UploadOptions, Uploads};
+use crate::uploads::{self, Keys, UploadOptions, Uploads};
 use crate::webhooks::{self, WebhookOptions};
 
 /// How soon an edit that came through another relay is told: a small part of what people notice.
@@ -265,18 +265,20 @@ impl Relay {
     ) -> Result<(Self, watch::Sender<bool>, UnboundedReceiver<OrgId>)> {
         let (store, blobs) = (storage.open()?, storage.blobs()?);
         let operator = uploads::operator(uploads.key_file.as_deref(), storage.own_folder())?;
-        if operator.is_none() {
+        let keys = operator.map(|operator| Arc::new(Keys::new(operator)));
+        if keys.is_none() {
             tracing::warn!("No operator's key is named with --key-file: files are not kept");
         }
         let (stop, stopping) = watch::channel(false);
         let (segments, due) = Segments::new();
-        let uploads = Uploads::new(uploads, operator, storage.blob_folder());
+        let uploads = Uploads::new(uploads, keys.clone(), storage.blob_folder());
         let (name, store, lists) = (random_id("")?, Arc::new(store), Arc::new(lists::lists()));
         let workshop = Workshop::new(
             name.clone(),
             Arc::clone(&store),
             blobs.clone(),
             Arc::clone(&lists),
+            keys,
             stopping.clone(),
         );
         let relay = Self {

@@ -32,6 +32,8 @@ pub struct Analysis {
     pub kind: Kind,
     /// Version of the calibration that scores are made by, once it is named; of one that needs none it stays empty.
     pub calibration: Option<String>,
+    /// Id of an uploaded file whose records are looked at instead of the profiles.
+    pub dataset: Option<String>,
 }
 
 /// Which analysis, with what it is told.
@@ -136,6 +138,9 @@ pub enum AskedWrongly {
     /// There is no such profile.
     #[error("there is no profile `{0}`")]
     NoProfile(String),
+    /// A file at the relay, where it cannot be read.
+    #[error("the file `{0}` lies at the relay: it is analysed there, and not on this device")]
+    DatasetElsewhere(String),
     /// The profile has nothing that a score could be made of.
     #[error("profile `{0}` has no score by this calibration")]
     NoScore(String),
@@ -238,7 +243,8 @@ impl Analysis {
             }
             _ => Kind::Quality,
         };
-        let mut asked = Self { kind, calibration: None };
+        let dataset = members.text("dataset")?.filter(|file| !file.is_empty());
+        let mut asked = Self { kind, calibration: None, dataset };
         if asked.scored() != Scored::Never {
             asked.calibration = members.text("calibration")?;
         }
@@ -279,20 +285,21 @@ impl Analysis {
                 json!({"from": moment(*from_ms), "to": to_ms.and_then(moment)})
             }
         };
-        if let (Some(version), Some(members)) = (&self.calibration, params.as_object_mut()) {
-            members.insert("calibration".to_owned(), json!(version));
-        }
         if let Some(members) = params.as_object_mut() {
+            members.insert("calibration".to_owned(), json!(self.calibration));
+            members.insert("dataset".to_owned(), json!(self.dataset));
             members.retain(|_, value| !value.is_null());
         }
         params
     }
 
     /// What draws the order of the visit: the same request, with its calibration, visits the same profiles in the
-    /// same order, wherever.
+    /// same order, wherever. They are visited so too where they lie in a file, whichever: of the same records the same
+    /// comes out, to the bit.
     #[must_use]
     pub fn seed(&self, filter: Option<&str>) -> Seed {
-        let asked = json!({"analysis": self.name(), "params": self.params(), "filter": filter});
+        let params = Self { dataset: None, ..self.clone() }.params();
+        let asked = json!({"analysis": self.name(), "params": params, "filter": filter});
         Seed::of(&asked.to_string())
     }
 
@@ -352,6 +359,8 @@ mod tests {
             ("outliers", json!({"most": 50})),
             ("drift", json!({"from": "1998-01-01T00:00:00Z", "to": "1998-06-30T00:00:00Z"})),
             ("duplicates", json!({"most": 100})),
+            ("quality", json!({"dataset": "file-1"})),
+            ("map", json!({"calibration": "abc", "dataset": "file-1"})),
         ] {
             let asked = Analysis::new(name, &params).unwrap();
             assert_eq!((asked.name(), asked.params()), (name, params));

@@ -46,7 +46,7 @@ mod wording;
 use kartei_behavior::Scores;
 use kartei_profile::Record;
 use serde::{Deserialize, Serialize};
-use serde_json::Value;
+use serde_json::{Value, json};
 
 pub use asked::{Analysis, AskedWrongly, Kind, MOST_MAX, NAMES, SEGMENTS_MAX, Scored, Side};
 pub use compare::{CompareInput, Comparison, VALUES_IN_ALL_MAX, VALUES_MAX};
@@ -97,6 +97,25 @@ pub struct Input {
     /// Profiles with something that the relay does not have, where they are read from a replica: with any the
     /// revision says less than all.
     pub pending: u64,
+    /// The file whose records are looked at, of no revision; the profiles themselves without one.
+    pub dataset: Option<Dataset>,
+}
+
+/// A file of import lines whose records are looked at.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize)]
+pub struct Dataset {
+    /// Its id at the relay.
+    pub file: String,
+    /// What it was called then.
+    pub name: String,
+    /// BLAKE3 of its bytes, in hexadecimal digits.
+    pub digest: String,
+    /// Records: of several with one id the last one counts.
+    pub records: u64,
+    /// Lines that are no record, and were left out.
+    pub rejected: u64,
+    /// Records of people who were erased for good, which were left out.
+    pub erased: u64,
 }
 
 /// What is known of the profiles that were seen.
@@ -216,6 +235,9 @@ impl Accumulator {
         let whole = |mut report: Value| {
             if input.pending > 0 {
                 report["input"]["pending"] = input.pending.into();
+            }
+            if let (Some(dataset), Some(told)) = (&input.dataset, report["input"].as_object_mut()) {
+                told.insert("dataset".to_owned(), json!(dataset));
             }
             report
         };

@@ -45,7 +45,14 @@ fn merged(profiles: &[Record]) -> Accumulator {
 }
 
 fn input(total: usize) -> Input {
-    Input { epoch: "e".to_owned(), rev: 9, filter: None, total: total as u64, pending: 0 }
+    Input {
+        epoch: "e".to_owned(),
+        rev: 9,
+        filter: None,
+        total: total as u64,
+        pending: 0,
+        dataset: None,
+    }
 }
 
 fn named<'a>(report: &'a Value, list: &str, name: &str) -> &'a Value {

@@ -275,6 +275,9 @@ pub(crate) enum Command {
         /// of times.
         #[arg(long = "with", value_name = "NAME=VALUE")]
         with: Vec<String>,
+        /// Of the records of an uploaded file instead of the profiles: its id, as `kartei files` tells it.
+        #[arg(long, value_name = "FILE", conflicts_with = "here")]
+        dataset: Option<String>,
         /// Makes it here, of the profiles of the data folder, and not at the relay.
         #[arg(long, conflicts_with = "no_wait")]
         here: bool,

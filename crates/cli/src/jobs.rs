@@ -51,12 +51,14 @@ pub(crate) fn analyze(
     outcome(app, ended.as_ref(), output)
 }
 
-/// What an analysis is told, of `NAME=VALUE`; a value that is JSON but no text is taken as that.
+/// What an analysis is told, of `NAME=VALUE`; a value that is JSON but no text is taken as that. A dataset is told it
+/// as one of these.
 ///
 /// # Errors
 /// One without `=`.
-pub(crate) fn params(with: &[String]) -> Result<Value, Problem> {
+pub(crate) fn params(with: &[String], dataset: Option<String>) -> Result<Value, Problem> {
     let mut params = Map::new();
+    params.extend(dataset.map(|file| ("dataset".to_owned(), Value::String(file))));
     for one in with {
         let Some((name, value)) = one.split_once('=') else {
             let message = format!("`--with {one}`: say it as NAME=VALUE");
@@ -283,6 +285,16 @@ fn known(report: &Value) -> String {
     let count = |name: &str| report.get(name).and_then(Value::as_u64).unwrap_or_default();
     let revision = report.pointer("/input/revision").and_then(Value::as_u64).unwrap_or_default();
     let (done, total) = (number(count("done")), number(count("total")));
+    if let Some(dataset) = report.pointer("/input/dataset") {
+        let count = |name: &str| dataset.get(name).and_then(Value::as_u64).unwrap_or_default();
+        let name = dataset.get("name").and_then(Value::as_str).unwrap_or_default();
+        let name = name.replace(char::is_control, " ");
+        let left_out = match count("rejected") + count("erased") {
+            0 => String::new(),
+            left_out => format!("; {} lines were left out", number(left_out)),
+        };
+        return format!("  {done} of {total} records of the file `{name}`{left_out}");
+    }
     // What was made without a relay is of no revision.
     let of =
         if revision > 0 { format!(", as of revision {}", number(revision)) } else { String::new() };

@@ -202,8 +202,8 @@ fn command(app: &Arc<App>, command: Command, output: &Output) -> Result<Done, Pr
         Command::Uploads { watch: false, act: None } => uploads::list(app, output)?,
         Command::Score { id } => return behavior::score(app, id, output),
         Command::Calibrate { act } => return behavior::calibrate(app, act, output),
-        Command::Analyze { analysis, with, here, filter, no_wait } => {
-            let asked = NewJob { analysis, filter, params: jobs::params(&with)? };
+        Command::Analyze { analysis, with, dataset, here, filter, no_wait } => {
+            let asked = NewJob { analysis, filter, params: jobs::params(&with, dataset)? };
             return jobs::analyze(app, &asked, here, no_wait, output);
         }
         Command::Jobs { status, act } => {

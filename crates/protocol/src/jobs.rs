@@ -113,7 +113,8 @@ pub struct NewJob {
     /// Which profiles: a filter, in the same language as lists; all without one.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub filter: Option<String>,
-    /// What the analysis can be told.
+    /// What the analysis can be told. Every analysis takes `dataset`, the id of an uploaded file of import lines:
+    /// its records are looked at instead of the profiles.
     #[serde(default, skip_serializing_if = "Value::is_null")]
     pub params: Value,
 }

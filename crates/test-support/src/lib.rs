@@ -28,7 +28,7 @@ pub use programs::{program, repository};
 pub use proxy::{FaultProxy, Tally, Weather};
 pub use records::{gunzipped, gzipped, lines_of, write_lines};
 pub use relay::{Relay, RelayHome};
-pub use s3::{S3Kind, S3Server, free_port, http_get, python_packages};
+pub use s3::{S3Kind, S3Server, SilentPort, free_port, http_get, python_packages};
 pub use wait::{pass, until, until_some};
 pub use worker::Worker;
 

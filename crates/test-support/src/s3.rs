@@ -12,6 +12,7 @@ use std::process::{Child, Command, Stdio};
 use std::time::Duration;
 
 use anyhow::{Context, Result, bail};
+use socket2::{Domain, Socket, Type};
 use tempfile::TempDir;
 
 use crate::until;
@@ -208,6 +209,32 @@ impl Drop for S3Server {
 /// Where the system has none.
 pub fn free_port() -> Result<u16> {
     Ok(TcpListener::bind(("127.0.0.1", 0))?.local_addr()?.port())
+}
+
+/// A port that nobody listens on, and that nobody else can take as long as it is held.
+#[derive(Debug)]
+pub struct SilentPort {
+    _held: Socket,
+    port: u16,
+}
+
+impl SilentPort {
+    /// Takes a free one.
+    ///
+    /// # Errors
+    /// Where the system has none.
+    pub fn take() -> Result<Self> {
+        let held = Socket::new(Domain::IPV4, Type::STREAM, None)?;
+        held.bind(&SocketAddr::from(([127, 0, 0, 1], 0)).into())?;
+        let address = held.local_addr()?.as_socket().context("an address of IPv4")?;
+        Ok(Self { _held: held, port: address.port() })
+    }
+
+    /// Its number.
+    #[must_use]
+    pub fn number(&self) -> u16 {
+        self.port
+    }
 }
 
 /// The answer of a server of this machine to `GET` of a path, headers and all.

@@ -30,7 +30,8 @@ use crate::gate::Limit;
 use crate::problem::ApiCode;
 
 pub(crate) use carry::{Carried, carry, lease, spawn, state_of, take_up};
-pub(crate) use pieces::feed;
+pub(crate) use check::{Checker, Line};
+pub(crate) use pieces::{Pieces, feed};
 pub(crate) use report::ImportAnswer;
 pub(crate) use run::{Ended, code_of, mode_name, report_name, status_of_error};
 pub(crate) use validate::{

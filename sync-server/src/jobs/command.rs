@@ -1,5 +1,6 @@
 //! Commands of the administrator for analyses: a worker of its own, queues, a job that hangs.
 
+use std::path::{Path, PathBuf};
 use std::sync::Arc;
 
 use anyhow::{Context, Result, bail};
@@ -16,6 +17,7 @@ use crate::metrics::{self, MetricsOptions};
 use crate::random::random_id;
 use crate::serve::stop_signal;
 use crate::storage::Storage;
+use crate::uploads::{self, Keys};
 
 /// Jobs that are listed at most: what an administrator reads.
 const LISTED_MAX: usize = 1_000;
@@ -28,12 +30,17 @@ pub(crate) struct Work {
     metrics: MetricsOptions,
     #[command(flatten)]
     storage: Storage,
+    /// A file with the operator's key, as `serve` has it: 64 hex digits. Uploaded files that are analysed are opened
+    /// with it. A relay's own folder has one where none is named.
+    #[arg(long, env = "KARTEI_KEY_FILE", value_name = "FILE")]
+    key_file: Option<PathBuf>,
 }
 
 /// Works until a signal to stop. Jobs that run then are given back, and go on elsewhere.
 pub(crate) fn run_worker(work_on: &Work) -> Result<()> {
     let (stop, stopping) = watch::channel(false);
-    let (shop, options) = (open(&work_on.storage, stopping.clone())?, work_on.options);
+    let (shop, options) =
+        (open(&work_on.storage, work_on.key_file.as_deref(), stopping.clone())?, work_on.options);
     runtime()?.block_on(async {
         let (metrics, store) = (Arc::clone(&shop.metrics), Arc::clone(&shop.store));
         let watched = metrics::watched(work_on.metrics, metrics, store, stopping).await?;
@@ -51,10 +58,16 @@ pub(crate) fn run_worker(work_on: &Work) -> Result<()> {
     })
 }
 
-fn open(storage: &Storage, stopping: watch::Receiver<bool>) -> Result<Arc<Workshop>> {
-    let (store, blobs) = (storage.open()?, storage.blobs()?);
+fn open(
+    storage: &Storage,
+    key_file: Option<&Path>,
+    stopping: watch::Receiver<bool>,
+) -> Result<Arc<Workshop>> {
+    let (store, blobs) = (Arc::new(storage.open()?), storage.blobs()?);
+    let keys = uploads::operator(key_file, storage.own_folder())?;
+    let keys = keys.map(|operator| Arc::new(Keys::new(operator)));
     let lists = Arc::new(lists::lists());
-    Ok(Arc::new(Workshop::new(random_id("")?, Arc::new(store), blobs, lists, stopping)))
+    Ok(Arc::new(Workshop::new(random_id("")?, store, blobs, lists, keys, stopping)))
 }
 
 #[derive(Subcommand)]
@@ -151,7 +164,7 @@ pub(crate) fn run_jobs(command: JobsCommand) -> Result<()> {
 
 fn force(storage: &Storage, org: &str, id: &str) -> Result<()> {
     let (_stop, stopping) = watch::channel(false);
-    let shop = open(storage, stopping)?;
+    let shop = open(storage, None, stopping)?;
     let org = shop.store.organisation(org)?.id;
     let acting = Acting { job: id.to_owned(), actor: ADMINISTRATOR.to_owned(), deed: Deed::Force };
     let Some(acted) = runtime()?.block_on(shop.acted(org, acting))? else {

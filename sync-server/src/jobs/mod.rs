@@ -12,6 +12,7 @@
 
 mod cohort;
 mod command;
+mod dataset;
 mod run;
 mod work;
 
@@ -21,6 +22,7 @@ use std::time::Duration;
 
 pub(crate) use cohort::COHORTS;
 use cohort::Cohort;
+pub(crate) use dataset::{DatasetError, file_of};
 use kartei_blob_store::BlobStore;
 use kartei_live_list::Lists;
 use kartei_protocol::jobs::JobEventKind;
@@ -31,6 +33,7 @@ use kartei_relay_store::{
 use tokio::sync::{Notify, watch};
 
 use crate::metrics::Metrics;
+use crate::uploads::Keys;
 
 pub(crate) use command::{JobsCommand, Work, run_jobs, run_worker};
 pub(crate) use run::RESULTS;
@@ -47,6 +50,8 @@ pub(crate) struct Workshop {
     store: Arc<RelayStore>,
     blobs: BlobStore,
     lists: Arc<Lists<OrgId>>,
+    /// What uploaded files are opened with.
+    keys: Option<Arc<Keys>>,
     metrics: Arc<Metrics>,
     /// Something may be there to be claimed.
     wake: Notify,
@@ -63,11 +68,12 @@ impl Workshop {
         store: Arc<RelayStore>,
         blobs: BlobStore,
         lists: Arc<Lists<OrgId>>,
+        keys: Option<Arc<Keys>>,
         stopping: watch::Receiver<bool>,
     ) -> Self {
         let (wake, announced, followed) = (Notify::new(), Notify::new(), Mutex::default());
         let metrics = Arc::new(Metrics::new());
-        Self { name, store, blobs, lists, metrics, wake, announced, followed, stopping }
+        Self { name, store, blobs, lists, keys, metrics, wake, announced, followed, stopping }
     }
 
     /// Does something that blocks, off the event loop.

@@ -18,7 +18,10 @@ use serde_json::Value;
 use tokio::runtime::Handle;
 
 use super::cohort::{Cohort, CohortError, Member, Wanted};
+use super::dataset::{DatasetError, Laid, Reading, file_of};
 use crate::halting::{Halt, Halting};
+use crate::import::feed;
+use crate::uploads::{Keys, open_aside};
 
 /// Results up to this size lie in the database; larger ones in the blob store.
 const RESULT_BYTES_HERE: usize = 256 * 1024;
@@ -87,6 +90,8 @@ pub(super) enum RunError {
     #[error(transparent)]
     Cohort(#[from] CohortError),
     #[error(transparent)]
+    Dataset(DatasetError),
+    #[error(transparent)]
     Store(#[from] RelayStoreError),
     #[error("the result cannot be kept")]
     Blob(#[from] BlobError),
@@ -102,9 +107,25 @@ impl RunError {
             Self::Asked(_) | Self::Filter(_) | Self::Damaged(_) => {
                 (false, FailReason::Analysis, self.to_string())
             }
-            Self::Cohort(_) | Self::Store(_) | Self::Blob(_) | Self::Halted(_) => {
+            Self::Dataset(wrong) if wrong.is_of_the_file() => {
+                (false, FailReason::Analysis, wrong.to_string())
+            }
+            Self::Dataset(_)
+            | Self::Cohort(_)
+            | Self::Store(_)
+            | Self::Blob(_)
+            | Self::Halted(_) => {
                 (true, FailReason::Relay, "the relay's own storage failed".to_owned())
             }
+        }
+    }
+}
+
+impl From<DatasetError> for RunError {
+    fn from(error: DatasetError) -> Self {
+        match error {
+            DatasetError::Halted(halt) => Self::Halted(halt),
+            error => Self::Dataset(error),
         }
     }
 }
@@ -114,7 +135,19 @@ impl RunError {
 struct Kept {
     /// Chunks that are in it.
     chunks: usize,
+    /// Profiles, or records of a file, of the cohort that it is of.
+    #[serde(default)]
+    total: u64,
     seen: Accumulator,
+}
+
+/// What a job is made of.
+struct Begun {
+    cohort: Cohort,
+    /// The records of a file; without them those of the profiles are read.
+    laid: Option<Laid>,
+    /// What an earlier worker knew.
+    kept: Option<Kept>,
 }
 
 /// What a worker knows so far.
@@ -143,6 +176,7 @@ pub(super) struct Task<'a> {
     pub(super) store: &'a RelayStore,
     pub(super) blobs: &'a BlobStore,
     pub(super) lists: &'a Lists<OrgId>,
+    pub(super) keys: Option<&'a Keys>,
     pub(super) org: OrgId,
     pub(super) row: &'a JobRow,
     pub(super) halting: &'a Halting,
@@ -163,27 +197,41 @@ fn passed_over(context: &Context, members: &[Member]) -> Accumulator {
     seen
 }
 
+/// What some records of a file come to.
+fn of_file(context: &Context, laid: &Laid, members: &[Member]) -> Result<Accumulator, RunError> {
+    let (mut seen, mut scores) = (context.begin(), context.scores());
+    for (place, id, side) in members {
+        let text = laid.shelf.text(*place)?;
+        let record = Record::from_stored(&text).map_err(|_| RunError::Damaged(id.clone()))?;
+        seen.absorb(context, &Profile { record: &record, conflicts: 0 }, *side, scores.as_mut());
+    }
+    Ok(seen)
+}
+
 impl Task<'_> {
     /// Runs to the end. Blocks, within a runtime.
     pub(super) fn run(&self) -> Result<Done, RunError> {
         let asked = Asked::of(self.row, self.store, self.org)?;
-        let (cohort, kept) = self.begin(&asked)?;
-        let focus = self.focus(&asked.analysis, cohort.rev)?;
+        let Begun { cohort, laid, kept } = self.begin(&asked)?;
+        let focus = self.focus(&asked.analysis, cohort.rev, laid.as_ref())?;
         // The moment of the analysis is that of its submission, whoever runs it when.
         let Asked { analysis, scale, .. } = asked;
         let context = &Context::new(analysis, self.row.created_at, scale, focus.as_ref())?;
-        let mut is_kept = kept.is_some();
-        let mut kept = kept.unwrap_or_else(|| Kept { chunks: 0, seen: context.begin() });
+        // The records of a file are laid down again by whoever goes on.
+        let mut is_kept = kept.is_some() || laid.is_some();
+        let total = cohort.members.len() as u64;
+        let mut kept = kept.unwrap_or_else(|| Kept { chunks: 0, total, seen: context.begin() });
         let input = Input {
             epoch: cohort.epoch.clone(),
             rev: cohort.rev,
             filter: self.row.filter.clone(),
-            total: cohort.members.len() as u64,
+            total,
             pending: 0,
+            dataset: laid.as_ref().map(|laid| laid.told.clone()),
         };
         let mut told_at = Instant::now();
         let begin = kept.chunks;
-        self.each_chunk(context, &cohort, begin, |chunk| {
+        self.each_chunk(context, (&cohort, laid.as_ref()), begin, |chunk| {
             kept.seen.merge(context, chunk);
             kept.chunks += 1;
             if let Some(halt) = self.halting.heard() {
@@ -212,31 +260,68 @@ impl Task<'_> {
     }
 
     /// What an earlier worker kept, or a new beginning.
-    fn begin(&self, asked: &Asked) -> Result<(Cohort, Option<Kept>), RunError> {
+    fn begin(&self, asked: &Asked) -> Result<Begun, RunError> {
+        let wanted = asked.wanted(self.row);
+        if let Some(file) = &asked.analysis.dataset {
+            let (cohort, laid) = self.lay(file, &wanted, asked.analysis.focus())?;
+            let kept = self.kept()?;
+            // Another number: somebody was erased meanwhile, and the chunks are others.
+            let kept = kept.filter(|kept| kept.total == cohort.members.len() as u64);
+            return Ok(Begun { cohort, laid: Some(laid), kept });
+        }
         if let Some(input) = &self.row.input
-            && let Some(partial) = self.store.job_partial(self.org, &self.row.id)?
-            && let Ok(kept) = serde_json::from_slice::<Kept>(&partial.resume)
+            && let Some(kept) = self.kept()?
             && let Some(cohort) = Cohort::find(self.blobs, self.org, &self.row.id, input.clone())?
         {
-            return Ok((cohort, Some(kept)));
+            return Ok(Begun { cohort, laid: None, kept: Some(kept) });
         }
-        let wanted = asked.wanted(self.row);
-        Ok((Cohort::choose(self.store, self.lists, self.org, &wanted)?, None))
+        let cohort = Cohort::choose(self.store, self.lists, self.org, &wanted)?;
+        Ok(Begun { cohort, laid: None, kept: None })
     }
 
-    /// The profile that an analysis is about, as it was at the cohort's revision.
-    fn focus(&self, analysis: &Analysis, rev: u64) -> Result<Option<Record>, RunError> {
+    /// What an earlier worker knew, where it can be read.
+    fn kept(&self) -> Result<Option<Kept>, RunError> {
+        let partial = self.store.job_partial(self.org, &self.row.id)?;
+        Ok(partial.and_then(|partial| serde_json::from_slice(&partial.resume).ok()))
+    }
+
+    /// Lays the records of a file down.
+    fn lay(
+        &self,
+        file: &str,
+        wanted: &Wanted<'_>,
+        focus: Option<&str>,
+    ) -> Result<(Cohort, Laid), RunError> {
+        let (store, org) = (self.store, self.org);
+        let row = &file_of(store, org, file)?;
+        let content = open_aside(store, self.blobs, self.keys, org, &row.content);
+        let content = content.map_err(DatasetError::from)?;
+        let body = feed(content.read(0..content.size()));
+        let reading = Reading { store, org, row, wanted, focus, halting: self.halting };
+        Ok(reading.read(body)?)
+    }
+
+    /// The profile that an analysis is about, as it was at the cohort's revision; of a file the record.
+    fn focus(
+        &self,
+        analysis: &Analysis,
+        rev: u64,
+        laid: Option<&Laid>,
+    ) -> Result<Option<Record>, RunError> {
         let Some(id) = analysis.focus() else { return Ok(None) };
-        let Some(profile) = self.store.profile_at(self.org, id, rev)? else { return Ok(None) };
-        let record = Record::from_stored(&profile.record);
-        record.map(Some).map_err(|_| RunError::Damaged(id.to_owned()))
+        let text = match laid {
+            Some(laid) => laid.focus.map(|place| laid.shelf.text(place)).transpose()?,
+            None => self.store.profile_at(self.org, id, rev)?.map(|profile| profile.record),
+        };
+        let record = text.map(|text| Record::from_stored(&text)).transpose();
+        record.map_err(|_| RunError::Damaged(id.to_owned()))
     }
 
     /// Absorbs chunks on some threads, and hands them over one after the other in their order.
     fn each_chunk(
         &self,
         context: &Context,
-        cohort: &Cohort,
+        (cohort, laid): (&Cohort, Option<&Laid>),
         begin: usize,
         mut take: impl FnMut(Accumulator) -> Result<(), RunError>,
     ) -> Result<(), RunError> {
@@ -252,9 +337,10 @@ impl Task<'_> {
                     loop {
                         let number = next.fetch_add(1, Ordering::Relaxed);
                         let Some(members) = chunks.get(number) else { return };
-                        let chunk = match context.looks_at(number) {
-                            true => self.chunk(context, cohort, members),
-                            false => Ok(passed_over(context, members)),
+                        let chunk = match (context.looks_at(number), laid) {
+                            (true, Some(laid)) => of_file(context, laid, members),
+                            (true, None) => self.chunk(context, cohort, members),
+                            (false, _) => Ok(passed_over(context, members)),
                         };
                         if done.send((number, chunk)).is_err() {
                             return;

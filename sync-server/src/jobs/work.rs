@@ -192,7 +192,8 @@ fn run(shop: &Workshop, org: OrgId, row: &JobRow, halting: &Halting) -> Result<D
         }
     };
     let (store, blobs, lists) = (&*shop.store, &shop.blobs, &*shop.lists);
-    Task { store, blobs, lists, org, row, halting, note: &note }.run()
+    let keys = shop.keys.as_deref();
+    Task { store, blobs, lists, keys, org, row, halting, note: &note }.run()
 }
 
 /// Says what became of a job, again and again while the database is away and the job may still be this

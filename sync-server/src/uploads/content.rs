@@ -5,9 +5,13 @@ use std::ops::Range;
 use bytes::Bytes;
 use futures_util::stream::BoxStream;
 use futures_util::{StreamExt as _, TryStreamExt as _, stream};
-use kartei_blob_store::{BlobError, BlobName, BlobStore, ByteRange, SealKey, SealedBlob};
-use kartei_relay_store::{ContentRow, OrgId};
+use kartei_blob_store::{
+    BlobError, BlobName, BlobNameError, BlobStore, ByteRange, SealError, SealKey, SealedBlob,
+};
+use kartei_relay_store::{ContentRow, OrgId, RelayStore, RelayStoreError};
+use tokio::runtime::Handle;
 
+use super::keys::Keys;
 use super::take::failed;
 use crate::problem::Failure;
 use crate::serve::Relay;
@@ -30,17 +34,13 @@ impl Content {
     /// # Errors
     /// Where it is not there, or has another length.
     pub(super) async fn open(
-        relay: &Relay,
+        store: &BlobStore,
         name: &BlobName,
         key: Option<&SealKey>,
         size: u64,
-    ) -> Result<Self, Failure> {
-        let store = relay.blobs();
+    ) -> Result<Self, BlobError> {
         match key {
-            Some(key) => {
-                let sealed = store.open_sealed(name, key, size).await;
-                sealed.map(Self::Sealed).map_err(|e| failed(&e))
-            }
+            Some(key) => store.open_sealed(name, key, size).await.map(Self::Sealed),
             None => Ok(Self::Plain { store: store.clone(), name: name.clone(), size }),
         }
     }
@@ -94,5 +94,44 @@ pub(crate) async fn open_content(
 ) -> Result<Content, Failure> {
     let key = key_of(relay, org, &content.blob, &content.wrapped_key).await?;
     let name = BlobName::new(&content.blob).map_err(|e| Failure::internal(&e))?;
-    Content::open(relay, &name, key.as_ref(), content.size).await
+    Content::open(relay.blobs(), &name, key.as_ref(), content.size).await.map_err(|e| failed(&e))
+}
+
+/// Why a file cannot be read by a worker.
+#[derive(Debug, thiserror::Error)]
+pub(crate) enum OpenError {
+    #[error(
+        "this worker has no operator's key to open uploaded files with: name it with --key-file"
+    )]
+    Keyless,
+    #[error("the key of the file does not open: it was wrapped by another operator's key")]
+    Key(#[from] SealError),
+    #[error(transparent)]
+    Store(#[from] RelayStoreError),
+    #[error("the file has a name that no blob can have")]
+    Name(#[from] BlobNameError),
+    #[error(transparent)]
+    Blob(#[from] BlobError),
+}
+
+/// As [`open_content`], for a worker, which has no relay around it. Blocks, within a runtime.
+///
+/// # Errors
+/// [`OpenError`].
+pub(crate) fn open_aside(
+    store: &RelayStore,
+    blobs: &BlobStore,
+    keys: Option<&Keys>,
+    org: OrgId,
+    content: &ContentRow,
+) -> Result<Content, OpenError> {
+    let key = match &content.wrapped_key[..] {
+        PLAIN => None,
+        wrapped => {
+            let keys = keys.ok_or(OpenError::Keyless)?;
+            Some(keys.of_kept(store, org, &content.blob, wrapped)?)
+        }
+    };
+    let name = BlobName::new(&content.blob)?;
+    Ok(Handle::current().block_on(Content::open(blobs, &name, key.as_ref(), content.size))?)
 }

@@ -7,9 +7,10 @@ use std::path::Path;
 use std::sync::{Arc, Mutex, PoisonError};
 
 use anyhow::{Context, Result, bail};
-use kartei_blob_store::SealKey;
-use kartei_relay_store::OrgId;
+use kartei_blob_store::{SealError, SealKey};
+use kartei_relay_store::{OrgId, RelayStore};
 
+use super::content::OpenError;
 use super::names::{hex, hex32};
 use crate::problem::Failure;
 use crate::serve::Relay;
@@ -43,7 +44,7 @@ impl std::fmt::Debug for Keys {
 }
 
 impl Keys {
-    pub(super) fn new(operator: SealKey) -> Self {
+    pub(crate) fn new(operator: SealKey) -> Self {
         Self { operator, of_orgs: Mutex::default() }
     }
 
@@ -65,10 +66,30 @@ impl Keys {
                 relay.store(move |store| store.set_org_key(org, &wrapped)).await?
             }
         };
-        let key = self.operator.unwrap(&wrapped, &org_context(org));
-        let key = Arc::new(key.map_err(|e| Failure::internal(&e))?);
+        self.unwrapped(org, &wrapped).map_err(|e| Failure::internal(&e))
+    }
+
+    fn unwrapped(&self, org: OrgId, wrapped: &[u8]) -> Result<Arc<SealKey>, SealError> {
+        let key = Arc::new(self.operator.unwrap(wrapped, &org_context(org))?);
         self.lock().insert(org, Arc::clone(&key));
         Ok(key)
+    }
+
+    /// The key of a file that is kept, for a worker, which has no relay around it. Blocks.
+    pub(super) fn of_kept(
+        &self,
+        store: &RelayStore,
+        org: OrgId,
+        blob: &str,
+        wrapped: &[u8],
+    ) -> Result<SealKey, OpenError> {
+        let known = self.lock().get(&org).map(Arc::clone);
+        let of_org = match known {
+            Some(key) => key,
+            // An organisation with files has a key.
+            None => self.unwrapped(org, &store.org_key(org)?.ok_or(SealError::Closed)?)?,
+        };
+        Ok(of_org.unwrap(wrapped, &file_context(org, blob))?)
     }
 
     /// A new key for a file, and what is kept of it.

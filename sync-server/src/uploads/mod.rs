@@ -31,17 +31,15 @@ mod whole;
 use std::path::PathBuf;
 use std::sync::Arc;
 
-use kartei_blob_store::SealKey;
 use kartei_protocol::problem::ProblemCode;
 use kartei_relay_store::{Noted, RelayStore, UploadNote, WholeUpload, WholeUploaded};
 
 pub(crate) use begin::{Begin, create};
-pub(crate) use content::open_content;
+pub(crate) use content::{OpenError, open_aside, open_content};
 pub(crate) use digest::Announced;
 pub(crate) use direct::{brought, link, sign};
 pub(crate) use intake::{Broken, Intake};
-use keys::Keys;
-pub(crate) use keys::{OWN_KEY, operator, rewrap};
+pub(crate) use keys::{Keys, OWN_KEY, operator, rewrap};
 pub(crate) use names::{bytes32, checked_name, checked_type, hex, hex32};
 pub(crate) use options::UploadOptions;
 use scan::Scans;
@@ -77,7 +75,7 @@ pub(crate) type Wholes = Gather<WholeUpload, WholeUploaded>;
 #[derive(Debug)]
 pub(crate) struct Uploads {
     options: UploadOptions,
-    keys: Option<Keys>,
+    keys: Option<Arc<Keys>>,
     streams: Arc<Streams>,
     journal: Arc<Journal>,
     wholes: Arc<Wholes>,
@@ -90,11 +88,10 @@ impl Uploads {
     /// Without an operator's key files cannot be kept, and every upload is refused.
     pub(crate) fn new(
         options: UploadOptions,
-        operator: Option<SealKey>,
+        keys: Option<Arc<Keys>>,
         folder: Option<PathBuf>,
     ) -> Self {
         let streams = Arc::new(Streams::new(options.streams()));
-        let keys = operator.map(Keys::new);
         let journal = Gather::new(RelayStore::note_landed);
         let wholes = Gather::new(RelayStore::upload_whole);
         Self { options, keys, streams, journal, wholes, scans: Scans::default(), folder }
@@ -110,7 +107,7 @@ impl Uploads {
     /// # Errors
     /// 503 where the relay has no operator's key.
     pub(crate) fn keys(&self) -> Result<&Keys, Failure> {
-        self.keys.as_ref().ok_or_else(|| {
+        self.keys.as_deref().ok_or_else(|| {
             Failure::new(
                 axum::http::StatusCode::SERVICE_UNAVAILABLE,
                 ProblemCode::UploadsOff,

@@ -113,7 +113,8 @@ pub(super) struct Opened {
 impl Opened {
     /// What is complete, under its name.
     async fn content(&self, relay: &Relay, size: u64) -> Result<Content, Failure> {
-        Content::open(relay, &self.name, self.key.as_ref(), size).await
+        let opened = Content::open(relay.blobs(), &self.name, self.key.as_ref(), size).await;
+        opened.map_err(|e| failed(&e))
     }
 }
 

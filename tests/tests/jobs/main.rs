@@ -3,6 +3,7 @@
 mod admin;
 mod cancels;
 mod cli;
+mod datasets;
 mod http;
 mod isolation;
 mod points;

@@ -164,6 +164,21 @@ test('a comparison is made here, with the other cohort', async () => {
   ]);
 });
 
+test('one of a file is made at the relay, and counts no profiles here', async () => {
+  analyses.beginWith({ id: 'f3k8', name: 'october.ndjson.gz' });
+  ask();
+  await screen.findByText(/the records of the file “october.ndjson.gz”/);
+  expect(screen.queryByRole('radio', { name: 'here' })).toBeNull();
+  const field = screen.getByRole('textbox', { name: 'Of which records' });
+  await fireEvent.input(field, { target: { value: 'age<30' } });
+  await fireEvent.click(screen.getByRole('button', { name: 'Analyse' }));
+  await waitFor(() => expect(host.requests('ask_analysis')).toHaveLength(1));
+  expect(host.requests('ask_analysis')).toEqual([
+    { analysis: 'quality', filter: 'age<30', params: { dataset: 'f3k8' }, here: false },
+  ]);
+  expect(host.requests('list_profiles')).toEqual([]);
+});
+
 test('what is made of scores needs an active calibration', async () => {
   host.answer('list_profiles', () => ({ rows: [], offset: 0, matching: 5, total: 5 }));
   host.answer('list_calibrations', () => ({

@@ -4,7 +4,7 @@ import { RelayFiles } from '$features/uploads/relay-files.svelte';
 import { Sync } from '$features/sync/sync.svelte';
 import { Uploads } from '$features/uploads/uploads.svelte';
 import { areRecords } from '$features/uploads/words';
-import { Ipc } from '$lib/ipc';
+import { Ipc, type RelayFile } from '$lib/ipc';
 import { FakeHost, fakeProblem, fakeStatus } from '$lib/ipc/fake';
 import { FakeRows } from '$lib/ipc/fake-rows';
 import { fakeUpload, uploadAnswers } from '$lib/ipc/fake-uploads';
@@ -13,8 +13,10 @@ import UploadsView from './UploadsView.svelte';
 let host: FakeHost;
 let uploads: Uploads;
 let files: RelayFiles;
+let analysed: string[];
 
 beforeEach(() => {
+  analysed = [];
   host = new FakeHost(uploadAnswers(new URLSearchParams(), () => host));
 });
 afterEach(cleanup);
@@ -25,7 +27,8 @@ function show(relay: string | null = 'https://relay.example'): void {
   files = new RelayFiles(ipc);
   const sync = new Sync(ipc);
   sync.take(fakeStatus({ relay, role: 'analyst', state: relay === null ? 'local' : 'up_to_date' }));
-  render(UploadsView, { uploads, files, sync, syncHref: '#/sync' });
+  const onAnalyze = ({ id }: RelayFile) => analysed.push(id);
+  render(UploadsView, { uploads, files, sync, syncHref: '#/sync', onAnalyze });
 }
 
 test('each stage offers what can be done then', async () => {
@@ -72,6 +75,16 @@ test('a file is renamed in its place, and the focus stays there', async () => {
   await fireEvent.keyDown(field, { key: 'Enter' });
   expect(host.requests('rename_file')).toEqual([{ id: 'f3k8', name: 'autumn.ndjson.gz' }]);
   await screen.findByText('autumn.ndjson.gz');
+});
+
+test('the records of a file are analysed, of one that has some', async () => {
+  show();
+  await fireEvent.click(await screen.findByRole('button', { name: 'More for october.ndjson.gz' }));
+  await fireEvent.click(await screen.findByRole('menuitem', { name: 'Analyse the records' }));
+  expect(analysed).toEqual(['f3k8']);
+  await fireEvent.click(screen.getByRole('button', { name: 'More for macro.xlsm' }));
+  await screen.findByRole('menuitem', { name: 'Rename' });
+  expect(screen.queryByRole('menuitem', { name: 'Analyse the records' })).toBeNull();
 });
 
 test('what a scanner holds back is not offered, and what it cannot read is told', async () => {

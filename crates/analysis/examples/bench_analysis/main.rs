@@ -54,7 +54,14 @@ fn context(name: &str, scale: &Fitted) -> Context {
 }
 
 fn input(total: u32) -> Input {
-    Input { epoch: "e".to_owned(), rev: 1, filter: None, total: u64::from(total), pending: 0 }
+    Input {
+        epoch: "e".to_owned(),
+        rev: 1,
+        filter: None,
+        total: u64::from(total),
+        pending: 0,
+        dataset: None,
+    }
 }
 
 /// Texts of these people, by chunk, made by two threads.

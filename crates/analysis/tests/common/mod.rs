@@ -106,7 +106,14 @@ pub(super) fn run(
 }
 
 pub(super) fn input(total: usize) -> Input {
-    Input { epoch: "e".to_owned(), rev: 9, filter: None, total: total as u64, pending: 0 }
+    Input {
+        epoch: "e".to_owned(),
+        rev: 9,
+        filter: None,
+        total: total as u64,
+        pending: 0,
+        dataset: None,
+    }
 }
 
 /// The final report of an analysis of these people.

@@ -94,6 +94,7 @@ fn run(
         filter: filter.map(str::to_owned),
         total: chosen.len() as u64,
         pending: of.pending,
+        dataset: None,
     };
     let chunks: Vec<&[Member<i64>]> = chosen.chunks(CHUNK).collect();
     let threads = thread::available_parallelism().map_or(1, usize::from).min(THREADS_MAX);

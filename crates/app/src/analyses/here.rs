@@ -88,6 +88,9 @@ fn wrong(error: &AskedWrongly) -> Problem {
 /// An analysis with all that it is made with, as things are here.
 fn context(board: &Board, asked: &NewJob, as_of_ms: i64) -> Result<Context, Problem> {
     let analysis = Analysis::new(&asked.analysis, &asked.params).map_err(|e| wrong(&e))?;
+    if let Some(file) = &analysis.dataset {
+        return Err(wrong(&AskedWrongly::DatasetElsewhere(file.clone())));
+    }
     let filters = [asked.filter.as_deref(), analysis.other().flatten()];
     for filter in filters.into_iter().flatten() {
         check_without_scores(filter)?;

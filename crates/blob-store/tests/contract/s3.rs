@@ -6,7 +6,7 @@ use futures_util::TryStreamExt;
 use kartei_blob_store::{
     BlobError, BlobStore, ByteRange, Draft, Landed, PART_BYTES, SealKey, root_of,
 };
-use kartei_test_support::{FaultProxy, S3Kind, S3Server, Weather, free_port};
+use kartei_test_support::{FaultProxy, S3Kind, S3Server, SilentPort, Weather};
 
 use crate::body::{noise, pieces};
 use crate::cases::{Case, cases};
@@ -77,8 +77,9 @@ async fn a_missing_bucket_is_said(subject: &Subject) -> Result<()> {
 async fn an_endpoint_that_does_not_answer_is_said(subject: &Subject) -> Result<()> {
     let (server, _) = server(subject)?;
     // Over TLS too: without a crypto provider the client would not even be made.
+    let port = SilentPort::take()?;
     for scheme in ["http", "https"] {
-        let url = format!("s3://kartei?endpoint={scheme}://127.0.0.1:{}", free_port()?);
+        let url = format!("s3://kartei?endpoint={scheme}://127.0.0.1:{}", port.number());
         let store = open(server, &url, subject.folder.path())?;
         let Err(error) = store.check().await else { bail!("nobody answered") };
         let text = error.to_string();

@@ -44,6 +44,26 @@ pub struct ReportInput {
     pub filter: Option<String>,
     /// The moment that ages are counted to, in milliseconds since 1970.
     pub as_of: i64,
+    /// The uploaded file whose records were looked at instead of the profiles.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub dataset: Option<ReportDataset>,
+}
+
+/// An uploaded file whose records were looked at.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
+pub struct ReportDataset {
+    /// Its id at the relay.
+    pub file: String,
+    /// What it was called then.
+    pub name: String,
+    /// BLAKE3 of its bytes, in hexadecimal digits.
+    pub digest: String,
+    /// Records: of several with one id the last one counts.
+    pub records: u64,
+    /// Lines that are no record, and were left out.
+    pub rejected: u64,
+    /// Records of people who were erased for good, which were left out.
+    pub erased: u64,
 }
 
 /// Shares of profiles as wholes.

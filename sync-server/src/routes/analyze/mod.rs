@@ -19,8 +19,8 @@ use kartei_protocol::jobs::{
 };
 use kartei_protocol::problem::ProblemCode;
 use kartei_relay_store::{
-    Access, Acting, CalibrationRow, Deed, Gone, JobQuery, JobRow, Named, NewJobRow, OrgId, Payload,
-    RelayStoreError, ResultRow, Submitted,
+    Access, Acting, CalibrationRow, Deed, FileRead, Gone, JobQuery, JobRow, Named, NewJobRow,
+    OrgId, Payload, RelayStoreError, ResultRow, Submitted,
 };
 use serde::Deserialize;
 use serde_json::json;
@@ -31,8 +31,10 @@ use utoipa::IntoParams;
 use super::profiles::list::filter_of;
 use super::profiles::may_write;
 use super::request::{Page, idempotency_key, prefers_async, prefers_wait, replayed};
+use crate::admin::now;
 use crate::auth::Caller;
 use crate::erasure::names_erased;
+use crate::jobs::{DatasetError, file_of};
 use crate::openapi::Problem;
 use crate::problem::{ApiCode, Failure};
 use crate::random::random_id;
@@ -152,6 +154,28 @@ async fn pinned(relay: &Relay, org: OrgId, mut analysis: Analysis) -> Result<Str
     Ok(analysis.params().to_string())
 }
 
+/// Whether a file can be analysed; that its submitter reads it is kept, before a worker does.
+async fn may_read_dataset(relay: &Relay, access: &Access, file: String) -> Result<(), Failure> {
+    let (org, token) = (access.org, access.token);
+    let read = relay
+        .store(move |store| match file_of(store, org, &file) {
+            Ok(row) => {
+                let to = row.size();
+                let read = FileRead { org, file: row.id, token, at: now(), from: 0, to };
+                store.note_reads(&[read]).map(Ok)
+            }
+            Err(DatasetError::Store(error)) => Err(error),
+            Err(error) => Ok(Err(error)),
+        })
+        .await?;
+    read.map_err(|error| match error {
+        DatasetError::Withheld(_) => {
+            Failure::new(StatusCode::CONFLICT, ApiCode::FileQuarantined, error.to_string())
+        }
+        error => Failure::invalid(error.to_string()),
+    })
+}
+
 /// Keeps a job that is to be done; whether it is a new one.
 async fn submit(
     relay: &Arc<Relay>,
@@ -167,6 +191,9 @@ async fn submit(
     let request = Sha256::digest(request.map_err(|e| Failure::internal(&e))?).into();
     let id = random_id("job-").map_err(|e| Failure::internal(&e))?;
     let (shop, access, org) = (Arc::clone(relay.workshop()), access.clone(), access.org);
+    if let Some(file) = &analysis.dataset {
+        may_read_dataset(relay, &access, file.clone()).await?;
+    }
     let params = pinned(relay, org, analysis).await?;
     let submitted = relay
         .store(move |_| {
@@ -231,7 +258,7 @@ fn told(status: StatusCode, row: &JobRow, is_new: bool) -> Result<Response, Fail
         (status = 400, description = "An analysis, parameter or filter that is none", body = Problem),
         (status = 401, description = "No token, or one that is not known", body = Problem),
         (status = 403, description = "The token may not write", body = Problem),
-        (status = 409, description = "Somebody ended it meanwhile; or it is made of scores, and no calibration is active, or several are", body = Problem),
+        (status = 409, description = "Somebody ended it meanwhile; or it is made of scores, and no calibration is active, or several are; or a scanner has not let its file through", body = Problem),
         (status = 410, description = "The job of this `Idempotency-Key` was deleted by the rules of retention", body = Problem),
         (status = 415, description = "No JSON", body = Problem),
         (status = 422, description = "The analysis cannot be made of these profiles; or the `Idempotency-Key` was used for another one", body = Problem),
@@ -316,7 +343,7 @@ fn failure_of(row: &JobRow) -> Failure {
         (status = 400, description = "An analysis, parameter or filter that is none", body = Problem),
         (status = 401, description = "No token, or one that is not known", body = Problem),
         (status = 403, description = "The token may not write", body = Problem),
-        (status = 409, description = "It is made of scores, and no calibration is active, or several are", body = Problem),
+        (status = 409, description = "It is made of scores, and no calibration is active, or several are; or a scanner has not let its file through", body = Problem),
         (status = 410, description = "The job of this `Idempotency-Key` was deleted by the rules of retention", body = Problem),
         (status = 415, description = "No JSON", body = Problem),
         (status = 422, description = "The `Idempotency-Key` was used for another one", body = Problem),

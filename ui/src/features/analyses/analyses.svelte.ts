@@ -20,6 +20,8 @@ export class Analyses {
   asking = $state<string | null>(null);
   /** What is asked for to begin with: an analysis with what it is told. */
   preset = $state.raw<{ analysis: string; params: Record<string, unknown> } | null>(null);
+  /** The file whose records are asked for instead of the profiles. */
+  dataset = $state.raw<{ id: string; name: string } | null>(null);
   /** The one that is looked at. */
   open = $state.raw<OpenAnalysis | null>(null);
 
@@ -67,16 +69,23 @@ export class Analyses {
     void this.open?.load();
   }
 
-  /** A filter for the profiles to analyse. */
+  /** A filter for the profiles to analyse, or for the records of a file. */
   cohort(filter: string): Cohort {
-    return new Cohort(this.#ipc, filter);
+    return new Cohort(this.#ipc, filter, this.dataset !== null);
   }
 
   /** Somebody is asked for a new analysis. */
   begin(filter: string, analysis?: string, params: Record<string, unknown> = {}): void {
     this.preset = analysis === undefined ? null : { analysis, params };
+    this.dataset = null;
     this.problem = null;
     this.asking = filter;
+  }
+
+  /** Somebody is asked for a new analysis of a file's records. */
+  beginWith(dataset: { id: string; name: string }): void {
+    this.begin('');
+    this.dataset = dataset;
   }
 
   /** Asks for an analysis; answers its id. */

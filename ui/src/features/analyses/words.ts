@@ -25,8 +25,14 @@ export const analysisName = (analysis: string): string => kindOf(analysis)?.titl
 export const cohortOf = (analysis: Analysis): string => analysis.filter ?? m.analysis_all();
 
 /** What it was told that tells it from others of its kind, in one line. */
-export function toldOf({ analysis, params }: Analysis): string | null {
-  const told = (params ?? {}) as Record<string, unknown>;
+export function toldOf(analysis: Analysis): string | null {
+  const told = (analysis.params ?? {}) as Record<string, unknown>;
+  const own = ownOf(analysis.analysis, told);
+  if (told['dataset'] === undefined) return own;
+  return own === null ? m.analysis_told_dataset() : `${m.analysis_told_dataset()} · ${own}`;
+}
+
+function ownOf(analysis: string, told: Record<string, unknown>): string | null {
   const text = (name: string) => {
     const value = told[name];
     return typeof value === 'string' ? value : null;

@@ -2848,6 +2848,10 @@ export interface ReportInput {
    */
   as_of: number;
   /**
+   * The uploaded file whose records were looked at instead of the profiles.
+   */
+  dataset?: ReportDataset | null;
+  /**
    * Identity of the relay's history.
    */
   epoch: string;
@@ -2859,6 +2863,35 @@ export interface ReportInput {
    * The revision that all profiles were read at.
    */
   revision: number;
+}
+/**
+ * An uploaded file whose records were looked at.
+ */
+export interface ReportDataset {
+  /**
+   * BLAKE3 of its bytes, in hexadecimal digits.
+   */
+  digest: string;
+  /**
+   * Records of people who were erased for good, which were left out.
+   */
+  erased: number;
+  /**
+   * Its id at the relay.
+   */
+  file: string;
+  /**
+   * What it was called then.
+   */
+  name: string;
+  /**
+   * Records: of several with one id the last one counts.
+   */
+  records: number;
+  /**
+   * Lines that are no record, and were left out.
+   */
+  rejected: number;
 }
 /**
  * Shares of profiles as wholes.

@@ -10,14 +10,18 @@ export class Cohort {
 
   readonly #ipc: Ipc;
   readonly #counting = new Newest();
+  readonly #isElsewhere: boolean;
 
-  constructor(ipc: Ipc, filter: string) {
+  /** `isElsewhere`: it is of records that are not here, so that nothing is counted. */
+  constructor(ipc: Ipc, filter: string, isElsewhere = false) {
     this.#ipc = ipc;
     this.filter = filter;
+    this.#isElsewhere = isElsewhere;
     void this.count();
   }
 
   async count(): Promise<void> {
+    if (this.#isElsewhere) return;
     const asked = { filter: this.filter, search: '' };
     await this.#counting.run(async (isWanted) => {
       try {

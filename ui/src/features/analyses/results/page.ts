@@ -3,7 +3,7 @@ import { m } from '$lib/i18n.svelte';
 import type { ResultPage } from './export';
 import type { Table } from './tables';
 import { numberOf, rowsOf, type ResultBase } from './types';
-import { findingParts, readable, tableTitle } from './words';
+import { datasetWords, findingParts, readable, tableTitle } from './words';
 
 /** Whom a result is of, and what it rests on. */
 function factsOf({ input, calibration, done, total }: ResultBase): [string, string][] {
@@ -12,6 +12,8 @@ function factsOf({ input, calibration, done, total }: ResultBase): [string, stri
   if (a !== undefined) {
     facts.push(['A', a ?? m.result_everybody()], ['B', b ?? m.result_everybody_else()]);
   } else facts.push([m.result_cohort(), filter ?? m.result_everybody()]);
+  const dataset = input?.dataset;
+  if (dataset !== undefined) facts.push([m.result_dataset(), datasetWords(dataset)]);
   if (numberOf(done) !== null && numberOf(total) !== null) {
     facts.push([
       m.result_profiles(),

@@ -37,6 +37,14 @@ export interface Estimate {
   high?: Maybe<number>;
 }
 
+/** An uploaded file whose records were looked at instead of the profiles. */
+export interface Dataset {
+  name: string;
+  records: number;
+  rejected: number;
+  erased: number;
+}
+
 export interface ResultBase {
   analysis: string;
   engine?: number;
@@ -51,6 +59,7 @@ export interface ResultBase {
     filter_a?: Maybe<string>;
     filter_b?: Maybe<string>;
     as_of?: number;
+    dataset?: Dataset;
   };
   params?: Record<string, unknown>;
   findings?: Finding[];

@@ -1,7 +1,14 @@
 import { formatCount, formatRough, formatRounded, formatShare } from '$lib/format';
 import { locale, m } from '$lib/i18n.svelte';
 import type { Cell, Table } from './tables';
-import { numberOf, titleOf, type CompareResult, type Finding, type ResultBase } from './types';
+import {
+  numberOf,
+  titleOf,
+  type CompareResult,
+  type Dataset,
+  type Finding,
+  type ResultBase,
+} from './types';
 
 /** A finding in parts; every second one is a name. */
 export function findingParts(finding: Finding): string[] {
@@ -234,4 +241,10 @@ export function readable(table: Table) {
   const text = (report: ResultBase, row: Cell[], { name, at, format }: (typeof columns)[number]) =>
     cellText(report, name, row[at] ?? null, row[kind] ?? null, format);
   return { columns, text };
+}
+
+/** The file that a result is of, with what was left out of it. */
+export function datasetWords({ name, rejected, erased }: Dataset): string {
+  const left = rejected + erased;
+  return left === 0 ? name : m.result_dataset_left({ name, count: left, n: formatCount(left) });
 }
