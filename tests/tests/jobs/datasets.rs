@@ -62,6 +62,7 @@ fn the_records_of_a_file_come_to_what_the_same_profiles_come_to() -> Result<()> 
         assert_eq!(dataset["name"], "bfi.ndjson.gz");
         assert_eq!((&dataset["records"], &dataset["rejected"]), (&json!(2_800), &json!(0)));
     }
+    office.check()?;
     // The client asks for the same, and says what it is of.
     let said = ada.run_plain(&["analyze", "quality", "--dataset", &file])?.expect_code(0)?;
     let said = String::from_utf8_lossy(said.stdout()).into_owned();
@@ -72,7 +73,6 @@ fn the_records_of_a_file_come_to_what_the_same_profiles_come_to() -> Result<()> 
     let with = format!("dataset={file}");
     let refused = ada.run(&["analyze", "quality", "--here", "--with", &with])?.expect_code(2)?;
     ensure!(refused.to_string().contains("lies at the relay"), "{refused}");
-    office.check()?;
     Ok(())
 }
 
