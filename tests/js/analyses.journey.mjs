@@ -64,6 +64,19 @@ test('its profiles, its file and its link lead back to it', async () => {
   await anna.page.getByText(/^education is missing in/).waitFor();
 });
 
+test('the records of a file at the relay are analysed, and nothing is imported', async () => {
+  await kartei(anna.data, 'upload', file);
+  await anna.goTo('Uploads');
+  await button('More for bfi.ndjson.gz').click();
+  await anna.page.getByRole('menuitem', { name: 'Analyse the records…' }).click();
+  await anna.page.getByText(/looks at the records of the file “bfi.ndjson.gz”/).waitFor();
+  await anna.page.getByRole('textbox', { name: 'Of which records' }).fill('gender:male');
+  await button('Analyse').click();
+  await anna.page.getByText(/^education is missing in \d+ of 919 profiles/).waitFor();
+  await anna.page.getByText('919 records', { exact: true }).waitFor();
+  await anna.picture('analysis-of-a-file');
+});
+
 test('what is asked for while the relay is away goes up later, and its end is told', async () => {
   await relay.stop();
   await anna.goTo('Analyses');
@@ -86,7 +99,7 @@ test('what is asked for while the relay is away goes up later, and its end is to
   await anna.page.getByRole('link', { name: 'Quality report is done: All profiles' }).first().click();
   await anna.page.getByText('2,800 profiles', { exact: true }).waitFor();
   await anna.page.getByRole('link', { name: 'Notifications', exact: true }).waitFor();
-  assert.equal((await kartei(anna.data, 'jobs')).length, 2, 'each was made once');
+  assert.equal((await kartei(anna.data, 'jobs')).length, 3, 'each was made once');
 });
 
 test('one that waits for a worker is cancelled and tried again', async () => {

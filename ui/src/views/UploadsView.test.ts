@@ -80,11 +80,11 @@ test('a file is renamed in its place, and the focus stays there', async () => {
 test('the records of a file are analysed, of one that has some', async () => {
   show();
   await fireEvent.click(await screen.findByRole('button', { name: 'More for october.ndjson.gz' }));
-  await fireEvent.click(await screen.findByRole('menuitem', { name: 'Analyse the records' }));
+  await fireEvent.click(await screen.findByRole('menuitem', { name: 'Analyse the records…' }));
   expect(analysed).toEqual(['f3k8']);
   await fireEvent.click(screen.getByRole('button', { name: 'More for macro.xlsm' }));
   await screen.findByRole('menuitem', { name: 'Rename' });
-  expect(screen.queryByRole('menuitem', { name: 'Analyse the records' })).toBeNull();
+  expect(screen.queryByRole('menuitem', { name: 'Analyse the records…' })).toBeNull();
 });
 
 test('what a scanner holds back is not offered, and what it cannot read is told', async () => {

@@ -22,13 +22,20 @@ export const stageOf = (analysis: Analysis): { meaning: Meaning; text: () => str
 export const analysisName = (analysis: string): string => kindOf(analysis)?.title() ?? analysis;
 
 /** Whom it is of, in one line. */
-export const cohortOf = (analysis: Analysis): string => analysis.filter ?? m.analysis_all();
+/** Whether it is of the records of a file, and not of profiles. */
+export const isOfFile = ({ params }: Analysis): boolean =>
+  (params as Record<string, unknown> | null | undefined)?.['dataset'] !== undefined;
+
+export const everybodyOf = (analysis: Analysis): string =>
+  isOfFile(analysis) ? m.analysis_all_records() : m.analysis_all();
+
+export const cohortOf = (analysis: Analysis): string => analysis.filter ?? everybodyOf(analysis);
 
 /** What it was told that tells it from others of its kind, in one line. */
 export function toldOf(analysis: Analysis): string | null {
   const told = (analysis.params ?? {}) as Record<string, unknown>;
   const own = ownOf(analysis.analysis, told);
-  if (told['dataset'] === undefined) return own;
+  if (!isOfFile(analysis)) return own;
   return own === null ? m.analysis_told_dataset() : `${m.analysis_told_dataset()} · ${own}`;
 }
 
@@ -71,9 +78,10 @@ export function progressWords(analysis: Analysis): string[] {
   const { progress, stage, started_at, finished_at } = analysis;
   const words: string[] = [];
   if (progress != null) {
+    const counted = isOfFile(analysis) ? m.analysis_records : m.analysis_profiles;
     words.push(
       stage === 'completed'
-        ? m.analysis_profiles({ count: progress.total, n: formatCount(progress.total) })
+        ? counted({ count: progress.total, n: formatCount(progress.total) })
         : m.analysis_part({ n: formatCount(progress.done), total: formatCount(progress.total) }),
     );
     if (progress.seconds_left != null) {
