@@ -26,7 +26,7 @@ use crate::jobs::{self, WorkOptions, Workshop};
 use crate::limiter::{Limiter, Rates};
 use crate::listen;
 use crate::lists;
-use crate::metrics::{self, MetricsOptions};
+use crate::metrics::{self, Metrics, MetricsOptions, Watched};
 use crate::presence::{self, Audiences};
 use crate::problem::Failure;
 use crate::random::random_id;
@@ -96,6 +96,11 @@ impl Relay {
     /// Analyses as jobs.
     pub(crate) fn workshop(&self) -> &Arc<Workshop> {
         &self.workshop
+    }
+
+    /// The numbers of what happens here.
+    pub(crate) fn metrics(&self) -> &Arc<Metrics> {
+        self.workshop.metrics()
     }
 
     /// The imports that this relay runs.
@@ -251,6 +256,7 @@ pub(crate) fn run(options: ServeOptions) -> Result<()> {
         options;
     // Before the runtime: a database with a runtime of its own cannot begin within another one.
     let (relay, stop, due) = Relay::new(&storage, uploads, rates, origins, webhooks)?;
+    let metrics = (metrics, storage.watched());
     runtime()?.block_on(serve(listen, (keep, work, metrics), Arc::new(relay), stop, due))
 }
 
@@ -306,7 +312,7 @@ impl Relay {
 
 async fn serve(
     listen: SocketAddr,
-    (keep, working, metrics): (Keep, WorkOptions, MetricsOptions),
+    (keep, working, (metrics, folders)): (Keep, WorkOptions, (MetricsOptions, Vec<Watched>)),
     relay: Arc<Relay>,
     stop: watch::Sender<bool>,
     due: UnboundedReceiver<OrgId>,
@@ -329,9 +335,10 @@ async fn serve(
     let keeper = tokio::spawn(retention::keep(Arc::clone(&relay)));
     let teller = tokio::spawn(webhooks::tell(Arc::clone(&relay), relay.webhooks()));
     let housekeeper = tokio::spawn(upkeep::keep_house(Arc::clone(&relay), keep));
-    let numbers = Arc::clone(relay.workshop().metrics());
+    let numbers = Arc::clone(relay.metrics());
     let watched =
-        metrics::watched(metrics, numbers, Arc::clone(&relay.store), relay.stopping()).await?;
+        metrics::watched(metrics, numbers, Arc::clone(&relay.store), folders, relay.stopping())
+            .await?;
     let listener =
         TcpListener::bind(listen).await.with_context(|| format!("listen on {listen}"))?;
     let address = listener.local_addr().context("read the listening address")?;

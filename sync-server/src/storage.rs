@@ -7,6 +7,8 @@ use clap::Args;
 use kartei_blob_store::BlobStore;
 use kartei_relay_store::RelayStore;
 
+use crate::metrics::Watched;
+
 /// A folder of its own, or a Postgres that several relays share.
 #[derive(Debug, Args)]
 pub(crate) struct Storage {
@@ -47,6 +49,14 @@ impl Storage {
             (None, None) => self.data.as_deref(),
             _ => None,
         }
+    }
+
+    /// Folders of this machine whose disks may fill, and what they hold.
+    pub(crate) fn watched(&self) -> Vec<Watched> {
+        let database = self.data.clone().filter(|_| self.database_url.is_none());
+        let database = database.map(|folder| ("database", folder));
+        let blobs = self.blob_folder().map(|folder| ("blobs", folder));
+        database.into_iter().chain(blobs).collect()
     }
 
     /// The folder of bytes, where they lie in one that can be told.

@@ -112,18 +112,29 @@ pub(crate) fn prepare_link() -> Result<()> {
 /// nginx: the system's, or the files of Debian's package beside the other tools. Installing the package
 /// would begin to serve the machine's port 80, which is nobody's wish here.
 pub(crate) fn nginx(workspace: &Workspace) -> Result<PathBuf> {
-    let folder = workspace.tools().join("nginx");
-    let own = folder.join("usr/sbin/nginx");
-    for program in [Path::new("/usr/sbin/nginx"), &own] {
-        if exec::succeeds(Command::new(program).arg("-v")) {
-            return Ok(program.to_owned());
+    unpacked(workspace, "nginx", "usr/sbin/nginx", "-v")
+}
+
+/// promtool, which checks rules for alerts: the system's, or that of Debian's package beside the other tools. Installing
+/// the package would begin to watch this machine.
+pub(crate) fn promtool(workspace: &Workspace) -> Result<PathBuf> {
+    unpacked(workspace, "prometheus", "usr/bin/promtool", "--version")
+}
+
+/// A program of a Debian package that is not to be installed; `ask` is what it answers to without doing anything.
+fn unpacked(workspace: &Workspace, package: &str, program: &str, ask: &str) -> Result<PathBuf> {
+    let folder = workspace.tools().join(package);
+    let own = folder.join(program);
+    for program in [&Path::new("/").join(program), &own] {
+        if exec::succeeds(Command::new(program).arg(ask)) {
+            return Ok(program.clone());
         }
     }
     fs::create_dir_all(&folder)?;
     let mut download = Command::new("apt-get");
-    download.args(["download", "-q", "nginx"]).current_dir(&folder);
+    download.args(["download", "-q", package]).current_dir(&folder);
     exec::show(&mut download)
-        .context("nginx is missing; install it, or let apt-get download it")?;
+        .with_context(|| format!("{package} is missing; install it, or let apt-get download it"))?;
     for entry in fs::read_dir(&folder)? {
         let path = entry?.path();
         if path.extension().is_some_and(|kind| kind == "deb") {
@@ -131,7 +142,8 @@ pub(crate) fn nginx(workspace: &Workspace) -> Result<PathBuf> {
             fs::remove_file(path)?;
         }
     }
-    exec::capture(Command::new(&own).arg("-v")).context("nginx lacks libraries of the system")?;
+    exec::capture(Command::new(&own).arg(ask))
+        .with_context(|| format!("{package} lacks libraries of the system"))?;
     Ok(own)
 }
 

@@ -55,7 +55,7 @@ pub use files::{Attached, FileQuery, FileRead, FileRow};
 pub use imports::{ImportLanded, ImportMode, ImportRecord, Noting};
 pub use jobs::{
     Acted, Acting, Deed, JobPartial, JobPast, JobQuery, JobRow, NewJobRow, NotesAsked,
-    Notification, Payload, Queue, QueueSet, ResultRow, Submitted,
+    Notification, OpenJobs, Payload, Queue, QueueSet, ResultRow, Submitted,
 };
 pub use landing::{LandedRow, Noted, UploadNote};
 pub use leases::{Kept, Lease};

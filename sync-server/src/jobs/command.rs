@@ -43,7 +43,9 @@ pub(crate) fn run_worker(work_on: &Work) -> Result<()> {
         (open(&work_on.storage, work_on.key_file.as_deref(), stopping.clone())?, work_on.options);
     runtime()?.block_on(async {
         let (metrics, store) = (Arc::clone(&shop.metrics), Arc::clone(&shop.store));
-        let watched = metrics::watched(work_on.metrics, metrics, store, stopping).await?;
+        let watched =
+            metrics::watched(work_on.metrics, metrics, store, work_on.storage.watched(), stopping)
+                .await?;
         println!("kartei-relay works on analyses, {} at once", options.workers);
         let stopper = tokio::spawn(async move {
             stop_signal().await;

@@ -40,7 +40,7 @@ use crate::import::VALIDATE_BYTES_MAX;
 use crate::linger::linger;
 use crate::problem::Failure;
 use crate::serve::Relay;
-use crate::{cors, limiter, openapi};
+use crate::{cors, limiter, metrics, openapi};
 
 /// What the relay says by intention (it stops, it is busy, its disk or its database is not there just now) is no fault
 /// of its own; what it is, was logged where it was found.
@@ -166,6 +166,7 @@ pub(crate) fn router(relay: Arc<Relay>) -> Router {
         .route("/openapi.json", get(openapi::json))
         .route("/docs", get(openapi::page))
         .route("/healthz", get(health::healthz))
+        .route("/readyz", get(health::readyz))
         .route("/sync/v1/whoami", get(sync::whoami))
         .route("/sync/v1/push", post(sync::push).layer(DefaultBodyLimit::max(PUSH_BYTES_MAX)))
         .route("/sync/v1/pull", get(sync::pull))
@@ -187,6 +188,7 @@ pub(crate) fn router(relay: Arc<Relay>) -> Router {
             )
         })
         .layer(map_response(for_the_caller_alone))
+        .layer(from_fn_with_state(Arc::clone(relay.metrics()), metrics::count))
         // Around everything, as a browser asks with a method that the route does not know.
         .layer(from_fn_with_state(Arc::clone(&relay), cors::answer))
         // Method, path, status and time; never headers or bodies.

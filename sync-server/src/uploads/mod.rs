@@ -42,6 +42,7 @@ pub(crate) use intake::{Broken, Intake};
 pub(crate) use keys::{Keys, OWN_KEY, operator, rewrap};
 pub(crate) use names::{bytes32, checked_name, checked_type, hex, hex32};
 pub(crate) use options::UploadOptions;
+pub(crate) use room::space as disk_space;
 use scan::Scans;
 pub(crate) use scan::keep_scanning;
 pub(crate) use session::{abort, complete, find, read, size, state_of, told_failed};

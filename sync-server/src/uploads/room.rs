@@ -41,14 +41,14 @@ pub(super) fn away(error: &BlobError) -> Failure {
 
 /// Free and all bytes of a folder's disk; nothing where that cannot be told.
 #[cfg(unix)]
-fn space(folder: &Path) -> Option<(u64, u64)> {
+pub(crate) fn space(folder: &Path) -> Option<(u64, u64)> {
     let disk = rustix::fs::statvfs(folder).ok()?;
     Some((disk.f_bavail * disk.f_frsize, disk.f_blocks * disk.f_frsize))
 }
 
 /// Elsewhere the write itself finds out.
 #[cfg(not(unix))]
-fn space(_folder: &Path) -> Option<(u64, u64)> {
+pub(crate) fn space(_folder: &Path) -> Option<(u64, u64)> {
     None
 }
 

@@ -26,6 +26,7 @@ use super::sniff::{LOOKED_AT, sniff};
 use super::streams::STREAMS_MAX;
 use super::take::{beyond, failed};
 use crate::admin::now;
+use crate::metrics::Uploaded;
 use crate::problem::Failure;
 use crate::serve::Relay;
 
@@ -301,6 +302,7 @@ async fn completed(
     let asked = id.to_owned();
     match relay.store(move |store| store.complete_upload(org, &asked, &done)).await? {
         UploadCompleted::Done { is_new_content, .. } => {
+            relay.metrics().uploaded(Uploaded::Completed(size));
             if is_new_content {
                 relay.uploads().scans().look();
             } else {
@@ -385,6 +387,11 @@ pub(super) async fn end(
     let (org, id) = (row.org, row.id.clone());
     let ended = relay.store(move |store| store.end_upload(org, &id, how, now())).await?;
     let Some(row) = ended else { return Ok(()) };
+    relay.metrics().uploaded(match how {
+        UploadEnd::Aborted => Uploaded::Aborted,
+        UploadEnd::Expired => Uploaded::Expired,
+        UploadEnd::Failed(_) => Uploaded::Failed,
+    });
     relay.uploads().streams().stop(&(org, row.id.clone())).await;
     clear(relay, &row).await
 }

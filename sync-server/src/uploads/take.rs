@@ -28,6 +28,7 @@ use super::session::{self, gone};
 use super::streams::Stream;
 use super::{CHECKPOINT_BYTES, LEASE_BYTES, REQUEST_BYTES_MAX, room};
 use crate::admin::now;
+use crate::metrics::Uploaded;
 use crate::problem::Failure;
 use crate::serve::Relay;
 
@@ -435,6 +436,7 @@ async fn lost(relay: &Arc<Relay>, row: &UploadRow) -> Failure {
     if let Err(failure) = relay.store(end).await {
         return failure;
     }
+    relay.metrics().uploaded(Uploaded::Failed);
     tracing::error!(upload = row.id, "The bytes of an upload are gone");
     gone(UploadPhase::Failed)
 }

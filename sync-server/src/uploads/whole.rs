@@ -28,6 +28,7 @@ use super::session::{clear, complete, not_announced};
 use super::sniff::{LOOKED_AT, sniff};
 use super::take::{At, Take, beyond, failed, take};
 use crate::admin::now;
+use crate::metrics::Uploaded;
 use crate::problem::Failure;
 use crate::serve::Relay;
 
@@ -205,7 +206,11 @@ async fn file(
     let upload = WholeUpload { org, new: row, limits: limits(relay), done };
     // Where there is no answer, the database may know the file all the same. So the bytes and the draft's entry
     // stay, and the sweep asks which it is.
-    match relay.uploads().wholes().ask(relay, upload).await? {
+    let answer = relay.uploads().wholes().ask(relay, upload).await?;
+    if let WholeUploaded::Done { upload, .. } = &answer {
+        relay.metrics().uploaded(Uploaded::Completed(upload.size.unwrap_or_default()));
+    }
+    match answer {
         WholeUploaded::Done { upload, is_new_content: true } => {
             if let Err(error) = draft.release().await {
                 let error: &(dyn std::error::Error + 'static) = &error;

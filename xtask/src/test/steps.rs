@@ -47,6 +47,7 @@ pub(crate) const STEPS: &[Step] = &[
     step("ui-check", "UI: types, lint and format", ui_check),
     step("ui-test", "UI: tests", ui_test),
     needed("ui-build", "UI: build", |workspace, _| ui::build_if_stale(workspace)),
+    step("alerts", "Rules for alerts, against recorded series", alerts),
     step("clippy", "Lints of Rust", clippy),
     step("deny", "Licences, bans and sources of dependencies", deny),
     needed("build", "Programs", programs),
@@ -109,6 +110,21 @@ fn deny(workspace: &Workspace, _: &mut Summaries) -> Result<()> {
         return Ok(());
     }
     said(passed, "cargo deny check advisories")
+}
+
+fn alerts(workspace: &Workspace, _: &mut Summaries) -> Result<()> {
+    let promtool = match setup::promtool(workspace) {
+        Ok(promtool) => promtool,
+        Err(error) => {
+            println!("NOT CHECKED: rules for alerts. There is no promtool: {error:#}");
+            return Ok(());
+        }
+    };
+    for arguments in [["check", "rules", "alerts.yml"], ["test", "rules", "alerts.test.yml"]] {
+        let mut command = Command::new(&promtool);
+        exec::show(command.args(arguments).current_dir(workspace.path("ops/prometheus")))?;
+    }
+    Ok(())
 }
 
 fn programs(workspace: &Workspace, _: &mut Summaries) -> Result<()> {

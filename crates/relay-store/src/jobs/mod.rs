@@ -15,7 +15,7 @@ use crate::access::OrgId;
 use crate::engine::Result;
 use crate::store::RelayStore;
 
-pub use queue::{Queue, QueueSet};
+pub use queue::{OpenJobs, Queue, QueueSet};
 pub(crate) use queue::{lag_ms, told_of_set};
 pub(crate) use rows::{ClaimAsked, EventsAsked, JOB_COLUMNS, told, unknown_word};
 pub use rows::{
@@ -73,7 +73,7 @@ pub(crate) trait JobEngine {
     fn set_job_queue(&self, org: OrgId, actor: &str, sets: &[QueueSet<'_>]) -> Result<Queue>;
 
     /// Jobs of all organisations that wait, and that run.
-    fn open_jobs(&self) -> Result<(u64, u64)>;
+    fn open_jobs(&self) -> Result<OpenJobs>;
 
     /// What somebody was told, the newest first.
     fn notifications(&self, org: OrgId, asked: &NotesAsked<'_>) -> Result<Vec<Notification>>;
@@ -230,7 +230,7 @@ impl RelayStore {
     ///
     /// # Errors
     /// [`RelayStoreError`].
-    pub fn open_jobs(&self) -> Result<(u64, u64)> {
+    pub fn open_jobs(&self) -> Result<OpenJobs> {
         self.engine.open_jobs()
     }
 

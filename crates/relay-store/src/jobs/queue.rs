@@ -64,3 +64,14 @@ pub(crate) fn told_of_set(before: &Queue, set: &QueueSet<'_>, actor: &str) -> Op
     };
     Some(NewAudit { actor: actor.to_owned(), action, subject: subject.to_owned(), data })
 }
+
+/// Jobs of all organisations that have not ended.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct OpenJobs {
+    /// Those that wait.
+    pub queued: u64,
+    /// Those that run.
+    pub running: u64,
+    /// For how long the oldest one waits that may begin, in milliseconds; what was paused may not.
+    pub lag_ms: u64,
+}

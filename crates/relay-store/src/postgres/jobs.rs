@@ -21,8 +21,8 @@ use crate::engine::Result;
 use crate::error::RelayStoreError;
 use crate::jobs::{
     Acted, Acting, ClaimAsked, EventsAsked, JOB_COLUMNS, JobEngine, JobPartial, JobPast, JobQuery,
-    JobRow, NewJobRow, NotesAsked, Notification, Payload, Queue, QueueSet, ResultRow, Submitted,
-    Turn, What, told, turn, turn_after, unknown_word,
+    JobRow, NewJobRow, NotesAsked, Notification, OpenJobs, Payload, Queue, QueueSet, ResultRow,
+    Submitted, Turn, What, told, turn, turn_after, unknown_word,
 };
 
 fn small(row: &Row, at: usize) -> u32 {
@@ -483,7 +483,7 @@ impl JobEngine for Postgres {
         self.write(org, async |db| set_queue(db, org, actor, sets).await)
     }
 
-    fn open_jobs(&self) -> Result<(u64, u64)> {
+    fn open_jobs(&self) -> Result<OpenJobs> {
         self.count_open_jobs()
     }
 

@@ -36,6 +36,7 @@ const STEPS: &[Step] = &[
     Step { sql: include_str!("../sql/postgres/013_purge.sql"), compatible_from: 1 },
     Step { sql: include_str!("../sql/postgres/014_calibrations.sql"), compatible_from: 1 },
     Step { sql: include_str!("../sql/postgres/015_merges.sql"), compatible_from: 1 },
+    Step { sql: include_str!("../sql/postgres/016_job_lag.sql"), compatible_from: 1 },
 ];
 
 /// Only one program migrates a database at a time. The number means nothing.

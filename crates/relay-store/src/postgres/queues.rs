@@ -6,7 +6,7 @@ use super::profiles::{signed, unsigned};
 use super::{Postgres, audit, get};
 use crate::access::OrgId;
 use crate::engine::Result;
-use crate::jobs::{Queue, QueueSet, lag_ms, told_of_set};
+use crate::jobs::{OpenJobs, Queue, QueueSet, lag_ms, told_of_set};
 
 pub(super) async fn queue(db: &Transaction<'_>, org: OrgId) -> Result<Queue> {
     begin_queue(db, org).await?;
@@ -97,13 +97,15 @@ async fn set(db: &Transaction<'_>, org: OrgId, set: &QueueSet<'_>) -> Result<()>
 }
 
 impl Postgres {
-    pub(super) fn count_open_jobs(&self) -> Result<(u64, u64)> {
+    pub(super) fn count_open_jobs(&self) -> Result<OpenJobs> {
         self.run(async {
             let client = get(&self.pool).await?;
-            let select =
-                client.prepare_cached("SELECT queued, running FROM kartei.open_jobs()").await?;
+            let select = client
+                .prepare_cached("SELECT queued, running, kartei.job_lag() FROM kartei.open_jobs()")
+                .await?;
             let row = client.query_one(&select, &[]).await?;
-            Ok((unsigned(&row, 0), unsigned(&row, 1)))
+            let [queued, running, lag_ms] = [0, 1, 2].map(|at| unsigned(&row, at));
+            Ok(OpenJobs { queued, running, lag_ms })
         })
     }
 }

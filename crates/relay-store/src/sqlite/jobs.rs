@@ -10,8 +10,8 @@ use crate::access::OrgId;
 use crate::engine::Result;
 use crate::jobs::{
     Acted, Acting, ClaimAsked, EventsAsked, JOB_COLUMNS, JobEngine, JobPartial, JobPast, JobQuery,
-    JobRow, NewJobRow, NotesAsked, Notification, Payload, Queue, QueueSet, ResultRow, Submitted,
-    Turn, What, told, turn, turn_after, unknown_word,
+    JobRow, NewJobRow, NotesAsked, Notification, OpenJobs, Payload, Queue, QueueSet, ResultRow,
+    Submitted, Turn, What, told, turn, turn_after, unknown_word,
 };
 
 /// A word of a column as what it stands for.
@@ -393,7 +393,7 @@ impl JobEngine for Sqlite {
         self.write(|db| set_queue(db, org, actor, sets))
     }
 
-    fn open_jobs(&self) -> Result<(u64, u64)> {
+    fn open_jobs(&self) -> Result<OpenJobs> {
         self.read(queues::open_jobs)
     }
 

@@ -5,7 +5,7 @@ use rusqlite::{Transaction, params};
 use super::{CLOCK, audit};
 use crate::access::OrgId;
 use crate::engine::Result;
-use crate::jobs::{Queue, QueueSet, lag_ms, told_of_set};
+use crate::jobs::{OpenJobs, Queue, QueueSet, lag_ms, told_of_set};
 
 /// An organisation has a queue once it is asked for.
 pub(super) fn begin_queue(db: &Transaction<'_>, org: OrgId) -> Result<()> {
@@ -84,12 +84,19 @@ fn set(db: &Transaction<'_>, org: OrgId, set: &QueueSet<'_>) -> Result<()> {
 }
 
 /// Jobs of all organisations that wait, and that run.
-pub(super) fn open_jobs(db: &Transaction<'_>) -> Result<(u64, u64)> {
+pub(super) fn open_jobs(db: &Transaction<'_>) -> Result<OpenJobs> {
     let counts = db
-        .prepare_cached(
+        .prepare_cached(&format!(
             "SELECT (SELECT count(*) FROM jobs WHERE state = 'queued'), \
-             (SELECT count(*) FROM jobs WHERE state = 'running')",
-        )?
-        .query_row([], |row| Ok((row.get(0)?, row.get(1)?)))?;
+             (SELECT count(*) FROM jobs WHERE state = 'running'), \
+             (SELECT max(0, coalesce(max({CLOCK} - due_at), 0)) FROM jobs j WHERE state = 'queued' \
+              AND NOT EXISTS (SELECT 1 FROM job_queues q \
+                  WHERE q.org = j.org AND q.paused_at IS NOT NULL) \
+              AND NOT EXISTS (SELECT 1 FROM job_pauses p \
+                  WHERE p.org = j.org AND p.analysis = j.analysis))"
+        ))?
+        .query_row([], |row| {
+            Ok(OpenJobs { queued: row.get(0)?, running: row.get(1)?, lag_ms: row.get(2)? })
+        })?;
     Ok(counts)
 }

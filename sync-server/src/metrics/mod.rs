@@ -2,14 +2,20 @@
 //!
 //! ```text
 //! Workshop::tell ─▶ Metrics::moved ─▶ counter (event, status, analysis) with the last job as exemplar
-//! GET /metrics ──▶ open jobs of the database, and everything as text
+//! routes ─────────▶ http::count ────▶ requests, durations, open ones
+//! uploads ────────▶ Metrics::uploaded
+//! GET /metrics ──▶ open jobs of the database, the machine, and everything as text
 //! ```
 //! Ids are no labels: each would be a series of its own. The newest job of a series is its exemplar, which
 //! leads from a number to the log.
 
+mod http;
+mod machine;
+
 use std::net::SocketAddr;
 use std::sync::Arc;
-use std::time::SystemTime;
+use std::sync::atomic::AtomicU64;
+use std::time::{Duration, SystemTime};
 
 use anyhow::{Context, Result};
 use axum::Router;
@@ -19,18 +25,25 @@ use axum::response::{IntoResponse, Response};
 use axum::routing::get;
 use clap::Args;
 use kartei_protocol::jobs::JobEventKind;
-use kartei_relay_store::{JobRow, OrgId, RelayStore};
+use kartei_relay_store::{JobRow, OpenJobs, OrgId, RelayStore};
 use prometheus_client::encoding::EncodeLabelSet;
 use prometheus_client::encoding::text::encode;
+use prometheus_client::metrics::counter::Counter;
 use prometheus_client::metrics::exemplar::CounterWithExemplar;
 use prometheus_client::metrics::family::Family;
 use prometheus_client::metrics::gauge::Gauge;
-use prometheus_client::registry::Registry;
+use prometheus_client::metrics::info::Info;
+use prometheus_client::registry::{Registry, Unit};
 use tokio::net::TcpListener;
 use tokio::sync::watch;
 use tokio::task::JoinHandle;
 
 use crate::listen;
+
+use http::Requests;
+pub(crate) use http::count;
+use machine::Machine;
+pub(crate) use machine::Watched;
 
 const OPEN_METRICS: &str = "application/openmetrics-text; version=1.0.0; charset=utf-8";
 
@@ -63,12 +76,47 @@ struct Status {
     status: &'static str,
 }
 
+/// How an upload ended.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) enum Uploaded {
+    /// It is a file, of so many bytes.
+    Completed(u64),
+    /// Somebody ended it.
+    Aborted,
+    /// Nobody went on with it.
+    Expired,
+    /// It could not become a file.
+    Failed,
+}
+
+impl Uploaded {
+    fn word(self) -> &'static str {
+        match self {
+            Self::Completed(_) => "completed",
+            Self::Aborted => "aborted",
+            Self::Expired => "expired",
+            Self::Failed => "failed",
+        }
+    }
+}
+
+#[derive(Debug, Clone, PartialEq, Eq, Hash, EncodeLabelSet)]
+struct Outcome {
+    outcome: &'static str,
+}
+
 /// The numbers of a program.
 #[derive(Debug)]
 pub(crate) struct Metrics {
     registry: Registry,
     transitions: Family<Transition, CounterWithExemplar<Trace>>,
     open: Family<Status, Gauge>,
+    lag: Gauge<f64, AtomicU64>,
+    has_database: Gauge,
+    uploads: Family<Outcome, Counter>,
+    uploaded: Counter,
+    requests: Requests,
+    machine: Machine,
 }
 
 impl Metrics {
@@ -80,7 +128,36 @@ impl Metrics {
         registry.register("kartei_job_transitions", about, transitions.clone());
         let about = "Jobs of all organisations that have not ended";
         registry.register("kartei_jobs", about, open.clone());
-        Self { registry, transitions, open }
+        let lag = Gauge::<f64, AtomicU64>::default();
+        let about = "For how long the oldest job waits that may begin; 0 where none does";
+        registry.register_with_unit("kartei_job_lag", about, Unit::Seconds, lag.clone());
+        let has_database = Gauge::default();
+        let about = "Whether the database answered just now: 1, or 0";
+        registry.register("kartei_database_up", about, has_database.clone());
+        let uploads = Family::<Outcome, Counter>::default();
+        for end in [Uploaded::Completed(0), Uploaded::Aborted, Uploaded::Expired, Uploaded::Failed]
+        {
+            // A rate needs a beginning.
+            drop(uploads.get_or_create(&Outcome { outcome: end.word() }));
+        }
+        registry.register("kartei_uploads", "Uploads that ended", uploads.clone());
+        let uploaded = Counter::default();
+        let about = "Bytes of uploads that became files";
+        registry.register_with_unit("kartei_upload", about, Unit::Bytes, uploaded.clone());
+        let version = Info::new([("version", env!("CARGO_PKG_VERSION"))]);
+        registry.register("kartei_build", "The program", version);
+        let (requests, machine) = (Requests::new(&mut registry), Machine::new(&mut registry));
+        Self {
+            registry,
+            transitions,
+            open,
+            lag,
+            has_database,
+            uploads,
+            uploaded,
+            requests,
+            machine,
+        }
     }
 
     /// Something happened to a job.
@@ -95,11 +172,23 @@ impl Metrics {
         self.transitions.get_or_create(&series).inc_by(1, Some(trace), Some(now));
     }
 
+    /// An upload ended.
+    pub(crate) fn uploaded(&self, how: Uploaded) {
+        self.uploads.get_or_create(&Outcome { outcome: how.word() }).inc();
+        if let Uploaded::Completed(bytes) = how {
+            self.uploaded.inc_by(bytes);
+        }
+    }
+
     /// Everything as text, together with what is in the database. Where that is away, its numbers are left
     /// out: old ones would be taken for new ones.
-    fn text(&self, store: &RelayStore) -> Result<String, std::fmt::Error> {
-        match store.open_jobs() {
-            Ok((queued, running)) => {
+    fn text(&self, store: &RelayStore, folders: &[Watched]) -> Result<String, std::fmt::Error> {
+        self.machine.look(folders);
+        let counted = store.open_jobs();
+        self.has_database.set(counted.is_ok().into());
+        match counted {
+            Ok(OpenJobs { queued, running, lag_ms }) => {
+                self.lag.set(Duration::from_millis(lag_ms).as_secs_f64());
                 for (status, count) in [("queued", queued), ("running", running)] {
                     let gauge = self.open.get_or_create(&Status { status });
                     gauge.set(i64::try_from(count).unwrap_or(i64::MAX));
@@ -108,6 +197,7 @@ impl Metrics {
             Err(error) => {
                 tracing::warn!(error = &error as &dyn std::error::Error, "Jobs are not counted");
                 self.open.clear();
+                self.lag.set(f64::NAN);
             }
         }
         let mut text = String::new();
@@ -116,10 +206,10 @@ impl Metrics {
     }
 }
 
-type Watched = (Arc<Metrics>, Arc<RelayStore>);
+type Told = (Arc<Metrics>, Arc<RelayStore>, Arc<[Watched]>);
 
-async fn tell(State((metrics, store)): State<Watched>) -> Response {
-    let text = tokio::task::spawn_blocking(move || metrics.text(&store)).await;
+async fn tell(State((metrics, store, folders)): State<Told>) -> Response {
+    let text = tokio::task::spawn_blocking(move || metrics.text(&store, &folders)).await;
     match text {
         Ok(Ok(text)) => ([(header::CONTENT_TYPE, OPEN_METRICS)], text).into_response(),
         _ => StatusCode::INTERNAL_SERVER_ERROR.into_response(),
@@ -134,6 +224,7 @@ pub(crate) async fn watched(
     options: MetricsOptions,
     metrics: Arc<Metrics>,
     store: Arc<RelayStore>,
+    folders: Vec<Watched>,
     stopping: watch::Receiver<bool>,
 ) -> Result<Option<JoinHandle<Result<()>>>> {
     let Some(address) = options.metrics_listen else { return Ok(None) };
@@ -142,6 +233,7 @@ pub(crate) async fn watched(
         .with_context(|| format!("listen on {address} for metrics"))?;
     let address = listener.local_addr().context("read the listening address of metrics")?;
     tracing::info!(%address, "Metrics are served");
-    let router = Router::new().route("/metrics", get(tell)).with_state((metrics, store));
+    let state: Told = (metrics, store, folders.into());
+    let router = Router::new().route("/metrics", get(tell)).with_state(state);
     Ok(Some(tokio::spawn(listen::serve(listener, router, stopping))))
 }
