@@ -4,7 +4,7 @@ use std::ops::ControlFlow;
 use std::sync::Arc;
 use std::sync::atomic::Ordering;
 
-use kartei_behavior::{Calibration, Fitted, Moved, Schema};
+use kartei_behavior::{Calibration, Fitted, Moved, Schema, Wanted, compare, fit};
 use kartei_local_store::{CalibrationState, Doing, StoredCalibration, StoredSchema};
 use kartei_profile::{Instant, Record};
 use kartei_protocol::desktop::{
@@ -15,7 +15,7 @@ use kartei_protocol::desktop::{
 use kartei_protocol::events::HostEvent;
 use kartei_protocol::problem::{Problem, ProblemCode};
 
-use super::fit::{Stop, Tell, Wanted, compare, fit};
+use super::fit::{Reading, Stop, Tell};
 use super::{find_calibration, find_schema, schemas, shown};
 use crate::app::App;
 use crate::clock;
@@ -152,7 +152,7 @@ impl App {
                     before,
                     same_fit_as,
                 };
-                fit(exported, &wanted, tell)
+                fit(&mut Reading { exported, tell }, &wanted, None)
             });
             let made = made.map_err(Stop::Store)??;
             let moved = before.map(|before| everybody(shared, &schema, (before, &made), tell));
@@ -326,7 +326,9 @@ fn everybody(
     both: (&Calibration, &Calibration),
     tell: Tell<'_>,
 ) -> Result<Moved, Stop> {
-    let moved = shared.store.export(&Selection::default(), |all| compare(all, schema, both, tell));
+    let moved = shared.store.export(&Selection::default(), |exported| {
+        compare(&mut Reading { exported, tell }, schema, both)
+    });
     moved.map_err(Stop::Store)?
 }
 
