@@ -32,8 +32,8 @@ pub use measure::{Counted, Measured, Person, newest, weight_at};
 pub use moves::{DimensionMoves, Move, Moved, Moves};
 pub use reference::{Place, Reference, Scale};
 pub use schema::{
-    DIMENSIONS_MAX, Dimension, Direction, Kind, Measure, SIGNALS_MAX, Schema, SchemaMistake,
-    Signal, Title, ready,
+    DIMENSIONS_MAX, Dimension, Direction, Kind, Measure, NameTaken, SIGNALS_MAX, Schema,
+    SchemaMistake, Signal, Title, check_taken, ready,
 };
 pub use score::{Band, Contribution, DimensionScore, Scorer, Standing, Vector, distance};
 

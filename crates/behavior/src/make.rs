@@ -32,6 +32,20 @@ pub enum Step {
     Moves,
 }
 
+impl Step {
+    /// Its word, as everywhere outside of this program.
+    #[must_use]
+    pub fn word(self) -> &'static str {
+        match self {
+            Self::Moment => "moment",
+            Self::Numbers => "numbers",
+            Self::Spread => "spread",
+            Self::Scores => "scores",
+            Self::Moves => "moves",
+        }
+    }
+}
+
 /// Why there is no calibration of these profiles.
 #[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
 pub enum Refused {

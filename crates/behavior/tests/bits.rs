@@ -70,7 +70,7 @@ impl Passes for Reader<'_> {
     }
 
     fn known(&mut self, so_far: &SoFar) -> Result<(), Stop> {
-        self.left = Some(serde_json::to_string(so_far).unwrap());
+        self.left = serde_json::to_string(so_far).ok();
         Ok(())
     }
 }

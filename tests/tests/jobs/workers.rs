@@ -9,8 +9,16 @@ use crate::{Office, WITHIN, cohorts, office, opened, quality};
 /// A worker that was frozen with a job half done, and the job. It may be too quick for that: then it gets
 /// another one.
 pub(crate) fn frozen(office: &Office) -> Result<(Worker, JobInfo)> {
+    frozen_at(office, || office.submit(&quality()))
+}
+
+/// The same with a job that is submitted like this.
+pub(crate) fn frozen_at(
+    office: &Office,
+    submit: impl Fn() -> Result<JobInfo>,
+) -> Result<(Worker, JobInfo)> {
     loop {
-        let job = office.submit(&quality())?;
+        let job = submit()?;
         let worker = office.home.worker(1)?;
         let seen = until_some(WITHIN, "something is known of the job", || {
             let job = office.job(&job.job_id)?;

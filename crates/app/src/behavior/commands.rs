@@ -4,7 +4,7 @@ use std::ops::ControlFlow;
 use std::sync::Arc;
 use std::sync::atomic::Ordering;
 
-use kartei_behavior::{Calibration, Fitted, Moved, Schema, Wanted, compare, fit};
+use kartei_behavior::{Calibration, Fitted, Moved, Schema, Wanted, check_taken, compare, fit};
 use kartei_local_store::{CalibrationState, Doing, StoredCalibration, StoredSchema};
 use kartei_profile::{Instant, Record};
 use kartei_protocol::desktop::{
@@ -88,21 +88,9 @@ impl App {
     }
 
     fn keep_schema(&self, schema: &Schema) -> Result<(), Problem> {
-        // One that comes with the program has its name and version for good.
-        let taken = kartei_behavior::ready().into_iter().find(|one| {
-            one.name() == schema.name()
-                && one.version() == schema.version()
-                && one.hash() != schema.hash()
-        });
-        if taken.is_some() {
-            let message = format!(
-                "version {} of schema `{}` comes with the program; give it the next version or \
-                 another name",
-                schema.version(),
-                schema.name()
-            );
-            return Err(Problem::new(ProblemCode::Blocked, message).about(schema.name()));
-        }
+        check_taken(schema).map_err(|taken| {
+            Problem::new(ProblemCode::Blocked, taken.to_string()).about(schema.name())
+        })?;
         let stored = StoredSchema {
             name: schema.name().to_owned(),
             version: schema.version(),
