@@ -116,7 +116,8 @@ fn the_relay_makes_the_calibration_that_a_desktop_makes() -> Result<()> {
     assert_same(&compared, &desks)?;
     let compared = made(&office, &compare, &json!({}))?;
     assert_eq!(compared["compared_with"], json!(first));
-    // A key names one request; each draft is there once, and who asked for it is in the audit.
+    // A key names one request; each draft is there once, and who asked for it is in the audit. What is held against
+    // the active one says so: it is another calibration than the first.
     let key = ("idempotency-key", "nightly");
     let ask = |body: Value| post(&office.http, "/calibrations/fit", &[key], &body);
     let once = ask(json!({"schema": "bfi"}))?.expect(201)?.json();
@@ -125,13 +126,16 @@ fn the_relay_makes_the_calibration_that_a_desktop_makes() -> Result<()> {
     ask(json!({"schema": "bfi", "filter": "age<20"}))?.expect(422)?;
     office.ended(once["job_id"].as_str().unwrap_or_default())?;
     let listed = office.http.get("/calibrations")?.expect(200)?.json();
-    assert_eq!(listed["calibrations"].as_array().map(Vec::len), Some(3), "{listed}");
+    assert_eq!(listed["calibrations"].as_array().map(Vec::len), Some(4), "{listed}");
     let chef = crate::admin::administrator(&office)?;
     let audit = chef.get("/admin/audit?action=calibration.added")?.expect(200)?.json();
     let told = audit["events"].as_array().cloned().unwrap_or_default();
     let by_ada = told.iter().filter(|one| one["actor"] == "Ada").count();
-    assert_eq!(by_ada, 3, "{audit}");
+    assert_eq!(by_ada, 4, "{audit}");
     office.check()?;
+    // From a terminal it is the same, and adds nothing that is there.
+    let told = here(&ada, &["fit", "bfi", "--relay", "--filter", "age<20", "--as-of", as_of])?;
+    assert_eq!(version(&told["result"])?, young);
     Ok(())
 }
 
