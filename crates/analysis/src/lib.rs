@@ -23,6 +23,7 @@
 
 mod asked;
 mod bits;
+mod calibrated;
 mod compare;
 mod complete;
 mod context;
@@ -49,6 +50,7 @@ use serde::{Deserialize, Serialize};
 use serde_json::{Value, json};
 
 pub use asked::{Analysis, AskedWrongly, Kind, MOST_MAX, NAMES, SEGMENTS_MAX, Scored, Side};
+pub use calibrated::{Calibrated, calibrating};
 pub use compare::{CompareInput, Comparison, VALUES_IN_ALL_MAX, VALUES_MAX};
 pub use context::Context;
 use distribution::Distribution;

@@ -12,7 +12,8 @@ use kartei_stats::ExactSum;
 
 use crate::ENGINE;
 use crate::calibration::{
-    Calibration, DimensionFit, Holdout, PARTS, SchemaName, Separation, SignalFit, Version1,
+    Calibration, CalibrationMistake, DimensionFit, Holdout, PARTS, SchemaName, Separation,
+    SignalFit, Version1,
 };
 use crate::measure::Person;
 use crate::population::{Population, is_held_out};
@@ -216,6 +217,38 @@ pub struct Known<'a> {
     centres: Vec<f64>,
     /// Mean of people's numbers.
     people_centres: Vec<f64>,
+}
+
+impl<'a> Known<'a> {
+    /// The moment of the scores, in milliseconds since 1970.
+    pub(crate) fn as_of_ms(&self) -> i64 {
+        self.calibration.as_of_ms
+    }
+
+    /// What it takes to go on elsewhere: the calibration so far, and by signal the bits of both centres.
+    pub(crate) fn into_parts(self) -> (Calibration, Vec<[u64; 2]>) {
+        let both = self.centres.iter().zip(&self.people_centres);
+        let centres = both.map(|(all, people)| [all.to_bits(), people.to_bits()]).collect();
+        (self.calibration, centres)
+    }
+
+    /// As it was, of its parts.
+    pub(crate) fn of(
+        schema: &'a Schema,
+        before: Option<&'a Calibration>,
+        calibration: Calibration,
+        centres: &[[u64; 2]],
+    ) -> Result<Self, CalibrationMistake> {
+        calibration.check_schema(schema)?;
+        if centres.len() != schema.signals().len() {
+            let reason = "a centre for each signal was expected".to_owned();
+            return Err(CalibrationMistake::Unreadable(reason));
+        }
+        let before = before.filter(|before| before.check_schema(schema).is_ok());
+        let centre = |at: usize| centres.iter().map(|both| f64::from_bits(both[at])).collect();
+        let (centres, people_centres) = (centre(0), centre(1));
+        Ok(Self { schema, before, calibration, centres, people_centres })
+    }
 }
 
 /// Variance of a signal.

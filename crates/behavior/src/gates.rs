@@ -1,5 +1,7 @@
 //! What a calibration should keep before scores are by it.
 
+use serde::Serialize;
+
 use crate::calibration::{Calibration, Separation};
 use crate::moves::Moved;
 use crate::reference::RANKS_FROM;
@@ -17,8 +19,9 @@ const STABILITY_MAX: f64 = 0.25;
 /// Share of people that may change band in a dimension.
 const MOVES_MAX: f64 = 0.2;
 
-/// What is looked at.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+/// What is looked at; its word in JSON is its name in small letters.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize)]
+#[serde(rename_all = "snake_case")]
 pub enum GateKind {
     /// People that have a number of a signal: from 30 on there are ranks.
     People,
@@ -34,8 +37,23 @@ pub enum GateKind {
     Moves,
 }
 
+impl GateKind {
+    /// Its word, as everywhere outside of this program.
+    #[must_use]
+    pub fn word(self) -> &'static str {
+        match self {
+            Self::People => "people",
+            Self::Alpha => "alpha",
+            Self::Holdout => "holdout",
+            Self::Separation => "separation",
+            Self::Stability => "stability",
+            Self::Moves => "moves",
+        }
+    }
+}
+
 /// Something that a calibration should keep.
-#[derive(Debug, Clone, PartialEq)]
+#[derive(Debug, Clone, PartialEq, Serialize)]
 pub struct Gate {
     /// What is looked at.
     pub kind: GateKind,

@@ -13,6 +13,7 @@ mod calibration;
 mod fit;
 mod fitted;
 mod gates;
+mod make;
 mod measure;
 mod moves;
 mod population;
@@ -26,12 +27,13 @@ pub use calibration::{
 pub use fit::{Asked, First, Known, Second, Third};
 pub use fitted::{Fitted, Scores};
 pub use gates::{Gate, GateKind, gates};
+pub use make::{Passes, Refused, SoFar, Step, Wanted, compare, fit};
 pub use measure::{Counted, Measured, Person, newest, weight_at};
 pub use moves::{DimensionMoves, Move, Moved, Moves};
 pub use reference::{Place, Reference, Scale};
 pub use schema::{
-    DIMENSIONS_MAX, Dimension, Direction, Kind, Measure, SIGNALS_MAX, Schema, SchemaMistake,
-    Signal, Title, ready,
+    DIMENSIONS_MAX, Dimension, Direction, Kind, Measure, NameTaken, SIGNALS_MAX, Schema,
+    SchemaMistake, Signal, Title, check_taken, ready,
 };
 pub use score::{Band, Contribution, DimensionScore, Scorer, Standing, Vector, distance};
 

@@ -216,6 +216,33 @@ pub fn ready() -> Vec<Schema> {
     texts.into_iter().filter_map(|text| Schema::parse(text).ok()).collect()
 }
 
+/// A schema that comes with the program has its name and version for good.
+#[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
+#[error(
+    "version {version} of schema `{name}` comes with the program; give it the next version or another name"
+)]
+pub struct NameTaken {
+    /// The name.
+    pub name: String,
+    /// The version.
+    pub version: u32,
+}
+
+/// Checks that a schema is none that takes the name and version of one that comes with the program.
+///
+/// # Errors
+/// [`NameTaken`].
+pub fn check_taken(schema: &Schema) -> Result<(), NameTaken> {
+    let (name, version) = (schema.name(), schema.version());
+    let mut ready = ready().into_iter();
+    match ready.find(|one| one.name() == name && one.version() == version) {
+        Some(one) if one.hash() != schema.hash() => {
+            Err(NameTaken { name: name.to_owned(), version })
+        }
+        _ => Ok(()),
+    }
+}
+
 /// Why a text is no schema.
 #[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
 #[error("{pointer}: {reason}")]

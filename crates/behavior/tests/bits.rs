@@ -3,7 +3,10 @@
 mod common;
 
 use common::{BFI, BFI_AS_OF, CDNOW, CDNOW_AS_OF, bfi, cdnow, fit, fit_parts, record, vector};
-use kartei_behavior::{Calibration, Moves, Person, Schema, Scorer, Separation, distance};
+use kartei_behavior::{
+    Calibration, Moves, Passes, Person, Refused, Schema, Scorer, Separation, SoFar, Step, Wanted,
+    distance,
+};
 use kartei_profile::Record;
 use proptest::prelude::*;
 use serde_json::json;
@@ -22,6 +25,96 @@ fn orders_of_people_and_parts_do_not_matter() {
     let parts = fit_parts(&schema, CDNOW_AS_OF, None, &[c, a, b]);
     assert_eq!(parts.text(), whole.text());
     assert_eq!(parts.version(), whole.version());
+}
+
+/// Reads people, and breaks off behind the pass that it is told; what was known then is left as JSON.
+struct Reader<'a> {
+    people: &'a [Record],
+    passes_left: usize,
+    left: Option<String>,
+}
+
+#[derive(Debug, PartialEq)]
+enum Stop {
+    Refused(Refused),
+    Here,
+}
+
+impl From<Refused> for Stop {
+    fn from(refused: Refused) -> Self {
+        Self::Refused(refused)
+    }
+}
+
+impl Passes for Reader<'_> {
+    type Stop = Stop;
+
+    fn pass<A: Send>(
+        &mut self,
+        _: Step,
+        begin: impl Fn() -> A + Sync,
+        absorb: impl Fn(&mut A, &Record) + Sync,
+        merge: impl Fn(&mut A, A),
+    ) -> Result<A, Stop> {
+        if self.passes_left == 0 {
+            return Err(Stop::Here);
+        }
+        self.passes_left -= 1;
+        let mut whole = begin();
+        for part in self.people.chunks(700) {
+            let mut own = begin();
+            part.iter().for_each(|record| absorb(&mut own, record));
+            merge(&mut whole, own);
+        }
+        Ok(whole)
+    }
+
+    fn known(&mut self, so_far: &SoFar) -> Result<(), Stop> {
+        self.left = serde_json::to_string(so_far).ok();
+        Ok(())
+    }
+}
+
+#[test]
+fn who_goes_on_from_behind_a_pass_comes_to_the_same_bits() {
+    for (text, people, as_of) in [(BFI, bfi(), BFI_AS_OF), (CDNOW, cdnow(), CDNOW_AS_OF)] {
+        let schema = Schema::parse(text).unwrap();
+        let people = &people[..2_400];
+        let before = fit(&schema, as_of - 90 * DAY, people);
+        let wanted = Wanted {
+            schema: &schema,
+            filter: "",
+            as_of_ms: None,
+            now_ms: as_of,
+            before: Some(&before),
+            same_fit_as: None,
+        };
+        let reader = |passes_left| Reader { people, passes_left, left: None };
+        let whole = kartei_behavior::fit(&mut reader(4), &wanted, None).unwrap();
+        let known = fit_parts(&schema, whole.as_of_ms, Some(&before), &[people]);
+        assert_eq!(whole.text(), known.text());
+        for passes in 0..4 {
+            let mut dies = reader(passes);
+            let broke_off = kartei_behavior::fit(&mut dies, &wanted, None);
+            assert_eq!(broke_off, Err(Stop::Here));
+            let so_far = dies.left.map(|left| serde_json::from_str(&left).unwrap());
+            assert_eq!(so_far.is_some(), passes > 0);
+            let mut heir = reader(4 - passes);
+            let made = kartei_behavior::fit(&mut heir, &wanted, so_far).unwrap();
+            assert_eq!((made.text(), heir.passes_left), (whole.text(), 0));
+            let all: SoFar = serde_json::from_str(&heir.left.unwrap()).unwrap();
+            assert_eq!(kartei_behavior::fit(&mut reader(0), &wanted, Some(all)), Ok(made));
+        }
+        let later = Wanted { same_fit_as: Some(&whole), ..wanted };
+        let refused = kartei_behavior::fit(&mut reader(1), &later, None);
+        assert_eq!(refused, Err(Stop::Refused(Refused::SameMoment)));
+        let nobody = Reader { people: &[], passes_left: 1, left: None };
+        let refused = kartei_behavior::fit(&mut { nobody }, &wanted, None).unwrap_err();
+        let name = schema.name().to_owned();
+        assert_eq!(refused, Stop::Refused(Refused::NothingObserved(name)));
+        let moved = kartei_behavior::compare(&mut reader(1), &schema, (&before, &whole)).unwrap();
+        assert!(moved.profiles > 0);
+    }
 }
 
 #[test]

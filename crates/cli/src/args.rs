@@ -359,6 +359,9 @@ pub(crate) enum CalibrateAct {
         /// The moment of the scores, such as 2026-11-20T00:00:00Z; that of the newest observation by default.
         #[arg(long)]
         as_of: Option<String>,
+        /// Makes it at the relay, of the profiles that it has: a draft there.
+        #[arg(long)]
+        relay: bool,
     },
     /// Moves the active calibration of a schema on to another moment, with the same fit: a draft.
     Roll {

@@ -6,6 +6,7 @@ use std::time::Duration;
 
 use indicatif::{ProgressBar, ProgressDrawTarget, ProgressStyle};
 use kartei_app::App;
+use kartei_protocol::calibrations::FitAt;
 use kartei_protocol::commands::Commands;
 use kartei_protocol::desktop::{
     ActivateCalibration, BehaviorVector, CalibrationDetail, CalibrationId, CalibrationInfo,
@@ -17,6 +18,7 @@ use kartei_protocol::problem::{Problem, ProblemCode};
 
 use crate::Done;
 use crate::args::CalibrateAct;
+use crate::jobs;
 use crate::output::Output;
 use crate::show::number;
 use crate::watch::interrupted;
@@ -109,7 +111,12 @@ pub(crate) fn calibrate(
 ) -> Result<Done, Problem> {
     match act {
         None => list(&app.list_calibrations(Empty {})?, output)?,
-        Some(CalibrateAct::Fit { schema, schema_version, filter, as_of }) => {
+        Some(CalibrateAct::Fit { schema, schema_version, filter, as_of, relay: true }) => {
+            let schema = Some(schema);
+            let asked = FitAt { schema, schema_version, filter, as_of, ..FitAt::default() };
+            return jobs::calibrate(app, &asked, output);
+        }
+        Some(CalibrateAct::Fit { schema, schema_version, filter, as_of, relay: false }) => {
             let filter = filter.unwrap_or_default();
             let same_fit_as = None;
             let wanted = filter.clone();

@@ -8,6 +8,7 @@ use std::time::Duration;
 
 use indicatif::{ProgressBar, ProgressDrawTarget, ProgressStyle};
 use kartei_app::App;
+use kartei_protocol::calibrations::FitAt;
 use kartei_protocol::commands::Commands as _;
 use kartei_protocol::desktop::{ResultFormat, SaveResult};
 use kartei_protocol::jobs::{JobEvent, JobEventKind, JobInfo, JobResult, JobState, NewJob};
@@ -44,6 +45,19 @@ pub(crate) fn analyze(
         show(&job, output)?;
         return Ok(Done::Whole);
     }
+    waited_for(app, &job, output)
+}
+
+/// Has the relay make a calibration, and waits for what it comes to.
+pub(crate) fn calibrate(app: &App, asked: &FitAt, output: &Output) -> Result<Done, Problem> {
+    let job = app.submit_calibration(asked).map_err(|problem| match &asked.filter {
+        Some(filter) => output.mark(filter, problem),
+        None => problem,
+    })?;
+    waited_for(app, &job, output)
+}
+
+fn waited_for(app: &App, job: &JobInfo, output: &Output) -> Result<Done, Problem> {
     if !output.json() {
         eprintln!("{}: `kartei jobs watch {0}` goes on where this is interrupted.", job.job_id);
     }

@@ -111,3 +111,39 @@ pub struct ActivateAt {
     #[serde(default)]
     pub accept: bool,
 }
+
+/// Asks for a calibration of the organisation's profiles.
+#[derive(Debug, Clone, Default, Serialize, Deserialize)]
+#[cfg_attr(feature = "openapi", derive(utoipa::ToSchema))]
+#[serde(deny_unknown_fields)]
+pub struct FitAt {
+    /// The name of a schema that comes with the program, such as `bfi`, or that a calibration of the organisation is of.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub schema: Option<String>,
+    /// Its version; the newest without it.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub schema_version: Option<u32>,
+    /// A behaviour schema of one's own, in place of a name: `schemas/behavior_schema.v1.schema.json`.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    #[cfg_attr(feature = "openapi", schema(value_type = Option<Object>))]
+    pub schema_text: Option<Box<RawValue>>,
+    /// Which profiles: a filter, in the same language as lists; all without one.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub filter: Option<String>,
+    /// The moment of the scores (RFC 3339), such as `2026-11-20T00:00:00Z`; that of the newest observation without it.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub as_of: Option<String>,
+    /// The version of a calibration whose fit is taken, for another moment; `schema` and `filter` are its own then.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub same_fit_as: Option<String>,
+}
+
+/// Asks whom a calibration moves.
+#[derive(Debug, Clone, Default, PartialEq, Eq, Serialize, Deserialize)]
+#[cfg_attr(feature = "openapi", derive(utoipa::ToSchema))]
+#[serde(deny_unknown_fields)]
+pub struct DryRunAt {
+    /// The version that it is held against; the one that is active without it.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub with: Option<String>,
+}

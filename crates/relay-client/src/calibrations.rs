@@ -1,8 +1,9 @@
 //! Calibrations at the relay.
 
 use kartei_protocol::calibrations::{
-    ActivateAt, CalibrationAnswer, CalibrationEntry, CalibrationList, NewCalibration,
+    ActivateAt, CalibrationAnswer, CalibrationEntry, CalibrationList, FitAt, NewCalibration,
 };
+use kartei_protocol::jobs::JobInfo;
 use reqwest::header::{CONTENT_TYPE, ETAG, IF_NONE_MATCH};
 use reqwest::{RequestBuilder, StatusCode, Url};
 use serde::Serialize;
@@ -83,5 +84,15 @@ impl RelayClient {
     ) -> Result<CalibrationEntry, RelayError> {
         let url = self.calibrations_url(&[version, "activate"])?;
         self.answered(self.posted(url, asked)?, WHAT).await
+    }
+
+    /// Asks the relay for a calibration of its profiles: a job. `key` names this request: sending it again with the
+    /// same one is harmless.
+    ///
+    /// # Errors
+    /// [`RelayError`]; refused with 404 where there is no such schema.
+    pub async fn fit_calibration(&self, asked: &FitAt, key: &str) -> Result<JobInfo, RelayError> {
+        let request = self.posted(self.calibrations_url(&["fit"])?, asked)?;
+        self.answered(request.header("Idempotency-Key", key), WHAT).await
     }
 }

@@ -10,6 +10,7 @@
 //! kept here makes it quick: a worker that waits is woken, a client that follows a job is told. Whatever
 //! of that is lost is made up for by looking again.
 
+pub(crate) mod calibrate;
 mod cohort;
 mod command;
 mod dataset;

@@ -5,18 +5,21 @@ use std::sync::atomic::{AtomicUsize, Ordering};
 use std::sync::mpsc;
 use std::time::{Duration, Instant};
 
-use kartei_analysis::{Accumulator, Analysis, AskedWrongly, CHUNK, Context, Input, Profile};
-use kartei_behavior::{Calibration, Fitted, Schema};
+use kartei_analysis::{Accumulator, Analysis, AskedWrongly, CHUNK, Context, Input, Profile, Side};
+use kartei_behavior::{Calibration, Fitted, Refused, Schema};
 use kartei_blob_store::{BlobError, BlobName, BlobStore};
 use kartei_filter::Expr;
 use kartei_live_list::Lists;
 use kartei_profile::Record;
 use kartei_protocol::jobs::FailReason;
-use kartei_relay_store::{JobRow, OrgId, Payload, RelayStore, RelayStoreError, Row};
+use kartei_relay_store::{
+    CALIBRATIONS_MAX, JobRow, OrgId, Payload, RelayStore, RelayStoreError, Row,
+};
 use serde::{Deserialize, Serialize};
 use serde_json::Value;
 use tokio::runtime::Handle;
 
+use super::calibrate;
 use super::cohort::{Cohort, CohortError, Member, Wanted};
 use super::dataset::{DatasetError, Laid, Reading, file_of};
 use crate::halting::{Halt, Halting};
@@ -30,10 +33,10 @@ const RESULT_BYTES_HERE: usize = 256 * 1024;
 pub(crate) const RESULTS: &str = "results";
 
 /// How often it is told what is known so far, at most.
-const TOLD_EVERY: Duration = Duration::from_secs(1);
+pub(super) const TOLD_EVERY: Duration = Duration::from_secs(1);
 
 /// Threads that read and absorb chunks; one of them waits for the database while another counts.
-const THREADS: usize = 2;
+pub(super) const THREADS: usize = 2;
 
 /// What a job asks for, checked.
 #[derive(Debug)]
@@ -69,7 +72,7 @@ impl Asked {
 }
 
 /// What scores are made by.
-fn scale(store: &RelayStore, org: OrgId, version: &str) -> Result<Fitted, RunError> {
+pub(super) fn scale(store: &RelayStore, org: OrgId, version: &str) -> Result<Fitted, RunError> {
     let missing = || AskedWrongly::NoCalibration(version.to_owned());
     let whole = store.calibration(org, version)?.ok_or_else(missing)?;
     // Both were read when they were added.
@@ -85,6 +88,14 @@ pub(super) enum RunError {
     Asked(#[from] AskedWrongly),
     #[error("the filter cannot be read: {0}")]
     Filter(String),
+    #[error(transparent)]
+    Refused(#[from] Refused),
+    #[error("there is no behaviour schema `{0}` {1}")]
+    NoSchema(String, u32),
+    #[error("an organisation has {CALIBRATIONS_MAX} calibrations at most; delete drafts")]
+    TooManyCalibrations,
+    #[error("what the job is told cannot be read")]
+    Params,
     #[error("the stored profile `{0}` cannot be read")]
     Damaged(String),
     #[error(transparent)]
@@ -104,9 +115,13 @@ impl RunError {
     /// inside they are told no more than where; the log has the rest.
     pub(super) fn told(&self) -> (bool, FailReason, String) {
         match self {
-            Self::Asked(_) | Self::Filter(_) | Self::Damaged(_) => {
-                (false, FailReason::Analysis, self.to_string())
-            }
+            Self::Asked(_)
+            | Self::Filter(_)
+            | Self::Refused(_)
+            | Self::NoSchema(..)
+            | Self::TooManyCalibrations
+            | Self::Params
+            | Self::Damaged(_) => (false, FailReason::Analysis, self.to_string()),
             Self::Dataset(wrong) if wrong.is_of_the_file() => {
                 (false, FailReason::Analysis, wrong.to_string())
             }
@@ -211,6 +226,9 @@ fn of_file(context: &Context, laid: &Laid, members: &[Member]) -> Result<Accumul
 impl Task<'_> {
     /// Runs to the end. Blocks, within a runtime.
     pub(super) fn run(&self) -> Result<Done, RunError> {
+        if let Some(asked) = calibrate::Asked::of(self.row, self.store, self.org)? {
+            return calibrate::run(self, &asked);
+        }
         let asked = Asked::of(self.row, self.store, self.org)?;
         let Begun { cohort, laid, kept } = self.begin(&asked)?;
         let focus = self.focus(&asked.analysis, cohort.rev, laid.as_ref())?;
@@ -370,10 +388,23 @@ impl Task<'_> {
         cohort: &Cohort,
         members: &[Member],
     ) -> Result<Accumulator, RunError> {
-        let keys: Vec<i64> = members.iter().map(|(key, ..)| *key).collect();
+        let (mut seen, mut scores) = (context.begin(), context.scores());
+        self.read(cohort, members, |record, conflicts, side| {
+            seen.absorb(context, &Profile { record, conflicts }, side, scores.as_mut());
+        })?;
+        Ok(seen)
+    }
+
+    /// Reads some profiles as they were at the cohort's revision, with their conflicts and the side that each is on.
+    pub(super) fn read<'m>(
+        &self,
+        cohort: &Cohort,
+        members: impl IntoIterator<Item = &'m Member> + Clone,
+        mut take: impl FnMut(&Record, u64, Option<Side>),
+    ) -> Result<(), RunError> {
+        let keys: Vec<i64> = members.clone().into_iter().map(|(key, ..)| *key).collect();
         let rows = self.store.by_key(self.org, &keys)?;
         let mut found: HashMap<i64, Row> = rows.into_iter().map(|row| (row.key, row)).collect();
-        let (mut seen, mut scores) = (context.begin(), context.scores());
         for (key, id, side) in members {
             let is_as_it_was = |row: &Row| row.rev <= cohort.rev && !row.deleted;
             let (text, conflicts) = match found.remove(key) {
@@ -385,10 +416,9 @@ impl Task<'_> {
                 },
             };
             let record = Record::from_stored(&text).map_err(|_| RunError::Damaged(id.clone()))?;
-            let profile = Profile { record: &record, conflicts };
-            seen.absorb(context, &profile, *side, scores.as_mut());
+            take(&record, conflicts, *side);
         }
-        Ok(seen)
+        Ok(())
     }
 
     fn finish(
@@ -399,16 +429,20 @@ impl Task<'_> {
     ) -> Result<Done, RunError> {
         // Of those that are still there.
         let input = Input { total: seen.seen(), ..input.clone() };
-        let text = seen.report(context, &input).to_string();
+        self.done(&seen.report(context, &input).to_string(), seen.seen(), input)
+    }
+
+    /// A result, kept where it has room.
+    pub(super) fn done(&self, text: &str, profiles: u64, input: Input) -> Result<Done, RunError> {
         let (size, digest) = (text.len() as u64, *blake3::hash(text.as_bytes()).as_bytes());
         let payload = match result_blob(self.org, &self.row.id, self.row.claim) {
             Some(name) if text.len() > RESULT_BYTES_HERE => {
                 Handle::current().block_on(self.blobs.put_reader(&name, text.as_bytes()))?;
                 Payload::Blob(name.to_string())
             }
-            _ => Payload::Here(text),
+            _ => Payload::Here(text.to_owned()),
         };
         let input = (input.epoch, input.rev);
-        Ok(Done { payload, size, digest, profiles: seen.seen(), input })
+        Ok(Done { payload, size, digest, profiles, input })
     }
 }

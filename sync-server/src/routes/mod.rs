@@ -123,6 +123,8 @@ pub(crate) fn integrators() -> OpenApiRouter<Arc<Relay>> {
         )
         .routes(routes!(calibrations::get, calibrations::delete))
         .routes(routes!(calibrations::activate))
+        .routes(routes!(calibrations::fit::fit))
+        .routes(routes!(calibrations::fit::compare))
         // Streams, and counts by itself.
         .routes(routes!(profiles::imports::import))
         .routes(routes!(profiles::imports::get, profiles::imports::cancel))

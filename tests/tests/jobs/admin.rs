@@ -126,7 +126,7 @@ fn what_runs_is_listed_with_who_has_it() -> Result<()> {
     let office = office(&[("KARTEI_WORKERS", "0")], "cdnow.ndjson.gz")?;
     let chef = administrator(&office)?;
     assert_eq!(read::<RunningPage>(&chef, "/admin/jobs/running")?.jobs, []);
-    let (_worker, job) = crate::workers::frozen(&office, &quality())?;
+    let (_worker, job) = crate::workers::frozen(&office)?;
     let running: RunningPage = read(&chef, "/admin/jobs/running")?;
     let [one] = running.jobs.as_slice() else { anyhow::bail!("{running:?}") };
     assert_eq!((one.job_id.as_str(), one.attempts, one.attempts_max), (&*job.job_id, 1, 3));

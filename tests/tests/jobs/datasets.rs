@@ -5,7 +5,7 @@ use kartei_protocol::jobs::{FailReason, JobState};
 use kartei_test_support::{Http, repository};
 use serde_json::{Value, json};
 
-use crate::workers::frozen;
+use crate::workers::frozen_at;
 use crate::{Office, office, post};
 
 const RAW: (&str, &str) = ("content-type", "application/octet-stream");
@@ -140,7 +140,7 @@ fn another_worker_goes_on_with_a_file() -> Result<()> {
     let office = office(&[("KARTEI_WORKERS", "0")], "bfi.ndjson.gz")?;
     let file = upload(&office.http, "cdnow.ndjson.gz", &fixture("cdnow.ndjson.gz")?)?;
     let asked = json!({"analysis": "quality", "params": {"dataset": file}});
-    let (mut dies, job) = frozen(&office, &asked)?;
+    let (mut dies, job) = frozen_at(&office, || office.submit(&asked))?;
     dies.kill()?;
     let heir = office.home.worker(1)?;
     let ended = office.ended(&job.job_id)?;

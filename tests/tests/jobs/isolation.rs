@@ -25,6 +25,7 @@ const NAMELESS: &[&str] = &[
     "get /analyze/jobs",
     "get /calibrations",
     "post /calibrations",
+    "post /calibrations/fit",
     "get /notifications",
     "get /admin/audit",
     "get /admin/queue",

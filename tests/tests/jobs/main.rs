@@ -1,6 +1,7 @@
 //! Analyses as jobs, over HTTP, with the real relay and real workers.
 
 mod admin;
+mod calibrations;
 mod cancels;
 mod cli;
 mod datasets;

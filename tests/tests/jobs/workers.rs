@@ -3,15 +3,22 @@
 use anyhow::Result;
 use kartei_protocol::jobs::{JobEventKind, JobInfo, JobState};
 use kartei_test_support::{Postgres, Stage, Worker, until, until_some};
-use serde_json::Value;
 
 use crate::{Office, WITHIN, cohorts, office, opened, quality};
 
 /// A worker that was frozen with a job half done, and the job. It may be too quick for that: then it gets
 /// another one.
-pub(crate) fn frozen(office: &Office, asked: &Value) -> Result<(Worker, JobInfo)> {
+pub(crate) fn frozen(office: &Office) -> Result<(Worker, JobInfo)> {
+    frozen_at(office, || office.submit(&quality()))
+}
+
+/// The same with a job that is submitted like this.
+pub(crate) fn frozen_at(
+    office: &Office,
+    submit: impl Fn() -> Result<JobInfo>,
+) -> Result<(Worker, JobInfo)> {
     loop {
-        let job = office.submit(asked)?;
+        let job = submit()?;
         let worker = office.home.worker(1)?;
         let seen = until_some(WITHIN, "something is known of the job", || {
             let job = office.job(&job.job_id)?;
@@ -37,9 +44,9 @@ fn kinds(office: &Office, id: &str) -> Result<Vec<String>> {
 fn lost_and_sleeping(office: &Office) -> Result<()> {
     // Jobs run beside each other, each in a worker of its own.
     office.home.run(&["jobs", "queue", "--org", "Test", "--cap", "10"])?.expect_code(0)?;
-    let (mut dies, of_dead) = frozen(office, &quality())?;
+    let (mut dies, of_dead) = frozen(office)?;
     dies.kill()?;
-    let (sleeps, of_sleeper) = frozen(office, &quality())?;
+    let (sleeps, of_sleeper) = frozen(office)?;
     let heir = office.home.worker(2)?;
     for job in [&of_dead, &of_sleeper] {
         let ended = office.ended(&job.job_id)?;
@@ -74,7 +81,7 @@ fn the_same_on_postgres_which_is_restarted() -> Result<()> {
     let stage = Stage::new()?;
     let home = stage.relay_home_on(&database)?.with(&[("KARTEI_WORKERS", "0")]);
     let office = opened(stage, home, "cdnow.ndjson.gz")?;
-    let (worker, job) = frozen(&office, &quality())?;
+    let (worker, job) = frozen(&office)?;
     cluster.crash_and_restart()?;
     worker.thaw()?;
     // With its connections gone it goes on, or gives up and another attempt does.
@@ -86,7 +93,7 @@ fn the_same_on_postgres_which_is_restarted() -> Result<()> {
 #[test]
 fn a_cancel_is_answered_at_the_next_chunk() -> Result<()> {
     let office = office(&[("KARTEI_WORKERS", "0")], "cdnow.ndjson.gz")?;
-    let (worker, job) = frozen(&office, &quality())?;
+    let (worker, job) = frozen(&office)?;
     let kept = cohorts(&office.home.data().join("blobs/jobs"))?;
     assert_eq!(kept, 1, "another worker could go on");
     let heard = office.cancel(&job.job_id)?;
@@ -107,7 +114,7 @@ fn a_cancel_is_answered_at_the_next_chunk() -> Result<()> {
 #[test]
 fn a_worker_that_stops_gives_its_job_back() -> Result<()> {
     let office = office(&[("KARTEI_WORKERS", "0")], "cdnow.ndjson.gz")?;
-    let (worker, job) = frozen(&office, &quality())?;
+    let (worker, job) = frozen(&office)?;
     // The signal waits until it goes on.
     std::thread::scope(|scope| {
         let stops = scope.spawn(move || -> Result<()> {
@@ -155,7 +162,7 @@ fn an_administrator_pauses_and_ends() -> Result<()> {
     // What runs is listed with who has it.
     drop(worker);
     let cdnow = crate::office(&[("KARTEI_WORKERS", "0")], "cdnow.ndjson.gz")?;
-    let (_frozen, job) = frozen(&cdnow, &quality())?;
+    let (_frozen, job) = frozen(&cdnow)?;
     until(WITHIN, "the job is listed", || {
         let listed = cdnow.home.run(&["jobs", "running", "--org", "Test"])?.expect_code(0)?;
         Ok(String::from_utf8_lossy(listed.stdout()).contains(&job.job_id))

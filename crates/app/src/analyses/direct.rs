@@ -1,5 +1,6 @@
 //! Analyses as a terminal asks for them: at the relay, and waited for.
 
+use kartei_protocol::calibrations::FitAt;
 use kartei_protocol::jobs::{JobEvents, JobInfo, JobPage, JobResult, JobState, NewJob};
 use kartei_protocol::problem::{Problem, ProblemCode};
 use kartei_relay_client::RelayError;
@@ -17,6 +18,15 @@ impl App {
     pub fn submit_analysis(&self, asked: &NewJob) -> Result<JobInfo, Problem> {
         let (client, key) = (self.relay_client()?, random::hex::<16>()?);
         sync::block_on(client.submit_job(asked, &key))?.map_err(|e| of_relay(&e))
+    }
+
+    /// Asks the relay for a calibration of the profiles that it has: a job beside the analyses.
+    ///
+    /// # Errors
+    /// As [`App::submit_analysis`].
+    pub fn submit_calibration(&self, asked: &FitAt) -> Result<JobInfo, Problem> {
+        let (client, key) = (self.relay_client()?, random::hex::<16>()?);
+        sync::block_on(client.fit_calibration(asked, &key))?.map_err(|e| of_relay(&e))
     }
 
     /// A page of analyses, the newest first; `cursor` is `next` of the page before.

@@ -4,7 +4,7 @@ use std::ops::ControlFlow;
 use std::sync::Arc;
 use std::sync::atomic::Ordering;
 
-use kartei_behavior::{Calibration, Fitted, Moved, Schema};
+use kartei_behavior::{Calibration, Fitted, Moved, Schema, Wanted, check_taken, compare, fit};
 use kartei_local_store::{CalibrationState, Doing, StoredCalibration, StoredSchema};
 use kartei_profile::{Instant, Record};
 use kartei_protocol::desktop::{
@@ -15,7 +15,7 @@ use kartei_protocol::desktop::{
 use kartei_protocol::events::HostEvent;
 use kartei_protocol::problem::{Problem, ProblemCode};
 
-use super::fit::{Stop, Tell, Wanted, compare, fit};
+use super::fit::{Reading, Stop, Tell};
 use super::{find_calibration, find_schema, schemas, shown};
 use crate::app::App;
 use crate::clock;
@@ -88,21 +88,9 @@ impl App {
     }
 
     fn keep_schema(&self, schema: &Schema) -> Result<(), Problem> {
-        // One that comes with the program has its name and version for good.
-        let taken = kartei_behavior::ready().into_iter().find(|one| {
-            one.name() == schema.name()
-                && one.version() == schema.version()
-                && one.hash() != schema.hash()
-        });
-        if taken.is_some() {
-            let message = format!(
-                "version {} of schema `{}` comes with the program; give it the next version or \
-                 another name",
-                schema.version(),
-                schema.name()
-            );
-            return Err(Problem::new(ProblemCode::Blocked, message).about(schema.name()));
-        }
+        check_taken(schema).map_err(|taken| {
+            Problem::new(ProblemCode::Blocked, taken.to_string()).about(schema.name())
+        })?;
         let stored = StoredSchema {
             name: schema.name().to_owned(),
             version: schema.version(),
@@ -152,7 +140,7 @@ impl App {
                     before,
                     same_fit_as,
                 };
-                fit(exported, &wanted, tell)
+                fit(&mut Reading { exported, tell }, &wanted, None)
             });
             let made = made.map_err(Stop::Store)??;
             let moved = before.map(|before| everybody(shared, &schema, (before, &made), tell));
@@ -326,7 +314,9 @@ fn everybody(
     both: (&Calibration, &Calibration),
     tell: Tell<'_>,
 ) -> Result<Moved, Stop> {
-    let moved = shared.store.export(&Selection::default(), |all| compare(all, schema, both, tell));
+    let moved = shared.store.export(&Selection::default(), |exported| {
+        compare(&mut Reading { exported, tell }, schema, both)
+    });
     moved.map_err(Stop::Store)?
 }
 

@@ -1,12 +1,10 @@
-//! Makes and compares calibrations: passes over the profiles, on all cores.
+//! Passes over the profiles of this data folder, on all cores: what calibrations are made of.
 
 use std::ops::ControlFlow;
 use std::thread;
 
 use crossbeam_channel::bounded;
-use kartei_behavior::{
-    Asked, Calibration, First, Moved, Moves, Person, Schema, Scorer, Second, Third, newest,
-};
+use kartei_behavior::{Passes, Refused, Step};
 use kartei_local_store::{Exported, StoreError};
 use kartei_profile::Record;
 use kartei_protocol::desktop::CalibrationStep;
@@ -28,16 +26,41 @@ pub(super) enum Stop {
 /// Told how many profiles of a step were looked at, and of how many; may end it.
 pub(super) type Tell<'t> = &'t mut dyn FnMut(CalibrationStep, u64, u64) -> ControlFlow<()>;
 
-/// What a calibration is made with.
-pub(super) struct Wanted<'a> {
-    pub(super) schema: &'a Schema,
-    pub(super) filter: &'a str,
-    /// Nothing: that of the newest observation, not later than now.
-    pub(super) as_of_ms: Option<i64>,
-    pub(super) now_ms: i64,
-    pub(super) before: Option<&'a Calibration>,
-    /// Its fit is taken, for another moment.
-    pub(super) same_fit_as: Option<&'a Calibration>,
+impl From<Refused> for Stop {
+    fn from(refused: Refused) -> Self {
+        let code = match refused {
+            Refused::NothingObserved(_) => ProblemCode::NothingObserved,
+            Refused::SameMoment | Refused::Schema(_) => ProblemCode::Blocked,
+        };
+        Self::Problem(Problem::new(code, refused.to_string()))
+    }
+}
+
+/// Profiles of this data folder that are read again and again, as they are in one snapshot.
+pub(super) struct Reading<'r, 'e> {
+    pub(super) exported: &'r mut Exported<'e>,
+    pub(super) tell: Tell<'r>,
+}
+
+impl Passes for Reading<'_, '_> {
+    type Stop = Stop;
+
+    fn pass<A: Send>(
+        &mut self,
+        step: Step,
+        begin: impl Fn() -> A + Sync,
+        absorb: impl Fn(&mut A, &Record) + Sync,
+        merge: impl Fn(&mut A, A),
+    ) -> Result<A, Stop> {
+        let step = match step {
+            Step::Moment => CalibrationStep::Moment,
+            Step::Numbers => CalibrationStep::Numbers,
+            Step::Spread => CalibrationStep::Spread,
+            Step::Scores => CalibrationStep::Scores,
+            Step::Moves => CalibrationStep::Moves,
+        };
+        pass(self.exported, step, self.tell, begin, absorb, merge)
+    }
 }
 
 /// One pass over all: each thread takes in a part of the profiles by itself, then the parts are merged.
@@ -109,121 +132,4 @@ fn read(
             return Err(Stop::Cancelled);
         }
     }
-}
-
-/// The moment that scores are to be of.
-fn moment(exported: &mut Exported<'_>, wanted: &Wanted<'_>, tell: Tell<'_>) -> Result<i64, Stop> {
-    if let Some(as_of_ms) = wanted.as_of_ms {
-        return Ok(as_of_ms);
-    }
-    let found = pass(
-        exported,
-        CalibrationStep::Moment,
-        tell,
-        || None,
-        |latest: &mut Option<i64>, record| {
-            *latest = (*latest).max(newest(wanted.schema, record, wanted.now_ms));
-        },
-        |ours, theirs| *ours = (*ours).max(theirs),
-    )?;
-    found.ok_or_else(|| {
-        let message = format!(
-            "none of these profiles has an observation that schema `{}` is made of",
-            wanted.schema.name()
-        );
-        Stop::Problem(Problem::new(ProblemCode::NothingObserved, message))
-    })
-}
-
-/// Makes a calibration of the profiles.
-pub(super) fn fit(
-    exported: &mut Exported<'_>,
-    wanted: &Wanted<'_>,
-    tell: Tell<'_>,
-) -> Result<Calibration, Stop> {
-    let schema = wanted.schema;
-    let as_of_ms = moment(exported, wanted, tell)?;
-    if let Some(known) = wanted.same_fit_as {
-        return same_fit(known, as_of_ms);
-    }
-    let asked = Asked { as_of_ms, filter: wanted.filter.to_owned() };
-    let (first, _) = pass(
-        exported,
-        CalibrationStep::Numbers,
-        tell,
-        || (First::new(schema, &asked), Person::default()),
-        |(first, person), record| {
-            person.measure(schema, record, as_of_ms);
-            first.absorb(record, person);
-        },
-        |(ours, _), (theirs, _)| ours.merge(theirs),
-    )?;
-    let known = first.finish(wanted.before);
-    let (second, _) = pass(
-        exported,
-        CalibrationStep::Spread,
-        tell,
-        || (Second::new(&known), Person::default()),
-        |(second, person), record| {
-            person.measure(schema, record, as_of_ms);
-            second.absorb(person);
-        },
-        |(ours, _), (theirs, _)| ours.merge(&theirs),
-    )?;
-    let calibration = second.finish();
-    let scorer = scorer(schema, &calibration)?;
-    let (third, _) = pass(
-        exported,
-        CalibrationStep::Scores,
-        tell,
-        || (Third::new(scorer, schema.dimensions().len()), Person::default()),
-        |(third, person), record| {
-            person.measure(schema, record, as_of_ms);
-            third.absorb(person);
-        },
-        |(ours, _), (theirs, _)| ours.merge(theirs),
-    )?;
-    let scores = third.finish();
-    Ok(calibration.with_scores(scores))
-}
-
-/// The same fit at another moment.
-fn same_fit(known: &Calibration, as_of_ms: i64) -> Result<Calibration, Stop> {
-    if known.as_of_ms == as_of_ms {
-        let message = "the calibration is of that moment already; nothing newer was observed";
-        return Err(Stop::Problem(Problem::new(ProblemCode::Blocked, message)));
-    }
-    Ok(known.at(as_of_ms))
-}
-
-/// Looks whom `to` moves.
-pub(super) fn compare(
-    exported: &mut Exported<'_>,
-    schema: &Schema,
-    (from, to): (&Calibration, &Calibration),
-    tell: Tell<'_>,
-) -> Result<Moved, Stop> {
-    let (from, to) = (scorer(schema, from)?, scorer(schema, to)?);
-    let begin = Moves::new(from, to).map_err(|e| other_schema(&e))?;
-    let (moves, ..) = pass(
-        exported,
-        CalibrationStep::Moves,
-        tell,
-        || (begin.clone(), Person::default(), Person::default()),
-        |(moves, now, then), record| {
-            now.measure(schema, record, from.as_of_ms());
-            then.measure(schema, record, to.as_of_ms());
-            moves.absorb(record.id(), now, then);
-        },
-        |(ours, ..), (theirs, ..)| ours.merge(theirs),
-    )?;
-    Ok(moves.finish())
-}
-
-fn scorer<'a>(schema: &'a Schema, calibration: &'a Calibration) -> Result<Scorer<'a>, Stop> {
-    Scorer::new(schema, calibration).map_err(|e| other_schema(&e))
-}
-
-fn other_schema(error: &kartei_behavior::CalibrationMistake) -> Stop {
-    Stop::Problem(Problem::new(ProblemCode::Blocked, error.to_string()))
 }

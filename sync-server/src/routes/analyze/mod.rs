@@ -1,6 +1,7 @@
 //! Analyses: asked for and waited for, or as jobs that are asked about later.
 
 pub(super) mod events;
+mod keep;
 
 use std::sync::Arc;
 use std::time::{Duration, Instant};
@@ -12,21 +13,21 @@ use axum::http::{HeaderMap, HeaderValue, StatusCode, header};
 use axum::response::{IntoResponse, Response};
 use kartei_analysis::{Analysis, AskedWrongly, Scored};
 use kartei_blob_store::BlobName;
-use kartei_job_core::ATTEMPTS_MAX;
 use kartei_protocol::calibrations::CalibrationStage;
 use kartei_protocol::jobs::{
     FailReason, JobInfo, JobPage, JobProgress, JobResult, JobState, NewJob,
 };
 use kartei_protocol::problem::ProblemCode;
 use kartei_relay_store::{
-    Access, Acting, CalibrationRow, Deed, FileRead, Gone, JobQuery, JobRow, Named, NewJobRow,
-    OrgId, Payload, RelayStoreError, ResultRow, Submitted,
+    Access, Acting, CalibrationRow, Deed, FileRead, Gone, JobQuery, JobRow, Named, OrgId, Payload,
+    RelayStoreError, ResultRow,
 };
 use serde::Deserialize;
 use serde_json::json;
 use serde_json::value::RawValue;
-use sha2::{Digest, Sha256};
 use utoipa::IntoParams;
+
+pub(in crate::routes) use keep::{Submission, keep};
 
 use super::profiles::list::filter_of;
 use super::profiles::may_write;
@@ -37,16 +38,12 @@ use crate::erasure::names_erased;
 use crate::jobs::{DatasetError, file_of};
 use crate::openapi::Problem;
 use crate::problem::{ApiCode, Failure};
-use crate::random::random_id;
 use crate::serve::Relay;
 use crate::uploads::hex;
 
 /// How long an answer waits for a result, unless less is asked for: proxies cut a silent connection
 /// after half a minute or so.
 const WAIT_MAX: Duration = Duration::from_secs(25);
-
-/// How long one attempt of an analysis may take: a million profiles take some minutes.
-const DEADLINE_MS: i64 = 3_600_000;
 
 pub(in crate::routes) fn unknown_job() -> Failure {
     Failure::new(StatusCode::NOT_FOUND, ProblemCode::NotFound, "there is no such job")
@@ -176,7 +173,7 @@ async fn may_read_dataset(relay: &Relay, access: &Access, file: String) -> Resul
     })
 }
 
-/// Keeps a job that is to be done; whether it is a new one.
+/// Keeps an analysis that is to be made; whether it is a new one.
 async fn submit(
     relay: &Arc<Relay>,
     access: &Access,
@@ -187,50 +184,21 @@ async fn submit(
     may_write(access)?;
     let analysis = checked(&asked)?;
     // The members of an object are in the order of their names: equal requests are equal bytes.
-    let request = serde_json::to_vec(&json!({"asked": asked, "retry_of": retry_of}));
-    let request = Sha256::digest(request.map_err(|e| Failure::internal(&e))?).into();
-    let id = random_id("job-").map_err(|e| Failure::internal(&e))?;
-    let (shop, access, org) = (Arc::clone(relay.workshop()), access.clone(), access.org);
+    let request = json!({"asked": asked, "retry_of": retry_of});
     if let Some(file) = &analysis.dataset {
-        may_read_dataset(relay, &access, file.clone()).await?;
+        may_read_dataset(relay, access, file.clone()).await?;
     }
-    let params = pinned(relay, org, analysis).await?;
-    let submitted = relay
-        .store(move |_| {
-            shop.submit(
-                access.org,
-                &NewJobRow {
-                    id: &id,
-                    token: access.token,
-                    by: &access.name,
-                    key: key.as_deref(),
-                    request,
-                    analysis: &asked.analysis,
-                    filter: asked.filter.as_deref(),
-                    params: &params,
-                    retry_of: retry_of.as_deref(),
-                    attempts_max: ATTEMPTS_MAX,
-                    deadline_ms: DEADLINE_MS,
-                },
-            )
-        })
-        .await?;
-    match submitted {
-        Submitted::New(row) => Ok((row, true)),
-        Submitted::Same(row) if row.deleted_at.is_some() => {
-            Ok((find(relay, org, &row.id).await?, false))
-        }
-        Submitted::Same(row) => Ok((row, false)),
-        Submitted::KeyReused => Err(Failure::new(
-            StatusCode::UNPROCESSABLE_ENTITY,
-            ApiCode::KeyReused,
-            "this `Idempotency-Key` was used for another analysis",
-        )),
-    }
+    let params = pinned(relay, access.org, analysis).await?;
+    let NewJob { analysis, filter, .. } = asked;
+    keep(relay, access, Submission { analysis, filter, params, request, key, retry_of }).await
 }
 
 /// An answer that tells of a job and where it is.
-fn told(status: StatusCode, row: &JobRow, is_new: bool) -> Result<Response, Failure> {
+pub(in crate::routes) fn told(
+    status: StatusCode,
+    row: &JobRow,
+    is_new: bool,
+) -> Result<Response, Failure> {
     let mut response = (status, Json(info(row))).into_response();
     response.headers_mut().insert(header::LOCATION, place(row)?);
     if !is_new {
@@ -505,10 +473,15 @@ pub(crate) async fn retry(
         return Err(Failure::new(StatusCode::CONFLICT, ProblemCode::Blocked, detail)
             .with("status", json!(row.state)));
     }
-    let params = serde_json::from_str(&row.params).unwrap_or_default();
-    let asked = NewJob { analysis: row.analysis, filter: row.filter, params };
     let key = idempotency_key(&headers)?;
-    let (row, is_new) = submit(&relay, &access, asked, key, Some(row.id)).await?;
+    let (row, is_new) = if kartei_analysis::NAMES.contains(&row.analysis.as_str()) {
+        let params = serde_json::from_str(&row.params).unwrap_or_default();
+        let asked = NewJob { analysis: row.analysis, filter: row.filter, params };
+        submit(&relay, &access, asked, key, Some(row.id)).await?
+    } else {
+        // Calibrations: all was checked and chosen when it was asked for.
+        keep(&relay, &access, Submission::again(row, key)).await?
+    };
     told(if is_new { StatusCode::CREATED } else { StatusCode::OK }, &row, is_new)
 }
 

@@ -18,8 +18,15 @@ export const STAGES: Record<AnalysisStage, { meaning: Meaning; text: () => strin
 export const stageOf = (analysis: Analysis): { meaning: Meaning; text: () => string } =>
   analysis.ending ? { meaning: 'pending', text: m.analysis_ending } : STAGES[analysis.stage];
 
+/** Jobs of the relay that nobody asks for among the analyses: calibrations that it makes. */
+const OTHERS: Record<string, () => string> = {
+  calibration: m.analysis_calibration,
+  dry_run: m.analysis_dry_run,
+};
+
 /** What an analysis is called. */
-export const analysisName = (analysis: string): string => kindOf(analysis)?.title() ?? analysis;
+export const analysisName = (analysis: string): string =>
+  (kindOf(analysis)?.title ?? OTHERS[analysis])?.() ?? analysis;
 
 /** Whom it is of, in one line. */
 /** Whether it is of the records of a file, and not of profiles. */

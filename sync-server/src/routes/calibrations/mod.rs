@@ -1,4 +1,6 @@
-//! Calibrations: brought here, looked at, activated. docs/behavior.md says what they are.
+//! Calibrations: made or brought here, looked at, activated. docs/behavior.md says what they are.
+
+pub(super) mod fit;
 
 use std::sync::Arc;
 
@@ -7,7 +9,7 @@ use axum::extract::rejection::{JsonRejection, PathRejection};
 use axum::extract::{Path, State};
 use axum::http::{HeaderMap, HeaderValue, StatusCode, header};
 use axum::response::{IntoResponse, Response};
-use kartei_behavior::{Calibration, Gate, GateKind, Schema, gates};
+use kartei_behavior::{Calibration, Gate, Schema, gates};
 use kartei_profile::RecordHash;
 use kartei_protocol::calibrations::{
     ActivateAt, CalibrationAnswer, CalibrationEntry, CalibrationGate, CalibrationList,
@@ -88,16 +90,8 @@ pub(crate) async fn list(
 }
 
 fn gate(gate: Gate) -> CalibrationGate {
-    let kind = match gate.kind {
-        GateKind::People => "people",
-        GateKind::Alpha => "alpha",
-        GateKind::Holdout => "holdout",
-        GateKind::Separation => "separation",
-        GateKind::Stability => "stability",
-        GateKind::Moves => "moves",
-    };
     CalibrationGate {
-        kind: kind.to_owned(),
+        kind: gate.kind.word().to_owned(),
         passes: gate.passes,
         failing: gate.failing,
         worst: gate.worst,
