@@ -80,6 +80,8 @@ fn nothing_acknowledged_is_lost_when_a_relay_is_destroyed_and_restored() -> Resu
     let stage = Stage::new()?;
     let home = stage.relay_home()?;
     let home = with_vault(&stage, home, &of_a_file(&stage.path("backups")))?;
+    // Whoever runs this may have a full disk.
+    let home = home.with(&[("KARTEI_KEEP_FREE_PERCENT", "0")]);
     let mut relay = home.start()?;
     let port = relay.port()?;
     let (anna, ben) = (stage.client("anna")?, stage.client("ben")?);
@@ -270,6 +272,40 @@ fn what_cannot_be_backed_up_is_refused_in_words() -> Result<()> {
     fs::write(&operator, key)?;
     let refused = home.run(&["backup"])?.expect_code(1)?;
     ensure!(refused.stderr().contains("operator's key"), "{}", refused.stderr());
+    Ok(())
+}
+
+#[test]
+fn who_was_erased_after_the_backup_does_not_come_back_with_it() -> Result<()> {
+    let Small { stage, home } = small()?;
+    let mut relay = home.start()?;
+    let (anna, ben) = (stage.client("anna")?, stage.client("ben")?);
+    anna.login(relay.url(), &home.token("admin", "Anna")?)?;
+    ben.login(relay.url(), &home.token("analyst", "Ben")?)?;
+    let file = stage.path("people.ndjson");
+    let person = |n| json!({"schema": "user_profile.v1", "id": format!("p-{n}")});
+    write_lines(&file, &(0..30).map(person).collect::<Vec<_>>())?;
+    anna.import(&[&file])?;
+    settle(&[&anna, &ben])?;
+    back_up(&home)?;
+    // Ben does not hear of it before the relay is gone.
+    home.admin(&["erase", "--org", "Test", "p-7"])?.expect_code(0)?;
+    let noted = home.run(&["backup", "--erasures-only"])?.expect_code(0)?;
+    ensure!(text(&noted).contains("1 erasures"), "{}", text(&noted));
+    let port = relay.port()?;
+    relay.kill()?;
+    fs::remove_dir_all(home.data())?;
+    ben.edit("p-7", &["--add-tag", "late"])?;
+    let restored = home.run(&["restore"])?.expect_code(0)?;
+    ensure!(text(&restored).contains("1 erasures after the backup"), "{}", text(&restored));
+    relay = home.start_on(port)?;
+    settle(&[&ben, &anna])?;
+    for client in [&anna, &ben] {
+        client.run(&["show", "p-7"])?.expect_code(1)?;
+        ensure!(client.status()?["profiles"] == 29);
+    }
+    home.run(&["check"])?.expect_code(0)?;
+    drop(relay);
     Ok(())
 }
 

@@ -5,6 +5,7 @@
 //! repository            form, and something that only the right key opens
 //! chunks/ab/ab…         a piece of a file, perhaps compressed, sealed; named by BLAKE3 under a key
 //! snapshots/2026…z-…    sealed: when, what of, how many files, and the chunks of the list of files
+//! notes/2026…z-…        sealed: what must be known also where a backup is older
 //! marks/…               who is writing or forgetting just now
 //! ```
 //!
@@ -20,6 +21,7 @@ mod forget;
 mod key;
 mod limits;
 mod marks;
+mod notes;
 mod read;
 mod repository;
 mod snapshot;
@@ -30,6 +32,7 @@ pub use error::BackupError;
 pub use forget::Forgotten;
 pub use key::BackupKey;
 pub use limits::{CHUNK_BYTES_MAX, FILE_CHUNK_BYTES, PAGE_CHUNK_BYTES};
+pub use notes::Note;
 pub use repository::Repository;
 pub use snapshot::{FileEntry, Snapshot, SnapshotId};
 pub use verify::{Damage, Verified};

@@ -301,3 +301,27 @@ async fn nobody_forgets_while_somebody_writes() -> Result<()> {
     assert_eq!(store.list(Some(&marks)).count().await, 0, "nobody is at work any more");
     Ok(())
 }
+
+#[tokio::test]
+async fn notes_are_kept_once_and_a_damaged_one_hides_no_other() -> Result<()> {
+    let store = memory()?;
+    let repository = Repository::open_or_begin(store.clone(), key()).await?;
+    assert!(repository.note(NOW, b"one").await?);
+    assert!(!repository.note(NOW + 1_000, b"one").await?, "said already");
+    assert!(repository.note(NOW + 2_000, b"two").await?);
+    let texts = |notes: Vec<Result<kartei_backup::Note, String>>| -> Vec<String> {
+        let text = |note: kartei_backup::Note| String::from_utf8_lossy(&note.text).into_owned();
+        notes.into_iter().map(|note| note.map_or_else(|_| "damaged".to_owned(), text)).collect()
+    };
+    assert_eq!(texts(repository.notes().await?), ["two", "one"]);
+    back_up(&repository, NOW + 3_000, &[("a", b"1")]).await?;
+    repository.forget(1).await?;
+    assert_eq!(repository.notes().await?.len(), 2, "they outlive backups");
+    let mut names: Vec<BlobName> =
+        store.list(Some(&BlobName::new("notes")?)).map_ok(|entry| entry.name).try_collect().await?;
+    names.sort();
+    replace(&store, &names[1], b"nonsense".to_vec()).await?;
+    assert_eq!(texts(repository.notes().await?), ["damaged", "one"]);
+    assert!(repository.note(NOW + 4_000, b"two").await?, "said again where it cannot be read");
+    Ok(())
+}

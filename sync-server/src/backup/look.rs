@@ -10,6 +10,7 @@ use kartei_relay_store::RelayStore;
 use tempfile::TempDir;
 use tokio::io::AsyncWriteExt;
 
+use super::erasures::Register;
 use super::vault::Vault;
 use super::{DATABASE, Subject};
 use crate::admin::{now, runtime};
@@ -131,7 +132,10 @@ async fn read_all(options: &Verify, folder: &TempDir) -> Result<(Vec<String>, Op
     if let Some(id) = &newest {
         fetch_database(&repository, id, folder.path()).await?;
     }
-    Ok((verified.damages.iter().map(Damage::to_string).collect(), newest))
+    let mut damages: Vec<String> = verified.damages.iter().map(Damage::to_string).collect();
+    let register = Register::read(&repository).await?;
+    damages.extend(register.unreadable().iter().map(|blob| format!("`{blob}` is damaged")));
+    Ok((damages, newest))
 }
 
 fn is_hit(damages: &[Damage], id: &SnapshotId) -> bool {

@@ -2,19 +2,20 @@
 
 use std::collections::HashSet;
 use std::io;
-use std::path::Path;
+use std::path::{Path, PathBuf};
 use std::time::UNIX_EPOCH;
 
 use anyhow::{Context, Result, bail};
 use bytes::{Bytes, BytesMut};
 use clap::Args;
 use futures_util::{Stream, TryStreamExt, stream};
-use kartei_backup::{FILE_CHUNK_BYTES, PAGE_CHUNK_BYTES, Writer, Written};
+use kartei_backup::{FILE_CHUNK_BYTES, PAGE_CHUNK_BYTES, Repository, Writer, Written};
 use kartei_blob_store::{BlobEntry, BlobStore};
 use kartei_relay_store::{CopiedOrganisation, RelayStore};
 use tokio::fs::File;
 use tokio::io::AsyncReadExt;
 
+use super::erasures;
 use super::vault::{Vault, read_key};
 use super::{BLOBS, DATABASE, Organisation, SQLITE, Subject};
 use crate::admin::{now, runtime};
@@ -34,7 +35,11 @@ pub(crate) struct Backup {
     /// Folder for a copy of the database while the backup is made, as large as the database; the data
     /// folder where none is named.
     #[arg(long, value_name = "FOLDER")]
-    work: Option<std::path::PathBuf>,
+    work: Option<PathBuf>,
+    /// Only notes who was erased, so that restoring an older backup erases them again. It takes a moment,
+    /// and can be done every few minutes.
+    #[arg(long)]
+    erasures_only: bool,
     /// Prints JSON.
     #[arg(long)]
     json: bool,
@@ -46,8 +51,20 @@ pub(crate) fn backup(options: &Backup) -> Result<()> {
         bail!("there is no relay's database in {}", data.display());
     }
     refuse_within(options, data)?;
+    let (erased, count) = erasures::known(&options.storage.open()?)?;
+    if options.erasures_only {
+        runtime()?.block_on(async {
+            let repository = options.vault.open_or_begin().await?;
+            note(&repository, &erased).await
+        })?;
+        match options.json {
+            true => println!("{}", serde_json::json!({ "erasures": count })),
+            false => println!("{count} erasures are noted beside the backups."),
+        }
+        return Ok(());
+    }
     let blobs = options.storage.blobs()?;
-    let written = runtime()?.block_on(make(options, data, &blobs))?;
+    let written = runtime()?.block_on(make(options, data, &blobs, &erased))?;
     tell(options, &written)
 }
 
@@ -66,8 +83,14 @@ fn refuse_within(options: &Backup, data: &Path) -> Result<()> {
     Ok(())
 }
 
-async fn make(options: &Backup, data: &Path, blobs: &BlobStore) -> Result<Written> {
+async fn note(repository: &Repository, erased: &[u8]) -> Result<()> {
+    repository.note(now(), erased).await?;
+    Ok(())
+}
+
+async fn make(options: &Backup, data: &Path, blobs: &BlobStore, erased: &[u8]) -> Result<Written> {
     let repository = options.vault.open_or_begin().await?;
+    note(&repository, erased).await?;
     let mut writer = repository.write(now()).await?;
     let work = options.work.as_deref().unwrap_or(data);
     match fill(&mut writer, data, work, blobs).await {

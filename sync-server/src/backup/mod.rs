@@ -1,6 +1,7 @@
 //! Backups of a relay with the embedded database: making, listing, verifying, forgetting, restoring
 //! ([ADR 31](../../../docs/adr/0031-a-backup-is-sealed-chunks-and-a-list.md), docs/backup.md).
 
+mod erasures;
 mod look;
 mod make;
 mod restore;

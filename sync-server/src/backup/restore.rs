@@ -11,6 +11,7 @@ use kartei_blob_store::{BlobName, BlobStore};
 use kartei_relay_store::RelayStore;
 use tempfile::TempDir;
 
+use super::erasures::Register;
 use super::vault::Vault;
 use super::{BLOBS, DATABASE, SQLITE, Subject};
 use crate::admin::runtime;
@@ -36,7 +37,7 @@ pub(crate) fn restore(options: &Restore) -> Result<()> {
     make_empty(data)?;
     let folder = tempfile::Builder::new().prefix(UNFINISHED).tempdir_in(data);
     let folder = folder.with_context(|| format!("write in {}", data.display()))?;
-    let (snapshot, subject) = runtime()?.block_on(fetch(options, &folder))?;
+    let (snapshot, subject, register) = runtime()?.block_on(fetch(options, &folder))?;
 
     let damages = RelayStore::embedded_damages(folder.path())?;
     if let Some(first) = damages.first() {
@@ -52,6 +53,7 @@ pub(crate) fn restore(options: &Restore) -> Result<()> {
         let epoch = store.begin_epoch(organisation.id)?;
         println!("{}: a new history, {epoch}", organisation.name);
     }
+    register.apply(&store)?;
     // Its log becomes part of the file.
     drop(store);
     put_in_place(folder, data)?;
@@ -61,10 +63,10 @@ pub(crate) fn restore(options: &Restore) -> Result<()> {
     if !subject.operator_key {
         println!("The operator's key was not in the backup: name it with --key-file.");
     }
-    println!(
-        "Profiles that were erased after the backup are back. Erase them again before the relay is \
-         reached by others: `kartei-relay admin erase`."
-    );
+    println!("{}", register.advice());
+    for blob in register.unreadable() {
+        eprintln!("`{blob}` is damaged: erasures that it alone notes were not done again.");
+    }
     Ok(())
 }
 
@@ -95,7 +97,7 @@ fn make_private(folder: &Path) -> std::io::Result<()> {
     builder.create(folder)
 }
 
-async fn fetch(options: &Restore, folder: &TempDir) -> Result<(Snapshot, Subject)> {
+async fn fetch(options: &Restore, folder: &TempDir) -> Result<(Snapshot, Subject, Register)> {
     let repository = options.vault.open().await?;
     let snapshot = match &options.snapshot {
         Some(id) => repository.named(id).await?,
@@ -134,7 +136,8 @@ async fn fetch(options: &Restore, folder: &TempDir) -> Result<(Snapshot, Subject
             None => bail!("{} has `{}`, which is no file of a relay", snapshot.id, file.path),
         }
     }
-    Ok((snapshot, subject))
+    let register = Register::read(&repository).await?;
+    Ok((snapshot, subject, register))
 }
 
 /// Writes a file that only who runs this may read, and flushes it to the disk.
