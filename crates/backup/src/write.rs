@@ -111,12 +111,26 @@ impl Writer {
     /// Completes the backup: from here on it is one.
     ///
     /// # Errors
-    /// [`BackupError::MarkLost`], and where the store fails; then there is no backup.
+    /// [`BackupError::MarkLost`], and where the store fails; then there is no backup, unless all that failed
+    /// was taking the own mark away.
     pub async fn finish(
         mut self,
         program: &str,
         subject: serde_json::Value,
     ) -> Result<Written, BackupError> {
+        let completed = self.complete(program, subject).await;
+        // The first error is the one to tell.
+        let unmarked = self.repository.unmark(self.mark).await;
+        let snapshot = completed?;
+        unmarked?;
+        Ok(Written { snapshot, new_chunks: self.new_chunks, new_bytes: self.new_bytes })
+    }
+
+    async fn complete(
+        &mut self,
+        program: &str,
+        subject: serde_json::Value,
+    ) -> Result<Snapshot, BackupError> {
         let mut list = Vec::new();
         for file in &self.files {
             serde_json::to_writer(&mut list, file).map_err(broken)?;
@@ -145,8 +159,7 @@ impl Writer {
         // Nobody gave this backup up, so no chunk that it needs was forgotten meanwhile.
         self.repository.is_marked(&self.mark).await?;
         self.repository.store.put_bytes(&self.id.blob()?, Bytes::from(sealed)).await?;
-        self.repository.unmark(self.mark).await?;
-        Ok(Written { snapshot, new_chunks: self.new_chunks, new_bytes: self.new_bytes })
+        Ok(snapshot)
     }
 
     /// Gives the backup up: nothing of it is seen.

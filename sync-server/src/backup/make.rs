@@ -3,7 +3,7 @@
 use std::collections::HashSet;
 use std::io;
 use std::path::{Path, PathBuf};
-use std::time::UNIX_EPOCH;
+use std::time::{Duration, UNIX_EPOCH};
 
 use anyhow::{Context, Result, bail};
 use bytes::{Bytes, BytesMut};
@@ -21,6 +21,12 @@ use super::{BLOBS, DATABASE, Organisation, SQLITE, Subject};
 use crate::admin::{now, runtime};
 use crate::storage::Storage;
 use crate::uploads::OWN_KEY;
+
+/// The copy of the database lies in a folder with this at its beginning.
+const COPY: &str = ".backup-";
+
+/// A copy that is older was left by a program that died, and may have somebody in it who was erased since.
+const COPY_AGE_MAX: Duration = Duration::from_hours(48);
 
 /// Blobs that are made again by themselves, or belong to what has not ended: segments for new replicas,
 /// ends of uploads, probes.
@@ -109,8 +115,9 @@ async fn make(options: &Backup, data: &Path, blobs: &BlobStore, erased: &[u8]) -
 /// The database first, and then the blobs: one that comes between belongs to nobody in the copy, one that
 /// goes between was nobody's any more when the copy was made, or went with an erasure.
 async fn fill(writer: &mut Writer, data: &Path, work: &Path, blobs: &BlobStore) -> Result<Subject> {
+    remove_left(work).with_context(|| format!("remove old copies from {}", work.display()))?;
     let folder = tempfile::Builder::new()
-        .prefix(".backup-")
+        .prefix(COPY)
         .tempdir_in(work)
         .with_context(|| format!("make a folder in {}", work.display()))?;
     let file = folder.path().join(DATABASE);
@@ -152,6 +159,20 @@ async fn fill(writer: &mut Writer, data: &Path, work: &Path, blobs: &BlobStore) 
         operator_key,
         lacking,
     })
+}
+
+fn remove_left(work: &Path) -> io::Result<()> {
+    for entry in std::fs::read_dir(work)? {
+        let entry = entry?;
+        let is_copy = entry.file_name().to_string_lossy().starts_with(COPY);
+        let modified = entry.metadata().and_then(|about| about.modified());
+        // What cannot be asked is another backup's that just ends.
+        let is_old = modified.is_ok_and(|at| at.elapsed().is_ok_and(|age| age > COPY_AGE_MAX));
+        if is_copy && is_old {
+            std::fs::remove_dir_all(entry.path())?;
+        }
+    }
+    Ok(())
 }
 
 /// Adds a blob; `false` where it has gone meanwhile.

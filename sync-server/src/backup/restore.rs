@@ -64,6 +64,9 @@ pub(crate) fn restore(options: &Restore) -> Result<()> {
         println!("The operator's key was not in the backup: name it with --key-file.");
     }
     println!("{}", register.advice());
+    println!(
+        "Tokens that were revoked after the backup are valid again: revoke them again as well."
+    );
     for blob in register.unreadable() {
         eprintln!("`{blob}` is damaged: erasures that it alone notes were not done again.");
     }
