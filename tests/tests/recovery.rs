@@ -5,6 +5,7 @@ use std::fs;
 use std::path::{Path, PathBuf};
 use std::sync::atomic::{AtomicBool, AtomicU32, Ordering};
 use std::thread;
+use std::time::Duration;
 
 use anyhow::{Context, Result, ensure};
 use kartei_test_support::{
@@ -217,6 +218,62 @@ fn restoring_touches_nothing_that_is_there() -> Result<()> {
         .filter(|path| path.as_ref().is_ok_and(|path| path.to_string_lossy().contains("restoring")))
         .collect::<Result<_>>()?;
     ensure!(left.is_empty(), "{left:?}");
+    Ok(())
+}
+
+#[test]
+fn whatever_moment_it_dies_a_backup_is_whole_or_none_and_a_restore_can_begin_again() -> Result<()> {
+    let stage = Stage::new()?;
+    let home = stage.relay_home()?;
+    let home = with_vault(&stage, home, &of_a_file(&stage.path("backups")))?;
+    let relay = home.start()?;
+    let anna = stage.client("anna")?;
+    anna.login(relay.url(), &home.token("analyst", "Anna")?)?;
+    anna.import(&[repository(BFI)])?;
+    settle(&[&anna])?;
+    let port = relay.port()?;
+    drop(relay);
+    fs::write(home.data().join("blobs/blob"), noise(9_000_000))?;
+    let moments = [5, 15, 25, 40, 60, 90, 130, 180, 250, 350].map(Duration::from_millis);
+    let mut whole = 0;
+    for moment in moments {
+        whole += usize::from(home.run_or_kill(&["backup"], moment)?);
+        // Before anything is there it is no place of backups yet.
+        let listed = home.run(&["backups", "--json"])?;
+        let count = match listed.code() {
+            Some(0) => listed.json()?.as_array().map_or(0, Vec::len),
+            _ => 0,
+        };
+        // One may have died after it was complete and before it said so.
+        ensure!(count >= whole, "{count} of {whole}");
+        whole = count;
+    }
+    let last = back_up(&home)?;
+    home.run(&["verify"])?.expect_code(0)?;
+    let left = files_below(&stage.path("backups/marks"))?;
+    ensure!(left.len() <= moments.len(), "who ends takes the own mark away: {left:?}");
+
+    fs::remove_dir_all(home.data())?;
+    let is_there = || home.data().join("relay.sqlite").exists();
+    for moment in moments {
+        let done = home.run_or_kill(&["restore"], moment)?;
+        ensure!(!done || is_there());
+        if is_there() {
+            break;
+        }
+        // Between two moves there is something that no relay takes for its own.
+        if home.data().join("blobs").exists() {
+            fs::remove_dir_all(home.data())?;
+        }
+    }
+    if !is_there() {
+        home.run(&["restore"])?.expect_code(0)?;
+    }
+    home.run(&["check"])?.expect_code(0)?;
+    let relay = home.start_on(port)?;
+    settle(&[&anna])?;
+    ensure!(at_a_desk(&anna)?.len() == 2_800, "{last}");
+    drop(relay);
     Ok(())
 }
 
