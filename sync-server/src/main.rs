@@ -3,6 +3,7 @@
 mod admin;
 mod audit;
 mod auth;
+mod backup;
 mod body;
 mod cache;
 mod conditions;
@@ -67,6 +68,20 @@ enum Command {
     /// Begins a new history, after the database was restored from a backup and before it is served:
     /// replicas compare what they have then, and send what the backup lacks.
     NewEpoch(upkeep::NewEpoch),
+    /// Makes a backup of a relay with the embedded database, while it serves: sealed, and only of what is
+    /// not in an earlier one.
+    Backup(backup::Backup),
+    /// Makes a new key for backups in a file.
+    BackupKey(backup::MakeKey),
+    /// Lists backups.
+    Backups(backup::Backups),
+    /// Reads backups back and says what is damaged or missing.
+    Verify(backup::Verify),
+    /// Removes old backups, and what only they needed.
+    Forget(backup::Forget),
+    /// Brings a backup back into an empty data folder, as a new history: replicas compare what they have
+    /// then, and send what the backup lacks.
+    Restore(backup::Restore),
     /// Looks after files: what nobody has any more, what does not fit together, keys.
     Files {
         #[command(subcommand)]
@@ -107,6 +122,12 @@ fn main() -> ExitCode {
         Command::Sweep(options) => upkeep::sweep(&options),
         Command::Check(options) => upkeep::check(&options),
         Command::NewEpoch(options) => upkeep::new_epoch(&options),
+        Command::Backup(options) => backup::backup(&options),
+        Command::BackupKey(options) => backup::make_key(&options),
+        Command::Backups(options) => backup::backups(&options),
+        Command::Verify(options) => backup::verify(&options),
+        Command::Forget(options) => backup::forget(&options),
+        Command::Restore(options) => backup::restore(&options),
         Command::Files { command } => files::run(command),
         Command::Work(options) => jobs::run_worker(&options),
         Command::Jobs { command } => jobs::run_jobs(command),

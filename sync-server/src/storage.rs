@@ -67,6 +67,23 @@ impl Storage {
         }
     }
 
+    /// The store of bytes that is named, where one is.
+    pub(crate) fn named_blobs(&self) -> Result<Option<BlobStore>> {
+        self.blob_url.as_ref().map(|_| self.blobs()).transpose()
+    }
+
+    /// The folder of the embedded database. `what` is the command that knows no other one.
+    pub(crate) fn embedded(&self, what: &str) -> Result<&Path> {
+        match (&self.database_url, &self.data) {
+            (Some(_), _) => bail!(
+                "`kartei-relay {what}` is for the embedded database; back Postgres up with its own \
+                 tools and the bucket with its own, and run `kartei-relay new-epoch` after restoring"
+            ),
+            (None, Some(folder)) => Ok(folder),
+            (None, None) => bail!("say where the relay's data are: --data FOLDER"),
+        }
+    }
+
     pub(crate) fn open(&self) -> Result<RelayStore> {
         match (&self.database_url, &self.data) {
             (Some(url), _) => Ok(RelayStore::connect(url)?),

@@ -4,11 +4,13 @@
 //! revision of its own. What is left is that revision, the keyed hash of the id, when and by whom. The
 //! hash is looked up before a profile is made, and once more under the lock that makes it.
 
+use std::collections::HashMap;
+
 use kartei_protocol::sync::{Bytes, ErasedLine};
 use kartei_sync_core::{ERASURE_KEY_BYTES, ErasedId, ErasureKey};
 
 use crate::access::{Access, OrgId};
-use crate::engine::Result;
+use crate::engine::{FeedLimits, Result};
 use crate::error::RelayStoreError;
 use crate::rest::Author;
 use crate::store::RelayStore;
@@ -23,10 +25,18 @@ pub(crate) const NO_PROFILE: i64 = 0;
 /// to lead on without end.
 const MERGINGS_MAX: usize = 64;
 
+/// Rows that are read at once while profiles of erased ids are looked for.
+const AGAIN_ROWS: FeedLimits = FeedLimits { rows: 2_000, bytes: 32 * 1024 * 1024 };
+
 /// What erasing asks of a database. Every method is one transaction and blocks.
 pub(crate) trait ErasureEngine {
     /// Removes the profile with this id under the organisation's lock and numbers the erasure.
     fn erase(&self, org: OrgId, erasing: &Erasing<'_>) -> Result<Erased>;
+
+    /// Notes an erasure that another copy of this database had: its hash under the key, which becomes the
+    /// organisation's where it has none. It gets a revision of its own. What was so already changes
+    /// nothing.
+    fn close(&self, org: OrgId, closing: &Closing<'_>) -> Result<Closed>;
 
     /// The ids of the deleted profiles that were merged into the one with this id.
     fn merged_into(&self, org: OrgId, id: &str) -> Result<Vec<String>>;
@@ -88,6 +98,36 @@ pub(crate) struct Erasing<'a> {
     pub(crate) now: i64,
 }
 
+/// An erasure of another copy of the database.
+#[derive(Debug)]
+pub(crate) struct Closing<'a> {
+    pub(crate) key: &'a ErasureKey,
+    pub(crate) hash: ErasedId,
+    pub(crate) by: &'a str,
+    pub(crate) at: i64,
+}
+
+/// What became of it.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) enum Closed {
+    /// It is noted.
+    Now,
+    /// It was noted before.
+    Before,
+    /// The organisation has another key, under which the hash means nothing.
+    OtherKey,
+}
+
+/// What is known of an organisation's erasures, to do them again in a database that was restored from
+/// before them.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct KnownErasures {
+    /// The organisation's key. Whoever has it can try ids.
+    pub key: ErasureKey,
+    /// The hash of each id, when it was erased in milliseconds since 1970, and by whom.
+    pub erased: Vec<(ErasedId, i64, String)>,
+}
+
 /// What erasing did.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub enum Erased {
@@ -147,6 +187,52 @@ impl RelayStore {
             self.erase_merged(org, author, id)?;
         }
         Ok(erased)
+    }
+
+    /// What is known of an organisation's erasures; nothing where nothing was erased.
+    ///
+    /// # Errors
+    /// [`RelayStoreError`].
+    pub fn known_erasures(&self, org: OrgId) -> Result<Option<KnownErasures>> {
+        let Some(key) = self.engine.erasure_key(org)? else { return Ok(None) };
+        let erasures = self.erasures(org, 0, u64::MAX)?;
+        let erased = erasures.into_iter().map(|one| (one.hash, one.at, one.by)).collect();
+        Ok(Some(KnownErasures { key, erased }))
+    }
+
+    /// Does erasures again that this database does not know, as it was restored from before them: their
+    /// ids are closed, and profiles that have one are erased. Answers how many were not known. Reads all
+    /// profiles where there are any.
+    ///
+    /// # Errors
+    /// [`RelayStoreError`]; calling again goes on.
+    pub fn erase_again(&self, org: OrgId, known: &KnownErasures, now: i64) -> Result<u64> {
+        let KnownErasures { key, erased } = known;
+        let mut wanted = HashMap::new();
+        for (hash, at, by) in erased {
+            // An id is closed before its profile is looked for: nobody brings it back in between.
+            let closing = Closing { key, hash: *hash, by, at: *at };
+            if self.engine.close(org, &closing)? != Closed::Before {
+                wanted.insert(*hash, by);
+            }
+        }
+        if wanted.is_empty() {
+            return Ok(0);
+        }
+        let mut found = Vec::new();
+        let mut from = 0;
+        loop {
+            let (_, rows) = self.engine.rows_since(org, from, AGAIN_ROWS)?;
+            let Some(last) = rows.last() else { break };
+            from = last.rev;
+            let ids = rows.into_iter().map(|row| row.id);
+            found.extend(ids.filter_map(|id| wanted.get(&key.hash(&id)).map(|by| (id, *by))));
+        }
+        for (id, by) in found {
+            let author = Author { name: by.clone(), now };
+            self.erase(org, &author, &id, false)?;
+        }
+        Ok(wanted.len() as u64)
     }
 
     fn erase_one(&self, org: OrgId, author: &Author, id: &str, unknown: bool) -> Result<Erased> {

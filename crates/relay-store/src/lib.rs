@@ -11,6 +11,7 @@ mod access;
 mod audit;
 mod calibrations;
 mod contents;
+mod copy;
 mod deliveries;
 mod digests;
 mod engine;
@@ -46,9 +47,10 @@ pub use calibrations::{
     NewCalibrationRow, WholeCalibration,
 };
 pub use contents::ContentRow;
+pub use copy::{CopiedOrganisation, EmbeddedCopy};
 pub use deliveries::{Attempted, DeliveryRow, Resent, Sending, Webhook};
 pub use engine::{ImportEnd, ImportName, ImportRow, Notice, Row};
-pub use erasure::{Device, Erased, Erasure};
+pub use erasure::{Device, Erased, Erasure, KnownErasures};
 pub use error::RelayStoreError;
 pub use feed::FeedPage;
 pub use files::{Attached, FileQuery, FileRead, FileRow};

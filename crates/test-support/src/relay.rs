@@ -10,7 +10,7 @@ use std::time::Duration;
 
 use anyhow::{Context, Result, bail};
 
-use crate::{Answer, Database, program};
+use crate::{Answer, Database, pass, program};
 
 /// How long a relay may take to listen, with recovery after a kill and a busy machine.
 const READY_WITHIN: Duration = Duration::from_secs(30);
@@ -188,6 +188,21 @@ impl RelayHome {
         command.args(arguments).stdin(Stdio::null());
         let output = command.output().context("cannot start kartei-relay")?;
         Ok(Answer::new(format!("kartei-relay {}", arguments.join(" ")), output))
+    }
+
+    /// Runs a command and kills it after a moment; what it says is thrown away. Answers whether it ended
+    /// well before that.
+    ///
+    /// # Errors
+    /// Where it cannot be started or killed.
+    pub fn run_or_kill(&self, arguments: &[&str], after: Duration) -> Result<bool> {
+        let mut command = self.command();
+        command.args(arguments).stdin(Stdio::null()).stdout(Stdio::null()).stderr(Stdio::null());
+        let mut child = command.spawn().context("cannot start kartei-relay")?;
+        pass(after);
+        // It may have ended; then that does nothing.
+        child.kill()?;
+        Ok(child.wait()?.success())
     }
 
     /// The data folder.

@@ -11,7 +11,9 @@ use super::{Postgres, files, get, profiles, upkeep};
 use crate::access::OrgId;
 use crate::digests::{Counted, Tally};
 use crate::engine::{Result, Write};
-use crate::erasure::{Device, Erased, Erasing, Erasure, ErasureEngine, NO_PROFILE};
+use crate::erasure::{
+    Closed, Closing, Device, Erased, Erasing, Erasure, ErasureEngine, NO_PROFILE,
+};
 use crate::error::RelayStoreError;
 
 const COLUMNS: &str = "rev, profile, hash, at, by, finished_at, opened, attachments";
@@ -150,6 +152,39 @@ async fn erase(db: &Transaction<'_>, org: OrgId, erasing: &Erasing<'_>) -> Resul
     }))
 }
 
+async fn close(db: &Transaction<'_>, org: OrgId, closing: &Closing<'_>) -> Result<Closed> {
+    let head = profiles::head(db, org, true).await?;
+    match key(db, org).await? {
+        Some(known) if known != *closing.key => return Ok(Closed::OtherKey),
+        Some(_) => {}
+        None => {
+            db.execute(
+                "UPDATE kartei.organisations SET erasure_key = $2 WHERE id = $1",
+                &[&org.0, &closing.key.bytes().as_slice()],
+            )
+            .await?;
+        }
+    }
+    if !find(db, org, &[closing.hash]).await?.is_empty() {
+        return Ok(Closed::Before);
+    }
+    let rev = head.rev + 1;
+    upkeep::number(db, org, &head, rev, &Tally::default()).await?;
+    db.execute(
+        "INSERT INTO kartei.erasures (org, rev, profile, hash, at, by) VALUES ($1, $2, $3, $4, $5, $6)",
+        &[
+            &org.0,
+            &signed(rev),
+            &NO_PROFILE,
+            &closing.hash.0.as_slice(),
+            &closing.at,
+            &closing.by,
+        ],
+    )
+    .await?;
+    Ok(Closed::Now)
+}
+
 async fn confirm(db: &Transaction<'_>, org: OrgId, token: i64, rev: u64, now: i64) -> Result<()> {
     let params: &[&(dyn tokio_postgres::types::ToSql + Sync)] =
         &[&org.0, &token, &signed(rev), &now];
@@ -173,6 +208,10 @@ async fn confirm(db: &Transaction<'_>, org: OrgId, token: i64, rev: u64, now: i6
 impl ErasureEngine for Postgres {
     fn erase(&self, org: OrgId, erasing: &Erasing<'_>) -> Result<Erased> {
         self.write(org, async |db| erase(db, org, erasing).await)
+    }
+
+    fn close(&self, org: OrgId, closing: &Closing<'_>) -> Result<Closed> {
+        self.write(org, async |db| close(db, org, closing).await)
     }
 
     fn merged_into(&self, org: OrgId, id: &str) -> Result<Vec<String>> {

@@ -8,7 +8,9 @@ use super::{Sqlite, files, profiles, upkeep};
 use crate::access::OrgId;
 use crate::digests::{Counted, Tally};
 use crate::engine::Result;
-use crate::erasure::{Device, Erased, Erasing, Erasure, ErasureEngine, NO_PROFILE};
+use crate::erasure::{
+    Closed, Closing, Device, Erased, Erasing, Erasure, ErasureEngine, NO_PROFILE,
+};
 
 const COLUMNS: &str = "rev, profile, hash, at, by, finished_at, opened, attachments";
 
@@ -119,6 +121,30 @@ fn erase(db: &Transaction<'_>, org: OrgId, erasing: &Erasing<'_>) -> Result<Eras
     }))
 }
 
+fn close(db: &Transaction<'_>, org: OrgId, closing: &Closing<'_>) -> Result<Closed> {
+    match key(db, org)? {
+        Some(known) if known != *closing.key => return Ok(Closed::OtherKey),
+        Some(_) => {}
+        None => {
+            db.execute(
+                "UPDATE organisations SET erasure_key = ?2 WHERE id = ?1",
+                params![org.0, closing.key.bytes()],
+            )?;
+        }
+    }
+    if find(db, org, closing.hash)?.is_some() {
+        return Ok(Closed::Before);
+    }
+    let before = profiles::head(db, org)?;
+    let rev = before.rev + 1;
+    upkeep::number(db, org, &before, rev, &Tally::default())?;
+    db.execute(
+        "INSERT INTO erasures (org, rev, profile, hash, at, by) VALUES (?1, ?2, ?3, ?4, ?5, ?6)",
+        params![org.0, rev, NO_PROFILE, closing.hash.0, closing.at, closing.by],
+    )?;
+    Ok(Closed::Now)
+}
+
 fn confirm(db: &Transaction<'_>, org: OrgId, token: i64, rev: u64, now: i64) -> Result<()> {
     db.execute(
         "INSERT OR IGNORE INTO erasure_confirmations (org, rev, token, at) \
@@ -137,6 +163,10 @@ fn confirm(db: &Transaction<'_>, org: OrgId, token: i64, rev: u64, now: i64) -> 
 impl ErasureEngine for Sqlite {
     fn erase(&self, org: OrgId, erasing: &Erasing<'_>) -> Result<Erased> {
         self.write(|db| erase(db, org, erasing))
+    }
+
+    fn close(&self, org: OrgId, closing: &Closing<'_>) -> Result<Closed> {
+        self.write(|db| close(db, org, closing))
     }
 
     fn merged_into(&self, org: OrgId, id: &str) -> Result<Vec<String>> {

@@ -4,6 +4,7 @@ mod access;
 mod audit;
 mod calibrations;
 mod contents;
+pub(crate) mod copy;
 mod deliveries;
 mod erasure;
 mod files;

@@ -1,7 +1,7 @@
 use kartei_protocol::sync::{Cursor, ErasedLine, PushAnswer};
 use kartei_relay_store::{
-    Access, Device, Erased, Erasure, ImportLanded, ImportMode, ImportRecord, Noting, OrgId,
-    Precondition, RelayStore, Role, WriteError,
+    Access, Device, Erased, Erasure, ImportLanded, ImportMode, ImportRecord, KnownErasures, Noting,
+    OrgId, Precondition, RelayStore, Role, WriteError,
 };
 use kartei_sync_core::ErasureKey;
 use serde_json::json;
@@ -70,6 +70,42 @@ pub(crate) fn an_id_without_a_profile_can_be_erased(stage: &Stage<'_>) {
     assert!(is_of(&page.erased[0], "nobody"));
     let late = stage.store.push(stage.org, NOW, &[stage.untouched("nobody", &json!({}))]).unwrap();
     assert!(matches!(late.answers[0], PushAnswer::Erased { .. }), "{late:?}");
+}
+
+/// `other` stands for the database that was restored from before the erasures of `org`.
+pub(crate) fn erasures_of_another_copy_are_done_again(stage: &Stage<'_>) {
+    let items = ["p", "q", "gone"].map(|id| stage.untouched(id, &json!({"n": id})));
+    stage.store.push(stage.org, NOW, &items).unwrap();
+    stage.store.push(stage.other, NOW, &items[..2]).unwrap();
+    assert_eq!(stage.store.known_erasures(stage.org).unwrap(), None);
+    erase(&stage.store, stage.org, "p");
+    erase(&stage.store, stage.org, "gone");
+    let known = stage.store.known_erasures(stage.org).unwrap().unwrap();
+    assert_eq!(known.erased.len(), 2);
+
+    assert_eq!(stage.store.erase_again(stage.other, &known, NOW).unwrap(), 2);
+    assert!(stage.store.profile(stage.other, "p").unwrap().is_none());
+    assert!(stage.store.profile(stage.other, "q").unwrap().is_some());
+    for id in ["p", "gone"] {
+        assert!(stage.store.erasure_of(stage.other, id).unwrap().is_some(), "{id}");
+        let late = stage.store.push(stage.other, NOW, &[stage.untouched(id, &json!({}))]).unwrap();
+        assert!(matches!(late.answers[0], PushAnswer::Erased { .. }), "{late:?}");
+    }
+    assert_eq!(stage.store.known_erasures(stage.other).unwrap().unwrap().key, known.key);
+    assert_eq!(stage.store.check(stage.other, false, NOW).unwrap().findings, []);
+    assert_eq!(stage.store.erase_again(stage.other, &known, NOW).unwrap(), 0, "once is enough");
+    let page = stage.store.feed(stage.other, None, 10, usize::MAX).unwrap();
+    assert_eq!((page.lines.len(), page.erased.len()), (1, 2), "everybody is told");
+    let unfinished = stage.store.unfinished_erasures().unwrap();
+    assert!(unfinished.contains(&stage.other), "archives are looked at too");
+
+    // An organisation that made a key of its own meanwhile.
+    let other_key = KnownErasures { key: ErasureKey::from_bytes([9; 32]), ..known.clone() };
+    let hash = other_key.key.hash("q");
+    let other_key = KnownErasures { erased: vec![(hash, NOW, "Anna".to_owned())], ..other_key };
+    assert_eq!(stage.store.erase_again(stage.other, &other_key, NOW).unwrap(), 1);
+    assert!(stage.store.profile(stage.other, "q").unwrap().is_none());
+    assert!(stage.store.erasure_of(stage.other, "q").unwrap().is_some());
 }
 
 pub(crate) fn erasures_come_in_the_order_of_the_feed(stage: &Stage<'_>) {

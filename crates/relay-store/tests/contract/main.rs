@@ -78,6 +78,7 @@ const CASES: &[Case] = &[
     ("who_became_an_erased_profile_is_erased", merging::who_became_an_erased_profile_is_erased),
     ("an_id_without_a_profile_can_be_erased", erasure::an_id_without_a_profile_can_be_erased),
     ("an_erasure_is_a_revision_of_its_own", erasure::an_erasure_is_a_revision_of_its_own),
+    ("erasures_of_another_copy_are_done_again", erasure::erasures_of_another_copy_are_done_again),
     ("erasures_come_in_the_order_of_the_feed", erasure::erasures_come_in_the_order_of_the_feed),
     ("an_erased_profile_does_not_come_back", erasure::an_erased_profile_does_not_come_back),
     (
