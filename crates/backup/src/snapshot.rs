@@ -15,9 +15,9 @@ use crate::chunk::ChunkName;
 pub(crate) const SNAPSHOTS: &str = "snapshots";
 
 const MOMENT: &[BorrowedFormatItem<'_>] =
-    format_description!("[year][month][day]t[hour][minute][second]z");
+    format_description!("[year][month][day]t[hour][minute][second][subsecond digits:3]z");
 
-/// The name of a snapshot: the moment in UTC and something random. Names sort by time.
+/// The name of a snapshot: the moment in UTC, to the millisecond, and something random. Names sort by time.
 #[derive(Debug, Clone, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
 #[serde(transparent)]
 pub struct SnapshotId(pub(crate) String);
@@ -25,7 +25,8 @@ pub struct SnapshotId(pub(crate) String);
 impl SnapshotId {
     /// A new one for a moment in milliseconds since 1970.
     pub(crate) fn new(made_at: i64) -> Result<Self, BackupError> {
-        let moment = OffsetDateTime::from_unix_timestamp(made_at.div_euclid(1_000));
+        let nanos = i128::from(made_at) * 1_000_000;
+        let moment = OffsetDateTime::from_unix_timestamp_nanos(nanos);
         let moment = moment.ok().and_then(|moment| moment.format(MOMENT).ok());
         let moment =
             moment.ok_or_else(|| BackupError::Broken("the clock is far off".to_owned()))?;
@@ -88,4 +89,20 @@ pub struct FileEntry {
     pub stamp: Option<String>,
     pub(crate) chunk_bytes: u32,
     pub(crate) chunks: Vec<ChunkName>,
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn names_sort_by_time_within_a_second_too() {
+        let made: Vec<SnapshotId> = [1_795_395_737_009, 1_795_395_737_010, 1_795_395_737_999]
+            .iter()
+            .chain(&[1_795_395_738_000])
+            .map(|made_at| SnapshotId::new(*made_at).unwrap())
+            .collect();
+        assert!(made.is_sorted(), "{made:?}");
+        assert!(made[0].0.starts_with("20261123t010217009z-"), "{}", made[0]);
+    }
 }
