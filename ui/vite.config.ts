@@ -20,8 +20,9 @@ const messages = testing
       strategy: ['globalVariable', 'baseLocale'],
     });
 
-export default defineConfig({
-  // The desktop shell serves the files from its own scheme, the dev host from a folder.
+// Two pages are built here: the window, and with `--mode admin` the relay's page for administrators.
+export default defineConfig(({ mode }) => ({
+  // The desktop shell serves the files from its own scheme, the dev host from a folder, the relay from /admin/.
   base: './',
   plugins: [messages, svelte()],
   resolve: {
@@ -38,6 +39,9 @@ export default defineConfig({
     target: ['es2022', 'safari16'],
     // Fonts stay files: the shell's content security policy allows no data: addresses for them.
     assetsInlineLimit: 0,
+    ...(mode === 'admin'
+      ? { outDir: 'dist-admin', rolldownOptions: { input: source('../admin.html') } }
+      : {}),
   },
   server: {
     port: 5173,
@@ -50,4 +54,4 @@ export default defineConfig({
     setupFiles: ['./src/test-setup.ts'],
     restoreMocks: true,
   },
-});
+}));

@@ -1,10 +1,5 @@
 import { mount } from 'svelte';
-import '@fontsource-variable/inter/index.css';
-import '@fontsource/jetbrains-mono/latin-400.css';
-import '@fontsource/jetbrains-mono/latin-ext-400.css';
-import '@fontsource/jetbrains-mono/latin-600.css';
-import './app/tokens.css';
-import './app/base.css';
+import './look';
 import App from './app/App.svelte';
 import { Session } from './app/session.svelte';
 import { connect } from '$lib/ipc';
