@@ -29,7 +29,7 @@ const restrict = (...patterns) => ({
 });
 
 export default ts.config(
-  { ignores: ['dist', 'src/paraglide', 'project.inlang', 'node_modules'] },
+  { ignores: ['dist', 'dist-admin', 'src/paraglide', 'project.inlang', 'node_modules'] },
   ...ts.configs.recommended,
   ...svelte.configs.recommended,
   {

@@ -32,7 +32,7 @@ const HELP: &str = "usage: cargo xtask COMMAND
   night [--only NAME] the proofs that CI runs small, run large: some hours
   package            the desktop as a Debian package, in target/package/
   screenshots        a picture of every view, in target/screenshots/
-  ui                 install the UI's packages where the lock changed, and build ui/dist
+  ui                 install the UI's packages where the lock changed, and build both pages
   codegen            schemas/commands.schema.json and the UI's types, from crates/protocol
   tidy               the rules of the tree: dependencies, sizes, forbidden words
   bench import       import speed, CPU and memory beside a peer in Node

@@ -165,6 +165,7 @@ pub(crate) fn router(relay: Arc<Relay>) -> Router {
     Router::new()
         .merge(profiles)
         .merge(api(&relay))
+        .merge(admin::page::router())
         .route("/openapi.json", get(openapi::json))
         .route("/docs", get(openapi::page))
         .route("/healthz", get(health::healthz))

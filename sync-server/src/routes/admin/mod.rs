@@ -1,6 +1,7 @@
 //! What administrators of an organisation see and do: their own organisation's, and nobody else's.
 
 pub(in crate::routes) mod audit;
+pub(in crate::routes) mod page;
 pub(in crate::routes) mod queue;
 pub(in crate::routes) mod retention;
 pub(in crate::routes) mod webhook;
