@@ -136,7 +136,7 @@ impl App {
     /// [`ProblemCode::NotFound`] where the relay knows no such profile, or another problem.
     pub fn erase(&self, id: &str) -> Result<ErasureReport, Problem> {
         let client = self.shared.relay()?.ok_or_else(|| {
-            let message = "only a relay erases for good: sign in with `kartei login URL --token …`";
+            let message = "only a relay erases for good: sign in with `kartei login URL`";
             Problem::new(ProblemCode::NotSignedIn, message)
         })?;
         let about = |problem: Problem| problem.about(id);

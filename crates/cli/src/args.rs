@@ -216,9 +216,10 @@ pub(crate) enum Command {
     Login {
         /// The relay's address.
         url: String,
-        /// The device's token.
+        /// The device's token. Without it the token is asked for, or read from standard input: a
+        /// command line is seen by everybody on this computer, and kept by the shell.
         #[arg(long, env = "KARTEI_TOKEN", hide_env_values = true)]
-        token: String,
+        token: Option<String>,
     },
     /// Forgets the relay's token. Profiles and pending changes stay.
     Logout,

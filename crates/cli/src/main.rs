@@ -184,6 +184,7 @@ fn command(app: &Arc<App>, command: Command, output: &Output) -> Result<Done, Pr
         // Asked of the home's list, before a workspace is opened.
         Command::Workspaces => {}
         Command::Login { url, token } => {
+            let token = secrets::token(token)?;
             let status = app.sign_in(SignIn { url, token })?;
             show_status(output, &status)?;
         }

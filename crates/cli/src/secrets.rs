@@ -1,5 +1,6 @@
-//! Encrypting the data folder, and the way back.
+//! Secrets: encrypting the data folder and the way back, and a token that is not on the command line.
 
+use std::io::{self, IsTerminal as _};
 use std::path::Path;
 
 use kartei_app::{App, KeychainNeed};
@@ -41,4 +42,24 @@ pub(crate) fn decrypt(app: &App, output: &Output) -> Result<(), Problem> {
         return output.value(&security);
     }
     output.lines(&["The database is not encrypted.".to_owned()])
+}
+
+/// The token as it was given, or else as it is typed, or else the first line of standard input.
+pub(crate) fn token(given: Option<String>) -> Result<String, Problem> {
+    if let Some(given) = given {
+        return Ok(given);
+    }
+    let mut line = String::new();
+    let read = if io::stdin().is_terminal() {
+        rpassword::prompt_password("Token (it is not shown): ").map(|typed| line = typed)
+    } else {
+        io::stdin().read_line(&mut line).map(drop)
+    };
+    read.map_err(|e| Problem::new(ProblemCode::FileUnreadable, format!("standard input: {e}")))?;
+    let token = line.trim();
+    if token.is_empty() {
+        let message = "no token: type it, send it to standard input, or set KARTEI_TOKEN";
+        return Err(Problem::new(ProblemCode::InvalidRequest, message));
+    }
+    Ok(token.to_owned())
 }

@@ -199,7 +199,7 @@ pub(crate) fn erasure(id: &str, report: &ErasureReport) -> Vec<String> {
 pub(crate) fn status(status: &SyncStatus) -> String {
     let relay = status.relay.as_deref().unwrap_or("no relay");
     let state = match status.state {
-        SyncState::Local => "local only: sign in with `kartei login URL --token …`".to_owned(),
+        SyncState::Local => "local only: sign in with `kartei login URL`".to_owned(),
         SyncState::Waiting => format!("waiting for `kartei sync` with {relay}"),
         SyncState::Syncing => {
             let left = match status.remaining {

@@ -17,7 +17,7 @@ use crate::show;
 pub(crate) fn run(app: &Arc<App>, output: &Output) -> Result<(), Problem> {
     let status = app.sync_status(Empty {})?;
     if status.relay.is_none() {
-        let message = "no relay: sign in with `kartei login URL --token …`";
+        let message = "no relay: sign in with `kartei login URL`";
         return Err(Problem::new(ProblemCode::NotSignedIn, message));
     }
     let stopped = interrupted()?;

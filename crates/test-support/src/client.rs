@@ -1,7 +1,7 @@
 //! `kartei` with a data folder of its own.
 
 use std::ffi::OsStr;
-use std::io::Read;
+use std::io::{Read, Write};
 use std::path::{Path, PathBuf};
 use std::process::{Child, Command, Output, Stdio};
 use std::thread::{self, JoinHandle};
@@ -106,12 +106,20 @@ impl Client {
         Ok(answer["reports"].as_array().cloned().unwrap_or_default())
     }
 
-    /// Connects to a relay.
+    /// Connects to a relay. The token is in no list of processes: it goes in as a script would send it.
     ///
     /// # Errors
     /// Where it does not end with code 0.
     pub fn login(&self, url: &str, token: &str) -> Result<Value> {
-        self.run(&["login", url, "--token", token])?.done()
+        let mut command = self.command(&["login", url, "--json"]);
+        command.stdin(Stdio::piped()).stdout(Stdio::piped()).stderr(Stdio::piped());
+        let words = words(&command);
+        let mut child = command.spawn().with_context(|| format!("cannot start `{words}`"))?;
+        if let Some(mut input) = child.stdin.take() {
+            // A program that has ended without reading says why itself.
+            let _ = writeln!(input, "{token}");
+        }
+        Answer::new(words, child.wait_with_output()?).done()
     }
 
     /// Syncs; answers the status.

@@ -44,10 +44,7 @@ pub(crate) fn block_on<T>(work: impl Future<Output = T>) -> Result<T, Problem> {
 /// Exchanges everything once.
 pub(crate) fn once(shared: &Arc<Shared>, session: &Session) -> Result<(), Problem> {
     let exchange = Exchange::new(Arc::clone(shared), session.clone())?.ok_or_else(|| {
-        Problem::new(
-            ProblemCode::NotSignedIn,
-            "no relay: sign in with `kartei login URL --token …`",
-        )
+        Problem::new(ProblemCode::NotSignedIn, "no relay: sign in with `kartei login URL`")
     })?;
     block_on(async {
         let mut engine = Engine::new();
