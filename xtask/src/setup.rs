@@ -30,6 +30,7 @@ const PACKAGES: &[&str] = &[
     "imagemagick",
     "postgresql",
     "chromium",
+    "firefox-esr",
     "fonts-noto-core",
     "curl",
     "python3",

@@ -14,6 +14,7 @@ export const FLAGS = [
   '--disable-sync',
 ];
 export const CHROMIUM = process.env.CHROMIUM ?? '/usr/bin/chromium';
+export const FIREFOX = process.env.FIREFOX ?? '/usr/bin/firefox-esr';
 
 /** Opens a page, in English and light if nothing else is said. `faults` fills with what it logs as errors. */
 export async function openPage(url, { locale = 'en-GB', colorScheme = 'light' } = {}) {

@@ -160,6 +160,7 @@ fn browser(workspace: &Workspace, summaries: &mut Summaries) -> Result<()> {
         "results.journey.mjs",
         "views.journey.mjs",
         "migration.journey.mjs",
+        "admin.journey.mjs",
     ];
     node_tests(workspace, summaries, "browser journey", &journeys)
 }

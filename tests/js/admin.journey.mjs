@@ -1,0 +1,219 @@
+// The relay's page for administrators, as the relay serves it: in Chromium every place, in Firefox the way in and a
+// token; with devices, an erasure and an audit that came about by work.
+import assert from 'node:assert/strict';
+import { join } from 'node:path';
+import { after, before, test } from 'node:test';
+import puppeteer from 'puppeteer-core';
+import { nothingSerious } from './lib/axe.mjs';
+import { FIREFOX, openPage } from './lib/browser.mjs';
+import { writePeople } from './lib/people.mjs';
+import { kartei, picturesFolder, startRelay, temporaryFolder } from './lib/processes.mjs';
+
+const folder = temporaryFolder();
+const data = join(folder.path, 'desk');
+
+let relay;
+let token;
+let browser;
+let page;
+let faults;
+
+before(async () => {
+  relay = await startRelay(join(folder.path, 'relay'));
+  token = await relay.token('admin', 'Ada Admin');
+  await kartei(data, 'login', relay.url, '--token', await relay.token('analyst', 'Anna'));
+  writePeople(join(folder.path, 'people.ndjson'));
+  await kartei(data, 'import', join(folder.path, 'people.ndjson')).catch(() => undefined);
+  await kartei(data, 'sync');
+  ({ browser, page, faults } = await openPage(`${relay.url}/admin/`));
+});
+
+after(async () => {
+  await browser?.close();
+  await relay?.stop();
+  folder.remove();
+});
+
+const place = (name) =>
+  page.getByRole('navigation').getByRole('link', { name, exact: true }).click();
+const heading = (name) => page.getByRole('heading', { level: 1, name, exact: true }).waitFor();
+const button = (name) => page.getByRole('button', { name, exact: true });
+const dialog = () => page.getByRole('dialog');
+const picture = (name) => page.screenshot({ path: join(picturesFolder(), `admin-${name}.png`) });
+
+async function signIn(typed) {
+  await page.getByLabel('Token', { exact: true }).fill(typed);
+  await button('Sign in').click();
+}
+
+test('only an administrator’s token opens the page', async () => {
+  await heading('Administration');
+  await nothingSerious(page, 'sign-in');
+  await signIn(await relay.token('viewer', 'Vera'));
+  await page.getByText('This token is no administrator’s.').waitFor();
+  await signIn('kartei_0000');
+  await page.getByText('The relay does not accept this token.').waitFor();
+  await picture('sign-in');
+  await signIn(token);
+  await heading('Overview');
+  await page.getByText('Ada Admin').waitFor();
+});
+
+test('the overview says how much there is, and a limit for files is set', async () => {
+  const figure = page.locator('.figures div').filter({ hasText: 'profiles' }).locator('dd');
+  assert.equal(await figure.innerText(), '60');
+  await button('Change limit…').click();
+  await dialog().getByLabel('At most').check();
+  await dialog().getByLabel('Gigabytes').fill('2.5');
+  await button('Set limit').click();
+  await page.getByText(/of 2\.50 GB used/).waitFor();
+  await picture('overview');
+  await nothingSerious(page, 'overview');
+});
+
+test('a token is made, is shown once, opens the door, and is taken back', async () => {
+  await place('Tokens');
+  await button('New token…').click();
+  await dialog().getByLabel('Whose').fill('Ben');
+  await dialog().getByLabel(/^Viewer/).check();
+  await dialog().getByLabel('Holds until').selectOption({ label: '30 days' });
+  await nothingSerious(page, 'new token');
+  await picture('new-token');
+  await button('Create token').click();
+  const made = await dialog().getByText(/^kartei_[0-9a-f]{64}$/).innerText();
+  await picture('token-made');
+  await button('I have it').click();
+  const row = page.getByRole('row', { name: /Ben/ });
+  await row.getByText('Viewer').waitFor();
+  const asBen = () =>
+    fetch(`${relay.url}/sync/v1/whoami`, { headers: { authorization: `Bearer ${made}` } });
+  assert.equal((await asBen()).status, 200);
+  await picture('tokens');
+  await nothingSerious(page, 'tokens');
+  await button('Revoke the token of Ben').click();
+  await dialog().getByRole('button', { name: 'Revoke', exact: true }).click();
+  await row.waitFor({ state: 'detached' });
+  assert.equal((await asBen()).status, 401);
+  await page.getByLabel('Show ended ones').check();
+  await row.getByText('Revoked').first().waitFor();
+  assert.ok(!(await page.content()).includes(made));
+});
+
+test('the last administrator’s token cannot be taken back', async () => {
+  await button('Revoke the token of Ada Admin').click();
+  await dialog().getByRole('button', { name: 'Revoke', exact: true }).click();
+  await dialog().getByText('This is the last token that may administer the organisation.').waitFor();
+  await page.keyboard.press('Escape');
+});
+
+test('devices, the queue and what is kept have places', async () => {
+  await place('Devices');
+  await page.getByRole('row', { name: /Anna/ }).waitFor();
+  await picture('devices');
+  await nothingSerious(page, 'devices');
+  await place('Analyses');
+  await button('Pause').click();
+  await page.getByText('Nothing begins since').waitFor();
+  await picture('analyses');
+  await nothingSerious(page, 'analyses');
+  await button('Resume').click();
+  await page.getByText('Nothing begins since').waitFor({ state: 'detached' });
+  await place('Retention');
+  await page.getByLabel('Analyses themselves').waitFor();
+  const days = page.getByLabel('Results', { exact: true });
+  await days.fill('30');
+  await days.press('Enter');
+  await button('See what is due…').click();
+  await dialog().getByText('Nothing is due').waitFor();
+  await dialog().getByRole('button', { name: 'Close' }).last().click();
+  await picture('retention');
+  await nothingSerious(page, 'retention');
+});
+
+test('somebody is erased for good, and the certificate says so', async () => {
+  await place('Erasure');
+  await page.getByText('Nobody was erased').waitFor();
+  await picture('erasure-empty');
+  await page.getByLabel('Id of the profile').fill('nobody-at-all');
+  await button('Erase…').click();
+  await button('Erase for good').click();
+  await page.getByText('The relay knows no such thing.').waitFor();
+  await page.getByLabel('Id of the profile').fill('anna-keller');
+  await button('Erase…').click();
+  await button('Erase for good').click();
+  await page.getByRole('row', { name: /Ada Admin/ }).waitFor();
+  const saved = page.waitForEvent('download');
+  await button('Certificate').click();
+  assert.match((await saved).suggestedFilename(), /^erasure-\d+\.json$/);
+  await picture('erasure');
+  await nothingSerious(page, 'erasure');
+});
+
+test('the audit tells all of it, without a token or an erased id', async () => {
+  await place('Audit');
+  for (const action of ['token.created', 'token.revoked', 'quota.set', 'queue.paused']) {
+    await page.getByRole('cell', { name: action }).first().waitFor();
+  }
+  assert.ok(!(await page.content()).includes('anna-keller'));
+  await picture('audit');
+  await nothingSerious(page, 'audit');
+  await page.getByLabel('What', { exact: true }).fill('token.revoked');
+  await page.getByRole('cell', { name: 'quota.set' }).waitFor({ state: 'detached' });
+  const saved = page.waitForEvent('download');
+  await button('Save CSV').click();
+  assert.equal((await saved).suggestedFilename(), 'audit.csv');
+});
+
+test('in German and dark, in a narrow window', async () => {
+  await page.emulateMedia({ colorScheme: 'dark' });
+  await page.getByRole('button', { name: 'DE Deutsch' }).click();
+  await place('Tokens');
+  await heading('Tokens');
+  await picture('tokens-german-dark');
+  await place('Aufbewahrung');
+  await picture('retention-german-dark');
+  await page.setViewportSize({ width: 640, height: 800 });
+  await place('Überblick');
+  await page.getByText('Platz für Dateien').first().waitFor();
+  await picture('overview-narrow');
+  await page.setViewportSize({ width: 1280, height: 800 });
+  await page.getByRole('button', { name: 'EN English' }).click();
+});
+
+test('the page allows nothing from elsewhere, and the token ends with the tab', async () => {
+  const answer = await fetch(`${relay.url}/admin/`);
+  const policy = answer.headers.get('content-security-policy');
+  assert.match(policy, /default-src 'none'/);
+  assert.ok(!policy.includes('unsafe'));
+  const other = await page.context().newPage();
+  await other.goto(`${relay.url}/admin`);
+  await other.getByRole('button', { name: 'Sign in' }).waitFor();
+  assert.equal(new URL(other.url()).pathname, '/admin/');
+  await other.close();
+  assert.deepEqual(faults, []);
+});
+
+test('Firefox opens it as well', async () => {
+  const firefox = await puppeteer.launch({ browser: 'firefox', executablePath: FIREFOX });
+  try {
+    const window = await firefox.newPage();
+    const thrown = [];
+    window.on('pageerror', (error) => thrown.push(String(error)));
+    await window.setViewport({ width: 1280, height: 800 });
+    await window.goto(`${relay.url}/admin/`);
+    await window.locator('#token').fill(token);
+    await window.locator('button[type=submit]').click();
+    await window.locator('::-p-text(Room for files)').wait();
+    await window.locator('a[href="#/tokens"]').click();
+    await window.locator('::-p-text(New token…)').click();
+    await window.locator('dialog input[maxlength]').fill('Fox');
+    await window.locator('dialog button[type=submit]').click();
+    await window.locator('::-p-text(Shown this once)').wait();
+    await window.screenshot({ path: join(picturesFolder(), 'admin-firefox.png') });
+    await window.locator('::-p-text(I have it)').click();
+    await window.locator('td::-p-text(Fox)').wait();
+    assert.deepEqual(thrown, []);
+  } finally {
+    await firefox.close();
+  }
+});
