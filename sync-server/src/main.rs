@@ -40,14 +40,14 @@ mod wire;
 
 use std::process::ExitCode;
 
-use clap::{Parser, Subcommand};
+use clap::{CommandFactory as _, Parser, Subcommand};
 use storage::Migrate;
 use tracing_subscriber::EnvFilter;
 
 #[derive(Parser)]
 #[command(
     name = "kartei-relay",
-    version,
+    version = kartei_program::VERSION,
     about = "The relay of Kartei: orders, stores and shares profiles"
 )]
 struct Cli {
@@ -106,6 +106,8 @@ enum Command {
         #[command(subcommand)]
         command: admin::AdminCommand,
     },
+    #[command(flatten)]
+    Common(kartei_program::Common),
 }
 
 fn main() -> ExitCode {
@@ -134,6 +136,7 @@ fn main() -> ExitCode {
         Command::Retention { command } => retention::run(command),
         Command::Audit(options) => audit::run(&options),
         Command::Admin { command } => admin::run(command),
+        Command::Common(common) => common.run(Cli::command()).map_err(Into::into),
     };
     match done {
         Ok(()) => ExitCode::SUCCESS,
