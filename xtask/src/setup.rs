@@ -25,6 +25,7 @@ const PACKAGES: &[&str] = &[
     "dbus-x11",
     "gnome-keyring",
     "desktop-file-utils",
+    "systemd",
     "shared-mime-info",
     "libglib2.0-bin",
     "imagemagick",
