@@ -54,11 +54,8 @@ pub(crate) fn what_administrators_do_is_audited(stage: &Stage<'_>) {
     let page: Vec<u64> =
         store.audit(org, &query).unwrap().into_iter().map(|event| event.seq).collect();
     assert_eq!(page, [5, 4]);
-    let query = AuditQuery {
-        limit: 9,
-        action: Some("queue.resumed".to_owned()),
-        ..AuditQuery::default()
-    };
+    let query =
+        AuditQuery { limit: 9, action: Some("queue.resumed".to_owned()), ..AuditQuery::default() };
     assert_eq!(store.audit(org, &query).unwrap().len(), 2);
     assert_eq!(newest_first(store, stage.other), [], "another organisation has its own");
     store.set_job_queue(stage.other, "Grace", &[QueueSet::Cap(9)]).unwrap();
