@@ -5,7 +5,7 @@ use clap::Args;
 use kartei_relay_store::{AuditEvent, AuditQuery, OrgId, RelayStore};
 use serde_json::json;
 
-use crate::admin::Place;
+use crate::admin::{Place, one_line};
 use crate::routes::audit_told;
 use crate::uploads::hex;
 
@@ -46,7 +46,7 @@ fn all(store: &RelayStore, org: OrgId) -> Result<Vec<AuditEvent>> {
     let mut events: Vec<AuditEvent> = Vec::new();
     loop {
         let before = events.last().map(|event| event.seq);
-        let query = AuditQuery { limit: READ_AT_ONCE, before, action: None };
+        let query = AuditQuery { limit: READ_AT_ONCE, before, ..AuditQuery::default() };
         let page = store.audit(org, &query)?;
         let is_last = page.len() < READ_AT_ONCE;
         events.extend(page);
@@ -60,11 +60,6 @@ fn line(event: &AuditEvent) -> String {
     let AuditEvent { seq, at, actor, action, subject, data, .. } = event;
     let (at, actor, subject) = (at, one_line(actor), one_line(subject));
     format!("{seq}  {at}  {actor}  {action}  {subject}  {data}").trim_end().to_owned()
-}
-
-/// Names are what people wrote: they do not begin a line of their own.
-fn one_line(text: &str) -> String {
-    text.chars().map(|letter| if letter.is_control() { ' ' } else { letter }).collect()
 }
 
 fn verify(store: &RelayStore, org: OrgId, is_json: bool) -> Result<()> {

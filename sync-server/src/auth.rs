@@ -1,8 +1,10 @@
 //! Who asks.
 
+use std::net::SocketAddr;
 use std::sync::Arc;
+use std::time::Instant;
 
-use axum::extract::FromRequestParts;
+use axum::extract::{ConnectInfo, FromRequestParts};
 use axum::http::StatusCode;
 use axum::http::header::AUTHORIZATION;
 use axum::http::request::Parts;
@@ -12,6 +14,7 @@ use kartei_relay_store::{Access, Role, Standing};
 use crate::problem::Failure;
 use crate::serve::Relay;
 use crate::standing::standing;
+use crate::strangers::Knock;
 
 /// The checked token of a request. A handler that takes one cannot be reached without.
 pub(crate) struct Caller(pub(crate) Access);
@@ -67,6 +70,17 @@ impl FromRequestParts<Arc<Relay>> for Reader {
     type Rejection = Failure;
 
     async fn from_request_parts(parts: &mut Parts, relay: &Arc<Relay>) -> Result<Self, Failure> {
-        standing(relay, bearer(parts)?).await?.map(Self).ok_or_else(Failure::unauthorized)
+        let token = bearer(parts)?;
+        let address = parts.extensions.get::<ConnectInfo<SocketAddr>>().map(|info| info.0.ip());
+        let knock = address.map(|address| Knock::new(address, token));
+        let strangers = relay.limiter().strangers();
+        if let Some(knock) = &knock {
+            strangers.let_in(knock, Instant::now())?;
+        }
+        let found = standing(relay, token).await?;
+        if let Some(knock) = &knock {
+            strangers.note(knock, found.is_some(), Instant::now());
+        }
+        found.map(Self).ok_or_else(Failure::unauthorized)
     }
 }

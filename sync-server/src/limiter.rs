@@ -16,6 +16,7 @@ use governor::{Quota, RateLimiter};
 
 use crate::problem::{ApiCode, Failure};
 use crate::serve::Relay;
+use crate::strangers::Strangers;
 
 /// The two headers of draft-ietf-httpapi-ratelimit-headers.
 const POLICY: HeaderName = HeaderName::from_static("ratelimit-policy");
@@ -30,6 +31,9 @@ const REMEMBERED_MAX: usize = 10_000;
 /// Eight connections with requests of a piece each, at the speed of a disk.
 const PER_TOKEN: NonZeroU32 = rate(2_000);
 const PER_ADDRESS: NonZeroU32 = rate(4_000);
+
+/// An office in which some devices ask with tokens that were revoked stays far below.
+const UNKNOWN: NonZeroU32 = rate(120);
 
 const fn rate(number: u32) -> NonZeroU32 {
     NonZeroU32::MIN.saturating_add(number - 1)
@@ -46,11 +50,18 @@ pub(crate) struct Rates {
     /// The same of one address, which may be an office of many people.
     #[arg(long, env = "KARTEI_RATE_PER_ADDRESS", default_value_t = PER_ADDRESS, value_name = "NUMBER")]
     rate_per_address: NonZeroU32,
+    /// Requests a minute with tokens that are not known, of one address. Tokens that were good before go on.
+    #[arg(long, env = "KARTEI_RATE_UNKNOWN_TOKENS", default_value_t = UNKNOWN, value_name = "NUMBER")]
+    rate_unknown_tokens: NonZeroU32,
 }
 
 impl Default for Rates {
     fn default() -> Self {
-        Self { rate_per_token: PER_TOKEN, rate_per_address: PER_ADDRESS }
+        Self {
+            rate_per_token: PER_TOKEN,
+            rate_per_address: PER_ADDRESS,
+            rate_unknown_tokens: UNKNOWN,
+        }
     }
 }
 
@@ -59,6 +70,7 @@ pub(crate) struct Limiter {
     rates: Rates,
     by_token: Keyed<i64>,
     by_address: Keyed<IpAddr>,
+    strangers: Strangers,
 }
 
 impl std::fmt::Debug for Limiter {
@@ -95,7 +107,13 @@ impl Limiter {
     pub(crate) fn new(rates: Rates) -> Self {
         let by_token = RateLimiter::keyed(quota(rates.rate_per_token)).with_middleware();
         let by_address = RateLimiter::keyed(quota(rates.rate_per_address)).with_middleware();
-        Self { rates, by_token, by_address }
+        let strangers = Strangers::new(rates.rate_unknown_tokens);
+        Self { rates, by_token, by_address, strangers }
+    }
+
+    /// Those whose tokens are not known.
+    pub(crate) fn strangers(&self) -> &Strangers {
+        &self.strangers
     }
 
     fn check<K: std::hash::Hash + Eq + Clone>(

@@ -53,7 +53,9 @@ impl Modify for Tokens {
     fn modify(&self, description: &mut Description) {
         let scheme = HttpBuilder::new()
             .scheme(HttpAuthScheme::Bearer)
-            .description(Some("A token of `kartei-relay admin token create`."))
+            .description(Some(
+                "A token of `kartei-relay admin token create` or `POST /admin/tokens`.",
+            ))
             .build();
         let components = description.components.get_or_insert_default();
         components.add_security_scheme("token", SecurityScheme::Http(scheme));
@@ -76,7 +78,7 @@ impl Modify for Tokens {
         (name = "analyses", description = "What profiles tell together, as jobs"),
         (name = "calibrations", description = "What scores are made by"),
         (name = "notifications", description = "What a person was told"),
-        (name = "administration", description = "The queue of analyses, the audit, and what is kept, for administrators"),
+        (name = "administration", description = "The organisation, its tokens, the queue of analyses, the audit, and what is kept, for administrators"),
         (name = "limits", description = "What the relay takes"),
         (name = "erasure", description = "Erasing profiles for good, for administrators"),
     ),

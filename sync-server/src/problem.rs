@@ -51,6 +51,8 @@ pub(crate) enum ApiCode {
     PlanStale,
     /// A run that can no longer be restored.
     RestoreOver,
+    /// The last administrator's token of an organisation stays.
+    LastAdministrator,
     /// More requests than this token or address may make.
     TooManyRequests,
 }
@@ -151,7 +153,7 @@ impl Failure {
         Self::new(
             StatusCode::UNAUTHORIZED,
             ProblemCode::Unauthorized,
-            "the token is missing, unknown or revoked",
+            "the token is missing, unknown, revoked or has ended",
         )
         .header(header::WWW_AUTHENTICATE, HeaderValue::from_static("Bearer"))
     }

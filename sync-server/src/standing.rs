@@ -19,7 +19,7 @@ pub(crate) fn standings() -> Arc<Standings> {
 }
 
 /// Who this token belongs to, and the newest revision of their organisation; `None` where it is
-/// unknown or revoked. Not older than this call: a token that was revoked before is refused, and what
+/// unknown, was revoked or has ended. Not older than this call: a token that was revoked before is refused, and what
 /// was acknowledged before, by any relay, is counted in the revision.
 pub(crate) async fn standing(relay: &Arc<Relay>, token: &str) -> Result<Option<Standing>, Failure> {
     relay.standings().ask(relay, token.to_owned()).await

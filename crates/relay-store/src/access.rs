@@ -6,7 +6,6 @@ use std::str::FromStr;
 
 use sha2::{Digest, Sha256};
 
-use crate::engine::NewToken;
 use crate::error::RelayStoreError;
 use crate::store::RelayStore;
 
@@ -90,7 +89,10 @@ pub struct Organisation {
 }
 
 /// Random bytes in a token: 256 bits, so that no slow hash is needed to keep it.
-const TOKEN_BYTES: usize = 32;
+pub(crate) const TOKEN_BYTES: usize = 32;
+
+/// What tokens begin with, so that they are found where they were lost.
+pub(crate) const NEW_TOKEN_PREFIX: &str = "kartei_";
 
 /// Random bytes in an epoch: enough that no two histories are ever mistaken.
 const EPOCH_BYTES: usize = 8;
@@ -124,36 +126,13 @@ impl RelayStore {
         Ok(Organisation { id, name: name.to_owned() })
     }
 
-    /// Creates a token and answers it: this is the only moment at which it can be seen.
-    ///
-    /// # Errors
-    /// [`RelayStoreError`].
-    pub fn create_token(
-        &self,
-        org: OrgId,
-        role: Role,
-        name: &str,
-        now: i64,
-    ) -> Result<String, RelayStoreError> {
-        let token = format!("kartei_{}", random_hex::<TOKEN_BYTES>()?);
-        self.engine.add_token(org, &NewToken { name, role, hash: token_hash(&token), now })?;
-        Ok(token)
-    }
-
-    /// Revokes all tokens of this name for good; answers how many there were.
-    ///
-    /// # Errors
-    /// [`RelayStoreError`].
-    pub fn revoke_token(&self, org: OrgId, name: &str, now: i64) -> Result<u64, RelayStoreError> {
-        self.engine.revoke_tokens(org, name, now)
-    }
-
-    /// Who this token belongs to; `None` for one that is unknown or revoked, without saying which.
+    /// Who this token belongs to; `None` for one that is unknown, was revoked or has ended, without saying
+    /// which.
     ///
     /// # Errors
     /// [`RelayStoreError`].
     pub fn authenticate(&self, token: &str, now: i64) -> Result<Option<Access>, RelayStoreError> {
-        let Some(found) = self.engine.token(&token_hash(token))? else { return Ok(None) };
+        let Some(found) = self.engine.token(&token_hash(token), now)? else { return Ok(None) };
         if found.last_used_at.is_none_or(|at| now - at > LAST_USED_GRAIN_MS) {
             self.engine.touch_token(found.access.org, found.id, now)?;
         }
@@ -172,7 +151,7 @@ pub struct Standing {
 
 impl RelayStore {
     /// For each of these tokens who it belongs to, and where their organisation stands now; `None`
-    /// for one that is unknown or revoked.
+    /// for one that is unknown or no longer holds.
     ///
     /// # Errors
     /// [`RelayStoreError`].
@@ -203,11 +182,11 @@ pub(crate) fn new_epoch() -> Result<String, RelayStoreError> {
     random_hex::<EPOCH_BYTES>()
 }
 
-fn token_hash(token: &str) -> [u8; 32] {
+pub(crate) fn token_hash(token: &str) -> [u8; 32] {
     Sha256::digest(token.as_bytes()).into()
 }
 
-fn random_hex<const N: usize>() -> Result<String, RelayStoreError> {
+pub(crate) fn random_hex<const N: usize>() -> Result<String, RelayStoreError> {
     let mut bytes = [0_u8; N];
     getrandom::fill(&mut bytes).map_err(|e| RelayStoreError::Random(e.to_string()))?;
     Ok(bytes.iter().fold(String::with_capacity(N * 2), |mut hex, byte| {

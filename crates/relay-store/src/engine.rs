@@ -31,6 +31,7 @@ use crate::presence::{Seat, Seats};
 use crate::retention::RetentionEngine;
 use crate::segments::Segments;
 use crate::snapshot::Rows;
+use crate::tokens::TokenEngine;
 use crate::uploads::UploadEngine;
 use crate::whole::WholeEngine;
 
@@ -52,6 +53,7 @@ pub(crate) trait Engine:
     + RetentionEngine
     + DeliveryEngine
     + CalibrationEngine
+    + TokenEngine
 {
     /// Creates an organisation; `None` where the name is taken.
     fn create_organisation(&self, name: &str, epoch: &str, now: i64) -> Result<Option<OrgId>>;
@@ -59,14 +61,8 @@ pub(crate) trait Engine:
     /// The organisation with this name.
     fn organisation(&self, name: &str) -> Result<Option<OrgId>>;
 
-    /// Keeps a token's hash.
-    fn add_token(&self, org: OrgId, token: &NewToken<'_>) -> Result<()>;
-
-    /// The token with this hash, unless it was revoked.
-    fn token(&self, hash: &[u8; 32]) -> Result<Option<FoundToken>>;
-
-    /// Ends the tokens of this name; answers how many.
-    fn revoke_tokens(&self, org: OrgId, name: &str, now: i64) -> Result<u64>;
+    /// The token with this hash, where it holds `now`.
+    fn token(&self, hash: &[u8; 32], now: i64) -> Result<Option<FoundToken>>;
 
     /// Notes that a token was used.
     fn touch_token(&self, org: OrgId, token: i64, now: i64) -> Result<()>;
@@ -187,6 +183,9 @@ pub(crate) struct NewToken<'a> {
     pub(crate) name: &'a str,
     pub(crate) role: Role,
     pub(crate) hash: [u8; 32],
+    /// Who makes it.
+    pub(crate) by: &'a str,
+    pub(crate) expires_at: Option<i64>,
     pub(crate) now: i64,
 }
 

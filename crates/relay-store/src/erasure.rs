@@ -168,7 +168,7 @@ pub struct Device {
     pub name: String,
     /// When it said that it has applied the erasure, in milliseconds since 1970.
     pub confirmed_at: Option<i64>,
-    /// Whether its token was revoked since: it cannot come back and confirm.
+    /// Whether its token was revoked or ended since: it cannot come back and confirm.
     pub revoked: bool,
 }
 

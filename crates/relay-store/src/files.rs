@@ -13,8 +13,8 @@ pub(crate) trait FileEngine {
     /// What an organisation uses.
     fn usage(&self, org: OrgId) -> Result<Usage>;
 
-    /// Sets a quota.
-    fn set_quota(&self, org: OrgId, quota: Option<u64>) -> Result<()>;
+    /// Sets a quota; answers what is used.
+    fn set_quota(&self, org: OrgId, actor: &str, quota: Option<u64>) -> Result<Usage>;
 
     /// Counts use and references anew, from the rows.
     fn recount_usage(&self, org: OrgId, now: i64) -> Result<Usage>;

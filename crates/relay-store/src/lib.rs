@@ -36,6 +36,7 @@ mod segments;
 mod snapshot;
 mod sqlite;
 mod store;
+mod tokens;
 mod upkeep;
 mod uploads;
 mod whole;
@@ -75,6 +76,10 @@ pub use retention::{
 pub use segments::{Chain, Segment, segment_folder};
 pub use snapshot::Snapshot;
 pub use store::RelayStore;
+pub use tokens::{
+    ADMINISTRATOR, NewlyMade, Overview, TOKEN_DAYS_MAX, TOKEN_NAME_CHARS_MAX, TokenRefused,
+    TokenRevoked, TokenRow, TokenWish,
+};
 pub use upkeep::{Checked, Fetched, Finding, Members};
 pub use uploads::{
     Completing, NewUploadRow, Reserved, Tail, UploadBegun, UploadCompleted, UploadDone, UploadEnd,

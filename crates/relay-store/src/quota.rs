@@ -4,7 +4,10 @@
 //! than there is room for; completing makes the reservation use. Pure: engines ask here under the lock
 //! on the organisation's row.
 
+use serde_json::json;
+
 use crate::access::OrgId;
+use crate::audit::NewAudit;
 use crate::engine::Result;
 use crate::store::RelayStore;
 
@@ -104,6 +107,13 @@ pub(crate) fn lease_until(until: u64) -> u64 {
     until.div_ceil(LEASE_BYTES).saturating_mul(LEASE_BYTES).min(BYTES_MAX)
 }
 
+/// What is told of a quota that was set; nothing where it is the same.
+pub(crate) fn told(actor: &str, from: Option<u64>, to: Option<u64>) -> Option<NewAudit> {
+    let (actor, subject) = (actor.to_owned(), "files".to_owned());
+    let data = json!({"from": from, "to": to});
+    (from != to).then_some(NewAudit { actor, action: "quota.set", subject, data })
+}
+
 impl RelayStore {
     /// What an organisation uses.
     ///
@@ -114,12 +124,12 @@ impl RelayStore {
     }
 
     /// Sets how much an organisation may use and reserve, in bytes; nothing: no limit. What is there
-    /// stays, also above it.
+    /// stays, also above it. Answers what is used; a quota that is another one than before is audited.
     ///
     /// # Errors
     /// [`RelayStoreError`](crate::RelayStoreError).
-    pub fn set_quota(&self, org: OrgId, quota: Option<u64>) -> Result<()> {
-        self.engine.set_quota(org, quota.map(|bytes| bytes.min(BYTES_MAX)))
+    pub fn set_quota(&self, org: OrgId, actor: &str, quota: Option<u64>) -> Result<Usage> {
+        self.engine.set_quota(org, actor, quota.map(|bytes| bytes.min(BYTES_MAX)))
     }
 
     /// Counts anew what an organisation uses, and how many files have each content. What was counted

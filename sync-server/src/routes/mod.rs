@@ -35,6 +35,8 @@ use utoipa_axum::router::OpenApiRouter;
 use utoipa_axum::routes;
 
 pub(crate) use admin::audit::told as audit_told;
+pub(crate) use admin::organisation::told as organisation_told;
+pub(crate) use admin::tokens::told as token_told;
 
 use crate::import::VALIDATE_BYTES_MAX;
 use crate::linger::linger;
@@ -94,6 +96,11 @@ pub(crate) fn integrators() -> OpenApiRouter<Arc<Relay>> {
         .routes(routes!(notifications::list))
         .routes(routes!(notifications::read))
         .routes(routes!(admin::audit::list))
+        .routes(routes!(admin::organisation::get))
+        .routes(routes!(admin::organisation::set_quota))
+        .routes(routes!(admin::organisation::devices))
+        .routes(routes!(admin::tokens::list, admin::tokens::create))
+        .routes(routes!(admin::tokens::revoke))
         .routes(routes!(admin::queue::get, admin::queue::set))
         .routes(routes!(admin::queue::pause))
         .routes(routes!(admin::queue::resume))

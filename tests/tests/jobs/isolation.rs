@@ -28,6 +28,11 @@ const NAMELESS: &[&str] = &[
     "post /calibrations/fit",
     "get /notifications",
     "get /admin/audit",
+    "get /admin/organisation",
+    "put /admin/quota",
+    "get /admin/devices",
+    "get /admin/tokens",
+    "post /admin/tokens",
     "get /admin/queue",
     "patch /admin/queue",
     "post /admin/queue/pause",
@@ -68,6 +73,8 @@ fn no_route_tells_one_organisation_of_another() -> Result<()> {
     let plan = json!({"plan_hash": plan["plan_hash"], "as_of": plan["as_of"]});
     let run = post(&chef, "/admin/retention/apply", &[], &plan)?.expect(200)?.json();
     let run = run["run_id"].as_str().unwrap_or_default().to_owned();
+    let listed = chef.get("/admin/tokens")?.expect(200)?.json();
+    let token = listed["tokens"][0]["token_id"].as_str().unwrap_or_default().to_owned();
     let delivery = until_some(WITHIN, "the end is told", || {
         let listed = chef.get("/admin/deliveries")?.expect(200)?.json();
         Ok(listed["deliveries"][0]["id"].as_i64().map(|id| id.to_string()))
@@ -92,6 +99,7 @@ fn no_route_tells_one_organisation_of_another() -> Result<()> {
                 p if p.starts_with("/analyze/jobs/{id}") || p.starts_with("/admin/jobs/{id}") => {
                     Some((&job.job_id, "job-nobody"))
                 }
+                "/admin/tokens/{id}" => Some((&token, "999999")),
                 p if p.starts_with("/admin/deliveries/{id}") => Some((&delivery, "999999")),
                 p if p.starts_with("/admin/retention/runs/{id}") => Some((&run, "run-nobody")),
                 "/analyze/results/{id}" => Some((&result, "result-nobody")),
@@ -140,6 +148,11 @@ fn no_route_tells_one_organisation_of_another() -> Result<()> {
     let told = theirs.get("/notifications")?.expect(200)?.json();
     assert_eq!(told, json!({"notifications": [], "unread": 0}), "of the same name elsewhere");
     assert!(!theirs.get("/profiles")?.text().contains(&profile));
+    let tokens = theirs.get("/admin/tokens?include=ended")?.expect(200)?.json();
+    assert_eq!(tokens["tokens"].as_array().map(Vec::len), Some(1), "its own: {tokens}");
+    chef.get("/admin/organisation")?.expect(200)?;
+    assert_eq!(theirs.get("/admin/devices")?.expect(200)?.json(), json!({"devices": []}));
+    assert_eq!(theirs.get("/admin/organisation")?.expect(200)?.json()["profiles"], 0);
     let still = office.http.get("/notifications")?.json();
     assert_eq!(still["unread"], notes["unread"]);
     office.check()?;

@@ -287,6 +287,25 @@ fn a_token_that_is_revoked_meanwhile_brings_nothing_more() -> Result<()> {
 }
 
 #[test]
+fn a_token_that_ends_meanwhile_brings_nothing_more() -> Result<()> {
+    let service = service()?;
+    let session = service.session("f", 2 * MIB)?;
+    let bytes = noise(41, 2 * MIB);
+    service.chunk(&session["id"], 0, &bytes[..MIB])?.expect(200)?;
+    let database = rusqlite::Connection::open(service.home.data().join("relay.sqlite"))?;
+    database.busy_timeout(Duration::from_secs(10))?;
+    let ended = "UPDATE tokens SET expires_at = created_at + 1 WHERE name = 'uploader'";
+    assert_eq!(database.execute(ended, [])?, 1);
+    assert_eq!(service.chunk(&session["id"], MIB, &bytes[MIB..])?.status, 401);
+    assert_eq!(service.act("complete", &session["id"], &Value::Null)?.status, 401);
+    let colleague = service.home.token("analyst", "colleague")?;
+    let service = Service { http: Http::new(service.relay.url(), Some(&colleague)), ..service };
+    service.chunk(&session["id"], MIB, &bytes[MIB..])?.expect(200)?;
+    service.act("complete", &session["id"], &Value::Null)?.expect(200)?;
+    Ok(())
+}
+
+#[test]
 fn many_who_begin_at_once_never_get_more_than_the_quota() -> Result<()> {
     let service = service()?;
     let quota = (10 * MIB).to_string();

@@ -87,6 +87,19 @@ pub struct AuditQuery {
     pub before: Option<u64>,
     /// Those with this word.
     pub action: Option<String>,
+    /// Those of this one.
+    pub actor: Option<String>,
+    /// Those from this moment on, in milliseconds since 1970.
+    pub since: Option<i64>,
+    /// Those before this moment, in milliseconds since 1970.
+    pub until: Option<i64>,
+}
+
+impl AuditQuery {
+    /// From which moment on, and before which.
+    pub(crate) fn span(&self) -> (i64, i64) {
+        (self.since.unwrap_or(i64::MIN), self.until.unwrap_or(i64::MAX))
+    }
 }
 
 /// What the databases keep of the audit.

@@ -1,8 +1,8 @@
-//! Organisations and tokens on Postgres.
+//! Organisations, and who asks, on Postgres.
 
 use super::{How, Postgres, get};
 use crate::access::{Access, OrgId, Role};
-use crate::engine::{FoundToken, NewToken, Result};
+use crate::engine::{FoundToken, Result};
 
 impl Postgres {
     pub(super) async fn insert_organisation(
@@ -24,28 +24,15 @@ impl Postgres {
         Ok(found.map(OrgId))
     }
 
-    pub(super) async fn insert_token(&self, org: OrgId, token: &NewToken<'_>) -> Result<()> {
-        let mut client = get(&self.pool).await?;
-        let db = self.begin(&mut client, org, How::Write).await?;
-        db.execute(
-            "INSERT INTO kartei.tokens (org, name, role, hash, created_at) \
-             VALUES ($1, $2, $3, $4, $5)",
-            &[&org.0, &token.name, &token.role.to_string(), &token.hash.as_slice(), &token.now],
-        )
-        .await?;
-        db.commit().await?;
-        Ok(())
-    }
-
-    pub(super) async fn find_token(&self, hash: &[u8; 32]) -> Result<Option<FoundToken>> {
+    pub(super) async fn find_token(&self, hash: &[u8; 32], now: i64) -> Result<Option<FoundToken>> {
         let client = get(&self.pool).await?;
         let find = client
             .prepare_cached(
                 "SELECT id, org, organisation, epoch, name, role, last_used_at \
-                 FROM kartei.token_by_hash($1)",
+                 FROM kartei.token_at($1, $2)",
             )
             .await?;
-        let row = client.query_opt(&find, &[&hash.as_slice()]).await?;
+        let row = client.query_opt(&find, &[&hash.as_slice(), &now]).await?;
         Ok(row.map(|row| FoundToken {
             id: row.get(0),
             access: Access {
@@ -58,20 +45,6 @@ impl Postgres {
             },
             last_used_at: row.get(6),
         }))
-    }
-
-    pub(super) async fn end_tokens(&self, org: OrgId, name: &str, now: i64) -> Result<u64> {
-        let mut client = get(&self.pool).await?;
-        let db = self.begin(&mut client, org, How::Write).await?;
-        let revoked = db
-            .execute(
-                "UPDATE kartei.tokens SET revoked_at = $3 \
-                 WHERE org = $1 AND name = $2 AND revoked_at IS NULL",
-                &[&org.0, &name, &now],
-            )
-            .await?;
-        db.commit().await?;
-        Ok(revoked)
     }
 
     pub(super) async fn mark_token(&self, org: OrgId, token: i64, now: i64) -> Result<()> {

@@ -2,6 +2,7 @@
 
 use deadpool_postgres::Transaction;
 use tokio_postgres::Row;
+use tokio_postgres::types::ToSql;
 
 use super::Postgres;
 use super::profiles::{signed, unsigned};
@@ -87,12 +88,16 @@ impl AuditEngine for Postgres {
         self.read(org, async |db| {
             let sql = format!(
                 "SELECT {COLUMNS} FROM kartei.audit_events WHERE org = $1 AND seq < $2 \
-                 AND ($3::text IS NULL OR action = $3) ORDER BY seq DESC LIMIT $4"
+                 AND ($3::text IS NULL OR action = $3) AND ($4::text IS NULL OR actor = $4) \
+                 AND at >= $5 AND at < $6 ORDER BY seq DESC LIMIT $7"
             );
             let select = db.prepare_cached(&sql).await?;
             let before = query.before.map_or(i64::MAX, signed);
-            let rows =
-                db.query(&select, &[&org.0, &before, &query.action, &limit(query.limit)]).await?;
+            let (since, until) = query.span();
+            let limit = limit(query.limit);
+            let asked: &[&(dyn ToSql + Sync)] =
+                &[&org.0, &before, &query.action, &query.actor, &since, &until, &limit];
+            let rows = db.query(&select, asked).await?;
             rows.iter().map(read).collect()
         })
     }

@@ -280,7 +280,8 @@ impl ErasureEngine for Postgres {
         self.read(org, async |db| {
             let rows = db
                 .query(
-                    "SELECT t.name, c.at, t.revoked_at IS NOT NULL FROM kartei.tokens t \
+                    "SELECT t.name, c.at, t.revoked_at IS NOT NULL \
+                     OR coalesce(t.expires_at <= kartei.clock(), false) FROM kartei.tokens t \
                      LEFT JOIN kartei.erasure_confirmations c \
                      ON c.org = t.org AND c.rev = $2 AND c.token = t.id \
                      WHERE t.org = $1 AND t.pulled_at <= $3 ORDER BY t.name, t.id",

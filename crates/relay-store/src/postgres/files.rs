@@ -7,12 +7,12 @@ use tokio_postgres::Row;
 
 use super::profiles::{signed, unsigned};
 use super::uploads::limit;
-use super::{Postgres, contents, usage};
+use super::{Postgres, audit, contents, usage};
 use crate::access::OrgId;
 use crate::contents::CONTENT_COLUMNS_OF_C;
 use crate::engine::Result;
 use crate::files::{Attached, FileEngine, FileRead, FileRow, FilesAsked};
-use crate::quota::Usage;
+use crate::quota::{self, Usage};
 
 /// Its own columns after those of its content; the last is its key in the table.
 const COLUMNS: &str = "f.id, f.name, f.content_type, f.created_at, f.by, \
@@ -160,10 +160,15 @@ impl FileEngine for Postgres {
         self.read(org, async |db| usage::get(db, org).await)
     }
 
-    fn set_quota(&self, org: OrgId, quota: Option<u64>) -> Result<()> {
+    fn set_quota(&self, org: OrgId, actor: &str, quota: Option<u64>) -> Result<Usage> {
         self.write(org, async |db| {
             let before = usage::lock(db, org).await?;
-            usage::put(db, org, &Usage { quota, ..before }).await
+            let usage = Usage { quota, ..before };
+            usage::put(db, org, &usage).await?;
+            if let Some(told) = quota::told(actor, before.quota, quota) {
+                audit::append(db, org, &told).await?;
+            }
+            Ok(usage)
         })
     }
 

@@ -22,6 +22,7 @@ mod queues;
 mod retention;
 mod segments;
 mod snapshot;
+mod tokens;
 mod upkeep;
 mod uploads;
 mod usage;
@@ -44,7 +45,7 @@ pub use migrate::Migrated;
 use crate::access::OrgId;
 use crate::engine::{
     AsOf, Asked, Committed, Engine, Fed, FeedLimits, FeedRow, FoundToken, Head, ImportEnd,
-    ImportName, ImportRow, Looked, NewToken, Notice, Result, Row, Swept, Write,
+    ImportName, ImportRow, Looked, Notice, Result, Row, Swept, Write,
 };
 use crate::error::RelayStoreError;
 use crate::leases::{Kept, Lease, Note};
@@ -238,16 +239,8 @@ impl Engine for Postgres {
         self.run(self.find_organisation(name))
     }
 
-    fn add_token(&self, org: OrgId, token: &NewToken<'_>) -> Result<()> {
-        self.run(self.insert_token(org, token))
-    }
-
-    fn token(&self, hash: &[u8; 32]) -> Result<Option<FoundToken>> {
-        self.run(self.find_token(hash))
-    }
-
-    fn revoke_tokens(&self, org: OrgId, name: &str, now: i64) -> Result<u64> {
-        self.run(self.end_tokens(org, name, now))
+    fn token(&self, hash: &[u8; 32], now: i64) -> Result<Option<FoundToken>> {
+        self.run(self.find_token(hash, now))
     }
 
     fn touch_token(&self, org: OrgId, token: i64, now: i64) -> Result<()> {

@@ -1,10 +1,10 @@
-//! Organisations and tokens on SQLite.
+//! Organisations, and who asks, on SQLite.
 
 use rusqlite::{OptionalExtension, params};
 
 use super::Sqlite;
 use crate::access::{Access, OrgId, Role};
-use crate::engine::{FoundToken, NewToken, Result};
+use crate::engine::{FoundToken, Result};
 
 impl Sqlite {
     pub(super) fn insert_organisation(
@@ -31,24 +31,15 @@ impl Sqlite {
         })
     }
 
-    pub(super) fn insert_token(&self, org: OrgId, token: &NewToken<'_>) -> Result<()> {
-        self.write(|db| {
-            db.execute(
-                "INSERT INTO tokens (org, name, role, hash, created_at) VALUES (?1, ?2, ?3, ?4, ?5)",
-                params![org.0, token.name, token.role.to_string(), token.hash, token.now],
-            )?;
-            Ok(())
-        })
-    }
-
-    pub(super) fn find_token(&self, hash: &[u8; 32]) -> Result<Option<FoundToken>> {
+    pub(super) fn find_token(&self, hash: &[u8; 32], now: i64) -> Result<Option<FoundToken>> {
         self.read(|db| {
             let found = db
                 .prepare_cached(
                     "SELECT t.id, t.org, o.name, o.epoch, t.name, t.role, t.last_used_at FROM tokens t \
-                     JOIN organisations o ON o.id = t.org WHERE t.hash = ?1 AND t.revoked_at IS NULL",
+                     JOIN organisations o ON o.id = t.org WHERE t.hash = ?1 AND t.revoked_at IS NULL \
+                     AND (t.expires_at IS NULL OR t.expires_at > ?2)",
                 )?
-                .query_row([hash], |row| {
+                .query_row(params![hash, now], |row| {
                     let role: String = row.get(5)?;
                     let access = Access {
                         org: OrgId(row.get(1)?),
@@ -62,17 +53,6 @@ impl Sqlite {
                 })
                 .optional()?;
             Ok(found)
-        })
-    }
-
-    pub(super) fn end_tokens(&self, org: OrgId, name: &str, now: i64) -> Result<u64> {
-        self.write(|db| {
-            let revoked = db.execute(
-                "UPDATE tokens SET revoked_at = ?3 \
-                 WHERE org = ?1 AND name = ?2 AND revoked_at IS NULL",
-                params![org.0, name, now],
-            )?;
-            Ok(revoked as u64)
         })
     }
 

@@ -59,11 +59,15 @@ impl AuditEngine for Sqlite {
         self.read(|db| {
             let mut select = db.prepare_cached(&format!(
                 "SELECT {COLUMNS} FROM audit_events WHERE org = ?1 AND seq < ?2 \
-                 AND (?3 IS NULL OR action = ?3) ORDER BY seq DESC LIMIT ?4"
+                 AND (?3 IS NULL OR action = ?3) AND (?4 IS NULL OR actor = ?4) \
+                 AND at >= ?5 AND at < ?6 ORDER BY seq DESC LIMIT ?7"
             ))?;
             let before =
                 query.before.map_or(i64::MAX, |seq| i64::try_from(seq).unwrap_or(i64::MAX));
-            let rows = select.query_map(params![org.0, before, query.action, query.limit], read)?;
+            let (since, until) = query.span();
+            let asked =
+                params![org.0, before, query.action, query.actor, since, until, query.limit];
+            let rows = select.query_map(asked, read)?;
             Ok(rows.collect::<rusqlite::Result<_>>()?)
         })
     }

@@ -4,7 +4,7 @@ use kartei_profile::RecordHash;
 use kartei_sync_core::{ErasedId, ErasureKey};
 use rusqlite::{OptionalExtension, Row as SqlRow, Transaction, params};
 
-use super::{Sqlite, files, profiles, upkeep};
+use super::{CLOCK, Sqlite, files, profiles, upkeep};
 use crate::access::OrgId;
 use crate::digests::{Counted, Tally};
 use crate::engine::Result;
@@ -228,12 +228,13 @@ impl ErasureEngine for Sqlite {
 
     fn devices(&self, org: OrgId, erasure: &Erasure) -> Result<Vec<Device>> {
         self.read(|db| {
-            let mut select = db.prepare_cached(
-                "SELECT t.name, c.at, t.revoked_at IS NOT NULL FROM tokens t \
+            let mut select = db.prepare_cached(&format!(
+                "SELECT t.name, c.at, t.revoked_at IS NOT NULL \
+                 OR coalesce(t.expires_at <= {CLOCK}, false) FROM tokens t \
                  LEFT JOIN erasure_confirmations c \
                  ON c.org = t.org AND c.rev = ?2 AND c.token = t.id \
-                 WHERE t.org = ?1 AND t.pulled_at <= ?3 ORDER BY t.name, t.id",
-            )?;
+                 WHERE t.org = ?1 AND t.pulled_at <= ?3 ORDER BY t.name, t.id"
+            ))?;
             let rows = select.query_map(params![org.0, erasure.rev, erasure.at], |row| {
                 Ok(Device { name: row.get(0)?, confirmed_at: row.get(1)?, revoked: row.get(2)? })
             })?;

@@ -2,12 +2,12 @@
 
 use rusqlite::{OptionalExtension, Row, Transaction, params};
 
-use super::{Sqlite, contents, usage};
+use super::{Sqlite, audit, contents, usage};
 use crate::access::OrgId;
 use crate::contents::CONTENT_COLUMNS_OF_C;
 use crate::engine::Result;
 use crate::files::{Attached, FileEngine, FileRead, FileRow, FilesAsked};
-use crate::quota::Usage;
+use crate::quota::{self, Usage};
 
 /// Its own columns after those of its content.
 const COLUMNS: &str = "f.id, f.name, f.content_type, f.created_at, f.by, f.pk";
@@ -120,8 +120,16 @@ impl FileEngine for Sqlite {
         self.read(|db| usage::get(db, org))
     }
 
-    fn set_quota(&self, org: OrgId, quota: Option<u64>) -> Result<()> {
-        self.write(|db| usage::put(db, org, &Usage { quota, ..usage::get(db, org)? }))
+    fn set_quota(&self, org: OrgId, actor: &str, quota: Option<u64>) -> Result<Usage> {
+        self.write(|db| {
+            let before = usage::get(db, org)?;
+            let usage = Usage { quota, ..before };
+            usage::put(db, org, &usage)?;
+            if let Some(told) = quota::told(actor, before.quota, quota) {
+                audit::append(db, org, &told)?;
+            }
+            Ok(usage)
+        })
     }
 
     fn recount_usage(&self, org: OrgId, now: i64) -> Result<Usage> {

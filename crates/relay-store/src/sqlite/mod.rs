@@ -17,6 +17,7 @@ mod queues;
 mod retention;
 mod segments;
 mod snapshot;
+mod tokens;
 mod upkeep;
 mod uploads;
 mod usage;
@@ -33,7 +34,7 @@ use rusqlite::{Connection, Transaction, TransactionBehavior};
 use crate::access::OrgId;
 use crate::engine::{
     AsOf, Asked, Committed, Engine, Fed, FeedLimits, FeedRow, FoundToken, Head, ImportEnd,
-    ImportName, ImportRow, Looked, NewToken, Notice, Result, Row, Swept, Write,
+    ImportName, ImportRow, Looked, Notice, Result, Row, Swept, Write,
 };
 use crate::error::RelayStoreError;
 use crate::leases::{Kept, Lease, Note};
@@ -57,6 +58,7 @@ const STEPS: &[&str] = &[
     include_str!("../sql/sqlite/013_purge.sql"),
     include_str!("../sql/sqlite/014_calibrations.sql"),
     include_str!("../sql/sqlite/015_merges.sql"),
+    include_str!("../sql/sqlite/016_token_expiry.sql"),
 ];
 const PAGE_BYTES: u32 = 16 * 1024;
 
@@ -126,16 +128,8 @@ impl Engine for Sqlite {
         self.find_organisation(name)
     }
 
-    fn add_token(&self, org: OrgId, token: &NewToken<'_>) -> Result<()> {
-        self.insert_token(org, token)
-    }
-
-    fn token(&self, hash: &[u8; 32]) -> Result<Option<FoundToken>> {
-        self.find_token(hash)
-    }
-
-    fn revoke_tokens(&self, org: OrgId, name: &str, now: i64) -> Result<u64> {
-        self.end_tokens(org, name, now)
+    fn token(&self, hash: &[u8; 32], now: i64) -> Result<Option<FoundToken>> {
+        self.find_token(hash, now)
     }
 
     fn touch_token(&self, org: OrgId, token: i64, now: i64) -> Result<()> {

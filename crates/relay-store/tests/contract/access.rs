@@ -27,8 +27,12 @@ pub(crate) fn a_revoked_token_is_unknown(stage: &Stage<'_>) {
     let (ada, again, ben) =
         (token(stage.org, "Ada"), token(stage.org, "Ada"), token(stage.org, "Ben"));
     let elsewhere = token(stage.other, "Ada");
-    assert_eq!(store.revoke_token(stage.org, "Ada", NOW + 1).unwrap(), 2, "all of that name");
-    assert_eq!(store.revoke_token(stage.org, "Ada", NOW + 2).unwrap(), 0, "once");
+    assert_eq!(
+        store.revoke_tokens(stage.org, "Ada", "Chef", NOW + 1).unwrap(),
+        2,
+        "all of that name"
+    );
+    assert_eq!(store.revoke_tokens(stage.org, "Ada", "Chef", NOW + 2).unwrap(), 0, "once");
     for (token, is_known) in [(ada, false), (again, false), (ben, true), (elsewhere, true)] {
         let access = stage.again().authenticate(&token, NOW + 3).unwrap();
         assert_eq!(access.is_some(), is_known);

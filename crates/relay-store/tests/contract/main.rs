@@ -14,6 +14,7 @@ mod push;
 mod rest;
 mod segments;
 mod stage;
+mod tokens;
 mod upkeep;
 mod uploads;
 mod writers;
@@ -28,6 +29,17 @@ const CASES: &[Case] = &[
     ("organisations_have_names_of_their_own", access::organisations_have_names_of_their_own),
     ("a_token_is_known_by_its_hash", access::a_token_is_known_by_its_hash),
     ("a_revoked_token_is_unknown", access::a_revoked_token_is_unknown),
+    ("a_token_ends_when_it_was_said", tokens::a_token_ends_when_it_was_said),
+    ("tokens_are_listed_with_what_is_known", tokens::tokens_are_listed_with_what_is_known),
+    ("one_token_is_revoked_by_its_number", tokens::one_token_is_revoked_by_its_number),
+    ("an_administrator_is_left", tokens::an_administrator_is_left),
+    (
+        "of_two_that_revoke_the_last_two_one_is_refused",
+        tokens::of_two_that_revoke_the_last_two_one_is_refused,
+    ),
+    ("what_is_done_with_tokens_is_audited", tokens::what_is_done_with_tokens_is_audited),
+    ("an_organisation_is_seen_from_above", tokens::an_organisation_is_seen_from_above),
+    ("the_audit_is_found_by_who_and_when", tokens::the_audit_is_found_by_who_and_when),
     ("a_push_is_numbered_without_holes", push::a_push_is_numbered_without_holes),
     ("a_push_sent_again_changes_nothing", push::a_push_sent_again_changes_nothing),
     ("edits_are_kept_as_changes", push::edits_are_kept_as_changes),

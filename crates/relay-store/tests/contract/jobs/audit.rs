@@ -50,11 +50,12 @@ pub(crate) fn what_administrators_do_is_audited(stage: &Stage<'_>) {
     let chain = store.check_audit(org).unwrap().unwrap();
     assert_eq!((chain.seq(), *chain.hash()), (7, events[0].hash));
     // Page by page, and of one sort.
-    let query = AuditQuery { limit: 2, before: Some(6), action: None };
+    let query = AuditQuery { limit: 2, before: Some(6), ..AuditQuery::default() };
     let page: Vec<u64> =
         store.audit(org, &query).unwrap().into_iter().map(|event| event.seq).collect();
     assert_eq!(page, [5, 4]);
-    let query = AuditQuery { limit: 9, before: None, action: Some("queue.resumed".to_owned()) };
+    let query =
+        AuditQuery { limit: 9, action: Some("queue.resumed".to_owned()), ..AuditQuery::default() };
     assert_eq!(store.audit(org, &query).unwrap().len(), 2);
     assert_eq!(newest_first(store, stage.other), [], "another organisation has its own");
     store.set_job_queue(stage.other, "Grace", &[QueueSet::Cap(9)]).unwrap();

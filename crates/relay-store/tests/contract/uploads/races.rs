@@ -35,7 +35,7 @@ pub(crate) fn at_once<T: Send>(
 
 pub(crate) fn many_that_begin_at_once_stay_within_the_quota(stage: &Stage<'_>) {
     let (store, org) = (&stage.store, stage.org);
-    store.set_quota(org, Some(100)).unwrap();
+    store.set_quota(org, "Ada", Some(100)).unwrap();
     let begun: usize = at_once(stage, 6, |relay, store| {
         let begin = |n: usize| {
             let new = new(&format!("{relay}-{n}"), Some(9));

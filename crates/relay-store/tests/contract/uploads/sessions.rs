@@ -182,7 +182,7 @@ pub(crate) fn sizes_and_places_are_said_once(stage: &Stage<'_>) {
     assert_eq!(store.usage(org).unwrap().reserved, LEASE_BYTES, "it has them");
     assert_eq!(store.reserve_more(org, "u", LEASE_BYTES + 1).unwrap(), Reserved::Ok);
     assert_eq!(store.usage(org).unwrap().reserved, 2 * LEASE_BYTES);
-    store.set_quota(org, Some(2 * LEASE_BYTES + 10)).unwrap();
+    store.set_quota(org, "Ada", Some(2 * LEASE_BYTES + 10)).unwrap();
     assert_eq!(store.reserve_more(org, "u", 2 * LEASE_BYTES + 4).unwrap(), Reserved::Ok);
     assert_eq!(store.usage(org).unwrap().reserved, 2 * LEASE_BYTES + 4, "no more than there is");
     let over = store.reserve_more(org, "u", 2 * LEASE_BYTES + 11).unwrap();
@@ -205,7 +205,7 @@ pub(crate) fn sizes_and_places_are_said_once(stage: &Stage<'_>) {
 
 pub(crate) fn no_more_begin_than_there_is_room_for(stage: &Stage<'_>) {
     let (store, org) = (&stage.store, stage.org);
-    store.set_quota(org, Some(100)).unwrap();
+    store.set_quota(org, "Ada", Some(100)).unwrap();
     let begin = |id: &str, size: Option<u64>, open_max: u64| {
         store.begin_upload(org, &new(id, size), &UploadLimits { open_max }, NOW).unwrap()
     };
@@ -219,7 +219,7 @@ pub(crate) fn no_more_begin_than_there_is_room_for(stage: &Stage<'_>) {
     assert!(matches!(begin("e", None, 9), UploadBegun::OverQuota(_)));
     let theirs = store.begin_upload(stage.other, &new("t", Some(1 << 40)), &LIMITS, NOW).unwrap();
     assert!(matches!(theirs, UploadBegun::Begun(_)), "others have their own quota, or none");
-    store.set_quota(org, None).unwrap();
+    store.set_quota(org, "Ada", None).unwrap();
     assert!(matches!(begin("e", Some(1 << 40), 9), UploadBegun::Begun(_)));
     let newest: Vec<String> =
         store.uploads(org, 2).unwrap().into_iter().map(|row| row.id).collect();
@@ -230,7 +230,7 @@ pub(crate) fn a_smaller_quota_is_found_when_completing(stage: &Stage<'_>) {
     let (store, org) = (&stage.store, stage.org);
     begin(store, org, "a", Some(60));
     begin(store, org, "b", Some(60));
-    store.set_quota(org, Some(100)).unwrap();
+    store.set_quota(org, "Ada", Some(100)).unwrap();
     finished(store.complete_upload(org, "a", &done("a", 1, 60)).unwrap());
     let over = store.complete_upload(org, "b", &done("b", 2, 60)).unwrap();
     let UploadCompleted::OverQuota(usage) = over else { panic!("there is no room: {over:?}") };

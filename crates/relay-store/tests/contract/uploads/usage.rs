@@ -14,7 +14,7 @@ pub(crate) fn usage_is_always_what_a_recount_says(stage: &Stage<'_>) {
     println!("  KARTEI_SEED={}", dice.seed());
     let (store, org) = (&stage.store, stage.org);
     let limits = UploadLimits { open_max: 6 };
-    store.set_quota(org, Some(QUOTA)).unwrap();
+    store.set_quota(org, "Ada", Some(QUOTA)).unwrap();
     let (mut sessions, mut files): (Vec<String>, Vec<String>) = (Vec::new(), Vec::new());
     for step in 0..STEPS {
         let picked = dice.roll(sessions.len() as u64);
@@ -71,7 +71,7 @@ fn references(stage: &Stage<'_>) -> Vec<(i64, u64, Option<i64>)> {
 
 pub(crate) fn a_recount_mends_what_was_counted_wrong(stage: &Stage<'_>) {
     let (store, org) = (&stage.store, stage.org);
-    store.set_quota(org, Some(1_000)).unwrap();
+    store.set_quota(org, "Ada", Some(1_000)).unwrap();
     upload(store, org, "f", 1, 5);
     upload(store, org, "g", 1, 5);
     upload(store, org, "h", 2, 7);

@@ -57,7 +57,7 @@ pub(crate) fn a_whole_upload_is_what_the_steps_make(stage: &Stage<'_>) {
 
 pub(crate) fn many_whole_uploads_are_one_call(stage: &Stage<'_>) {
     let (store, org, other) = (&stage.store, stage.org, stage.other);
-    store.set_quota(org, Some(20)).unwrap();
+    store.set_quota(org, "Ada", Some(20)).unwrap();
     let keyed = |file: &str, content| {
         let mut keyed = whole(org, file, content, 5);
         keyed.new.key = Some("mine".to_owned());
@@ -107,7 +107,7 @@ pub(crate) fn many_whole_uploads_are_one_call(stage: &Stage<'_>) {
 
 pub(crate) fn what_would_not_begin_is_foreseen(stage: &Stage<'_>) {
     let (store, org) = (&stage.store, stage.org);
-    store.set_quota(org, Some(10)).unwrap();
+    store.set_quota(org, "Ada", Some(10)).unwrap();
     assert_eq!(store.foresee_upload(org, &wish(10, Some("mine"))).unwrap(), None);
     let over = store.foresee_upload(org, &wish(11, None)).unwrap();
     assert!(matches!(over, Some(UploadBegun::OverQuota(_))), "{over:?}");
@@ -123,7 +123,7 @@ pub(crate) fn what_would_not_begin_is_foreseen(stage: &Stage<'_>) {
 
 pub(crate) fn whole_uploads_at_once_stay_within_the_quota(stage: &Stage<'_>) {
     let (store, org) = (&stage.store, stage.org);
-    store.set_quota(org, Some(100)).unwrap();
+    store.set_quota(org, "Ada", Some(100)).unwrap();
     let made: usize = at_once(stage, 6, |relay, store| {
         let wholes: Vec<WholeUpload> =
             (0..5).map(|n| whole(org, &format!("{relay}-{n}"), 1, 9)).collect();

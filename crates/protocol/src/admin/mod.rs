@@ -1,4 +1,11 @@
-//! What administrators of an organisation see and set (docs/jobs.md).
+//! What administrators of an organisation see and set (docs/jobs.md, docs/relay.md).
+
+mod access;
+
+pub use access::{
+    DeviceInfo, DeviceList, FileUse, NewToken, OrganisationInfo, QuotaChange, TokenCreated,
+    TokenInfo, TokenList, TokenRole,
+};
 
 use serde::{Deserialize, Serialize};
 use serde_json::Value;

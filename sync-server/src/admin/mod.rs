@@ -1,10 +1,14 @@
 //! Commands of the administrator, on the relay's own database.
 
+mod organisations;
+mod tokens;
+
 use std::time::{SystemTime, UNIX_EPOCH};
 
 use anyhow::{Context, Result, bail};
 use clap::{Args, Subcommand};
-use kartei_relay_store::{Author, Erased, Role, Usage};
+pub(crate) use kartei_relay_store::ADMINISTRATOR;
+use kartei_relay_store::{Author, Erased, Usage};
 use tokio::runtime::{Builder, Runtime};
 
 use crate::erasure;
@@ -15,7 +19,7 @@ pub(crate) enum AdminCommand {
     /// Organisations.
     Org {
         #[command(subcommand)]
-        command: OrgCommand,
+        command: organisations::OrgCommand,
     },
     /// Erases a profile for good. A serving relay tells it to the devices and cleans its archives;
     /// this command does that too.
@@ -48,7 +52,7 @@ pub(crate) enum AdminCommand {
     /// Tokens of devices.
     Token {
         #[command(subcommand)]
-        command: TokenCommand,
+        command: tokens::TokenCommand,
     },
 }
 
@@ -59,46 +63,6 @@ pub(crate) struct Place {
     /// Prints JSON.
     #[arg(long)]
     pub(crate) json: bool,
-}
-
-#[derive(Subcommand)]
-pub(crate) enum OrgCommand {
-    /// Creates an organisation.
-    Create {
-        /// Its name.
-        name: String,
-        #[command(flatten)]
-        place: Place,
-    },
-}
-
-#[derive(Subcommand)]
-pub(crate) enum TokenCommand {
-    /// Creates a token and prints it: it is shown this once and stored hashed.
-    Create {
-        /// The organisation's name.
-        #[arg(long)]
-        org: String,
-        /// viewer, analyst or admin.
-        #[arg(long)]
-        role: Role,
-        /// Whose token it is; colleagues see the name beside changes.
-        #[arg(long)]
-        name: String,
-        #[command(flatten)]
-        place: Place,
-    },
-    /// Revokes all tokens of a name, for good.
-    Revoke {
-        /// The organisation's name.
-        #[arg(long)]
-        org: String,
-        /// Whose tokens.
-        #[arg(long)]
-        name: String,
-        #[command(flatten)]
-        place: Place,
-    },
 }
 
 #[derive(Subcommand)]
@@ -135,7 +99,7 @@ pub(crate) fn runtime() -> Result<Runtime> {
     Builder::new_multi_thread().enable_all().build().context("start the runtime")
 }
 
-/// Milliseconds since 1970.
+/// Milliseconds since 1970, by this machine's clock.
 pub(crate) fn now() -> i64 {
     let since = SystemTime::now().duration_since(UNIX_EPOCH).unwrap_or_default();
     i64::try_from(since.as_millis()).unwrap_or(i64::MAX)
@@ -143,14 +107,7 @@ pub(crate) fn now() -> i64 {
 
 pub(crate) fn run(command: AdminCommand) -> Result<()> {
     match command {
-        AdminCommand::Org { command: OrgCommand::Create { name, place } } => {
-            let organisation = place.storage.open()?.create_organisation(&name, now())?;
-            if place.json {
-                println!("{}", serde_json::json!({ "organisation": organisation.name }));
-            } else {
-                println!("Created the organisation `{}`.", organisation.name);
-            }
-        }
+        AdminCommand::Org { command } => organisations::run(command)?,
         AdminCommand::Erase { id, unknown, org, place } => erase(&id, unknown, &org, &place)?,
         AdminCommand::Erasures { org, place } => {
             let store = place.storage.open()?;
@@ -165,38 +122,20 @@ pub(crate) fn run(command: AdminCommand) -> Result<()> {
         AdminCommand::Quota { command: QuotaCommand::Set { org, bytes, unlimited: _, place } } => {
             let store = place.storage.open()?;
             let org = store.organisation(&org)?.id;
-            store.set_quota(org, bytes)?;
-            show_usage(&store.usage(org)?, &place);
+            show_usage(&store.set_quota(org, ADMINISTRATOR, bytes)?, &place);
         }
         AdminCommand::Quota { command: QuotaCommand::Show { org, place } } => {
             let store = place.storage.open()?;
             show_usage(&store.usage(store.organisation(&org)?.id)?, &place);
         }
-        AdminCommand::Token { command: TokenCommand::Revoke { org, name, place } } => {
-            let store = place.storage.open()?;
-            let revoked = store.revoke_token(store.organisation(&org)?.id, &name, now())?;
-            if revoked == 0 {
-                bail!("there is no token `{name}` that is not revoked");
-            }
-            if place.json {
-                println!("{}", serde_json::json!({ "revoked": revoked }));
-            } else {
-                println!("Tokens of `{name}` that were revoked: {revoked}.");
-            }
-        }
-        AdminCommand::Token { command: TokenCommand::Create { org, role, name, place } } => {
-            let store = place.storage.open()?;
-            let organisation = store.organisation(&org)?;
-            let token = store.create_token(organisation.id, role, &name, now())?;
-            if place.json {
-                println!("{}", serde_json::json!({ "token": token }));
-            } else {
-                println!("{token}");
-                eprintln!("This token is shown once. `kartei login URL --token …` uses it.");
-            }
-        }
+        AdminCommand::Token { command } => tokens::run(command)?,
     }
     Ok(())
+}
+
+/// Names are what people wrote: they do not begin a line of their own.
+pub(crate) fn one_line(text: &str) -> String {
+    text.chars().map(|letter| if letter.is_control() { ' ' } else { letter }).collect()
 }
 
 fn show_usage(usage: &Usage, place: &Place) {
@@ -224,9 +163,6 @@ fn show_usage(usage: &Usage, place: &Place) {
         );
     }
 }
-
-/// The name that stands beside what the administrator does.
-pub(crate) const ADMINISTRATOR: &str = "administrator";
 
 fn erase(id: &str, unknown: bool, org: &str, place: &Place) -> Result<()> {
     let (store, blobs) = (place.storage.open()?, place.storage.blobs()?);

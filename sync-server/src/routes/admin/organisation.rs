@@ -1,0 +1,119 @@
+//! The organisation from above: how large it is, how much its files may take up, and its devices.
+
+use std::cmp::Reverse;
+use std::sync::Arc;
+
+use axum::Json;
+use axum::extract::State;
+use axum::extract::rejection::JsonRejection;
+use kartei_protocol::admin::{DeviceInfo, DeviceList, FileUse, OrganisationInfo, QuotaChange};
+use kartei_relay_store::{Overview, TokenRow, Usage};
+
+use crate::admin::now;
+use crate::auth::Administrator;
+use crate::openapi::Problem;
+use crate::problem::Failure;
+use crate::serve::Relay;
+
+/// What files take up, as it is told.
+fn files(usage: Usage) -> FileUse {
+    let Usage { used, reserved, quota, files, open } = usage;
+    FileUse { used, reserved, quota, files, open_uploads: open }
+}
+
+/// An organisation as it is told.
+pub(crate) fn told(name: String, seen: Overview) -> OrganisationInfo {
+    let Overview { created_at, epoch, head_rev, profiles, deleted, usage, tokens, devices } = seen;
+    let files = files(usage);
+    OrganisationInfo {
+        name,
+        created_at,
+        epoch,
+        head_rev,
+        profiles,
+        deleted,
+        files,
+        tokens,
+        devices,
+    }
+}
+
+/// The organisation
+#[utoipa::path(
+    get,
+    path = "/admin/organisation",
+    tag = "administration",
+    responses(
+        (status = 200, description = "The organisation of the token that asks", body = OrganisationInfo),
+        (status = 401, description = "No token, or one that is not known", body = Problem),
+        (status = 403, description = "The token is no administrator's", body = Problem),
+    ),
+    security(("token" = [])),
+)]
+pub(crate) async fn get(
+    State(relay): State<Arc<Relay>>,
+    Administrator(access): Administrator,
+) -> Result<Json<OrganisationInfo>, Failure> {
+    let seen = relay.store(move |store| store.overview(access.org, now())).await?;
+    Ok(Json(told(access.organisation, seen)))
+}
+
+/// Set how much files may take up
+///
+/// What is there stays, also above it; nothing is uploaded then until files are deleted.
+#[utoipa::path(
+    put,
+    path = "/admin/quota",
+    tag = "administration",
+    request_body = QuotaChange,
+    responses(
+        (status = 200, description = "What files take up", body = FileUse),
+        (status = 400, description = "A body that is not understood", body = Problem),
+        (status = 401, description = "No token, or one that is not known", body = Problem),
+        (status = 403, description = "The token is no administrator's", body = Problem),
+        (status = 415, description = "No JSON", body = Problem),
+    ),
+    security(("token" = [])),
+)]
+pub(crate) async fn set_quota(
+    State(relay): State<Arc<Relay>>,
+    Administrator(access): Administrator,
+    change: Result<Json<QuotaChange>, JsonRejection>,
+) -> Result<Json<FileUse>, Failure> {
+    let Json(QuotaChange { bytes }) = change?;
+    let set = relay.store(move |store| store.set_quota(access.org, &access.name, bytes)).await?;
+    Ok(Json(files(set)))
+}
+
+fn device(token: TokenRow) -> Option<DeviceInfo> {
+    Some(DeviceInfo {
+        replica_id: token.id.to_string(),
+        name: Some(token.name),
+        rev: Some(token.device?).filter(|rev| *rev > 0),
+        last_seen_at: token.last_used_at?,
+    })
+}
+
+/// Devices
+///
+/// With which people keep copies of the organisation's profiles: tokens that hold and have read all changes.
+#[utoipa::path(
+    get,
+    path = "/admin/devices",
+    tag = "administration",
+    responses(
+        (status = 200, description = "Those that asked last first", body = DeviceList),
+        (status = 401, description = "No token, or one that is not known", body = Problem),
+        (status = 403, description = "The token is no administrator's", body = Problem),
+    ),
+    security(("token" = [])),
+)]
+pub(crate) async fn devices(
+    State(relay): State<Arc<Relay>>,
+    Administrator(access): Administrator,
+) -> Result<Json<DeviceList>, Failure> {
+    let tokens = relay.store(move |store| store.tokens(access.org, now(), false)).await?;
+    let mut devices: Vec<DeviceInfo> = tokens.into_iter().filter_map(device).collect();
+    devices.sort_by_key(|device| Reverse(device.last_seen_at));
+    Ok(Json(DeviceList { devices }))
+}
