@@ -75,7 +75,7 @@ test('a token is made, is shown once, opens the door, and is taken back', async 
   await place('Tokens');
   await button('New token…').click();
   await dialog().getByLabel('Whose').fill('Ben');
-  await dialog().getByLabel(/^Viewer/).check();
+  await dialog().getByRole('radio', { name: /^Viewer/ }).check();
   await dialog().getByLabel('Holds until').selectOption({ label: '30 days' });
   await nothingSerious(page, 'new token');
   await picture('new-token');
@@ -95,7 +95,7 @@ test('a token is made, is shown once, opens the door, and is taken back', async 
   await row.waitFor({ state: 'detached' });
   assert.equal((await asBen()).status, 401);
   await page.getByLabel('Show ended ones').check();
-  await row.getByText('Revoked').first().waitFor();
+  await row.getByRole('img', { name: 'Revoked' }).waitFor();
   assert.ok(!(await page.content()).includes(made));
 });
 
