@@ -9,6 +9,8 @@ use anyhow::{Context, Result, bail};
 use clap::{Args, Subcommand};
 pub(crate) use kartei_relay_store::ADMINISTRATOR;
 use kartei_relay_store::{Author, Erased, Usage};
+use time::OffsetDateTime;
+use time::format_description::well_known::Rfc3339;
 use tokio::runtime::{Builder, Runtime};
 
 use crate::erasure;
@@ -131,6 +133,13 @@ pub(crate) fn run(command: AdminCommand) -> Result<()> {
         AdminCommand::Token { command } => tokens::run(command)?,
     }
     Ok(())
+}
+
+/// A moment as people read it; as it is kept where no calendar has it.
+fn moment(millis: i64) -> String {
+    let moment = OffsetDateTime::from_unix_timestamp_nanos(i128::from(millis) * 1_000_000);
+    let read = moment.ok().and_then(|at| at.replace_nanosecond(0).ok()?.format(&Rfc3339).ok());
+    read.unwrap_or_else(|| millis.to_string())
 }
 
 /// Names are what people wrote: they do not begin a line of their own.

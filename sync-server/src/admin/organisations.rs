@@ -5,7 +5,7 @@ use clap::Subcommand;
 use kartei_protocol::admin::OrganisationInfo;
 use kartei_relay_store::{Organisation, RelayStore};
 
-use super::{Place, now, one_line};
+use super::{Place, moment, now, one_line};
 use crate::routes::organisation_told;
 
 #[derive(Subcommand)]
@@ -73,7 +73,7 @@ fn look(store: &RelayStore, organisation: Organisation) -> Result<OrganisationIn
 
 fn show(seen: &OrganisationInfo) {
     let OrganisationInfo { name, created_at, epoch, head_rev, profiles, deleted, .. } = seen;
-    println!("{}, made {created_at} ms since 1970", one_line(name));
+    println!("{}, made {}", one_line(name), moment(*created_at));
     println!("History {epoch}, revision {head_rev}");
     println!("Profiles: {profiles}, and {deleted} deleted ones that devices are still told of");
     println!("Tokens that hold: {}, {} of them of devices", seen.tokens, seen.devices);

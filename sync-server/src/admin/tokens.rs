@@ -6,7 +6,7 @@ use clap::Subcommand;
 use kartei_protocol::admin::{TokenCreated, TokenInfo, TokenList};
 use kartei_relay_store::{ADMINISTRATOR, OrgId, RelayStore, Role, TokenRevoked, TokenWish};
 
-use super::{Place, now, one_line};
+use super::{Place, moment, now, one_line};
 use crate::routes::token_told;
 
 #[derive(Subcommand)]
@@ -110,22 +110,21 @@ fn revoke(store: &RelayStore, org: OrgId, id: i64) -> Result<u64> {
     Ok(u64::from(revoked == TokenRevoked::Now))
 }
 
-/// A token in one line: moments as milliseconds since 1970, as everywhere.
+/// A token in one line.
 fn line(token: &TokenInfo, now: i64) -> String {
     let TokenInfo { token_id, name, role, created_at, .. } = token;
-    let mut line = format!("{token_id}  {}  {}  made {created_at}", role.word(), one_line(name));
+    let (role, name, made) = (role.word(), one_line(name), moment(*created_at));
+    let mut line = format!("{token_id}  {role}  {name}  made {made}");
     if let Some(by) = &token.created_by {
         line.push_str(&format!(" by {}", one_line(by)));
     }
-    if let Some(at) = token.last_used_at {
-        line.push_str(&format!("  used {at}"));
-    }
-    if let Some(at) = token.expires_at {
-        let word = if at > now { "ends" } else { "ended" };
-        line.push_str(&format!("  {word} {at}"));
-    }
-    if let Some(at) = token.revoked_at {
-        line.push_str(&format!("  revoked {at}"));
+    let end = if token.expires_at.is_some_and(|at| at > now) { "ends" } else { "ended" };
+    let moments =
+        [("used", token.last_used_at), (end, token.expires_at), ("revoked", token.revoked_at)];
+    for (word, at) in moments {
+        if let Some(at) = at {
+            line.push_str(&format!("  {word} {}", moment(at)));
+        }
     }
     line
 }
