@@ -33,6 +33,7 @@ mod segments;
 mod serve;
 mod standing;
 mod storage;
+mod tls;
 mod upkeep;
 mod uploads;
 mod webhooks;
