@@ -34,6 +34,7 @@ mod serve;
 mod standing;
 mod storage;
 mod strangers;
+mod tls;
 mod upkeep;
 mod uploads;
 mod webhooks;

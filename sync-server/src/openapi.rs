@@ -1,11 +1,14 @@
 //! The description of the interface, made from the code that serves it.
 
-use std::sync::Arc;
+use std::sync::{Arc, LazyLock};
 
 use axum::Json;
-use axum::http::{HeaderValue, header};
+use axum::http::header;
 use axum::response::{Html, IntoResponse, Response};
+use base64::Engine as _;
+use base64::engine::general_purpose::STANDARD;
 use serde_json::Value;
+use sha2::{Digest as _, Sha256};
 use utoipa::openapi::security::{HttpAuthScheme, HttpBuilder, SecurityScheme};
 use utoipa::openapi::{OpenApi as Description, RefOr};
 use utoipa::{Modify, OpenApi, PartialSchema, ToSchema};
@@ -111,13 +114,30 @@ pub(crate) async fn json() -> Json<Value> {
     Json(description())
 }
 
+/// The page for people.
+const PAGE: &str = include_str!("docs.html");
+
+/// What may run and be applied on the page: what is in it, by its digest, and nothing that comes in by another way.
+static POLICY: LazyLock<String> = LazyLock::new(|| {
+    let (script, style) = (digest_within("script"), digest_within("style"));
+    format!(
+        "default-src 'none'; script-src {script}; style-src {style}; connect-src 'self'; \
+         base-uri 'none'; form-action 'none'; frame-ancestors 'none'"
+    )
+});
+
+/// The digest of what is in the page's only element of a name, as policies have it; `'none'` where there is none.
+fn digest_within(element: &str) -> String {
+    let within = PAGE
+        .split_once(&format!("<{element}>"))
+        .and_then(|(_, rest)| rest.split_once(&format!("</{element}>")));
+    let Some((within, _)) = within else { return "'none'".to_owned() };
+    // As browsers see it, whatever ends the lines of the source.
+    let digest = Sha256::digest(within.replace("\r\n", "\n"));
+    format!("'sha256-{}'", STANDARD.encode(digest))
+}
+
 /// A page for people: made of the same description, without anything from elsewhere.
 pub(crate) async fn page() -> Response {
-    const PAGE: &str = include_str!("docs.html");
-    let policy = "default-src 'none'; style-src 'unsafe-inline'; script-src 'unsafe-inline'; \
-                  connect-src 'self'; base-uri 'none'; form-action 'none'; frame-ancestors 'none'";
-    let mut response = Html(PAGE).into_response();
-    let policy = HeaderValue::from_static(policy);
-    response.headers_mut().insert(header::CONTENT_SECURITY_POLICY, policy);
-    response
+    ([(header::CONTENT_SECURITY_POLICY, POLICY.as_str())], Html(PAGE)).into_response()
 }

@@ -2,11 +2,13 @@
 
 use std::collections::HashMap;
 use std::net::SocketAddr;
+use std::sync::atomic::{AtomicBool, Ordering};
 use std::sync::{Arc, Mutex, PoisonError};
 use std::time::{Duration, Instant};
 
 use anyhow::{Context, Result};
 use axum::http::HeaderValue;
+use axum::middleware::map_response;
 use clap::Args;
 use kartei_blob_store::BlobStore;
 use kartei_live_list::Lists;
@@ -36,6 +38,7 @@ use crate::routes;
 use crate::segments::{self, Segments};
 use crate::standing::{Standings, standings};
 use crate::storage::Storage;
+use crate::tls::{Doorway, TlsOptions, strictly};
 use crate::upkeep::{self, Keep};
 use crate::uploads::{self, Keys, UploadOptions, Uploads};
 use crate::webhooks::{self, WebhookOptions};
@@ -64,6 +67,8 @@ pub(crate) struct Relay {
     webhooks: WebhookOptions,
     /// Something was erased, and traces of it are to be removed.
     erased: Notify,
+    /// Somebody asked it to stop: who balances between relays is to go to others.
+    leaving: AtomicBool,
     stopping: watch::Receiver<bool>,
 }
 
@@ -213,6 +218,11 @@ impl Relay {
         }
     }
 
+    /// Whether it was asked to stop. It may still listen for a while.
+    pub(crate) fn is_leaving(&self) -> bool {
+        self.leaving.load(Ordering::Relaxed)
+    }
+
     /// Becomes `true` when the relay stops: endless answers end then.
     pub(crate) fn stopping(&self) -> watch::Receiver<bool> {
         self.stopping.clone()
@@ -234,6 +244,17 @@ pub(crate) struct ServeOptions {
         value_name = "ORIGIN"
     )]
     origins: Vec<HeaderValue>,
+    /// Seconds between the signal to stop and the end of listening. Meanwhile `GET /readyz` answers 503 and all
+    /// else as ever, so that who balances between relays goes to others: longer than it takes to notice.
+    #[arg(
+        long = "stop-grace-seconds",
+        env = "KARTEI_STOP_GRACE_SECONDS",
+        value_name = "SECONDS",
+        default_value_t = 0
+    )]
+    stop_grace: u64,
+    #[command(flatten)]
+    tls: TlsOptions,
     #[command(flatten)]
     keep: Keep,
     #[command(flatten)]
@@ -252,12 +273,29 @@ pub(crate) struct ServeOptions {
 
 /// Serves until a signal to stop.
 pub(crate) fn run(options: ServeOptions) -> Result<()> {
-    let ServeOptions { listen, keep, origins, rates, uploads, work, metrics, webhooks, storage } =
-        options;
+    let ServeOptions {
+        listen,
+        stop_grace,
+        tls,
+        keep,
+        origins,
+        rates,
+        uploads,
+        work,
+        metrics,
+        webhooks,
+        storage,
+    } = options;
     // Before the runtime: a database with a runtime of its own cannot begin within another one.
     let (relay, stop, due) = Relay::new(&storage, uploads, rates, origins, webhooks)?;
     let metrics = (metrics, storage.watched());
-    runtime()?.block_on(serve(listen, (keep, work, metrics), Arc::new(relay), stop, due))
+    runtime()?.block_on(serve(
+        (listen, tls, Duration::from_secs(stop_grace)),
+        (keep, work, metrics),
+        Arc::new(relay),
+        stop,
+        due,
+    ))
 }
 
 impl Relay {
@@ -304,6 +342,7 @@ impl Relay {
             origins,
             webhooks,
             erased: Notify::new(),
+            leaving: AtomicBool::new(false),
             stopping,
         };
         Ok((relay, stop, due))
@@ -311,12 +350,13 @@ impl Relay {
 }
 
 async fn serve(
-    listen: SocketAddr,
+    (listen, tls, stop_grace): (SocketAddr, TlsOptions, Duration),
     (keep, working, (metrics, folders)): (Keep, WorkOptions, (MetricsOptions, Vec<Watched>)),
     relay: Arc<Relay>,
     stop: watch::Sender<bool>,
     due: UnboundedReceiver<OrgId>,
 ) -> Result<()> {
+    let tls = tls.open(relay.metrics())?;
     let checked = relay.blobs().check().await?;
     tracing::info!(place = relay.blobs().place(), checked.honours_create, "Bytes can be kept");
     let cleaner = tokio::spawn(erasure::keep_clean(Arc::clone(&relay)));
@@ -342,14 +382,30 @@ async fn serve(
     let listener =
         TcpListener::bind(listen).await.with_context(|| format!("listen on {listen}"))?;
     let address = listener.local_addr().context("read the listening address")?;
-    println!("kartei-relay listening on http://{address}");
+    let mut router = routes::router(Arc::clone(&relay));
+    let (mut doorway, mut renewer) = (None, None);
+    if let Some((certificate, acceptor)) = tls {
+        router = router.layer(map_response(strictly));
+        doorway = Some(Doorway::new(acceptor));
+        let fresh = certificate.keep_fresh(Arc::clone(relay.metrics()), relay.stopping());
+        renewer = Some(tokio::spawn(fresh));
+    }
+    let scheme = if doorway.is_some() { "https" } else { "http" };
+    println!("kartei-relay listening on {scheme}://{address}");
     tracing::info!(%address, "Relay is ready");
+    let leaver = Arc::clone(&relay);
     let stopper = tokio::spawn(async move {
         stop_signal().await;
+        leaver.leaving.store(true, Ordering::Relaxed);
+        if !stop_grace.is_zero() {
+            tracing::info!(seconds = stop_grace.as_secs(), "Relay is about to stop");
+            // Who asks twice does not want to wait.
+            let _ = tokio::time::timeout(stop_grace, stop_signal()).await;
+        }
         tracing::info!("Relay stops");
         let _ = stop.send(true);
     });
-    listen::serve(listener, routes::router(Arc::clone(&relay)), relay.stopping()).await?;
+    listen::serve(listener, router, doorway, relay.stopping()).await?;
     stopper.await.context("hear that the relay is to stop")?;
     relay.audiences.all_left().await;
     builder.await.context("make segments")?;
@@ -357,6 +413,9 @@ async fn serve(
     worker.await.context("run analyses")?;
     if let Some(watched) = watched {
         watched.await.context("serve metrics")??;
+    }
+    if let Some(renewer) = renewer {
+        renewer.await.context("keep the certificate fresh")??;
     }
     keeper.await.context("keep what is to be kept")?;
     teller.await.context("tell webhooks")??;

@@ -113,6 +113,7 @@ pub(crate) struct Metrics {
     open: Family<Status, Gauge>,
     lag: Gauge<f64, AtomicU64>,
     has_database: Gauge,
+    expires: Gauge,
     uploads: Family<Outcome, Counter>,
     uploaded: Counter,
     requests: Requests,
@@ -134,6 +135,11 @@ impl Metrics {
         let has_database = Gauge::default();
         let about = "Whether the database answered just now: 1, or 0";
         registry.register("kartei_database_up", about, has_database.clone());
+        let expires = Gauge::default();
+        let about =
+            "Until when the relay's certificate is good, since 1970; 0 where it speaks no TLS";
+        let name = "kartei_tls_certificate_expires_timestamp";
+        registry.register_with_unit(name, about, Unit::Seconds, expires.clone());
         let uploads = Family::<Outcome, Counter>::default();
         for end in [Uploaded::Completed(0), Uploaded::Aborted, Uploaded::Expired, Uploaded::Failed]
         {
@@ -153,6 +159,7 @@ impl Metrics {
             open,
             lag,
             has_database,
+            expires,
             uploads,
             uploaded,
             requests,
@@ -178,6 +185,11 @@ impl Metrics {
         if let Uploaded::Completed(bytes) = how {
             self.uploaded.inc_by(bytes);
         }
+    }
+
+    /// Until when the relay's certificate is good, in seconds since 1970.
+    pub(crate) fn certificate_expires(&self, at: u64) {
+        self.expires.set(i64::try_from(at).unwrap_or(i64::MAX));
     }
 
     /// Everything as text, together with what is in the database. Where that is away, its numbers are left
@@ -235,5 +247,5 @@ pub(crate) async fn watched(
     tracing::info!(%address, "Metrics are served");
     let state: Told = (metrics, store, folders.into());
     let router = Router::new().route("/metrics", get(tell)).with_state(state);
-    Ok(Some(tokio::spawn(listen::serve(listener, router, stopping))))
+    Ok(Some(tokio::spawn(listen::serve(listener, router, None, stopping))))
 }

@@ -20,7 +20,7 @@ pub(crate) async fn healthz() -> &'static str {
 pub(crate) async fn readyz(State(relay): State<Arc<Relay>>) -> Result<&'static str, Failure> {
     let not_ready =
         |detail| Failure::new(StatusCode::SERVICE_UNAVAILABLE, ProblemCode::RelayFailed, detail);
-    if *relay.stopping().borrow() {
+    if relay.is_leaving() {
         return Err(not_ready("the relay stops"));
     }
     let asked = relay.store(kartei_relay_store::RelayStore::open_jobs).await;

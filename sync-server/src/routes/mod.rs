@@ -21,9 +21,9 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use axum::Router;
-use axum::extract::DefaultBodyLimit;
-use axum::http::{HeaderValue, StatusCode, header};
-use axum::middleware::{from_fn, from_fn_with_state, map_response};
+use axum::extract::{DefaultBodyLimit, Request, State};
+use axum::http::{HeaderName, HeaderValue, StatusCode, Version, header};
+use axum::middleware::{Next, from_fn, from_fn_with_state, map_response};
 use axum::response::Response;
 use axum::routing::{get, post};
 use kartei_protocol::problem::ProblemCode;
@@ -56,14 +56,47 @@ fn failed(class: ServerErrorsFailureClass, latency: Duration, _: &Span) {
     }
 }
 
-/// What is answered is for whoever asked: no cache between may keep it, unless the route says otherwise, and no browser
-/// may guess what kind it is.
+/// What every answer says, unless its route says otherwise: it is for whoever asked and no cache between may keep it, no
+/// page may show it or take it in (`cors` names those that may ask for it), and nothing within it may run or load.
+const UNLESS_SAID: [(HeaderName, HeaderValue); 3] = [
+    (header::CACHE_CONTROL, HeaderValue::from_static("private, no-cache")),
+    (
+        header::CONTENT_SECURITY_POLICY,
+        HeaderValue::from_static("default-src 'none'; frame-ancestors 'none'"),
+    ),
+    (
+        HeaderName::from_static("cross-origin-resource-policy"),
+        HeaderValue::from_static("same-origin"),
+    ),
+];
+
+/// What every answer says: no browser may guess what kind it is, show it within another page, or tell others that
+/// somebody came from here; paths name people.
+const ALWAYS: [(HeaderName, HeaderValue); 3] = [
+    (header::X_CONTENT_TYPE_OPTIONS, HeaderValue::from_static("nosniff")),
+    (header::X_FRAME_OPTIONS, HeaderValue::from_static("DENY")),
+    (header::REFERRER_POLICY, HeaderValue::from_static("no-referrer")),
+];
+
 async fn for_the_caller_alone(mut response: Response) -> Response {
     let headers = response.headers_mut();
-    headers
-        .entry(header::CACHE_CONTROL)
-        .or_insert(const { HeaderValue::from_static("private, no-cache") });
-    headers.insert(header::X_CONTENT_TYPE_OPTIONS, const { HeaderValue::from_static("nosniff") });
+    for (name, value) in UNLESS_SAID {
+        headers.entry(name).or_insert(value);
+    }
+    headers.extend(ALWAYS);
+    response
+}
+
+/// A relay that was asked to stop ends connections with their next answer, so that clients that keep them open
+/// ask on new ones, which lead to another relay.
+async fn leaving(State(relay): State<Arc<Relay>>, request: Request, next: Next) -> Response {
+    // HTTP/2 has no such header; there hyper itself says that it goes.
+    let can_be_told = request.version() < Version::HTTP_2;
+    let mut response = next.run(request).await;
+    if can_be_told && relay.is_leaving() {
+        let close = const { HeaderValue::from_static("close") };
+        response.headers_mut().insert(header::CONNECTION, close);
+    }
     response
 }
 
@@ -198,6 +231,7 @@ pub(crate) fn router(relay: Arc<Relay>) -> Router {
             )
         })
         .layer(map_response(for_the_caller_alone))
+        .layer(from_fn_with_state(Arc::clone(&relay), leaving))
         .layer(from_fn_with_state(Arc::clone(relay.metrics()), metrics::count))
         // Around everything, as a browser asks with a method that the route does not know.
         .layer(from_fn_with_state(Arc::clone(&relay), cors::answer))
