@@ -9,7 +9,6 @@ mod demo;
 mod exec;
 mod night;
 mod node;
-mod notices;
 mod package;
 mod processes;
 mod python;
@@ -31,7 +30,7 @@ const HELP: &str = "usage: cargo xtask COMMAND
   demo               real data through import, sync, a conflict and back, then the window
   test [--only NAME] everything CI runs; NAME is one step (`--only list` names them)
   night [--only NAME] the proofs that CI runs small, run large: some hours
-  package            desktop and relay as Debian packages, in target/package/
+  package            the desktop as a Debian package, in target/package/
   screenshots        a picture of every view, in target/screenshots/
   ui                 install the UI's packages where the lock changed, and build both pages
   codegen            schemas/commands.schema.json and the UI's types, from crates/protocol

@@ -25,7 +25,6 @@ const PACKAGES: &[&str] = &[
     "dbus-x11",
     "gnome-keyring",
     "desktop-file-utils",
-    "systemd",
     "shared-mime-info",
     "libglib2.0-bin",
     "imagemagick",
