@@ -42,14 +42,14 @@ mod wire;
 
 use std::process::ExitCode;
 
-use clap::{CommandFactory as _, Parser, Subcommand};
+use clap::{Parser, Subcommand};
 use storage::Migrate;
 use tracing_subscriber::EnvFilter;
 
 #[derive(Parser)]
 #[command(
     name = "kartei-relay",
-    version = kartei_program::VERSION,
+    version,
     about = "The relay of Kartei: orders, stores and shares profiles"
 )]
 struct Cli {
@@ -108,8 +108,6 @@ enum Command {
         #[command(subcommand)]
         command: admin::AdminCommand,
     },
-    #[command(flatten)]
-    Common(kartei_program::Common),
 }
 
 fn main() -> ExitCode {
@@ -138,7 +136,6 @@ fn main() -> ExitCode {
         Command::Retention { command } => retention::run(command),
         Command::Audit(options) => audit::run(&options),
         Command::Admin { command } => admin::run(command),
-        Command::Common(common) => common.run(Cli::command()).map_err(Into::into),
     };
     match done {
         Ok(()) => ExitCode::SUCCESS,

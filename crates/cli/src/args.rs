@@ -3,14 +3,13 @@
 use std::path::PathBuf;
 
 use clap::{Args, Parser, Subcommand, ValueEnum};
-use kartei_program::Common;
 use kartei_protocol::desktop::{ExportFormat, Selection};
 
 /// A local-first workbench for behaviour profiles, without a window.
 #[derive(Parser)]
 #[command(
     name = "kartei",
-    version = kartei_program::VERSION,
+    version,
     after_help = "Exit codes: 0 done, 3 done in part (some lines rejected), 2 wrong usage, 1 failed."
 )]
 pub(crate) struct Cli {
@@ -318,8 +317,6 @@ pub(crate) enum Command {
         #[arg(long, value_name = "PROFILE")]
         profile: Option<String>,
     },
-    #[command(flatten)]
-    Common(Common),
 }
 
 /// What is done with an analysis.

@@ -22,7 +22,7 @@ use std::process::ExitCode;
 use std::sync::Arc;
 use std::time::Duration;
 
-use clap::{CommandFactory as _, Parser};
+use clap::Parser;
 use kartei_app::{App, AppOptions, default_data_dir};
 use kartei_keychain::SystemKeychain;
 use kartei_protocol::commands::Commands;
@@ -75,11 +75,6 @@ fn main() -> ExitCode {
 }
 
 fn run(cli: Cli, output: &Output) -> Result<Done, Problem> {
-    if let Command::Common(common) = cli.command {
-        let done = common.run(Cli::command());
-        done.map_err(|e| Problem::new(ProblemCode::FileUnwritable, e.to_string()))?;
-        return Ok(Done::Whole);
-    }
     let home = cli.data.unwrap_or_else(default_data_dir);
     if let Command::Workspaces = cli.command {
         show::workspaces(output, &kartei_app::workspaces(&home)?)?;
@@ -186,8 +181,8 @@ fn command(app: &Arc<App>, command: Command, output: &Output) -> Result<Done, Pr
             secrets::encrypt(app, &save_recovery_key, without_keychain, output)?;
         }
         Command::Decrypt => secrets::decrypt(app, output)?,
-        // Done before a workspace is opened.
-        Command::Workspaces | Command::Common(_) => {}
+        // Asked of the home's list, before a workspace is opened.
+        Command::Workspaces => {}
         Command::Login { url, token } => {
             let token = secrets::token(token)?;
             let status = app.sign_in(SignIn { url, token })?;
