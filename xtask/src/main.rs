@@ -30,7 +30,8 @@ const HELP: &str = "usage: cargo xtask COMMAND
   demo               real data through import, sync, a conflict and back, then the window
   test [--only NAME] everything CI runs; NAME is one step (`--only list` names them)
   night [--only NAME] the proofs that CI runs small, run large: some hours
-  package            the desktop as a Debian package, in target/package/
+  package            desktop and relay as Debian packages, in target/package/
+  notices            whose work is in the packages, with licences, in target/notices/
   screenshots        a picture of every view, in target/screenshots/
   ui                 install the UI's packages where the lock changed, and build ui/dist
   codegen            schemas/commands.schema.json and the UI's types, from crates/protocol
@@ -75,6 +76,7 @@ fn run(arguments: &[String]) -> Result<()> {
         ["night"] => night::run(&workspace, None),
         ["night", "--only", name] => night::run(&workspace, Some(name)),
         ["package"] => package::run(&workspace),
+        ["notices"] => package::write_notices(&workspace),
         ["screenshots"] => screenshots::run(&workspace),
         ["ui"] => ui::build(&workspace),
         ["codegen"] => codegen::write(&workspace),
