@@ -6,6 +6,7 @@
 mod bench;
 mod codegen;
 mod demo;
+mod docs;
 mod exec;
 mod night;
 mod node;
@@ -32,7 +33,8 @@ const HELP: &str = "usage: cargo xtask COMMAND
   night [--only NAME] the proofs that CI runs small, run large: some hours
   package            desktop and relay as Debian packages, in target/package/
   notices            whose work is in the packages, with licences, in target/notices/
-  screenshots        a picture of every view, in target/screenshots/
+  screenshots [guide] a picture of every view, in target/screenshots/; or those of the user guide
+  docs               the documents as a book, in target/docs/
   ui                 install the UI's packages where the lock changed, and build ui/dist
   codegen            schemas/commands.schema.json and the UI's types, from crates/protocol
   tidy               the rules of the tree: dependencies, sizes, forbidden words
@@ -77,7 +79,9 @@ fn run(arguments: &[String]) -> Result<()> {
         ["night", "--only", name] => night::run(&workspace, Some(name)),
         ["package"] => package::run(&workspace),
         ["notices"] => package::write_notices(&workspace),
+        ["screenshots", "guide"] => screenshots::guide(&workspace),
         ["screenshots"] => screenshots::run(&workspace),
+        ["docs"] => docs::run(&workspace),
         ["ui"] => ui::build(&workspace),
         ["codegen"] => codegen::write(&workspace),
         ["tidy"] => tidy::check(&workspace),
