@@ -144,8 +144,13 @@ pub(crate) fn build_programs(workspace: &Workspace, packages: &[&str]) -> Result
 }
 
 fn javascript(workspace: &Workspace, summaries: &mut Summaries) -> Result<()> {
-    let files =
-        ["schema.test.mjs", "automerge.test.mjs", "uploads.test.mjs", "integration.test.mjs"];
+    let files = [
+        "schema.test.mjs",
+        "automerge.test.mjs",
+        "uploads.test.mjs",
+        "integration.test.mjs",
+        "ops.test.mjs",
+    ];
     node_tests(workspace, summaries, "tests/js", &files)
 }
 
