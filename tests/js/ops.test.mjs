@@ -47,8 +47,8 @@ function assertVariable(name, told) {
 
 test('documents for operators name options that there are', () => {
   // Options of other programs, which stand there too.
-  const others = ['--only', '--quick'];
-  for (const page of ['tuning', 'rollout', 'disaster-recovery', 'cdn']) {
+  const others = ['--only', '--quick', '--version'];
+  for (const page of ['packages', 'tuning', 'rollout', 'disaster-recovery', 'cdn']) {
     const spans = read(`docs/${page}.md`).match(/`[^`\n]+`/g) ?? [];
     const named = spans.flatMap((span) => span.match(/--[a-z][a-z-]+/g) ?? []);
     const wrong = named.filter((option) => !options.has(option) && !others.includes(option));
