@@ -47,7 +47,7 @@ function assertVariable(name, told) {
 
 test('documents for operators name options that there are', () => {
   // Options of other programs, which stand there too.
-  const others = ['--only', '--quick', '--version'];
+  const others = ['--only', '--quick', '--version', '--now', '--build'];
   for (const page of ['packages', 'tuning', 'rollout', 'disaster-recovery', 'cdn']) {
     const spans = read(`docs/${page}.md`).match(/`[^`\n]+`/g) ?? [];
     const named = spans.flatMap((span) => span.match(/--[a-z][a-z-]+/g) ?? []);
