@@ -42,14 +42,15 @@ mod wire;
 
 use std::process::ExitCode;
 
-use clap::{Parser, Subcommand};
+use clap::{CommandFactory, Parser, Subcommand};
+use kartei_program::Papers;
 use storage::Migrate;
 use tracing_subscriber::EnvFilter;
 
 #[derive(Parser)]
 #[command(
     name = "kartei-relay",
-    version,
+    version = kartei_program::VERSION,
     about = "The relay of Kartei: orders, stores and shares profiles"
 )]
 struct Cli {
@@ -108,6 +109,9 @@ enum Command {
         #[command(subcommand)]
         command: admin::AdminCommand,
     },
+    /// Writes manual pages and completions for packages.
+    #[command(hide = true)]
+    Papers(Papers),
 }
 
 fn main() -> ExitCode {
@@ -136,6 +140,7 @@ fn main() -> ExitCode {
         Command::Retention { command } => retention::run(command),
         Command::Audit(options) => audit::run(&options),
         Command::Admin { command } => admin::run(command),
+        Command::Papers(papers) => papers.write(Cli::command()).map_err(Into::into),
     };
     match done {
         Ok(()) => ExitCode::SUCCESS,

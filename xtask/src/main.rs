@@ -6,6 +6,7 @@
 mod bench;
 mod codegen;
 mod demo;
+mod docs;
 mod exec;
 mod night;
 mod node;
@@ -30,8 +31,10 @@ const HELP: &str = "usage: cargo xtask COMMAND
   demo               real data through import, sync, a conflict and back, then the window
   test [--only NAME] everything CI runs; NAME is one step (`--only list` names them)
   night [--only NAME] the proofs that CI runs small, run large: some hours
-  package            the desktop as a Debian package, in target/package/
-  screenshots        a picture of every view, in target/screenshots/
+  package            desktop and relay as Debian packages, in target/package/
+  notices            whose work is in the packages, with licences, in target/notices/
+  screenshots [guide] a picture of every view, in target/screenshots/; or those of the user guide
+  docs               the documents as a book, in target/docs/
   ui                 install the UI's packages where the lock changed, and build both pages
   codegen            schemas/commands.schema.json and the UI's types, from crates/protocol
   tidy               the rules of the tree: dependencies, sizes, forbidden words
@@ -75,7 +78,10 @@ fn run(arguments: &[String]) -> Result<()> {
         ["night"] => night::run(&workspace, None),
         ["night", "--only", name] => night::run(&workspace, Some(name)),
         ["package"] => package::run(&workspace),
+        ["notices"] => package::write_notices(&workspace),
+        ["screenshots", "guide"] => screenshots::guide(&workspace),
         ["screenshots"] => screenshots::run(&workspace),
+        ["docs"] => docs::run(&workspace),
         ["ui"] => ui::build(&workspace),
         ["codegen"] => codegen::write(&workspace),
         ["tidy"] => tidy::check(&workspace),

@@ -63,6 +63,9 @@ const RUSTUS: Tool = Tool { program: "rustus", crate_name: "rustus", version: "=
 const RIVER: Tool = Tool { program: "riverqueue", crate_name: "riverqueue-cli", version: "=0.5.0" };
 const DENY: Tool = Tool { program: "cargo-deny", crate_name: "cargo-deny", version: "^0.20" };
 
+/// What makes the book of the documents.
+const MDBOOK: Tool = Tool { program: "mdbook", crate_name: "mdbook", version: "^0.5" };
+
 /// What the machine is prepared for.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(crate) enum Purpose {
@@ -108,6 +111,11 @@ pub(crate) fn prepare(workspace: &Workspace, purpose: Purpose) -> Result<()> {
 /// What the shaped link of `bench upload` needs beside the rest.
 pub(crate) fn prepare_link() -> Result<()> {
     system_packages(LINK_PACKAGES)
+}
+
+/// mdBook, which makes the book of the documents; tests do without.
+pub(crate) fn mdbook(workspace: &Workspace) -> Result<()> {
+    install(workspace, &MDBOOK)
 }
 
 /// nginx: the system's, or the files of Debian's package beside the other tools. Installing the package

@@ -3,13 +3,14 @@
 use std::path::PathBuf;
 
 use clap::{Args, Parser, Subcommand, ValueEnum};
+use kartei_program::Papers;
 use kartei_protocol::desktop::{ExportFormat, Selection};
 
 /// A local-first workbench for behaviour profiles, without a window.
 #[derive(Parser)]
 #[command(
     name = "kartei",
-    version,
+    version = kartei_program::VERSION,
     after_help = "Exit codes: 0 done, 3 done in part (some lines rejected), 2 wrong usage, 1 failed."
 )]
 pub(crate) struct Cli {
@@ -317,6 +318,9 @@ pub(crate) enum Command {
         #[arg(long, value_name = "PROFILE")]
         profile: Option<String>,
     },
+    /// Writes manual pages and completions for packages.
+    #[command(hide = true)]
+    Papers(Papers),
 }
 
 /// What is done with an analysis.

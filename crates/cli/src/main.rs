@@ -22,7 +22,7 @@ use std::process::ExitCode;
 use std::sync::Arc;
 use std::time::Duration;
 
-use clap::Parser;
+use clap::{CommandFactory, Parser};
 use kartei_app::{App, AppOptions, default_data_dir};
 use kartei_keychain::SystemKeychain;
 use kartei_protocol::commands::Commands;
@@ -78,6 +78,10 @@ fn run(cli: Cli, output: &Output) -> Result<Done, Problem> {
     let home = cli.data.unwrap_or_else(default_data_dir);
     if let Command::Workspaces = cli.command {
         show::workspaces(output, &kartei_app::workspaces(&home)?)?;
+        return Ok(Done::Whole);
+    }
+    if let Command::Papers(papers) = &cli.command {
+        papers.write(Cli::command()).map_err(|e| cannot_write("manual and completions", &e))?;
         return Ok(Done::Whole);
     }
     let data_dir = match &cli.workspace {
@@ -182,7 +186,8 @@ fn command(app: &Arc<App>, command: Command, output: &Output) -> Result<Done, Pr
         }
         Command::Decrypt => secrets::decrypt(app, output)?,
         // Asked of the home's list, before a workspace is opened.
-        Command::Workspaces => {}
+        // Done before a data folder is opened.
+        Command::Workspaces | Command::Papers(_) => {}
         Command::Login { url, token } => {
             let token = secrets::token(token)?;
             let status = app.sign_in(SignIn { url, token })?;

@@ -51,6 +51,9 @@ pub(crate) const STEPS: &[Step] = &[
     step("clippy", "Lints of Rust", clippy),
     step("deny", "Licences, bans and sources of dependencies", deny),
     needed("build", "Programs", programs),
+    step("package", "The relay's package, installed", |workspace, _| {
+        package::check_units(workspace)
+    }),
     step("js", "Other programs: schema, documents and uploads without our code", javascript),
     step("target", "Scores and results on a second target", second_target),
     step("rust", "Tests in Rust, the kill test among them", rust),
@@ -141,7 +144,13 @@ pub(crate) fn build_programs(workspace: &Workspace, packages: &[&str]) -> Result
 }
 
 fn javascript(workspace: &Workspace, summaries: &mut Summaries) -> Result<()> {
-    let files = ["schema.test.mjs", "automerge.test.mjs", "uploads.test.mjs"];
+    let files = [
+        "schema.test.mjs",
+        "automerge.test.mjs",
+        "uploads.test.mjs",
+        "integration.test.mjs",
+        "ops.test.mjs",
+    ];
     node_tests(workspace, summaries, "tests/js", &files)
 }
 
@@ -166,7 +175,7 @@ fn browser(workspace: &Workspace, summaries: &mut Summaries) -> Result<()> {
 }
 
 fn desktop(workspace: &Workspace, summaries: &mut Summaries) -> Result<()> {
-    let installed = package::install_for_tests(workspace)?;
+    let installed = package::install_for_tests(workspace, &package::DESKTOP)?.join("usr/bin");
     let mut node = node_command(workspace, &["desktop.journey.mjs", "system.journey.mjs"]);
     // What people install is what is tried.
     node.env("KARTEI_INSTALLED", installed);

@@ -1,5 +1,5 @@
 //! The rules of the tree that no compiler checks: who may depend on whom ([`graph`]), and what a
-//! file may hold ([`texts`]).
+//! file may hold ([`texts`]). Links of documents are looked at as well ([`docs`]).
 
 mod graph;
 mod texts;
@@ -11,7 +11,7 @@ use anyhow::{Result, bail};
 use serde_json::Value;
 
 use crate::workspace::Workspace;
-use crate::{codegen, exec};
+use crate::{codegen, docs, exec};
 
 /// Files whose bytes are data: they break rules on purpose, or hold no text.
 const DATA: &[&str] = &["tests/fixtures/data/", "crates/profile/tests/golden/"];
@@ -26,7 +26,9 @@ pub(crate) fn check(workspace: &Workspace) -> Result<()> {
 pub(crate) fn rules(workspace: &Workspace) -> Result<()> {
     let mut broken = graph::check(&graph::Graph::read(&metadata(workspace)?)?);
     let mut files = 0_u32;
-    for path in tracked_files(workspace)? {
+    let tracked = tracked_files(workspace)?;
+    broken.extend(docs::broken(workspace, &tracked)?);
+    for path in tracked {
         // A file that was deleted but not yet committed is still listed; a binary is no text.
         let Ok(text) = fs::read_to_string(workspace.path(&path)) else { continue };
         files += 1;
@@ -47,7 +49,8 @@ fn metadata(workspace: &Workspace) -> Result<Value> {
     Ok(serde_json::from_str(&text)?)
 }
 
-fn tracked_files(workspace: &Workspace) -> Result<Vec<String>> {
+/// The files of the tree, those that are data left out.
+pub(crate) fn tracked_files(workspace: &Workspace) -> Result<Vec<String>> {
     let mut git = Command::new("git");
     git.current_dir(&workspace.root);
     git.args(["ls-files", "-z", "--cached", "--others", "--exclude-standard"]);
