@@ -10,6 +10,7 @@ mod isolation;
 mod points;
 mod receiver;
 mod retention;
+mod roles;
 mod webhooks;
 mod workers;
 
