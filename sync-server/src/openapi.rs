@@ -67,7 +67,7 @@ impl Modify for Tokens {
         description = "Behaviour profiles of an organisation, for programs that know HTTP and JSON.",
     ),
     modifiers(&Tokens),
-    components(schemas(UserProfile, Problem)),
+    components(schemas(UserProfile, Problem, routes::Action)),
     tags(
         (name = "profiles", description = "Records, their states and their changes"),
         (name = "imports", description = "Files of records"),

@@ -35,6 +35,7 @@ use utoipa_axum::router::OpenApiRouter;
 use utoipa_axum::routes;
 
 pub(crate) use admin::audit::told as audit_told;
+pub(crate) use uploads::Action;
 
 use crate::import::VALIDATE_BYTES_MAX;
 use crate::linger::linger;

@@ -125,7 +125,7 @@ impl Things {
         let import = http.send("POST", "/profiles/import", &lines, line)?.expect(207)?.json();
         let bytes = [("content-type", "application/octet-stream")];
         let upload = "/api/upload?action=create&complete=true&name=people.ndjson";
-        let file = http.send("POST", upload, &bytes, line)?.expect(200)?.json();
+        let file = http.send("POST", upload, &bytes, line)?.expect(201)?.json();
         let fit = post(http, "/calibrations/fit", &[], &json!({"schema": "bfi"}))?.expect(201)?;
         let fit = office.ended(&said(&fit.json()["job_id"])?)?;
         let draft = office.result(&fit)?;
