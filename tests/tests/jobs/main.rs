@@ -5,6 +5,7 @@ mod calibrations;
 mod cancels;
 mod cli;
 mod datasets;
+mod examples;
 mod http;
 mod isolation;
 mod points;
