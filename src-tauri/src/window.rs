@@ -4,7 +4,7 @@
 use std::path::Path;
 use std::sync::Arc;
 
-use kartei_app::{AppOptions, Handover, Instance, Workplace};
+use kartei_app::{AppOptions, Handover, Instance, Trust, Workplace};
 use kartei_keychain::SystemKeychain;
 use kartei_protocol::problem::Problem;
 use tauri::{AppHandle, Manager, Url, WebviewWindowBuilder};
@@ -38,6 +38,7 @@ pub(crate) fn open(
         data_dir: home.to_owned(),
         keychain: Some(Arc::new(keychain)),
         web_engine,
+        trust: Trust::of_environment(),
         ..AppOptions::default()
     };
     let workplace = match Workplace::open(options) {

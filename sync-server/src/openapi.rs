@@ -7,7 +7,7 @@ use axum::http::header;
 use axum::response::{Html, IntoResponse, Response};
 use base64::Engine as _;
 use base64::engine::general_purpose::STANDARD;
-use serde_json::Value;
+use serde_json::{Value, json};
 use sha2::{Digest as _, Sha256};
 use utoipa::openapi::security::{HttpAuthScheme, HttpBuilder, SecurityScheme};
 use utoipa::openapi::{OpenApi as Description, RefOr};
@@ -72,7 +72,7 @@ impl Modify for Tokens {
         description = "Behaviour profiles of an organisation, for programs that know HTTP and JSON.",
     ),
     modifiers(&Tokens),
-    components(schemas(UserProfile, Problem)),
+    components(schemas(UserProfile, Problem, routes::Action)),
     tags(
         (name = "profiles", description = "Records, their states and their changes"),
         (name = "imports", description = "Files of records"),
@@ -107,7 +107,75 @@ pub(crate) fn description() -> Value {
     if let Some(place) = description.pointer_mut("/components/schemas/UserProfile") {
         *place = schema;
     }
+    let paths = description.pointer_mut("/paths").and_then(Value::as_object_mut);
+    for (path, methods) in paths.into_iter().flatten() {
+        for (method, operation) in methods.as_object_mut().into_iter().flatten() {
+            finish(method, path, operation);
+        }
+    }
     description
+}
+
+/// What one operation's answer names, and the operation that takes it: method, path, status, then what is followed.
+const LINKS: &[(&str, &str, &str, &str, &str, &str)] = &[
+    ("post", "/profiles/import", "200", "get", "/profiles/imports/{id}", "id=import_id"),
+    ("post", "/profiles/import", "202", "get", "/profiles/imports/{id}", "id=import_id"),
+    ("post", "/profiles/import", "207", "get", "/profiles/imports/{id}", "id=import_id"),
+    ("post", "/api/files/{id}/import", "202", "get", "/profiles/imports/{id}", "id=import_id"),
+    ("post", "/api/upload", "200", "get", "/api/files/{id}", "id=file"),
+    ("post", "/api/upload", "200", "get", "/api/files/serve/{id}", "id=file"),
+    ("post", "/api/upload", "201", "get", "/api/files/{id}", "id=file"),
+    ("post", "/analyze", "202", "get", "/analyze/jobs/{id}", "id=job_id"),
+    ("post", "/analyze/jobs", "201", "get", "/analyze/jobs/{id}", "id=job_id"),
+    ("post", "/analyze/jobs", "201", "get", "/analyze/jobs/{id}/events", "id=job_id"),
+    ("post", "/analyze/jobs", "201", "post", "/analyze/jobs/{id}/cancel", "id=job_id"),
+    ("post", "/calibrations", "201", "get", "/calibrations/{version}", "version=version"),
+    ("post", "/calibrations/fit", "201", "get", "/analyze/jobs/{id}", "id=job_id"),
+    ("post", "/calibrations/fit", "201", "post", "/analyze/jobs/{id}/cancel", "id=job_id"),
+];
+
+/// The name of an operation: those of functions repeat themselves, and generators need one for each.
+fn operation_id(method: &str, path: &str) -> String {
+    let words = path.split(|letter: char| !letter.is_ascii_alphanumeric());
+    let words = words.filter(|word| !word.is_empty());
+    std::iter::once(method).chain(words).collect::<Vec<_>>().join("_")
+}
+
+/// What holds of every operation, and is said in one place.
+fn finish(method: &str, path: &str, operation: &mut Value) {
+    if let Some(name) = operation.get_mut("operationId") {
+        *name = operation_id(method, path).into();
+    }
+    let responses = operation.get_mut("responses").and_then(Value::as_object_mut);
+    for (status, response) in responses.into_iter().flatten() {
+        let Some(response) = response.as_object_mut() else { continue };
+        if let Some(content) = response.get_mut("content").and_then(Value::as_object_mut) {
+            let is_problem = content
+                .get("application/json")
+                .and_then(|kind| kind.pointer("/schema/$ref"))
+                .is_some_and(|name| name == "#/components/schemas/Problem");
+            if let Some(kind) = content.remove("application/json") {
+                let name = if is_problem { "application/problem+json" } else { "application/json" };
+                content.insert(name.to_owned(), kind);
+            }
+        }
+        let mut links = serde_json::Map::new();
+        for &(_, _, _, to, place, taken) in LINKS
+            .iter()
+            .filter(|&&(by, from, told, ..)| (by, from, told) == (method, path, status.as_str()))
+        {
+            let Some((parameter, member)) = taken.split_once('=') else { continue };
+            let name = operation_id(to, place);
+            let link = json!({
+                "operationId": name,
+                "parameters": {parameter: format!("$response.body#/{member}")},
+            });
+            links.insert(name, link);
+        }
+        if !links.is_empty() {
+            response.insert("links".to_owned(), links.into());
+        }
+    }
 }
 
 pub(crate) async fn json() -> Json<Value> {

@@ -11,6 +11,7 @@ use kartei_profile::Actor;
 use kartei_protocol::desktop::{DownloadRun, ExportRun, ImportReport, ProfileDetail, SyncStatus};
 use kartei_protocol::events::HostEvent;
 use kartei_protocol::problem::Problem;
+use kartei_relay_client::Trust;
 
 use crate::analyses::Analyses;
 use crate::behavior::{Behavior, ListScores};
@@ -48,6 +49,8 @@ pub struct AppOptions {
     pub keychain: Option<Arc<dyn Keychain>>,
     /// Opens an encrypted data folder without asking the keychain.
     pub recovery_key: Option<DatabaseKey>,
+    /// Whom to believe to be the relay.
+    pub trust: Trust,
 }
 
 /// A replica at work: the store, imports, sync, and listeners.
@@ -102,6 +105,7 @@ impl App {
             Arc::clone(&store),
             Arc::clone(&hub),
             Tokens::new(options.keychain.clone()),
+            options.trust,
         ));
         let background = Arc::new(Background::default());
         let (after_shared, after_background) = (Arc::clone(&shared), Arc::clone(&background));

@@ -468,7 +468,8 @@ impl Commands for App {
     fn sign_in(&self, request: SignIn) -> Result<SyncStatus, Problem> {
         let url = request.url.trim().trim_end_matches('/').to_owned();
         let token = request.token.trim().to_owned();
-        let client = RelayClient::new(&url, &token).map_err(|e| of_relay(&e))?;
+        let client = RelayClient::new(&url, &token, &self.shared.trust);
+        let client = client.map_err(|e| of_relay(&e))?;
         let who = sync::block_on(client.who_am_i())?.map_err(|e| of_relay(&e))?;
         self.background.stop();
         self.uploads.stop();

@@ -51,5 +51,6 @@ pub use encryption::{KeychainNeed, read_recovery_key};
 pub use folder::default_data_dir;
 pub use import::Progress;
 pub use instance::{Claim, Handover, Instance};
+pub use kartei_relay_client::Trust;
 pub use log::start as start_log;
 pub use workplace::{Workplace, workspace_folder, workspaces};

@@ -124,8 +124,12 @@ pub(crate) fn of_read(error: &ReadError, path: &str) -> Problem {
 
 pub(crate) fn of_relay(error: &RelayError) -> Problem {
     let code = match error {
-        RelayError::Address { .. } => ProblemCode::InvalidRequest,
-        RelayError::Unreachable(_) | RelayError::CutOff => ProblemCode::Offline,
+        RelayError::Address { .. } | RelayError::Insecure(_) | RelayError::Authorities { .. } => {
+            ProblemCode::InvalidRequest
+        }
+        RelayError::Certificate(_) | RelayError::Unreachable(_) | RelayError::CutOff => {
+            ProblemCode::Offline
+        }
         RelayError::Unauthorized => ProblemCode::Unauthorized,
         RelayError::Forbidden(_) => ProblemCode::Forbidden,
         RelayError::Failed { .. } => ProblemCode::RelayFailed,

@@ -4,7 +4,7 @@ use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 
 use kartei_local_store::{Store, SyncSettings};
 use kartei_protocol::problem::Problem;
-use kartei_relay_client::{RelayClient, RelayError};
+use kartei_relay_client::{RelayClient, RelayError, Trust};
 use kartei_sync_core::Phase;
 
 use crate::hub::Hub;
@@ -46,15 +46,17 @@ pub(crate) struct Shared {
     pub(crate) desk: Desk,
     /// Where the relay's token lies.
     pub(crate) tokens: Tokens,
+    /// Whom to believe to be the relay.
+    pub(crate) trust: Trust,
     /// The tag of the relay's calibrations as they were taken last.
     pub(crate) calibrations: Mutex<Option<String>>,
     view: Mutex<SyncView>,
 }
 
 impl Shared {
-    pub(crate) fn new(store: Arc<Store>, hub: Arc<Hub>, tokens: Tokens) -> Self {
-        let desk = Desk::default();
-        Self { store, hub, desk, tokens, calibrations: Mutex::default(), view: Mutex::default() }
+    pub(crate) fn new(store: Arc<Store>, hub: Arc<Hub>, tokens: Tokens, trust: Trust) -> Self {
+        let (desk, calibrations, view) = (Desk::default(), Mutex::default(), Mutex::default());
+        Self { store, hub, desk, tokens, trust, calibrations, view }
     }
 
     /// The way to the relay, with the token from where it lies; `None` where nobody is signed in. May
@@ -70,12 +72,12 @@ impl Shared {
 
     fn way(
         &self,
-        make: impl FnOnce(&str, &str) -> Result<RelayClient, RelayError>,
+        make: impl FnOnce(&str, &str, &Trust) -> Result<RelayClient, RelayError>,
     ) -> Result<Option<RelayClient>, Problem> {
         let settings = self.store.sync_settings().map_err(|e| of_store(&e))?;
         let token = self.tokens.get(&settings)?;
         let (Some(relay), Some(token)) = (settings.relay, token) else { return Ok(None) };
-        make(&relay, &token).map(Some).map_err(|e| of_relay(&e))
+        make(&relay, &token, &self.trust).map(Some).map_err(|e| of_relay(&e))
     }
 
     pub(crate) fn view(&self) -> MutexGuard<'_, SyncView> {

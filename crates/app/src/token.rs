@@ -221,6 +221,7 @@ mod tests {
     use kartei_keychain::MemoryKeychain;
     use kartei_local_store::StoreOptions;
     use kartei_protocol::sync::WhoAmI;
+    use kartei_relay_client::Trust;
     use tempfile::TempDir;
 
     use super::*;
@@ -246,7 +247,7 @@ mod tests {
                 role: "analyst".to_owned(),
                 epoch: "e1".to_owned(),
             };
-            store.sign_in("http://relay.example", TokenAt::Database(TOKEN), &who).unwrap();
+            store.sign_in("https://relay.example", TokenAt::Database(TOKEN), &who).unwrap();
             let keychain = Arc::new(MemoryKeychain::default());
             let tokens = Tokens::new(Some(Arc::clone(&keychain) as Arc<dyn Keychain>));
             Self { _folder: folder, store, keychain, tokens }
@@ -283,7 +284,7 @@ mod tests {
     fn whoever_speaks_with_the_relay_finds_the_token_where_it_lies() {
         let Desk { _folder, store, tokens, .. } = Desk::signed_in();
         tokens.settle(&store).unwrap();
-        let shared = Shared::new(Arc::new(store), Arc::default(), tokens);
+        let shared = Shared::new(Arc::new(store), Arc::default(), tokens, Trust::default());
         assert!(shared.relay().unwrap().is_some(), "signed in, though the database has no token");
     }
 

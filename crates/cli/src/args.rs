@@ -24,6 +24,17 @@ pub(crate) struct Cli {
     /// keychain's key.
     #[arg(long, global = true, env = "KARTEI_RECOVERY_KEY_FILE", value_name = "FILE")]
     pub(crate) recovery_key_file: Option<PathBuf>,
+    /// PEM file with authorities that are trusted for the relay's certificate, beside the system's.
+    #[arg(long, global = true, env = "KARTEI_RELAY_CA", value_name = "FILE")]
+    pub(crate) relay_ca: Option<PathBuf>,
+    /// Speaks http:// with a relay on another machine: everybody on the way can read the token and the profiles.
+    #[arg(
+        long,
+        global = true,
+        env = "KARTEI_INSECURE_HTTP",
+        value_parser = clap::builder::FalseyValueParser::new()
+    )]
+    pub(crate) insecure_http: bool,
     /// Prints one JSON object instead of text.
     #[arg(long, global = true)]
     pub(crate) json: bool,

@@ -23,7 +23,7 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use clap::{CommandFactory, Parser};
-use kartei_app::{App, AppOptions, default_data_dir};
+use kartei_app::{App, AppOptions, Trust, default_data_dir};
 use kartei_keychain::SystemKeychain;
 use kartei_protocol::commands::Commands;
 use kartei_protocol::desktop::{
@@ -97,6 +97,7 @@ fn run(cli: Cli, output: &Output) -> Result<Done, Problem> {
         web_engine: None,
         keychain: Some(Arc::new(SystemKeychain::of_session())),
         recovery_key: key_file.map(kartei_app::read_recovery_key).transpose()?,
+        trust: Trust { authorities: cli.relay_ca, insecure_http: cli.insecure_http },
     })?;
     let done = command(&app, cli.command, output);
     app.shutdown();

@@ -15,7 +15,7 @@ use std::sync::Arc;
 
 use anyhow::{Context, Result, bail};
 use clap::Parser;
-use kartei_app::{AppOptions, Workplace};
+use kartei_app::{AppOptions, Trust, Workplace};
 use kartei_keychain::SystemKeychain;
 use tokio::net::TcpListener;
 
@@ -47,6 +47,7 @@ fn main() -> Result<()> {
     let workplace = Workplace::open(AppOptions {
         data_dir,
         keychain: Some(Arc::new(SystemKeychain::of_session())),
+        trust: Trust::of_environment(),
         ..AppOptions::default()
     })?;
     workplace.start_working();

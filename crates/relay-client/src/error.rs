@@ -2,6 +2,7 @@
 
 use kartei_protocol::problem::ProblemCode;
 use reqwest::{Response, StatusCode};
+use rustls::CertificateError as Fault;
 use serde::Deserialize;
 use serde_json::Value;
 
@@ -19,6 +20,23 @@ pub enum RelayError {
         /// Why.
         reason: String,
     },
+    /// What is sent there could be read, and answers forged, by whoever is between.
+    #[error(
+        "`{0}` is not encrypted: everybody on the way could read the token and the profiles; use an \
+         https:// address, or allow it with --insecure-http (KARTEI_INSECURE_HTTP=1)"
+    )]
+    Insecure(String),
+    /// The file with authorities cannot be used.
+    #[error("the authorities in `{file}` cannot be used: {reason}")]
+    Authorities {
+        /// Its path.
+        file: String,
+        /// Why.
+        reason: String,
+    },
+    /// Who answers does not prove to be the relay.
+    #[error("the relay's certificate is not accepted: {0}")]
+    Certificate(String),
     /// No connection, or it broke.
     #[error("the relay cannot be reached: {0}")]
     Unreachable(String),
@@ -82,6 +100,30 @@ impl Document {
     }
 }
 
+/// What is wrong with the relay's certificate, where an error is about it.
+fn of_certificate(error: &(dyn std::error::Error + 'static)) -> Option<String> {
+    // The system's errors hold others without being caused by them.
+    let held = error.downcast_ref::<std::io::Error>().and_then(std::io::Error::get_ref);
+    let tls = held
+        .and_then(|held| held.downcast_ref::<rustls::Error>())
+        .or_else(|| error.downcast_ref::<rustls::Error>())?;
+    let rustls::Error::InvalidCertificate(fault) = tls else { return None };
+    Some(match fault {
+        Fault::Expired | Fault::ExpiredContext { .. } => "it has expired".to_owned(),
+        Fault::NotValidYet | Fault::NotValidYetContext { .. } => {
+            "it is not valid yet; is this machine's clock right?".to_owned()
+        }
+        Fault::UnknownIssuer => "this machine does not know who issued it; name the file of a \
+                                 private authority with --relay-ca (KARTEI_RELAY_CA)"
+            .to_owned(),
+        Fault::NotValidForName | Fault::NotValidForNameContext { .. } => {
+            "it is the one of another address".to_owned()
+        }
+        Fault::Revoked => "it was revoked".to_owned(),
+        other => other.to_string(),
+    })
+}
+
 /// Whether a code is about what was asked for, whatever the status.
 fn is_about_one(code: ProblemCode) -> bool {
     matches!(code, ProblemCode::FileLost | ProblemCode::UploadsOff | ProblemCode::Deleted)
@@ -91,14 +133,22 @@ impl RelayError {
     /// Whether the same request may succeed later.
     #[must_use]
     pub fn is_transient(&self) -> bool {
-        matches!(self, Self::Unreachable(_) | Self::CutOff | Self::Failed { .. })
+        // A certificate is renewed by its relay, without anything done here.
+        matches!(
+            self,
+            Self::Certificate(_) | Self::Unreachable(_) | Self::CutOff | Self::Failed { .. }
+        )
     }
 
     pub(crate) fn from_http(error: &reqwest::Error) -> Self {
         // The innermost cause is the one that says something ("connection refused"); the outer
         // ones repeat the address.
         let mut cause: &dyn std::error::Error = error;
-        while let Some(inner) = cause.source() {
+        loop {
+            if let Some(reason) = of_certificate(cause) {
+                return Self::Certificate(reason);
+            }
+            let Some(inner) = cause.source() else { break };
             cause = inner;
         }
         Self::Unreachable(cause.to_string())

@@ -177,8 +177,9 @@ mod tests {
 
     #[test]
     fn what_is_no_path_cannot_become_one() {
-        let client = RelayClient::new("http://relay.example/base", "t").unwrap();
+        let client =
+            RelayClient::new("https://relay.example/base", "t", &crate::Trust::default()).unwrap();
         let url = client.file_url(&["serve", "../../x y?z"]).unwrap();
-        assert_eq!(url.as_str(), "http://relay.example/base/api/files/serve/..%2F..%2Fx%20y%3Fz");
+        assert_eq!(url.as_str(), "https://relay.example/base/api/files/serve/..%2F..%2Fx%20y%3Fz");
     }
 }

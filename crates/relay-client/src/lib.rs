@@ -9,6 +9,7 @@ mod error;
 mod events;
 mod files;
 mod jobs;
+mod trust;
 mod uploads;
 mod wire;
 
@@ -27,6 +28,7 @@ pub use bootstrap::{SegmentError, read_segment};
 pub use error::RelayError;
 pub use events::{JobNotices, Notice, Notices};
 pub use files::{Download, FilesAsked};
+pub use trust::Trust;
 pub use uploads::{Chunk, UploadFailure};
 
 /// A relay that does not even accept a connection in this time is away.
@@ -116,9 +118,10 @@ impl RelayClient {
     /// A client for the relay at `url`.
     ///
     /// # Errors
-    /// [`RelayError::Address`] where it is no `http` or `https` address.
-    pub fn new(url: &str, token: &str) -> Result<Self, RelayError> {
-        Self::build(url, token, Client::builder().read_timeout(READ_TIMEOUT))
+    /// [`RelayError::Address`] where it is no `http` or `https` address, [`RelayError::Insecure`] where it is an
+    /// `http` address of another machine that is not allowed, [`RelayError::Authorities`] where these cannot be read.
+    pub fn new(url: &str, token: &str, trust: &Trust) -> Result<Self, RelayError> {
+        Self::build(url, token, trust, Client::builder().read_timeout(READ_TIMEOUT))
     }
 
     /// A client for the same that carries files. A request may take as long as its bytes do, so whoever drives it
@@ -127,11 +130,16 @@ impl RelayClient {
     ///
     /// # Errors
     /// As [`RelayClient::new`].
-    pub fn for_transfers(url: &str, token: &str) -> Result<Self, RelayError> {
-        Self::build(url, token, Client::builder().http1_only().tcp_nodelay(true))
+    pub fn for_transfers(url: &str, token: &str, trust: &Trust) -> Result<Self, RelayError> {
+        Self::build(url, token, trust, Client::builder().http1_only().tcp_nodelay(true))
     }
 
-    fn build(url: &str, token: &str, http: ClientBuilder) -> Result<Self, RelayError> {
+    fn build(
+        url: &str,
+        token: &str,
+        trust: &Trust,
+        http: ClientBuilder,
+    ) -> Result<Self, RelayError> {
         let address =
             |reason: &str| RelayError::Address { url: url.to_owned(), reason: reason.to_owned() };
         let mut base = Url::parse(url.trim()).map_err(|e| address(&e.to_string()))?;
@@ -141,9 +149,11 @@ impl RelayClient {
         if !base.path().ends_with('/') {
             base.set_path(&format!("{}/", base.path()));
         }
+        trust.check(&base)?;
         // Another part of the program may have installed it already; either way there is one.
         let _ = rustls::crypto::ring::default_provider().install_default();
-        let http = http
+        let http = trust
+            .apply(http)?
             .connect_timeout(CONNECT_TIMEOUT)
             .user_agent(concat!("kartei/", env!("CARGO_PKG_VERSION")))
             .build()

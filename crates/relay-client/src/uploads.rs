@@ -32,7 +32,9 @@ pub struct UploadFailure {
 impl From<RelayError> for UploadFailure {
     fn from(error: RelayError) -> Self {
         let failure = match &error {
-            RelayError::Unreachable(_) | RelayError::CutOff => Failure::unreachable(),
+            RelayError::Certificate(_) | RelayError::Unreachable(_) | RelayError::CutOff => {
+                Failure::unreachable()
+            }
             _ => Failure { code: "failed".to_owned(), status: 400, retry_after_ms: None },
         };
         Self { failure, detail: error.to_string() }

@@ -37,6 +37,7 @@ use utoipa_axum::routes;
 pub(crate) use admin::audit::told as audit_told;
 pub(crate) use admin::organisation::told as organisation_told;
 pub(crate) use admin::tokens::told as token_told;
+pub(crate) use uploads::Action;
 
 use crate::import::VALIDATE_BYTES_MAX;
 use crate::linger::linger;

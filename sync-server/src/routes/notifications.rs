@@ -23,6 +23,7 @@ use crate::serve::Relay;
 #[into_params(parameter_in = Query)]
 pub(crate) struct Which {
     /// How many, 1 to 500.
+    #[param(minimum = 1, maximum = 500)]
     limit: Option<usize>,
     /// Those before this one.
     before: Option<i64>,

@@ -40,6 +40,7 @@ pub(in crate::routes) fn idempotency_key(headers: &HeaderMap) -> Result<Option<S
 #[into_params(parameter_in = Query)]
 pub(crate) struct PageAsked {
     /// How many, 1 to 500.
+    #[param(minimum = 1, maximum = 500)]
     pub(in crate::routes) limit: Option<usize>,
     /// Where to go on: `next` of the page before.
     pub(in crate::routes) cursor: Option<String>,

@@ -5,11 +5,13 @@ mod calibrations;
 mod cancels;
 mod cli;
 mod datasets;
+mod examples;
 mod http;
 mod isolation;
 mod points;
 mod receiver;
 mod retention;
+mod roles;
 mod webhooks;
 mod workers;
 

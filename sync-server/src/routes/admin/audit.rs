@@ -38,6 +38,7 @@ enum AuditFormat {
 #[into_params(parameter_in = Query)]
 pub(crate) struct Which {
     /// How many, 1 to 500.
+    #[param(minimum = 1, maximum = 500)]
     limit: Option<usize>,
     /// Where to go on: `next` of the page before.
     cursor: Option<String>,

@@ -31,6 +31,7 @@ use crate::uploads::{self, checked_name, checked_type, hex};
 #[into_params(parameter_in = Query)]
 pub(crate) struct Which {
     /// How many, 1 to 500.
+    #[param(minimum = 1, maximum = 500)]
     limit: Option<usize>,
     /// Where to go on: `next` of the page before.
     cursor: Option<String>,

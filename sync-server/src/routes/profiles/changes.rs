@@ -48,8 +48,7 @@ pub(crate) struct Since {
     /// Of a reading that began at 0: the `head_rev` of its first answer.
     #[serde(default)]
     begun_rev: u64,
-    /// Profiles at most, up to 1,000.
-    #[param(minimum = 1, maximum = 1000)]
+    /// Profiles at most. Less than 1 counts as 1, and more than 1,000 as 1,000.
     limit: Option<usize>,
 }
 

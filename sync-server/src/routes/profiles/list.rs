@@ -36,8 +36,7 @@ pub(crate) struct Asked {
     sort: Option<String>,
     /// Where to go on: the `next` of the page before.
     cursor: Option<String>,
-    /// Profiles at most, up to 1,000.
-    #[param(minimum = 1, maximum = 1000)]
+    /// Profiles at most. Less than 1 counts as 1, and more than 1,000 as 1,000.
     limit: Option<usize>,
 }
 
