@@ -37,6 +37,9 @@ const KEEP_ALIVE: Duration = Duration::from_secs(15);
 /// Events that are read from the database at once; the next are read when these were taken.
 const EVENTS_AT_ONCE: usize = 200;
 
+/// The last revision that there could ever be.
+const REV_MAX: u64 = i64::MAX.unsigned_abs();
+
 /// From where, and how much.
 #[derive(Debug, Deserialize, IntoParams)]
 #[serde(deny_unknown_fields)]
@@ -89,12 +92,20 @@ pub(crate) async fn changes(
         let accepted = headers.get(header::ACCEPT).and_then(|value| value.to_str().ok());
         accepted.is_some_and(|value| value.split(',').any(|one| one.trim().starts_with(kind)))
     };
+    // What no database counts to is as much in the future as the number before it.
+    let since = Since {
+        since_rev: since.since_rev.min(REV_MAX),
+        begun_rev: since.begun_rev.min(REV_MAX),
+        ..since
+    };
     if accepts("text/event-stream") {
         let last = headers.get("last-event-id").and_then(|value| value.to_str().ok());
         let from = match last {
             None => since.since_rev,
             Some(id) => {
-                id.parse().map_err(|_| Failure::invalid("`Last-Event-ID` is no revision"))?
+                let id: u64 =
+                    id.parse().map_err(|_| Failure::invalid("`Last-Event-ID` is no revision"))?;
+                id.min(REV_MAX)
             }
         };
         must_be_recent(&relay, org, from).await?;
