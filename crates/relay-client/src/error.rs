@@ -100,13 +100,18 @@ impl Document {
     }
 }
 
+/// What an error of the system holds: that is not its cause, as it says, but the error itself.
+fn held<'a>(
+    error: &'a (dyn std::error::Error + 'static),
+) -> Option<&'a (dyn std::error::Error + 'static)> {
+    let held = error.downcast_ref::<std::io::Error>()?.get_ref()?;
+    Some(held)
+}
+
 /// What is wrong with the relay's certificate, where an error is about it.
 fn of_certificate(error: &(dyn std::error::Error + 'static)) -> Option<String> {
-    // The system's errors hold others without being caused by them.
-    let held = error.downcast_ref::<std::io::Error>().and_then(std::io::Error::get_ref);
-    let tls = held
-        .and_then(|held| held.downcast_ref::<rustls::Error>())
-        .or_else(|| error.downcast_ref::<rustls::Error>())?;
+    let tls = std::iter::successors(Some(error), |error| held(*error))
+        .find_map(|error| error.downcast_ref::<rustls::Error>())?;
     let rustls::Error::InvalidCertificate(fault) = tls else { return None };
     Some(match fault {
         Fault::Expired | Fault::ExpiredContext { .. } => "it has expired".to_owned(),
