@@ -83,8 +83,13 @@ pub(crate) trait Rows {
         org: i64,
         after: Option<&[Value]>,
     ) -> Result<Vec<Values>>;
-    fn insert(&mut self, table: &Table, columns: &[String], org: i64, rows: &[Values])
-    -> Result<()>;
+    fn insert(
+        &mut self,
+        table: &Table,
+        columns: &[String],
+        org: i64,
+        rows: &[Values],
+    ) -> Result<()>;
     /// The last keys that were given, of the tables that remember them.
     fn marks(&mut self) -> Result<Marks>;
     /// Sees to it that keys up to these are not given again.
@@ -396,6 +401,14 @@ impl RelayStore {
     /// [`RelayStoreError::Portable`] where something is in it, and as [`RelayStore::migrate`].
     pub fn begin_portable(url: &str, relay_role: Option<&str>) -> Result<()> {
         postgres::begin(url, relay_role)
+    }
+
+    /// Whether a Postgres database may be moved to; nothing is changed.
+    ///
+    /// # Errors
+    /// [`RelayStoreError::Portable`] where something is in it, and as connecting.
+    pub fn look_portable(url: &str) -> Result<()> {
+        postgres::look(url)
     }
 }
 

@@ -79,6 +79,20 @@ pub(crate) async fn check_finished(client: &ClientWrapper) -> Result<()> {
 const MARK: &str = "SELECT obj_description(n.oid, 'pg_namespace') FROM pg_namespace n \
     WHERE n.nspname = 'kartei'";
 
+pub(super) fn look(url: &str) -> Result<()> {
+    let (runtime, client) = connected(url)?;
+    runtime.block_on(async {
+        let there = "SELECT to_regclass('kartei.organisations') IS NOT NULL \
+                     AND to_regprocedure('kartei.all_organisations()') IS NOT NULL";
+        if client.query_one(there, &[]).await?.get(0)
+            && client.query_one(SOMETHING, &[]).await?.get(0)
+        {
+            return Err(refused("the database that is moved to has organisations already"));
+        }
+        Ok(())
+    })
+}
+
 pub(super) fn begin(url: &str, relay_role: Option<&str>) -> Result<()> {
     let runtime = runtime()?;
     let pool = connect::pool(connect::config(url)?)?;
@@ -126,9 +140,7 @@ impl PostgresRows {
         runtime.block_on(async {
             client.batch_execute("BEGIN; SET LOCAL enable_sort = off").await?;
             // Of two that are started at once the second waits, and then finds something.
-            client
-                .query_one("SELECT pg_advisory_xact_lock($1)", &[&migrate::LOCK])
-                .await?;
+            client.query_one("SELECT pg_advisory_xact_lock($1)", &[&migrate::LOCK]).await?;
             if client.query_one(SOMETHING, &[]).await?.get(0) {
                 return Err(refused("the database that is moved to has organisations already"));
             }
@@ -203,10 +215,7 @@ type Given = Box<dyn ToSql + Sync + Send>;
 
 /// One column's values as an array.
 fn array(kind: Kind, values: &[&Value]) -> Result<Given> {
-    fn each<T>(
-        values: &[&Value],
-        of: impl Fn(&Value) -> Option<T>,
-    ) -> Result<Vec<Option<T>>> {
+    fn each<T>(values: &[&Value], of: impl Fn(&Value) -> Option<T>) -> Result<Vec<Option<T>>> {
         let one = |value: &&Value| match value {
             Value::Null => Ok(None),
             value => of(value).map(Some).ok_or_else(|| refused("a value has another type")),
@@ -250,8 +259,10 @@ impl Rows for PostgresRows {
 
     fn organisations(&mut self) -> Result<Vec<i64>> {
         self.runtime.block_on(async {
-            let rows =
-                self.client.query("SELECT org FROM kartei.all_organisations() ORDER BY 1", &[]).await?;
+            let rows = self
+                .client
+                .query("SELECT org FROM kartei.all_organisations() ORDER BY 1", &[])
+                .await?;
             Ok(rows.iter().map(|row| row.get(0)).collect())
         })
     }

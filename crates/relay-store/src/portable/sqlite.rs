@@ -189,8 +189,10 @@ impl Rows for SqliteRows {
     fn set_marks(&mut self, marks: &Marks) -> Result<()> {
         if let Some(mark) = marks.get("contents") {
             self.db.execute("DELETE FROM sqlite_sequence WHERE name = 'contents'", [])?;
-            self.db
-                .execute("INSERT INTO sqlite_sequence (name, seq) VALUES ('contents', ?1)", [mark])?;
+            self.db.execute(
+                "INSERT INTO sqlite_sequence (name, seq) VALUES ('contents', ?1)",
+                [mark],
+            )?;
         }
         Ok(())
     }
