@@ -75,6 +75,10 @@ pub(crate) fn run(options: &MigrateStore) -> Result<()> {
     if from.blob_place().is_none() || to.blob_place().is_none() {
         bail!("say where large bytes are on both sides: a folder, or an address of blobs");
     }
+    if !options.dry_run && ends_what_was_whole(target)? {
+        println!("Everything was there, and compared, when the move before broke off.");
+        return Ok(());
+    }
     let mut rows = PortableSource::open(source, Beside::Nobody)?;
     if is_database {
         look_at_target(target)?;
@@ -148,19 +152,23 @@ fn look_at_target(target: Place<'_>) -> Result<()> {
         Place::Postgres(url) => Ok(RelayStore::look_portable(url)?),
         Place::Folder(folder) => {
             let database = folder.join(DATABASE);
-            if database.exists() && folder.join(UNFINISHED).exists() {
-                bail!(
-                    "everything was moved into {} before, and compared: delete the file {UNFINISHED} \
-                     there, and serve it",
-                    folder.display()
-                );
-            }
             if database.exists() {
                 bail!("there is a relay's database in {} already", folder.display());
             }
             Ok(())
         }
     }
+}
+
+/// Whether a folder's database was put in place before, and only the mark is left; that goes then.
+fn ends_what_was_whole(target: Place<'_>) -> Result<bool> {
+    let Place::Folder(folder) = target else { return Ok(false) };
+    let mark = folder.join(UNFINISHED);
+    let is_whole = folder.join(DATABASE).exists() && mark.exists();
+    if is_whole {
+        fs::remove_file(&mark).with_context(|| format!("remove {}", mark.display()))?;
+    }
+    Ok(is_whole)
 }
 
 /// Marks the target, so that nobody serves it before everything is there.

@@ -79,18 +79,19 @@ pub(crate) async fn check_finished(client: &ClientWrapper) -> Result<()> {
 const MARK: &str = "SELECT obj_description(n.oid, 'pg_namespace') FROM pg_namespace n \
     WHERE n.nspname = 'kartei'";
 
+/// Refuses a database that has organisations.
+async fn refuse_used(client: &ClientWrapper) -> Result<()> {
+    let there = "SELECT to_regprocedure('kartei.all_organisations()') IS NOT NULL";
+    if client.query_one(there, &[]).await?.get(0) && client.query_one(SOMETHING, &[]).await?.get(0)
+    {
+        return Err(refused("the database that is moved to has organisations already"));
+    }
+    Ok(())
+}
+
 pub(super) fn look(url: &str) -> Result<()> {
     let (runtime, client) = connected(url)?;
-    runtime.block_on(async {
-        let there = "SELECT to_regclass('kartei.organisations') IS NOT NULL \
-                     AND to_regprocedure('kartei.all_organisations()') IS NOT NULL";
-        if client.query_one(there, &[]).await?.get(0)
-            && client.query_one(SOMETHING, &[]).await?.get(0)
-        {
-            return Err(refused("the database that is moved to has organisations already"));
-        }
-        Ok(())
-    })
+    runtime.block_on(refuse_used(&client))
 }
 
 pub(super) fn begin(url: &str, relay_role: Option<&str>) -> Result<()> {
@@ -99,15 +100,15 @@ pub(super) fn begin(url: &str, relay_role: Option<&str>) -> Result<()> {
     // One connection for all of it, or the end of the first would be awaited by the second.
     runtime.block_on(async {
         let mut client = get(&pool).await?;
-        migrate::run(&mut client, relay_role).await?;
-        if client.query_one(SOMETHING, &[]).await?.get(0) {
-            return Err(refused("the database that is moved to has organisations already"));
-        }
+        refuse_used(&client).await?;
+        client.batch_execute("CREATE SCHEMA IF NOT EXISTS kartei").await?;
         let used: i64 = client.query_one(USED, &[]).await?.get(0);
         if used > 0 {
             return Err(refused("a program uses the database that is moved to: end it first"));
         }
+        // The mark first: a database that is migrated and empty could be served.
         client.batch_execute(&format!("COMMENT ON SCHEMA kartei IS '{UNFINISHED}'")).await?;
+        migrate::run(&mut client, relay_role).await?;
         Ok(())
     })
 }
