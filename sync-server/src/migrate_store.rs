@@ -14,7 +14,7 @@ use kartei_relay_store::{Beside, Place, PortableSource, PortableTable, RelayStor
 use sha2::{Digest, Sha256};
 
 use crate::admin::runtime;
-use crate::storage::{BLOBS, DATABASE, Storage, UNFINISHED};
+use crate::storage::{DATABASE, Storage, UNFINISHED};
 use crate::uploads::{OWN_KEY, hex};
 
 /// A blob that is there while bytes are moved into a store.
@@ -286,17 +286,15 @@ fn keep_operator_key(from: &Storage, to: &Storage) -> Result<()> {
     else {
         return Ok(());
     };
-    match to.data().map(|folder| folder.join(OWN_KEY)) {
-        Some(path) if path.exists() => {
-            if fs::read(&path)? != fs::read(&own)? {
-                bail!("{} is another operator's key, and was left as it is", path.display());
-            }
+    if let Some(path) = to.data().map(|folder| folder.join(OWN_KEY)) {
+        let is_there = path.exists();
+        if is_there && fs::read(&path)? != fs::read(&own)? {
+            bail!("{} is another operator's key, and was left as it is", path.display());
         }
-        Some(path) => {
+        if !is_there {
             fs::copy(&own, &path).with_context(|| format!("write {}", path.display()))?;
             fs::File::open(&path)?.sync_all()?;
         }
-        None => {}
     }
     if to.own_folder().is_none() {
         let path = to.data().map_or(own, |folder| folder.join(OWN_KEY));

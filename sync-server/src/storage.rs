@@ -26,7 +26,7 @@ pub(crate) struct Storage {
 }
 
 /// The folder of bytes, in the data folder.
-pub(crate) const BLOBS: &str = "blobs";
+const BLOBS: &str = "blobs";
 
 /// The embedded database, in the data folder.
 pub(crate) const DATABASE: &str = "relay.sqlite";
