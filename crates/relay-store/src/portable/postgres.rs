@@ -379,11 +379,12 @@ impl Rows for PostgresRows {
             let rows = self
                 .client
                 .query(
-                    "SELECT t.relname::text, pg_sequence_last_value(s.oid) \
+                    "SELECT t.relname::text, \
+                     CASE WHEN s.relkind = 'S' THEN pg_sequence_last_value(s.oid) END \
                      FROM pg_depend d JOIN pg_class s ON s.oid = d.objid AND s.relkind = 'S' \
                      JOIN pg_class t ON t.oid = d.refobjid JOIN pg_namespace n ON n.oid = t.relnamespace \
                      WHERE n.nspname = 'kartei' AND d.deptype = 'i' \
-                     AND pg_sequence_last_value(s.oid) IS NOT NULL",
+                     AND CASE WHEN s.relkind = 'S' THEN pg_sequence_last_value(s.oid) END IS NOT NULL",
                     &[],
                 )
                 .await?;
