@@ -22,6 +22,7 @@ mod listen;
 mod listener;
 mod lists;
 mod metrics;
+mod migrate_store;
 mod openapi;
 mod presence;
 mod problem;
@@ -29,6 +30,7 @@ mod random;
 mod retention;
 mod rounds;
 mod routes;
+mod secret_file;
 mod segments;
 mod serve;
 mod standing;
@@ -64,6 +66,9 @@ enum Command {
     Serve(Box<serve::ServeOptions>),
     /// Brings a Postgres database to this version's format. The embedded database does it by itself.
     Migrate(Migrate),
+    /// Moves a stopped relay to another place: from the embedded database to Postgres or back, from a folder
+    /// of bytes to a bucket or back. Replicas go on as before.
+    MigrateStore(Box<migrate_store::MigrateStore>),
     /// Forgets profiles that were deleted long ago. A serving relay does it by itself, every hour.
     Sweep(upkeep::Sweep),
     /// Reads every profile and says what does not agree.
@@ -125,6 +130,7 @@ fn main() -> ExitCode {
     let done = match Cli::parse().command {
         Command::Serve(options) => serve::run(*options),
         Command::Migrate(options) => storage::migrate(&options),
+        Command::MigrateStore(options) => migrate_store::run(&options),
         Command::Sweep(options) => upkeep::sweep(&options),
         Command::Check(options) => upkeep::check(&options),
         Command::NewEpoch(options) => upkeep::new_epoch(&options),

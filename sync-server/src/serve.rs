@@ -29,6 +29,7 @@ use crate::limiter::{Limiter, Rates};
 use crate::listen;
 use crate::lists;
 use crate::metrics::{self, Metrics, MetricsOptions, Watched};
+use crate::migrate_store;
 use crate::presence::{self, Audiences};
 use crate::problem::Failure;
 use crate::random::random_id;
@@ -358,6 +359,7 @@ async fn serve(
 ) -> Result<()> {
     let tls = tls.open(relay.metrics())?;
     let checked = relay.blobs().check().await?;
+    migrate_store::check_finished(relay.blobs()).await?;
     tracing::info!(place = relay.blobs().place(), checked.honours_create, "Bytes can be kept");
     let cleaner = tokio::spawn(erasure::keep_clean(Arc::clone(&relay)));
     let watcher = tokio::spawn({

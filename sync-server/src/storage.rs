@@ -28,7 +28,37 @@ pub(crate) struct Storage {
 /// The folder of bytes, in the data folder.
 const BLOBS: &str = "blobs";
 
+/// The embedded database, in the data folder.
+pub(crate) const DATABASE: &str = "relay.sqlite";
+
+/// A file that is in a data folder while something is moved there.
+pub(crate) const UNFINISHED: &str = "move-unfinished";
+
 impl Storage {
+    /// A place as it is named by other options than its own.
+    pub(crate) fn named(
+        data: Option<PathBuf>,
+        database_url: Option<String>,
+        blob_url: Option<String>,
+    ) -> Self {
+        Self { data, database_url, blob_url }
+    }
+
+    pub(crate) fn data(&self) -> Option<&Path> {
+        self.data.as_deref()
+    }
+
+    /// The address of the Postgres database.
+    pub(crate) fn database(&self) -> Option<&str> {
+        self.database_url.as_deref()
+    }
+
+    /// Where bytes are, for telling two places apart.
+    pub(crate) fn blob_place(&self) -> Option<String> {
+        let whole = |path: PathBuf| path.canonicalize().unwrap_or(path).display().to_string();
+        self.blob_folder().map(whole).or_else(|| self.blob_url.clone())
+    }
+
     pub(crate) fn blobs(&self) -> Result<BlobStore> {
         match (&self.blob_url, &self.data) {
             (Some(url), data) => {
@@ -87,7 +117,15 @@ impl Storage {
     pub(crate) fn open(&self) -> Result<RelayStore> {
         match (&self.database_url, &self.data) {
             (Some(url), _) => Ok(RelayStore::connect(url)?),
-            (None, Some(folder)) => Ok(RelayStore::open(folder)?),
+            (None, Some(folder)) => {
+                if folder.join(UNFINISHED).exists() {
+                    bail!(
+                        "a move into {} has not ended: run `kartei-relay migrate-store` again",
+                        folder.display()
+                    );
+                }
+                Ok(RelayStore::open(folder)?)
+            }
             (None, None) => bail!(
                 "say where the profiles are: --data FOLDER for the embedded database, or \
                  --database-url postgres://…"

@@ -65,6 +65,9 @@ pub enum RelayStoreError {
         /// The newest that this program knows.
         known: i64,
     },
+    /// Its rows cannot be moved, or were not moved to their end.
+    #[error("{0}")]
+    Portable(String),
     /// A stored document cannot be read.
     #[error("the stored profile `{id}` cannot be read: {reason}")]
     Damaged {

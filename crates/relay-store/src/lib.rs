@@ -25,6 +25,7 @@ mod landing;
 mod leases;
 mod parallel;
 mod past;
+mod portable;
 mod postgres;
 mod presence;
 mod push;
@@ -62,6 +63,7 @@ pub use jobs::{
 };
 pub use landing::{LandedRow, Noted, UploadNote};
 pub use leases::{Kept, Lease};
+pub use portable::{Beside, Place, PortableSource, PortableTable};
 pub use postgres::Migrated;
 pub use presence::{SEAT_TTL_MS, Seat, Seats};
 pub use push::Pushed;

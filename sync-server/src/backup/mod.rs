@@ -14,8 +14,7 @@ pub(crate) use vault::{MakeKey, make_key};
 
 use serde::{Deserialize, Serialize};
 
-/// The embedded database, in a data folder and in a backup.
-const DATABASE: &str = "relay.sqlite";
+use crate::storage::DATABASE;
 
 /// What blobs are called in a backup: this, a slash, and their own name.
 const BLOBS: &str = "blobs";

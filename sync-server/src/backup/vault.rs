@@ -1,7 +1,6 @@
 //! Where backups are, and their key.
 
 use std::fs;
-use std::io::{self, Write as _};
 use std::path::{Path, PathBuf};
 
 use anyhow::{Context, Result, bail};
@@ -10,6 +9,7 @@ use clap::builder::NonEmptyStringValueParser;
 use kartei_backup::{BackupKey, Repository};
 use kartei_blob_store::BlobStore;
 
+use crate::secret_file;
 use crate::uploads::{bytes32, hex};
 
 /// A variable with this before it counts for the place of backups alone.
@@ -95,24 +95,8 @@ pub(crate) fn make_key(options: &MakeKey) -> Result<()> {
     let path = &options.file;
     let mut bytes = [0_u8; 32];
     getrandom::fill(&mut bytes).context("ask the system for random bytes")?;
-    let folder = match path.parent() {
-        Some(folder) if !folder.as_os_str().is_empty() => folder,
-        _ => Path::new("."),
-    };
-    let mut file = tempfile::Builder::new()
-        .prefix(".key-")
-        .tempfile_in(folder)
-        .with_context(|| format!("write in {}", folder.display()))?;
-    writeln!(file, "{}", hex(&bytes))?;
-    file.as_file().sync_all()?;
-    match file.persist_noclobber(path) {
-        Ok(_) => {}
-        Err(error) if error.error.kind() == io::ErrorKind::AlreadyExists => {
-            bail!("{} is there already, and was left as it is", path.display())
-        }
-        Err(error) => {
-            return Err(error.error).with_context(|| format!("write {}", path.display()));
-        }
+    if !secret_file::write_new(path, format!("{}\n", hex(&bytes)).as_bytes())? {
+        bail!("{} is there already, and was left as it is", path.display());
     }
     println!("The key is in {}.", path.display());
     println!(

@@ -13,6 +13,7 @@ use kartei_relay_store::{OrgId, RelayStore};
 use super::content::OpenError;
 use super::names::{hex, hex32};
 use crate::problem::Failure;
+use crate::secret_file;
 use crate::serve::Relay;
 
 /// The operator's key in a relay's own data folder.
@@ -182,17 +183,10 @@ fn parse(text: &str, path: &Path) -> Result<SealKey> {
 fn make(path: &Path) -> Result<SealKey> {
     let mut bytes = [0_u8; 32];
     getrandom::fill(&mut bytes).context("ask the system for random bytes")?;
-    let folder = path.parent().unwrap_or(Path::new("."));
-    let mut file = tempfile::Builder::new().prefix(".key-").tempfile_in(folder)?;
-    io::Write::write_all(&mut file, hex(&bytes).as_bytes())?;
-    file.as_file().sync_all()?;
-    match file.persist_noclobber(path) {
-        Ok(_) => Ok(SealKey::from_bytes(bytes)),
-        Err(error) if error.error.kind() == io::ErrorKind::AlreadyExists => {
-            parse(&fs::read_to_string(path)?, path)
-        }
-        Err(error) => Err(error.error).with_context(|| format!("write {}", path.display())),
+    if secret_file::write_new(path, hex(&bytes).as_bytes())? {
+        return Ok(SealKey::from_bytes(bytes));
     }
+    parse(&fs::read_to_string(path)?, path)
 }
 
 #[cfg(test)]

@@ -29,7 +29,7 @@ fn wrong(reason: impl Into<String>) -> RelayStoreError {
 }
 
 /// What an address says, with what is to be said beside it.
-pub(super) fn config(url: &str) -> Result<Config> {
+pub(crate) fn config(url: &str) -> Result<Config> {
     // The parser's own words never hold the address.
     let mut config: Config =
         url.parse().map_err(|e| wrong(format!("the database address cannot be read: {e}")))?;
@@ -55,7 +55,7 @@ pub(super) fn config(url: &str) -> Result<Config> {
 }
 
 /// A pool for an address. Connects when the first connection is asked for.
-pub(super) fn pool(config: Config) -> Result<Pool> {
+pub(crate) fn pool(config: Config) -> Result<Pool> {
     let recycling = ManagerConfig { recycling_method: RecyclingMethod::Fast };
     let manager = if wants_tls(&config) {
         Manager::from_config(config, tls()?, recycling)

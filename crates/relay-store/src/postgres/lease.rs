@@ -28,7 +28,7 @@ const LENT_MAX: Duration = Duration::from_secs(30);
 pub(super) const IDLE_WITHIN: &str = "10s";
 
 /// A connection of the pool.
-pub(super) struct Lease {
+pub(crate) struct Lease {
     client: Option<Object>,
     since: Instant,
 }
@@ -42,7 +42,7 @@ impl Lease {
     }
 
     /// Takes the connection out of the pool, for whoever keeps it.
-    pub(super) fn own(mut self) -> ClientWrapper {
+    pub(crate) fn own(mut self) -> ClientWrapper {
         Object::take(self.client.take().expect("it is there until the lease ends"))
     }
 }

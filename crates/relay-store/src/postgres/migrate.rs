@@ -4,7 +4,7 @@
 //! takes away what only the old one needed. Each step says from which format on programs can work
 //! with it, and a program refuses a database that no longer knows it.
 
-use deadpool_postgres::Object;
+use deadpool_postgres::{ClientWrapper, Object};
 use sha2::{Digest, Sha256};
 
 use crate::engine::Result;
@@ -41,7 +41,7 @@ const STEPS: &[Step] = &[
 ];
 
 /// Only one program migrates a database at a time. The number means nothing.
-const LOCK: i64 = 0x6b61_7274_6569;
+pub(crate) const LOCK: i64 = 0x6b61_7274_6569;
 
 /// What a migration did.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -56,7 +56,7 @@ fn known() -> i32 {
     i32::try_from(STEPS.len()).unwrap_or(i32::MAX)
 }
 
-pub(super) async fn run(client: &mut Object, relay_role: Option<&str>) -> Result<Migrated> {
+pub(crate) async fn run(client: &mut Object, relay_role: Option<&str>) -> Result<Migrated> {
     let transaction = client.transaction().await?;
     transaction.execute("SELECT pg_advisory_xact_lock($1)", &[&LOCK]).await?;
     transaction
@@ -123,7 +123,7 @@ async fn grant(transaction: &deadpool_postgres::Transaction<'_>, role: &str) -> 
 }
 
 /// Whether this program can work with the database as it is.
-pub(super) async fn check(client: &Object) -> Result<()> {
+pub(crate) async fn check(client: &ClientWrapper) -> Result<()> {
     let there: bool =
         client.query_one("SELECT to_regclass('kartei.formats') IS NOT NULL", &[]).await?.get(0);
     if !there {
@@ -142,5 +142,5 @@ pub(super) async fn check(client: &Object) -> Result<()> {
     if compatible_from > known() {
         return Err(RelayStoreError::TooNew { found: format.into(), known: known().into() });
     }
-    Ok(())
+    crate::portable::check_finished(client).await
 }

@@ -6,7 +6,7 @@
 mod access;
 mod audit;
 mod calibrations;
-mod connect;
+pub(crate) mod connect;
 mod contents;
 mod deliveries;
 mod erasure;
@@ -15,7 +15,7 @@ mod imports;
 mod jobs;
 mod landing;
 mod lease;
-mod migrate;
+pub(crate) mod migrate;
 mod presence;
 mod profiles;
 mod queues;
@@ -81,7 +81,7 @@ impl std::fmt::Debug for Postgres {
     }
 }
 
-fn runtime() -> Result<Runtime> {
+pub(crate) fn runtime() -> Result<Runtime> {
     tokio::runtime::Builder::new_multi_thread()
         .worker_threads(RUNTIME_THREADS)
         .enable_all()
@@ -406,6 +406,6 @@ fn again_without_hope(
     }
 }
 
-async fn get(pool: &Pool) -> Result<lease::Lease> {
+pub(crate) async fn get(pool: &Pool) -> Result<lease::Lease> {
     lease::Lease::take(pool).await
 }

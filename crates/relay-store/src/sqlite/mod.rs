@@ -41,7 +41,7 @@ use crate::leases::{Kept, Lease, Note};
 use crate::presence::{Seat, Seats};
 use crate::snapshot::Rows;
 
-const FILE: &str = "relay.sqlite";
+pub(crate) const FILE: &str = "relay.sqlite";
 const STEPS: &[&str] = &[
     include_str!("../sql/sqlite/001_first.sql"),
     include_str!("../sql/sqlite/002_moments.sql"),

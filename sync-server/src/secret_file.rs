@@ -1,0 +1,29 @@
+//! Files with keys.
+
+use std::io::{ErrorKind, Write as _};
+use std::path::Path;
+
+use anyhow::{Context, Result};
+
+/// Writes a file that nobody else may read: whole, or not at all. Answers whether it was written; one that is there
+/// already is left as it is.
+///
+/// # Errors
+/// Where it cannot be written.
+pub(crate) fn write_new(path: &Path, bytes: &[u8]) -> Result<bool> {
+    let folder = match path.parent() {
+        Some(folder) if !folder.as_os_str().is_empty() => folder,
+        _ => Path::new("."),
+    };
+    let mut file = tempfile::Builder::new()
+        .prefix(".key-")
+        .tempfile_in(folder)
+        .with_context(|| format!("write in {}", folder.display()))?;
+    file.write_all(bytes)?;
+    file.as_file().sync_all()?;
+    match file.persist_noclobber(path) {
+        Ok(_) => Ok(true),
+        Err(error) if error.error.kind() == ErrorKind::AlreadyExists => Ok(false),
+        Err(error) => Err(error.error).with_context(|| format!("write {}", path.display())),
+    }
+}
