@@ -174,11 +174,12 @@ fn who_waited_in_vain_learns_what_became_of_it() -> Result<()> {
 fn an_import_is_cancelled() -> Result<()> {
     let stage = Stage::new()?;
     let service = Service::new(stage.relay_home()?)?;
+    // Before the import, which would not wait for a program that makes a token.
+    let viewer = Http::new(service.relay.url(), Some(&service.home.token("viewer", "v")?));
     let begun = service.post("", &[ASYNC], &body())?.expect(202)?;
     let place = begun.header("location").context("a place")?.to_owned();
     assert_eq!(begun.json()["status"], "running");
     service.is_in_the_middle(&place)?;
-    let viewer = Http::new(service.relay.url(), Some(&service.home.token("viewer", "v")?));
     viewer.send("DELETE", &place, &[], &[])?.expect(403)?;
     service.http().send("DELETE", &place, &[], &[])?.expect(202)?;
     let answer = ended(&service.http(), &place)?;
