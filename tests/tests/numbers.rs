@@ -1,23 +1,12 @@
 //! What a relay tells of itself, for who watches it, and that alerts, dashboard and runbook ask for nothing else.
 
 use std::collections::BTreeSet;
-use std::path::Path;
 use std::time::Duration;
 
 use anyhow::{Context, Result, ensure};
-use kartei_test_support::{Http, Stage, repository, until_some};
+use kartei_test_support::{Http, Stage, repository};
 
 const WITHIN: Duration = Duration::from_secs(60);
-
-/// The address that a relay logs for its numbers.
-fn numbers_of(log: &Path) -> Result<Http> {
-    let address = until_some(WITHIN, "metrics are served", || {
-        let log = std::fs::read_to_string(log).unwrap_or_default();
-        let line = log.lines().find(|line| line.contains("Metrics are served"));
-        Ok(line.and_then(|line| Some(line.split_once("address=")?.1.trim().to_owned())))
-    })?;
-    Ok(Http::new(&format!("http://{address}"), None))
-}
 
 /// The value of a series, by the beginning of its line.
 fn value(text: &str, series: &str) -> Option<f64> {
@@ -53,7 +42,7 @@ fn a_relay_counts_what_it_does_and_nothing_else_is_asked_for() -> Result<()> {
     let home = stage.relay_home()?.with(&settings).logging_to(log.clone());
     let relay = home.start()?;
     let http = Http::new(relay.url(), Some(&home.token("analyst", "Ada")?));
-    let numbers = numbers_of(&log)?;
+    let numbers = Http::numbers_of(&log, WITHIN)?;
     http.get("/readyz")?.expect(200)?;
     let body = std::fs::read(repository("tests/fixtures/data/bfi.ndjson.gz"))?;
     let kind = ("content-type", "application/gzip");

@@ -1,10 +1,13 @@
 //! Plain HTTP, as an integrator's program speaks it.
 
 use std::io::{BufRead, BufReader, Read};
+use std::path::Path;
 use std::time::Duration;
 
 use anyhow::{Context, Result, bail};
 use serde_json::Value;
+
+use crate::wait::until_some;
 
 /// How long one request may take on a busy machine.
 const WITHIN: Duration = Duration::from_secs(60);
@@ -48,6 +51,19 @@ impl Http {
             token: token.map(str::to_owned),
             agent: ureq::Agent::new_with_config(config),
         }
+    }
+
+    /// Where a program says in its log that it serves its numbers.
+    ///
+    /// # Errors
+    /// Where it does not say so in time.
+    pub fn numbers_of(log: &Path, within: Duration) -> Result<Self> {
+        let address = until_some(within, "metrics are served", || {
+            let log = std::fs::read_to_string(log).unwrap_or_default();
+            let line = log.lines().find(|line| line.contains("Metrics are served"));
+            Ok(line.and_then(|line| Some(line.split_once("address=")?.1.trim().to_owned())))
+        })?;
+        Ok(Self::new(&format!("http://{address}"), None))
     }
 
     /// Sends a request and reads the whole answer, whatever its status.

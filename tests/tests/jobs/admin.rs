@@ -141,16 +141,6 @@ fn what_runs_is_listed_with_who_has_it() -> Result<()> {
     Ok(())
 }
 
-/// Where a program of this test says that it serves its numbers.
-fn metrics_of(log: &std::path::Path) -> Result<Http> {
-    let address = until_some(WITHIN, "metrics are served", || {
-        let log = std::fs::read_to_string(log).unwrap_or_default();
-        let line = log.lines().find(|line| line.contains("Metrics are served"));
-        Ok(line.and_then(|line| Some(line.split_once("address=")?.1.trim().to_owned())))
-    })?;
-    Ok(Http::new(&format!("http://{address}"), None))
-}
-
 /// The lines of some series.
 fn series(text: &str, name: &str) -> Vec<String> {
     text.lines().filter(|line| line.starts_with(name)).map(str::to_owned).collect()
@@ -163,7 +153,7 @@ fn every_step_of_a_job_is_counted() -> Result<()> {
     let settings = [("KARTEI_METRICS_LISTEN", "127.0.0.1:0")];
     let home = stage.relay_home()?.with(&settings).logging_to(log.clone());
     let office = opened(stage, home, "bfi.ndjson.gz")?;
-    let numbers = metrics_of(&log)?;
+    let numbers = Http::numbers_of(&log, WITHIN)?;
     let job = office.submit(&quality())?;
     assert_eq!(office.ended(&job.job_id)?.status, JobState::Completed);
     // The step is counted after it was kept.
@@ -210,7 +200,7 @@ fn a_worker_of_its_own_counts_too() -> Result<()> {
     let office = opened(stage, home, "bfi.ndjson.gz")?;
     let home = office.home.clone().logging_to(log.clone());
     let worker = home.with(&[("KARTEI_METRICS_LISTEN", "127.0.0.1:0")]).worker(1)?;
-    let numbers = metrics_of(&log)?;
+    let numbers = Http::numbers_of(&log, WITHIN)?;
     let job = office.submit(&quality())?;
     assert_eq!(office.ended(&job.job_id)?.status, JobState::Completed);
     until_some(WITHIN, "the end is counted", || {
