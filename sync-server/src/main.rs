@@ -30,7 +30,6 @@ mod random;
 mod retention;
 mod rounds;
 mod routes;
-mod secret_file;
 mod segments;
 mod serve;
 mod standing;
@@ -40,6 +39,7 @@ mod tls;
 mod upkeep;
 mod uploads;
 mod webhooks;
+mod whole_file;
 mod wire;
 
 use std::process::ExitCode;

@@ -14,9 +14,9 @@ use kartei_relay_store::{Beside, Place, PortableSource, PortableTable, RelayStor
 use sha2::{Digest, Sha256};
 
 use crate::admin::runtime;
-use crate::secret_file;
 use crate::storage::{DATABASE, Storage, UNFINISHED};
 use crate::uploads::{OWN_KEY, hex};
+use crate::whole_file;
 
 /// A blob that is there while bytes are moved into a store.
 const MARK: &str = "kartei-moving/unfinished";
@@ -205,9 +205,7 @@ fn move_database(rows: PortableSource, target: Place<'_>) -> Result<Vec<Portable
     let moved = rows.move_to(Place::Folder(work.path()), &mut progress)?;
     fs::File::open(work.path().join(DATABASE))?.sync_all()?;
     fs::rename(work.path().join(DATABASE), folder.join(DATABASE))?;
-    // Windows flushes names by itself, and opens no folder as a file.
-    #[cfg(unix)]
-    fs::File::open(folder)?.sync_all()?;
+    whole_file::flush_names(folder)?;
     fs::remove_file(folder.join(UNFINISHED))?;
     Ok(moved)
 }
@@ -289,7 +287,7 @@ fn keep_operator_key(from: &Storage, to: &Storage) -> Result<()> {
     };
     if let Some(path) = to.data().map(|folder| folder.join(OWN_KEY)) {
         let key = fs::read(&own).with_context(|| format!("read {}", own.display()))?;
-        if !secret_file::write_new(&path, &key)? && fs::read(&path)? != key {
+        if !whole_file::write_new(&path, &key)? && fs::read(&path)? != key {
             bail!("{} is another operator's key, and was left as it is", path.display());
         }
     }

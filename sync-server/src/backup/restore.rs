@@ -17,6 +17,7 @@ use super::{BLOBS, DATABASE, SQLITE, Subject};
 use crate::admin::runtime;
 use crate::storage::Storage;
 use crate::uploads::OWN_KEY;
+use crate::whole_file;
 
 /// What is being restored lies in a folder with this at its beginning, in the data folder.
 const UNFINISHED: &str = ".restoring-";
@@ -197,8 +198,6 @@ fn put_in_place(folder: TempDir, data: &Path) -> Result<()> {
     for name in [BLOBS, OWN_KEY, DATABASE] {
         move_up(name)?;
     }
-    // Windows flushes names by itself, and opens no folder as a file.
-    #[cfg(unix)]
-    fs::File::open(data)?.sync_all()?;
+    whole_file::flush_names(data)?;
     folder.close().with_context(|| format!("tidy up {}", data.display()))
 }

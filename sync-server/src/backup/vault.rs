@@ -9,8 +9,8 @@ use clap::builder::NonEmptyStringValueParser;
 use kartei_backup::{BackupKey, Repository};
 use kartei_blob_store::BlobStore;
 
-use crate::secret_file;
 use crate::uploads::{bytes32, hex};
+use crate::whole_file;
 
 /// A variable with this before it counts for the place of backups alone.
 const OWN: &str = "KARTEI_BACKUP_";
@@ -95,7 +95,7 @@ pub(crate) fn make_key(options: &MakeKey) -> Result<()> {
     let path = &options.file;
     let mut bytes = [0_u8; 32];
     getrandom::fill(&mut bytes).context("ask the system for random bytes")?;
-    if !secret_file::write_new(path, format!("{}\n", hex(&bytes)).as_bytes())? {
+    if !whole_file::write_new(path, format!("{}\n", hex(&bytes)).as_bytes())? {
         bail!("{} is there already, and was left as it is", path.display());
     }
     println!("The key is in {}.", path.display());

@@ -13,8 +13,8 @@ use kartei_relay_store::{OrgId, RelayStore};
 use super::content::OpenError;
 use super::names::{hex, hex32};
 use crate::problem::Failure;
-use crate::secret_file;
 use crate::serve::Relay;
+use crate::whole_file;
 
 /// The operator's key in a relay's own data folder.
 pub(crate) const OWN_KEY: &str = "operator.key";
@@ -183,7 +183,7 @@ fn parse(text: &str, path: &Path) -> Result<SealKey> {
 fn make(path: &Path) -> Result<SealKey> {
     let mut bytes = [0_u8; 32];
     getrandom::fill(&mut bytes).context("ask the system for random bytes")?;
-    if secret_file::write_new(path, hex(&bytes).as_bytes())? {
+    if whole_file::write_new(path, hex(&bytes).as_bytes())? {
         return Ok(SealKey::from_bytes(bytes));
     }
     parse(&fs::read_to_string(path)?, path)

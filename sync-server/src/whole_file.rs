@@ -1,5 +1,6 @@
-//! Files with keys.
+//! Files that must be whole: keys, and names that a move put into a folder.
 
+use std::fs::File;
 use std::io::{ErrorKind, Write as _};
 use std::path::Path;
 
@@ -26,4 +27,17 @@ pub(crate) fn write_new(path: &Path, bytes: &[u8]) -> Result<bool> {
         Err(error) if error.error.kind() == ErrorKind::AlreadyExists => Ok(false),
         Err(error) => Err(error.error).with_context(|| format!("write {}", path.display())),
     }
+}
+
+/// Sees to it that the names in a folder outlive a loss of power.
+///
+/// # Errors
+/// Where the folder cannot be flushed.
+pub(crate) fn flush_names(folder: &Path) -> Result<()> {
+    // Windows flushes names by itself, and opens no folder as a file.
+    if cfg!(unix) {
+        let opened = File::open(folder).and_then(|folder| folder.sync_all());
+        opened.with_context(|| format!("flush {}", folder.display()))?;
+    }
+    Ok(())
 }
