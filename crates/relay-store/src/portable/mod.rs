@@ -63,6 +63,22 @@ impl Value {
 /// A row: its values in the order of the columns' names.
 type Values = Vec<Value>;
 
+/// Rows that are read together: a page's worth at most.
+#[derive(Default)]
+pub(crate) struct Page {
+    rows: Vec<Values>,
+    bytes: usize,
+}
+
+impl Page {
+    /// Takes a row in; answers whether that was the last one.
+    fn take(&mut self, row: Values) -> bool {
+        self.bytes += row.iter().map(Value::size).sum::<usize>();
+        self.rows.push(row);
+        self.bytes >= PAGE_BYTES
+    }
+}
+
 /// Columns of each table, in their names' order and without `org`.
 pub(crate) type Columns = BTreeMap<String, Vec<String>>;
 
@@ -133,14 +149,15 @@ pub struct PortableTable {
     pub digest: [u8; 32],
 }
 
-/// Reads all rows in their order.
+/// Reads all rows of some tables in their order.
 fn each_row(
     rows: &mut dyn Rows,
     columns: &Columns,
+    of: impl Fn(&Table) -> bool,
     take: &mut dyn FnMut(&'static Table, i64, Vec<Values>) -> Result<()>,
 ) -> Result<()> {
     let organisations = rows.organisations()?;
-    for table in TABLES {
+    for table in TABLES.iter().filter(|table| of(table)) {
         let own = columns_of(columns, table);
         let at = table.key_places(own)?;
         for org in &organisations {
@@ -195,7 +212,7 @@ impl Tally {
 
 fn tally(rows: &mut dyn Rows, columns: &Columns) -> Result<Vec<PortableTable>> {
     let mut tally = Tally::new();
-    each_row(rows, columns, &mut |table, org, page| {
+    each_row(rows, columns, |_| true, &mut |table, org, page| {
         tally.add(table, org, &page);
         Ok(())
     })?;
@@ -227,18 +244,18 @@ fn note_marks(marks: &mut Marks, table: &Table, columns: &[String], rows: &[Valu
 /// Moves what `from` has into `to`, which is empty, compares both sides, and commits.
 fn move_rows(
     mut from: Box<dyn Rows>,
+    columns: &Columns,
     mut to: Box<dyn Rows>,
     progress: &mut dyn FnMut(&str, u64),
 ) -> Result<Vec<PortableTable>> {
-    let columns = known_columns(&mut *from)?;
     let taken = known_columns(&mut *to)?;
     if let Some((name, _)) = columns.iter().find(|(name, own)| taken.get(*name) != Some(own)) {
         return Err(refused(format!("the two databases' tables `{name}` have other columns")));
     }
     let (mut sums, mut marks) = (Tally::new(), from.marks()?);
     let mut moved = 0;
-    each_row(&mut *from, &columns, &mut |table, org, page| {
-        let own = columns_of(&columns, table);
+    each_row(&mut *from, columns, |_| true, &mut |table, org, page| {
+        let own = columns_of(columns, table);
         sums.add(table, org, &page);
         note_marks(&mut marks, table, own, &page);
         to.insert(table, own, org, &page)?;
@@ -247,7 +264,7 @@ fn move_rows(
         Ok(())
     })?;
     to.set_marks(&marks)?;
-    let (was, is) = (sums.told(), tally(&mut *to, &columns)?);
+    let (was, is) = (sums.told(), tally(&mut *to, columns)?);
     if let Some((was, is)) = was.iter().zip(&is).find(|(was, is)| was != is) {
         let (name, before, after) = (&was.name, was.rows, is.rows);
         return Err(refused(format!(
@@ -319,21 +336,17 @@ impl PortableSource {
     pub fn blobs(&mut self) -> Result<Vec<String>> {
         let mut names = std::collections::BTreeSet::new();
         let columns = &self.columns;
-        each_row(&mut *self.rows, columns, &mut |table, _, page| {
+        let names_blobs = |table: &Table| ["contents", "job_results"].contains(&table.name);
+        each_row(&mut *self.rows, columns, names_blobs, &mut |table, _, page| {
             let own = columns_of(columns, table);
             let of = |row: &Values, name: &str| {
                 own.iter().position(|known| known == name).and_then(|at| row.get(at).cloned())
             };
             for row in &page {
-                let is_there = match table.name {
-                    "contents" => {
-                        matches!(of(row, "refs"), Some(Value::Integer(refs)) if refs > 0)
-                            && of(row, "condemned_at") == Some(Value::Null)
-                            && of(row, "lost_at") == Some(Value::Null)
-                    }
-                    "job_results" => true,
-                    _ => false,
-                };
+                let is_there = table.name != "contents"
+                    || matches!(of(row, "refs"), Some(Value::Integer(refs)) if refs > 0)
+                        && of(row, "condemned_at") == Some(Value::Null)
+                        && of(row, "lost_at") == Some(Value::Null);
                 if let (true, Some(Value::Text(blob))) = (is_there, of(row, "blob")) {
                     names.insert(blob);
                 }
@@ -341,36 +354,6 @@ impl PortableSource {
             Ok(())
         })?;
         Ok(names.into_iter().collect())
-    }
-
-    /// Organisations: name, history and newest revision.
-    ///
-    /// # Errors
-    /// Where the database fails.
-    pub fn standings(&mut self) -> Result<Vec<crate::copy::CopiedOrganisation>> {
-        let [table, ..] = TABLES else { return Ok(Vec::new()) };
-        let own = columns_of(&self.columns, table);
-        let mut found = Vec::new();
-        for org in self.rows.organisations()? {
-            for row in self.rows.page(table, own, org, None)? {
-                let of = |name: &str| {
-                    own.iter().position(|known| known == name).and_then(|at| row.get(at))
-                };
-                if let (
-                    Some(Value::Text(name)),
-                    Some(Value::Text(epoch)),
-                    Some(Value::Integer(rev)),
-                ) = (of("name"), of("epoch"), of("head_rev"))
-                {
-                    found.push(crate::copy::CopiedOrganisation {
-                        name: name.clone(),
-                        epoch: epoch.clone(),
-                        head_rev: u64::try_from(*rev).unwrap_or(0),
-                    });
-                }
-            }
-        }
-        Ok(found)
     }
 
     /// Moves everything into an empty database, in one transaction of its own, reads it back, compares,
@@ -389,7 +372,7 @@ impl PortableSource {
             Place::Folder(folder) => Box::new(SqliteRows::write(folder)?),
             Place::Postgres(url) => Box::new(PostgresRows::write(url)?),
         };
-        move_rows(self.rows, to, progress)
+        move_rows(self.rows, &self.columns, to, progress)
     }
 }
 

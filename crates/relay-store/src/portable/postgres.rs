@@ -9,7 +9,7 @@ use tokio::runtime::Runtime;
 use tokio_postgres::types::ToSql;
 
 use super::tables::{TABLES, Table};
-use super::{Beside, Columns, Marks, PAGE_BYTES, PAGE_ROWS, Rows, Value, Values, refused};
+use super::{Beside, Columns, Marks, PAGE_ROWS, Page, Rows, Value, Values, refused};
 use crate::engine::Result;
 use crate::error::RelayStoreError;
 use crate::postgres::{connect, get, migrate, runtime};
@@ -312,21 +312,15 @@ impl Rows for PostgresRows {
             let given = given.iter().map(|one| &**one as &(dyn ToSql + Sync));
             let rows = self.client.query_raw(&select, given).await?;
             pin_mut!(rows);
-            let (mut page, mut size) = (Vec::new(), 0);
+            let mut page = Page::default();
             while let Some(row) = rows.next().await {
                 let row = row?;
-                let mut values = Vec::with_capacity(kinds.len());
-                for (at, kind) in kinds.iter().enumerate() {
-                    let value = read_value(&row, at, *kind)?;
-                    size += value.size();
-                    values.push(value);
-                }
-                page.push(values);
-                if size >= PAGE_BYTES {
+                let values = kinds.iter().enumerate().map(|(at, kind)| read_value(&row, at, *kind));
+                if page.take(values.collect::<Result<_>>()?) {
                     break;
                 }
             }
-            Ok(page)
+            Ok(page.rows)
         })
     }
 

@@ -7,7 +7,7 @@ use rusqlite::types::{ToSqlOutput, ValueRef};
 use rusqlite::{Connection, OpenFlags, ToSql, params_from_iter};
 
 use super::tables::Table;
-use super::{Beside, Columns, Marks, PAGE_BYTES, PAGE_ROWS, Rows, Value, Values, refused};
+use super::{Beside, Columns, Marks, PAGE_ROWS, Page, Rows, Value, Values, refused};
 use crate::engine::Result;
 use crate::error::RelayStoreError;
 use crate::sqlite::{FILE, Sqlite};
@@ -133,7 +133,7 @@ impl Rows for SqliteRows {
         }
         let mut select = self.db.prepare_cached(&sql)?;
         let mut rows = select.query(params_from_iter(given))?;
-        let (mut page, mut size) = (Vec::new(), 0);
+        let mut page = Page::default();
         while let Some(row) = rows.next()? {
             let mut values = Vec::with_capacity(columns.len());
             for at in 0..columns.len() {
@@ -149,15 +149,13 @@ impl Rows for SqliteRows {
                         return Err(refused(format!("`{}` has a fraction", table.name)));
                     }
                 };
-                size += value.size();
                 values.push(value);
             }
-            page.push(values);
-            if size >= PAGE_BYTES {
+            if page.take(values) {
                 break;
             }
         }
-        Ok(page)
+        Ok(page.rows)
     }
 
     fn insert(
