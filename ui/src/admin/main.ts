@@ -1,5 +1,6 @@
 import { mount } from 'svelte';
 import '../look';
+import './admin.css';
 import Admin from './Admin.svelte';
 import { Session } from './session.svelte';
 

@@ -260,13 +260,3 @@ export async function pageOf(page: ResultPage, charts: SVGSVGElement[]): Promise
 /** The table with a mark for spreadsheets that it is UTF-8. */
 export const csvFile = (table: Table): Blob =>
   new Blob(['\ufeff', csvOf(table)], { type: 'text/csv;charset=utf-8' });
-
-/** Gives a file to whoever is at the window. */
-export function download(file: Blob, name: string): void {
-  const link = document.createElement('a');
-  link.href = URL.createObjectURL(file);
-  link.download = name;
-  link.click();
-  // The browser reads it after the click.
-  setTimeout(() => URL.revokeObjectURL(link.href), 60_000);
-}

@@ -1,6 +1,6 @@
 /** Hands a file to the browser, which asks where to put it or puts it where downloads go. */
-export function saveFile(name: string, content: Blob): void {
-  const address = URL.createObjectURL(content);
+export function saveFile(file: Blob, name: string): void {
+  const address = URL.createObjectURL(file);
   const link = document.createElement('a');
   link.href = address;
   link.download = name;
