@@ -3,7 +3,7 @@
 use std::sync::Arc;
 
 use axum::Json;
-use axum::extract::rejection::{JsonRejection, QueryRejection};
+use axum::extract::rejection::QueryRejection;
 use axum::extract::{Query, State};
 use kartei_protocol::jobs::{Note, NotePage, NotesRead, ReadNotes};
 use kartei_relay_store::NotesAsked;
@@ -15,6 +15,7 @@ use crate::admin::now;
 use crate::auth::Caller;
 use crate::openapi::Problem;
 use crate::problem::Failure;
+use crate::routes::request::Object;
 use crate::serve::Relay;
 
 /// Which notifications.
@@ -89,9 +90,8 @@ pub(crate) async fn list(
 pub(crate) async fn read(
     State(relay): State<Arc<Relay>>,
     Caller(access): Caller,
-    which: Result<Json<ReadNotes>, JsonRejection>,
+    Object(which): Object<ReadNotes>,
 ) -> Result<Json<NotesRead>, Failure> {
-    let Json(which) = which?;
     let person = access.name.clone();
     let read = relay
         .store(move |store| store.read_notifications(access.org, &person, which.id, now()))

@@ -2,9 +2,7 @@
 
 use std::sync::Arc;
 
-use axum::Json;
 use axum::extract::State;
-use axum::extract::rejection::JsonRejection;
 use axum::http::StatusCode;
 use kartei_protocol::sync::PresenceReport;
 use kartei_relay_store::Seat;
@@ -12,6 +10,7 @@ use kartei_relay_store::Seat;
 use crate::admin::now;
 use crate::auth::Caller;
 use crate::problem::Failure;
+use crate::routes::request::Object;
 use crate::serve::Relay;
 
 /// Characters in the name of a session: at least enough that none is guessed or met by chance.
@@ -24,9 +23,8 @@ const ID_CHARS_MAX: usize = 128;
 pub(crate) async fn report(
     State(relay): State<Arc<Relay>>,
     Caller(access): Caller,
-    report: Result<Json<PresenceReport>, JsonRejection>,
+    Object(report): Object<PresenceReport>,
 ) -> Result<StatusCode, Failure> {
-    let Json(report) = report.map_err(|e| Failure::invalid(e.body_text()))?;
     let PresenceReport { session, profile } = report;
     check_session(&session)?;
     let (org, token) = (access.org, access.token);

@@ -3,8 +3,13 @@
 use std::str::FromStr;
 use std::time::Duration;
 
+use axum::Json;
+use axum::body::{Body, Bytes};
+use axum::extract::rejection::JsonRejection;
+use axum::extract::{FromRequest, Request};
 use axum::http::{HeaderMap, HeaderName, HeaderValue};
 use serde::Deserialize;
+use serde::de::DeserializeOwned;
 use utoipa::IntoParams;
 
 use crate::problem::Failure;
@@ -19,6 +24,25 @@ const IDEMPOTENCY_KEY: HeaderName = HeaderName::from_static("idempotency-key");
 
 /// Says that an answer is that of an earlier request with the same key.
 const REPLAYED: HeaderName = HeaderName::from_static("idempotent-replayed");
+
+/// A body that is a JSON object. Serde would take a list of the values as well, which no schema says.
+pub(crate) struct Object<T>(pub(crate) T);
+
+impl<S: Send + Sync, T: DeserializeOwned> FromRequest<S> for Object<T> {
+    type Rejection = Failure;
+
+    async fn from_request(request: Request, state: &S) -> Result<Self, Failure> {
+        let (parts, body) = request.into_parts();
+        let bytes = Bytes::from_request(Request::from_parts(parts.clone(), body), state).await;
+        let bytes = bytes.map_err(JsonRejection::from)?;
+        if bytes.trim_ascii_start().starts_with(b"[") {
+            return Err(Failure::invalid("the body is a JSON object, not a list"));
+        }
+        let request = Request::from_parts(parts, Body::from(bytes));
+        let Json(body) = Json::from_request(request, state).await?;
+        Ok(Self(body))
+    }
+}
 
 /// The client's own name for a request.
 ///

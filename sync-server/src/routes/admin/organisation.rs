@@ -5,7 +5,6 @@ use std::sync::Arc;
 
 use axum::Json;
 use axum::extract::State;
-use axum::extract::rejection::JsonRejection;
 use kartei_protocol::admin::{DeviceInfo, DeviceList, FileUse, OrganisationInfo, QuotaChange};
 use kartei_relay_store::{Overview, TokenRow, Usage};
 
@@ -13,6 +12,7 @@ use crate::admin::now;
 use crate::auth::Administrator;
 use crate::openapi::Problem;
 use crate::problem::Failure;
+use crate::routes::request::Object;
 use crate::serve::Relay;
 
 /// What files take up, as it is told.
@@ -78,9 +78,8 @@ pub(crate) async fn get(
 pub(crate) async fn set_quota(
     State(relay): State<Arc<Relay>>,
     Administrator(access): Administrator,
-    change: Result<Json<QuotaChange>, JsonRejection>,
+    Object(QuotaChange { bytes }): Object<QuotaChange>,
 ) -> Result<Json<FileUse>, Failure> {
-    let Json(QuotaChange { bytes }) = change?;
     let set = relay.store(move |store| store.set_quota(access.org, &access.name, bytes)).await?;
     Ok(Json(files(set)))
 }

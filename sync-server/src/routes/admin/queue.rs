@@ -3,7 +3,7 @@
 use std::sync::Arc;
 
 use axum::Json;
-use axum::extract::rejection::{JsonRejection, PathRejection, QueryRejection};
+use axum::extract::rejection::{PathRejection, QueryRejection};
 use axum::extract::{Path, Query, State};
 use kartei_protocol::admin::{QueueChange, QueueInfo, QueuePause, RunningJob, RunningPage};
 use kartei_protocol::jobs::{JobInfo, JobProgress, JobState};
@@ -14,7 +14,7 @@ use crate::auth::Administrator;
 use crate::openapi::Problem;
 use crate::problem::Failure;
 use crate::routes::analyze::{info, unknown_job};
-use crate::routes::request::{Page, PageAsked};
+use crate::routes::request::{Object, Page, PageAsked};
 use crate::serve::Relay;
 
 /// More than any machine runs: what is larger is a slip of the pen.
@@ -71,9 +71,8 @@ pub(crate) async fn get(
 pub(crate) async fn set(
     State(relay): State<Arc<Relay>>,
     Administrator(access): Administrator,
-    change: Result<Json<QueueChange>, JsonRejection>,
+    Object(QueueChange { cap, weight }): Object<QueueChange>,
 ) -> Result<Json<QueueInfo>, Failure> {
-    let Json(QueueChange { cap, weight }) = change?;
     if cap.is_some_and(|cap| cap > CAP_MAX) {
         return Err(Failure::invalid(format!("`cap` is 0 to {CAP_MAX}")));
     }
@@ -128,9 +127,8 @@ async fn paused(
 pub(crate) async fn pause(
     State(relay): State<Arc<Relay>>,
     Administrator(access): Administrator,
-    what: Result<Json<QueuePause>, JsonRejection>,
+    Object(what): Object<QueuePause>,
 ) -> Result<Json<QueueInfo>, Failure> {
-    let Json(what) = what?;
     paused(&relay, access, what, Some(now())).await
 }
 
@@ -152,9 +150,8 @@ pub(crate) async fn pause(
 pub(crate) async fn resume(
     State(relay): State<Arc<Relay>>,
     Administrator(access): Administrator,
-    what: Result<Json<QueuePause>, JsonRejection>,
+    Object(what): Object<QueuePause>,
 ) -> Result<Json<QueueInfo>, Failure> {
-    let Json(what) = what?;
     paused(&relay, access, what, None).await
 }
 

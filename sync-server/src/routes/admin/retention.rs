@@ -3,7 +3,7 @@
 use std::sync::Arc;
 
 use axum::Json;
-use axum::extract::rejection::{JsonRejection, PathRejection, QueryRejection};
+use axum::extract::rejection::{PathRejection, QueryRejection};
 use axum::extract::{Path, Query, State};
 use axum::http::StatusCode;
 use kartei_protocol::admin::{
@@ -19,7 +19,7 @@ use crate::openapi::Problem;
 use crate::problem::{ApiCode, Failure};
 use crate::retention::{self, told_plan, told_policy, told_run};
 use crate::routes::analyze::unknown_job;
-use crate::routes::request::{Page, PageAsked};
+use crate::routes::request::{Object, Page, PageAsked};
 use crate::serve::Relay;
 use crate::uploads::hex32;
 
@@ -63,9 +63,8 @@ pub(crate) async fn get(
 pub(crate) async fn set(
     State(relay): State<Arc<Relay>>,
     Administrator(access): Administrator,
-    change: Result<Json<RetentionChange>, JsonRejection>,
+    Object(change): Object<RetentionChange>,
 ) -> Result<Json<RetentionInfo>, Failure> {
-    let Json(change) = change?;
     let set = retention::checked(change).map_err(Failure::invalid)?;
     let policy =
         relay.store(move |store| store.set_retention(access.org, &access.name, &set)).await?;
@@ -116,9 +115,8 @@ pub(crate) async fn plan(
 pub(crate) async fn apply(
     State(relay): State<Arc<Relay>>,
     Administrator(access): Administrator,
-    plan: Result<Json<ApplyPlan>, JsonRejection>,
+    Object(ApplyPlan { plan_hash, as_of }): Object<ApplyPlan>,
 ) -> Result<Json<RetentionRun>, Failure> {
-    let Json(ApplyPlan { plan_hash, as_of }) = plan?;
     let hash = hex32("plan_hash", &plan_hash)?;
     let applied = relay
         .store(move |store| {

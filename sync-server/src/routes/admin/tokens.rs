@@ -3,7 +3,7 @@
 use std::sync::Arc;
 
 use axum::Json;
-use axum::extract::rejection::{JsonRejection, PathRejection, QueryRejection};
+use axum::extract::rejection::{PathRejection, QueryRejection};
 use axum::extract::{Path, Query, State};
 use axum::http::{HeaderValue, StatusCode, header};
 use axum::response::{IntoResponse, Response};
@@ -17,6 +17,7 @@ use crate::admin::now;
 use crate::auth::Administrator;
 use crate::openapi::Problem;
 use crate::problem::{ApiCode, Failure};
+use crate::routes::request::Object;
 use crate::serve::Relay;
 
 /// What is listed beside the tokens that hold.
@@ -115,9 +116,8 @@ pub(crate) async fn list(
 pub(crate) async fn create(
     State(relay): State<Arc<Relay>>,
     Administrator(access): Administrator,
-    wish: Result<Json<NewToken>, JsonRejection>,
+    Object(NewToken { name, role, expires_in_days }): Object<NewToken>,
 ) -> Result<Response, Failure> {
-    let Json(NewToken { name, role, expires_in_days }) = wish?;
     let asker = access.token;
     let made = relay
         .store(move |store| {

@@ -3,7 +3,7 @@
 use std::sync::Arc;
 
 use axum::Json;
-use axum::extract::rejection::{JsonRejection, PathRejection, QueryRejection};
+use axum::extract::rejection::{PathRejection, QueryRejection};
 use axum::extract::{Path, Query, State};
 use axum::http::{StatusCode, header};
 use axum::response::{IntoResponse, Response};
@@ -16,7 +16,7 @@ use utoipa::IntoParams;
 use crate::auth::Administrator;
 use crate::openapi::Problem;
 use crate::problem::Failure;
-use crate::routes::request::Page;
+use crate::routes::request::{Object, Page};
 use crate::serve::Relay;
 use crate::webhooks::{new_secret, webhook_id};
 
@@ -71,9 +71,8 @@ pub(crate) async fn get(
 pub(crate) async fn set(
     State(relay): State<Arc<Relay>>,
     Administrator(access): Administrator,
-    asked: Result<Json<NewWebhook>, JsonRejection>,
+    Object(asked): Object<NewWebhook>,
 ) -> Result<Response, Failure> {
-    let Json(asked) = asked?;
     let url = relay.webhooks().checked(&asked.url).map_err(Failure::invalid)?;
     let (sealed, secret) = new_secret(&relay, access.org).await?;
     let webhook = relay

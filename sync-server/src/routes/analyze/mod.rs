@@ -7,7 +7,7 @@ use std::sync::Arc;
 use std::time::{Duration, Instant};
 
 use axum::Json;
-use axum::extract::rejection::{JsonRejection, PathRejection, QueryRejection};
+use axum::extract::rejection::{PathRejection, QueryRejection};
 use axum::extract::{Path, Query, State};
 use axum::http::{HeaderMap, HeaderValue, StatusCode, header};
 use axum::response::{IntoResponse, Response};
@@ -38,6 +38,7 @@ use crate::erasure::names_erased;
 use crate::jobs::{DatasetError, file_of};
 use crate::openapi::Problem;
 use crate::problem::{ApiCode, Failure};
+use crate::routes::request::Object;
 use crate::serve::Relay;
 use crate::uploads::hex;
 
@@ -237,9 +238,8 @@ pub(crate) async fn analyze(
     State(relay): State<Arc<Relay>>,
     Caller(access): Caller,
     headers: HeaderMap,
-    asked: Result<Json<NewJob>, JsonRejection>,
+    Object(asked): Object<NewJob>,
 ) -> Result<Response, Failure> {
-    let Json(asked) = asked?;
     let org = access.org;
     let wait = match prefers_async(&headers) {
         true => Duration::ZERO,
@@ -322,9 +322,8 @@ pub(crate) async fn create(
     State(relay): State<Arc<Relay>>,
     Caller(access): Caller,
     headers: HeaderMap,
-    asked: Result<Json<NewJob>, JsonRejection>,
+    Object(asked): Object<NewJob>,
 ) -> Result<Response, Failure> {
-    let Json(asked) = asked?;
     let (row, is_new) = submit(&relay, &access, asked, idempotency_key(&headers)?, None).await?;
     told(if is_new { StatusCode::CREATED } else { StatusCode::OK }, &row, is_new)
 }

@@ -2,8 +2,7 @@
 
 use std::sync::Arc;
 
-use axum::Json;
-use axum::extract::rejection::{JsonRejection, PathRejection};
+use axum::extract::rejection::PathRejection;
 use axum::extract::{Path, State};
 use axum::http::{HeaderMap, StatusCode};
 use axum::response::Response;
@@ -25,6 +24,7 @@ use crate::auth::Caller;
 use crate::jobs::calibrate::{CALIBRATION, DRY_RUN, DryRunParams, FitParams};
 use crate::openapi::Problem;
 use crate::problem::Failure;
+use crate::routes::request::Object;
 use crate::serve::Relay;
 
 fn missing(what: String) -> Failure {
@@ -199,10 +199,9 @@ pub(crate) async fn fit(
     State(relay): State<Arc<Relay>>,
     Caller(access): Caller,
     headers: HeaderMap,
-    asked: Result<Json<FitAt>, JsonRejection>,
+    Object(asked): Object<FitAt>,
 ) -> Result<Response, Failure> {
     may_write(&access)?;
-    let Json(asked) = asked?;
     let key = idempotency_key(&headers)?;
     let pinned = pinned(&relay, access.org, &asked).await?;
     submitted(&relay, &access, CALIBRATION, pinned, json!({"fit": asked}), key).await
@@ -240,10 +239,10 @@ pub(crate) async fn compare(
     Caller(access): Caller,
     version: Result<Path<String>, PathRejection>,
     headers: HeaderMap,
-    asked: Result<Json<DryRunAt>, JsonRejection>,
+    Object(asked): Object<DryRunAt>,
 ) -> Result<Response, Failure> {
     may_write(&access)?;
-    let (Path(version), Json(asked), org) = (version?, asked?, access.org);
+    let (Path(version), org) = (version?, access.org);
     let key = idempotency_key(&headers)?;
     let wanted = version.clone();
     let found = relay.store(move |store| store.calibration(org, &wanted)).await?;

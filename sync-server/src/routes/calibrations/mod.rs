@@ -5,7 +5,7 @@ pub(super) mod fit;
 use std::sync::Arc;
 
 use axum::Json;
-use axum::extract::rejection::{JsonRejection, PathRejection};
+use axum::extract::rejection::PathRejection;
 use axum::extract::{Path, State};
 use axum::http::{HeaderMap, HeaderValue, StatusCode, header};
 use axum::response::{IntoResponse, Response};
@@ -28,6 +28,7 @@ use crate::auth::Caller;
 use crate::conditions;
 use crate::openapi::Problem;
 use crate::problem::Failure;
+use crate::routes::request::Object;
 use crate::serve::Relay;
 
 fn entry(row: CalibrationRow) -> CalibrationEntry {
@@ -165,10 +166,9 @@ pub(crate) async fn get(
 pub(crate) async fn add(
     State(relay): State<Arc<Relay>>,
     Caller(access): Caller,
-    brought: Result<Json<NewCalibration>, JsonRejection>,
+    Object(brought): Object<NewCalibration>,
 ) -> Result<Response, Failure> {
     may_write(&access)?;
-    let Json(brought) = brought?;
     let schema = Schema::parse(brought.schema.get())
         .map_err(|e| Failure::invalid(format!("schema: {e}")))?;
     let calibration = Calibration::parse(brought.calibration.get())
@@ -229,10 +229,10 @@ pub(crate) async fn activate(
     State(relay): State<Arc<Relay>>,
     Caller(access): Caller,
     version: Result<Path<String>, PathRejection>,
-    asked: Result<Json<ActivateAt>, JsonRejection>,
+    Object(asked): Object<ActivateAt>,
 ) -> Result<Json<CalibrationEntry>, Failure> {
     may_write(&access)?;
-    let (Path(version), Json(asked), org) = (version?, asked?, access.org);
+    let (Path(version), org) = (version?, access.org);
     let wanted = version.clone();
     let found = relay.store(move |store| store.calibration(org, &wanted)).await?;
     let whole = found.ok_or_else(unknown)?;

@@ -5,7 +5,7 @@ pub(crate) mod serve;
 use std::sync::Arc;
 
 use axum::Json;
-use axum::extract::rejection::{JsonRejection, PathRejection, QueryRejection};
+use axum::extract::rejection::{PathRejection, QueryRejection};
 use axum::extract::{Path, Query, State};
 use axum::http::{HeaderValue, StatusCode, header};
 use axum::response::{IntoResponse, Response};
@@ -22,6 +22,7 @@ use crate::auth::Keeper;
 use crate::import::ImportAnswer;
 use crate::openapi::Problem;
 use crate::problem::{ApiCode, Failure};
+use crate::routes::request::Object;
 use crate::serve::Relay;
 use crate::uploads::{self, checked_name, checked_type, hex};
 
@@ -148,10 +149,10 @@ pub(crate) async fn change(
     State(relay): State<Arc<Relay>>,
     Keeper(access): Keeper,
     id: Result<Path<String>, PathRejection>,
-    change: Result<Json<FileChange>, JsonRejection>,
+    Object(change): Object<FileChange>,
 ) -> Result<Json<FileInfo>, Failure> {
     may_write(&access)?;
-    let (Path(id), Json(change)) = (id?, change?);
+    let Path(id) = id?;
     if let Some(name) = &change.name {
         checked_name(name)?;
     }
