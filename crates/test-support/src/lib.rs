@@ -15,6 +15,7 @@ mod proxy;
 mod records;
 mod relay;
 mod s3;
+mod signal;
 mod trouble;
 mod wait;
 mod worker;

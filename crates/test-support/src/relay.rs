@@ -10,6 +10,7 @@ use std::time::Duration;
 
 use anyhow::{Context, Result, bail};
 
+use crate::signal::signal;
 use crate::{Answer, Database, pass, program};
 
 /// How long a relay may take to listen, with recovery after a kill and a busy machine.
@@ -82,6 +83,12 @@ impl RelayHome {
     #[must_use]
     pub fn through(&self, database_url: String) -> Self {
         Self { database_url: Some(database_url), ..self.clone() }
+    }
+
+    /// The same folder with the embedded database.
+    #[must_use]
+    pub fn embedded(&self) -> Self {
+        Self { database_url: None, ..self.clone() }
     }
 
     /// The same, with what the relay logs at the end of a file.
@@ -319,6 +326,26 @@ impl Relay {
     /// Where the system cannot tell.
     pub fn has_ended(&mut self) -> Result<bool> {
         Ok(self.child.try_wait()?.is_some())
+    }
+
+    /// Asks the relay to stop, and goes on at once.
+    ///
+    /// # Errors
+    /// Where the system refuses.
+    pub fn begin_stop(&self) -> Result<()> {
+        signal(&self.child, "TERM")
+    }
+
+    /// Waits until the relay has stopped.
+    ///
+    /// # Errors
+    /// Where it does not end well.
+    pub fn stopped(mut self) -> Result<()> {
+        let status = self.child.wait()?;
+        if !status.success() {
+            bail!("kartei-relay serve ended with {status}");
+        }
+        Ok(())
     }
 
     /// Kills the relay at once and waits until it is gone.

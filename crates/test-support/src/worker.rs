@@ -1,10 +1,11 @@
 //! `kartei-relay work`: a worker of its own, beside the relays that share its database.
 
-use std::process::{Child, Command, Stdio};
+use std::process::{Child, Stdio};
 
 use anyhow::{Context, Result, bail};
 
 use crate::RelayHome;
+use crate::signal::signal;
 
 /// A running worker. Dropping it kills it, as a crash would.
 #[derive(Debug)]
@@ -70,14 +71,7 @@ impl Worker {
     }
 
     fn signal(&self, name: &str) -> Result<()> {
-        let sent = Command::new("kill")
-            .args([&format!("-{name}"), &self.child.id().to_string()])
-            .status()
-            .context("cannot run kill")?;
-        if !sent.success() {
-            bail!("a worker got no SIG{name}");
-        }
-        Ok(())
+        signal(&self.child, name)
     }
 }
 
