@@ -67,7 +67,7 @@ pub(crate) fn run(options: &MigrateStore) -> Result<()> {
     };
     let from = side(&options.from_data, &options.from_database_url, &options.from_blob_url);
     let to = side(&options.to_data, &options.to_database_url, &options.to_blob_url);
-    let (source, target) = (place_of(&from, "--from-…")?, place_of(&to, "--to-…")?);
+    let (source, target) = (from.place("--from-…")?, to.place("--to-…")?);
     let is_database = !is_same(source, target);
     let is_blobs = from.blob_place() != to.blob_place();
     if !is_database && !is_blobs {
@@ -129,14 +129,6 @@ pub(crate) async fn check_finished(blobs: &BlobStore) -> Result<()> {
         );
     }
     Ok(())
-}
-
-fn place_of<'a>(side: &'a Storage, words: &str) -> Result<Place<'a>> {
-    match (side.database(), side.data()) {
-        (Some(url), _) => Ok(Place::Postgres(url)),
-        (None, Some(folder)) => Ok(Place::Folder(folder)),
-        (None, None) => bail!("say where the database is with {words}: a folder, or an address"),
-    }
 }
 
 fn is_same(a: Place<'_>, b: Place<'_>) -> bool {

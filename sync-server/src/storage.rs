@@ -5,7 +5,7 @@ use std::path::{Path, PathBuf};
 use anyhow::{Result, bail};
 use clap::Args;
 use kartei_blob_store::BlobStore;
-use kartei_relay_store::RelayStore;
+use kartei_relay_store::{Place, RelayStore};
 
 use crate::metrics::Watched;
 
@@ -102,15 +102,12 @@ impl Storage {
         self.blob_url.as_ref().map(|_| self.blobs()).transpose()
     }
 
-    /// The folder of the embedded database. `what` is the command that knows no other one.
-    pub(crate) fn embedded(&self, what: &str) -> Result<&Path> {
-        match (&self.database_url, &self.data) {
-            (Some(_), _) => bail!(
-                "`kartei-relay {what}` is for the embedded database; back Postgres up with its own \
-                 tools and the bucket with its own, and run `kartei-relay new-epoch` after restoring"
-            ),
-            (None, Some(folder)) => Ok(folder),
-            (None, None) => bail!("say where the relay's data are: --data FOLDER"),
+    /// Where the database is. `words` are the options that say so.
+    pub(crate) fn place(&self, words: &str) -> Result<Place<'_>> {
+        match (self.database(), self.data()) {
+            (Some(url), _) => Ok(Place::Postgres(url)),
+            (None, Some(folder)) => Ok(Place::Folder(folder)),
+            (None, None) => bail!("say where the database is with {words}"),
         }
     }
 

@@ -9,7 +9,7 @@
 //! marks/…               who is writing or forgetting just now
 //! ```
 //!
-//! A file is cut at fixed places, so what did not change between two backups is the same chunk and is
+//! A file is cut at fixed places or where its source says, so what did not change between two backups is the same chunk and is
 //! written once. The snapshot is written last: a backup that broke off is none. Everything is
 //! authenticated from the snapshot down, so what comes back is what went in, or an error with a name.
 //!
@@ -31,7 +31,7 @@ mod write;
 pub use error::BackupError;
 pub use forget::Forgotten;
 pub use key::BackupKey;
-pub use limits::{CHUNK_BYTES_MAX, FILE_CHUNK_BYTES, PAGE_CHUNK_BYTES};
+pub use limits::{CHUNK_BYTES_MAX, Cut, FILE_CHUNK_BYTES, PAGE_CHUNK_BYTES};
 pub use notes::Note;
 pub use repository::Repository;
 pub use snapshot::{FileEntry, Snapshot, SnapshotId};

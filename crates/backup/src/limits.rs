@@ -12,6 +12,25 @@ pub const FILE_CHUNK_BYTES: u32 = 4 * 1024 * 1024;
 /// Bytes of a chunk at most, so that a snapshot cannot ask for all memory.
 pub const CHUNK_BYTES_MAX: u32 = 16 * 1024 * 1024;
 
+/// Where a file is cut into chunks.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Cut {
+    /// After so many bytes, 1 to [`CHUNK_BYTES_MAX`].
+    Every(u32),
+    /// Where each piece ends that its body gives, and after [`CHUNK_BYTES_MAX`]. What moved within the file is
+    /// found again where the same pieces come again.
+    AtPieces,
+}
+
+impl Cut {
+    pub(crate) fn chunk_bytes(self) -> Option<u32> {
+        match self {
+            Self::Every(bytes) => Some(bytes),
+            Self::AtPieces => None,
+        }
+    }
+}
+
 /// Chunks on their way to or from the store at once: enough for a line with some delay, and with the
 /// largest chunks 64 MiB.
 pub(crate) const AT_ONCE: usize = 4;

@@ -174,9 +174,13 @@ impl Repository {
             .map(serde_json::from_slice)
             .collect::<Result<_, _>>()
             .map_err(|_| damaged(id, "its list of files cannot be understood"))?;
-        let is_sound = |file: &FileEntry| {
-            (1..=CHUNK_BYTES_MAX).contains(&file.chunk_bytes)
-                && file.bytes.div_ceil(file.chunk_bytes.into()) == file.chunks.len() as u64
+        let is_sound = |file: &FileEntry| match file.chunk_bytes {
+            Some(bytes) => {
+                (1..=CHUNK_BYTES_MAX).contains(&bytes)
+                    && file.bytes.div_ceil(bytes.into()) == file.chunks.len() as u64
+            }
+            // No chunk is empty.
+            None => file.chunks.len() as u64 <= file.bytes,
         };
         if files.len() as u64 != snapshot.files || !files.iter().all(is_sound) {
             return Err(damaged(id, "its list of files does not add up"));

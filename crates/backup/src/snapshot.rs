@@ -87,7 +87,9 @@ pub struct FileEntry {
     /// Something of the source that changes when the file does, to know it again without reading it.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub stamp: Option<String>,
-    pub(crate) chunk_bytes: u32,
+    /// Bytes of each chunk but the last; none where it was cut by what is in it.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub(crate) chunk_bytes: Option<u32>,
     pub(crate) chunks: Vec<ChunkName>,
 }
 

@@ -10,7 +10,7 @@ use kartei_blob_store::{BlobError, BlobName};
 use tokio::task::JoinHandle;
 
 use crate::chunk::{self, CHUNKS, ChunkName};
-use crate::limits::{AT_ONCE, FILE_CHUNK_BYTES};
+use crate::limits::{AT_ONCE, CHUNK_BYTES_MAX, Cut, FILE_CHUNK_BYTES};
 use crate::marks::{Mark, Work};
 use crate::{BackupError, FileEntry, Repository, Snapshot, SnapshotId};
 
@@ -89,8 +89,7 @@ impl Writer {
         true
     }
 
-    /// Adds a file: `body` gives all its bytes, in pieces of any size. It is cut every `chunk_bytes`.
-    /// Answers how many bytes it has.
+    /// Adds a file: `body` gives all its bytes, in pieces. Answers how many bytes it has.
     ///
     /// # Errors
     /// [`BackupError::Copy`] where the body fails, and where the store fails.
@@ -98,12 +97,12 @@ impl Writer {
         &mut self,
         path: &str,
         stamp: Option<String>,
-        chunk_bytes: u32,
+        cut: Cut,
         body: impl Stream<Item = Result<Bytes, E>> + Send,
     ) -> Result<u64, BackupError> {
-        let (chunks, bytes, digest) = self.chunks(path, chunk_bytes, body).await?;
+        let (chunks, bytes, digest) = self.chunks(path, cut, body).await?;
         let digest = digest.to_hex().to_string();
-        let path = path.to_owned();
+        let (path, chunk_bytes) = (path.to_owned(), cut.chunk_bytes());
         self.files.push(FileEntry { path, bytes, digest, stamp, chunk_bytes, chunks });
         Ok(bytes)
     }
@@ -140,7 +139,7 @@ impl Writer {
             (self.files.len() as u64, self.files.iter().map(|file| file.bytes).sum());
         let body = futures_util::stream::once(async { Ok::<_, BlobError>(Bytes::from(list)) });
         let (list, list_bytes, _) =
-            self.chunks("the list of files", FILE_CHUNK_BYTES, body).await?;
+            self.chunks("the list of files", Cut::Every(FILE_CHUNK_BYTES), body).await?;
         while let Some(done) = self.on_their_way.next().await {
             self.count(done?)?;
         }
@@ -173,10 +172,11 @@ impl Writer {
     async fn chunks<E: std::error::Error + Send + Sync + 'static>(
         &mut self,
         path: &str,
-        chunk_bytes: u32,
+        cut: Cut,
         body: impl Stream<Item = Result<Bytes, E>> + Send,
     ) -> Result<(Vec<ChunkName>, u64, blake3::Hash), BackupError> {
-        let size = usize::try_from(chunk_bytes).map_err(broken)?;
+        let size = cut.chunk_bytes().unwrap_or(CHUNK_BYTES_MAX);
+        let size = usize::try_from(size).map_err(broken)?;
         let (mut body, mut held) = (pin!(body), BytesMut::new());
         let (mut names, mut bytes, mut hasher) = (Vec::new(), 0, blake3::Hasher::new());
         loop {
@@ -187,7 +187,8 @@ impl Writer {
             })?;
             let is_end = piece.is_none();
             held.extend_from_slice(&piece.unwrap_or_default());
-            while held.len() >= size || (is_end && !held.is_empty()) {
+            let is_cut = is_end || cut == Cut::AtPieces;
+            while held.len() >= size || (is_cut && !held.is_empty()) {
                 let chunk = held.split_to(size.min(held.len())).freeze();
                 hasher.update(&chunk);
                 bytes += chunk.len() as u64;

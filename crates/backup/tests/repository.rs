@@ -6,8 +6,8 @@ use anyhow::Result;
 use bytes::Bytes;
 use futures_util::{StreamExt, TryStreamExt, stream};
 use kartei_backup::{
-    BackupError, BackupKey, FILE_CHUNK_BYTES, FileEntry, PAGE_CHUNK_BYTES, Repository, Snapshot,
-    Written,
+    BackupError, BackupKey, Cut, FILE_CHUNK_BYTES, FileEntry, PAGE_CHUNK_BYTES, Repository,
+    Snapshot, Written,
 };
 use kartei_blob_store::{BlobName, BlobStore};
 use serde_json::json;
@@ -39,7 +39,7 @@ fn body(bytes: &[u8]) -> impl futures_util::Stream<Item = io::Result<Bytes>> + S
 async fn back_up(repository: &Repository, now: i64, files: &[(&str, &[u8])]) -> Result<Written> {
     let mut writer = repository.write(now).await?;
     for (path, bytes) in files {
-        let size = writer.add(path, None, PAGE_CHUNK_BYTES, body(bytes)).await?;
+        let size = writer.add(path, None, Cut::Every(PAGE_CHUNK_BYTES), body(bytes)).await?;
         assert_eq!(size, bytes.len() as u64);
     }
     Ok(writer.finish("1.2.3", json!({"engine": "test"})).await?)
@@ -217,13 +217,13 @@ async fn a_backup_that_broke_off_is_none_and_its_chunks_are_used() -> Result<()>
     let database = noise(3, 6 * PAGE);
     let mut writer = repository.write(NOW).await?;
     let broken = body(&database[..4 * PAGE]).chain(stream::iter([Err(io::Error::other("gone"))]));
-    let error = writer.add("base", None, PAGE_CHUNK_BYTES, broken).await.unwrap_err();
+    let error = writer.add("base", None, Cut::Every(PAGE_CHUNK_BYTES), broken).await.unwrap_err();
     assert!(error.to_string().contains("`base`"), "{error}");
     writer.give_up().await?;
     let error = repository.newest().await.unwrap_err();
     assert!(matches!(error, BackupError::NoSnapshot { .. }), "{error}");
     let mut writer = repository.write(NOW).await?;
-    writer.add("base", None, PAGE_CHUNK_BYTES, body(&database)).await?;
+    writer.add("base", None, Cut::Every(PAGE_CHUNK_BYTES), body(&database)).await?;
     drop(writer);
     assert_eq!(repository.ids().await?, [], "dropped as by a program that died");
     let written = back_up(&repository, NOW + 1, &[("base", &database)]).await?;
@@ -240,7 +240,7 @@ async fn a_file_that_is_known_again_is_not_read() -> Result<()> {
     let mut writer = repository.write(NOW).await?;
     assert!(!writer.keep("blobs/1", 9_000_000, "monday"));
     let stamp = Some("monday".to_owned());
-    writer.add("blobs/1", stamp, FILE_CHUNK_BYTES, body(&picture)).await?;
+    writer.add("blobs/1", stamp, Cut::Every(FILE_CHUNK_BYTES), body(&picture)).await?;
     writer.finish("1", json!(null)).await?;
 
     let mut writer = repository.write(NOW + 1_000).await?;
@@ -323,5 +323,27 @@ async fn notes_are_kept_once_and_a_damaged_one_hides_no_other() -> Result<()> {
     replace(&store, &names[1], b"nonsense".to_vec()).await?;
     assert_eq!(texts(repository.notes().await?), ["damaged", "one"]);
     assert!(repository.note(NOW + 4_000, b"two").await?, "said again where it cannot be read");
+    Ok(())
+}
+
+#[tokio::test]
+async fn a_file_that_is_cut_by_its_source_writes_only_the_pieces_that_are_new() -> Result<()> {
+    let store = memory()?;
+    let repository = Repository::open_or_begin(store.clone(), key()).await?;
+    let pieces: Vec<Vec<u8>> =
+        (0_u16..12).map(|n| noise(n.into(), 1_000 + 700 * usize::from(n))).collect();
+    // What came between moves everything behind it.
+    let mut more = pieces.clone();
+    more.insert(3, noise(99, 333));
+    for (now, pieces, new) in [(NOW, &pieces, 12), (NOW + 1, &more, 1)] {
+        let mut writer = repository.write(now).await?;
+        let body = pieces.iter().cloned().map(Bytes::from).map(Ok::<_, io::Error>);
+        writer.add("rows", None, Cut::AtPieces, stream::iter(body)).await?;
+        let written = writer.finish("1.2.3", json!({})).await?;
+        // And the list of files.
+        assert_eq!(written.new_chunks, new + 1);
+        assert_eq!(read(&repository, &written.snapshot, "rows").await?, pieces.concat());
+    }
+    assert!(repository.verify(&repository.ids().await?).await?.damages.is_empty());
     Ok(())
 }

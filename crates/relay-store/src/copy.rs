@@ -1,4 +1,4 @@
-//! Copies of the embedded database, for backups.
+//! Copies of a database, for backups.
 
 use std::path::Path;
 
@@ -6,10 +6,10 @@ use crate::error::RelayStoreError;
 use crate::sqlite::copy as engine;
 use crate::store::RelayStore;
 
-/// A copy of the embedded database, of one moment.
+/// A copy of a database, of one moment.
 #[derive(Debug, Clone, PartialEq, Eq)]
-pub struct EmbeddedCopy {
-    /// Its format.
+pub struct DatabaseCopy {
+    /// Its format, as the embedded engine counts them.
     pub format: i64,
     /// The organisations in it.
     pub organisations: Vec<CopiedOrganisation>,
@@ -37,7 +37,7 @@ impl RelayStore {
     /// # Errors
     /// [`RelayStoreError::Open`] where there is no database, [`RelayStoreError::TooNew`], and where SQLite
     /// fails; the file is of no use then.
-    pub fn copy_embedded(folder: &Path, to: &Path) -> Result<EmbeddedCopy, RelayStoreError> {
+    pub fn copy_embedded(folder: &Path, to: &Path) -> Result<DatabaseCopy, RelayStoreError> {
         engine::copy(folder, to)
     }
 

@@ -49,7 +49,7 @@ pub use calibrations::{
     NewCalibrationRow, WholeCalibration,
 };
 pub use contents::ContentRow;
-pub use copy::{CopiedOrganisation, EmbeddedCopy};
+pub use copy::{CopiedOrganisation, DatabaseCopy};
 pub use deliveries::{Attempted, DeliveryRow, Resent, Sending, Webhook};
 pub use engine::{ImportEnd, ImportName, ImportRow, Notice, Row};
 pub use erasure::{Device, Erased, Erasure, KnownErasures};
@@ -63,7 +63,7 @@ pub use jobs::{
 };
 pub use landing::{LandedRow, Noted, UploadNote};
 pub use leases::{Kept, Lease};
-pub use portable::{Beside, Place, PortableSource, PortableTable};
+pub use portable::{Beside, DumpedRows, DumpedTable, Place, PortableSource, PortableTable};
 pub use postgres::Migrated;
 pub use presence::{SEAT_TTL_MS, Seat, Seats};
 pub use push::Pushed;

@@ -1,9 +1,13 @@
 //! All rows go from one engine to the other and back, whatever they are, and what is not whole is not opened.
 
+use std::collections::HashSet;
+use std::io::Cursor;
 use std::path::Path;
 
 use anyhow::{Result, ensure};
-use kartei_relay_store::{Beside, Place, PortableSource, PortableTable, RelayStore};
+use kartei_relay_store::{
+    Beside, DatabaseCopy, DumpedRows, Place, PortableSource, PortableTable, RelayStore,
+};
 use kartei_test_support::Postgres;
 use rusqlite::Connection;
 
@@ -116,5 +120,95 @@ fn every_table_goes_to_postgres_and_back_with_equal_digests() -> Result<()> {
     cluster.sql("there", "CREATE TABLE kartei.afterthought (org bigint)")?;
     let refused = PortableSource::open(Place::Postgres(url), Beside::Others).unwrap_err();
     ensure!(refused.to_string().contains("afterthought"), "{refused}");
+    Ok(())
+}
+
+/// All parts of a database's rows, and what they are.
+fn dumped(from: Place<'_>) -> Result<(Vec<Vec<u8>>, DatabaseCopy, DumpedRows)> {
+    let mut parts = Vec::new();
+    let (copy, rows) = PortableSource::open(from, Beside::Others)?.dump(&mut |part| {
+        parts.push(part);
+        true
+    })?;
+    Ok((parts, copy, rows))
+}
+
+#[test]
+fn rows_of_either_engine_are_the_same_bytes_and_make_the_database_again() -> Result<()> {
+    let cluster = Postgres::start(false)?;
+    let database = cluster.database("dumped")?;
+    let first = tempfile::tempdir()?;
+    filled(first.path())?;
+    let source = Place::Folder(first.path());
+    RelayStore::begin_portable(&database.owner_url, Some(&database.relay_role))?;
+    moved(source, Place::Postgres(&database.owner_url))?;
+    // As the relay's own role, beside a relay.
+    let store = RelayStore::connect(&database.relay_url)?;
+    let (parts, copy, rows) = dumped(Place::Postgres(&database.relay_url))?;
+    ensure!(dumped(source)? == (parts.clone(), copy.clone(), rows.clone()));
+    drop(store);
+    ensure!(copy.blobs == ["files/b-1", "files/b-2", "results/r-1", "results/r-2"]);
+    let standing = |one: &kartei_relay_store::CopiedOrganisation| (one.name.clone(), one.head_rev);
+    let standings: Vec<_> = copy.organisations.iter().map(standing).collect();
+    ensure!(standings == [("O-1".to_owned(), 7), ("O-2".to_owned(), 7)]);
+
+    let bytes = parts.concat();
+    let restore = |rows: &DumpedRows, bytes: &[u8]| -> Result<Vec<PortableTable>> {
+        let folder = tempfile::tempdir()?;
+        RelayStore::restore_rows(folder.path(), copy.format, rows, &mut Cursor::new(bytes))?;
+        Ok(PortableSource::open(Place::Folder(folder.path()), Beside::Nobody)?.tally()?)
+    };
+    ensure!(restore(&rows, &bytes)? == PortableSource::open(source, Beside::Nobody)?.tally()?);
+
+    // Whatever is not what was told is refused.
+    let refusal = |rows: &DumpedRows, bytes: &[u8]| match restore(rows, bytes) {
+        Ok(_) => String::new(),
+        Err(error) => error.to_string(),
+    };
+    for end in [0, 1, 500, bytes.len() / 2, bytes.len() - 1] {
+        let refused = refusal(&rows, bytes.get(..end).unwrap_or_default());
+        ensure!(refused.contains("the rows of"), "{end}: {refused}");
+    }
+    ensure!(refusal(&rows, &[&bytes[..], b"x"].concat()).contains("more rows"));
+    let text = bytes.windows(10).position(|bytes| bytes == b"text/plain").unwrap_or_default();
+    let mut other = bytes.clone();
+    other[text] = b'T';
+    ensure!(refusal(&rows, &other).contains("not what was backed up"));
+    let mut renamed = rows.clone();
+    renamed.tables[3].columns[0].push('2');
+    ensure!(refusal(&renamed, &bytes).contains("other columns"));
+    renamed.tables[3].name.push('2');
+    ensure!(refusal(&renamed, &bytes).contains("nobody knows"));
+    let error = PortableSource::open(source, Beside::Nobody)?.dump(&mut |_| false).unwrap_err();
+    ensure!(error.to_string().contains("nobody takes"), "{error}");
+    Ok(())
+}
+
+#[test]
+fn one_changed_row_changes_one_part_and_one_more_moves_none() -> Result<()> {
+    let folder = tempfile::tempdir()?;
+    filled(folder.path())?;
+    let db = Connection::open(folder.path().join("relay.sqlite"))?;
+    // Rows of some hundred bytes, and one that is larger than a part may be.
+    db.execute_batch(
+        "WITH RECURSIVE n (i) AS (SELECT 1000 UNION ALL SELECT i + 1 FROM n WHERE i < 8999) \
+         INSERT INTO notifications (pk, org, person, key, kind, created_at) \
+         SELECT i, 1, hex(randomblob(100)), 'k' || i, 'job', 1 FROM n; \
+         UPDATE notifications SET person = hex(zeroblob(1500000)) WHERE pk = 3000",
+    )?;
+    let place = Place::Folder(folder.path());
+    let (before, ..) = dumped(place)?;
+    ensure!(before.iter().all(|part| part.len() < 5_000_000), "a part is held in memory");
+    let known: HashSet<Vec<u8>> = before.into_iter().collect();
+    for change in [
+        "UPDATE notifications SET kind = 'longer than it was' WHERE pk = 5000",
+        "INSERT INTO notifications (pk, org, person, key, kind, created_at) VALUES (999, 1, 'P', 'K', 'job', 1)",
+    ] {
+        db.execute_batch(&format!("SAVEPOINT change; {change}; RELEASE change"))?;
+        let (after, ..) = dumped(place)?;
+        let new = after.iter().filter(|part| !known.contains(*part)).count();
+        // The first change is in the second dump as well.
+        ensure!((1..=2).contains(&new) && after.len() > 10, "{new} of {}", after.len());
+    }
     Ok(())
 }

@@ -23,6 +23,12 @@ const CONNECTIONS_MAX: &str = "120";
 /// The superuser of the cluster.
 const SUPERUSER: &str = "cluster";
 
+/// Where the log goes that is kept.
+const ARCHIVE: &str = "archive";
+
+/// Where a backup of the cluster's files lies.
+const BACKUP: &str = "backup";
+
 /// A running cluster. Dropping it ends it at once.
 #[derive(Debug)]
 pub struct Postgres {
@@ -166,12 +172,80 @@ impl Postgres {
     /// Where it does not come back.
     pub fn crash_and_restart(&mut self) -> Result<()> {
         self.stop_immediately()?;
+        self.start_again()
+    }
+
+    fn start_again(&mut self) -> Result<()> {
         self.server =
             serve(&self.programs, self.user, self.folder.path(), self.port, self.durable)?;
         if !answers(&self.programs, &mut self.server, self.port)? {
             bail!("Postgres does not come back: {}", log_of(self.folder.path()));
         }
         Ok(())
+    }
+
+    /// Keeps the log of what is written from here on, as one does for [`recover`](Self::recover).
+    ///
+    /// # Errors
+    /// Where the cluster does not come back with that.
+    pub fn archive(&mut self) -> Result<()> {
+        let archive = self.folder.path().join(ARCHIVE);
+        std::fs::create_dir(&archive)?;
+        give(&archive, self.user)?;
+        self.sql("postgres", "ALTER SYSTEM SET archive_mode = on")?;
+        let command = format!("cp %p {}/%f", archive.display());
+        self.sql("postgres", &format!("ALTER SYSTEM SET archive_command = '{command}'"))?;
+        self.crash_and_restart()
+    }
+
+    /// Backs the cluster's files up while it serves, with its own program.
+    ///
+    /// # Errors
+    /// Where that fails.
+    pub fn back_up(&self) -> Result<()> {
+        let done = as_user(&self.programs.join("pg_basebackup"), self.user)
+            .args(["--host", "127.0.0.1", "--username", SUPERUSER])
+            .args(["--port", &self.port.to_string(), "--checkpoint", "fast", "--no-sync"])
+            .arg("--pgdata")
+            .arg(self.folder.path().join(BACKUP))
+            .current_dir(self.folder.path())
+            .stdin(Stdio::null())
+            .output()
+            .context("cannot run pg_basebackup")?;
+        if !done.status.success() {
+            bail!("pg_basebackup failed: {}", String::from_utf8_lossy(&done.stderr));
+        }
+        Ok(())
+    }
+
+    /// Throws the cluster's data away and makes them again of the backup and the archived log, up to a named
+    /// point (`pg_create_restore_point`); it serves on the same port then.
+    ///
+    /// # Errors
+    /// Where there is no backup or archive, and where the cluster does not come back.
+    pub fn recover(&mut self, point: &str) -> Result<()> {
+        let last = self.sql("postgres", "SELECT pg_walfile_name(pg_switch_wal())")?;
+        until(READY_WITHIN, "the log is archived", || {
+            let asked = "SELECT coalesce(last_archived_wal, '') FROM pg_stat_archiver";
+            Ok(self.sql("postgres", asked)? >= last)
+        })?;
+        self.stop_immediately()?;
+        let data = self.folder.path().join("data");
+        std::fs::remove_dir_all(&data)?;
+        std::fs::rename(self.folder.path().join(BACKUP), &data)?;
+        let signal = data.join("recovery.signal");
+        std::fs::write(&signal, "")?;
+        give(&signal, self.user)?;
+        let archive = self.folder.path().join(ARCHIVE);
+        let mut settings =
+            std::fs::OpenOptions::new().append(true).open(data.join("postgresql.auto.conf"))?;
+        writeln!(settings, "restore_command = 'cp {}/%f %p'", archive.display())?;
+        writeln!(settings, "recovery_target_name = '{point}'")?;
+        writeln!(settings, "recovery_target_action = 'promote'")?;
+        self.start_again()?;
+        until(READY_WITHIN, "Postgres has recovered", || {
+            Ok(self.sql("postgres", "SELECT pg_is_in_recovery()")? == "f")
+        })
     }
 
     fn stop_immediately(&mut self) -> Result<()> {

@@ -4,15 +4,14 @@ use std::path::{Path, PathBuf};
 
 use anyhow::{Context, Result, bail};
 use clap::Args;
-use kartei_backup::{Damage, Repository, Snapshot, SnapshotId};
+use kartei_backup::{Damage, Snapshot, SnapshotId};
 use kartei_profile::Instant;
 use kartei_relay_store::RelayStore;
 use tempfile::TempDir;
-use tokio::io::AsyncWriteExt;
 
 use super::erasures::Register;
 use super::vault::Vault;
-use super::{DATABASE, Subject};
+use super::{DATABASE, Subject, database};
 use crate::admin::{now, runtime};
 
 #[derive(Debug, Args)]
@@ -130,7 +129,9 @@ async fn read_all(options: &Verify, folder: &TempDir) -> Result<(Vec<String>, Op
     );
     let newest = ids.last().filter(|id| !is_hit(&verified.damages, id)).cloned();
     if let Some(id) = &newest {
-        fetch_database(&repository, id, folder.path()).await?;
+        let snapshot = repository.load(id).await?;
+        let (files, subject) = (repository.files(&snapshot).await?, database::subject(&snapshot)?);
+        database::place(&repository, &files, &subject, folder.path()).await?;
     }
     let mut damages: Vec<String> = verified.damages.iter().map(Damage::to_string).collect();
     let register = Register::read(&repository).await?;
@@ -140,20 +141,6 @@ async fn read_all(options: &Verify, folder: &TempDir) -> Result<(Vec<String>, Op
 
 fn is_hit(damages: &[Damage], id: &SnapshotId) -> bool {
     damages.iter().any(|damage| damage.snapshots.contains(id))
-}
-
-/// Writes the database of a backup into a folder.
-async fn fetch_database(repository: &Repository, id: &SnapshotId, folder: &Path) -> Result<()> {
-    let files = repository.files(&repository.load(id).await?).await?;
-    let Some(file) = files.iter().find(|file| file.path == DATABASE) else {
-        bail!("the backup `{id}` has no database")
-    };
-    let path = folder.join(DATABASE);
-    let mut to = tokio::fs::File::create(&path)
-        .await
-        .with_context(|| format!("write {}", path.display()))?;
-    repository.copy_to(file, &mut to).await?;
-    to.shutdown().await.with_context(|| format!("write {}", path.display()))
 }
 
 /// What is wrong with the database in a folder; its files are changed by looking.

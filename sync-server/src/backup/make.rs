@@ -9,21 +9,30 @@ use anyhow::{Context, Result, bail};
 use bytes::{Bytes, BytesMut};
 use clap::Args;
 use futures_util::{Stream, TryStreamExt, stream};
-use kartei_backup::{FILE_CHUNK_BYTES, PAGE_CHUNK_BYTES, Repository, Writer, Written};
+use kartei_backup::{Cut, FILE_CHUNK_BYTES, PAGE_CHUNK_BYTES, Repository, Writer, Written};
 use kartei_blob_store::{BlobEntry, BlobStore};
-use kartei_relay_store::{CopiedOrganisation, RelayStore};
+use kartei_relay_store::{
+    Beside, CopiedOrganisation, DatabaseCopy, DumpedRows, Place, PortableSource, RelayStore,
+};
 use tokio::fs::File;
 use tokio::io::AsyncReadExt;
+use tokio::sync::mpsc;
 
 use super::erasures;
 use super::vault::{Vault, read_key};
-use super::{BLOBS, DATABASE, Organisation, SQLITE, Subject};
+use super::{BLOBS, DATABASE, Organisation, POSTGRES, ROWS, SQLITE, Subject};
 use crate::admin::{now, runtime};
 use crate::storage::Storage;
 use crate::uploads::OWN_KEY;
 
 /// The copy of the database lies in a folder with this at its beginning.
 const COPY: &str = ".backup-";
+
+/// Where a database's file and a key are cut.
+const PAGES: Cut = Cut::Every(PAGE_CHUNK_BYTES);
+
+/// Parts of rows that wait for the place of backups.
+const PARTS_HELD: usize = 2;
 
 /// A copy that is older was left by a program that died, and may have somebody in it who was erased since.
 const COPY_AGE_MAX: Duration = Duration::from_hours(48);
@@ -38,8 +47,8 @@ pub(crate) struct Backup {
     vault: Vault,
     #[command(flatten)]
     storage: Storage,
-    /// Folder for a copy of the database while the backup is made, as large as the database; the data
-    /// folder where none is named.
+    /// Folder for a copy of the embedded database while the backup is made, as large as the database; the
+    /// data folder where none is named.
     #[arg(long, value_name = "FOLDER")]
     work: Option<PathBuf>,
     /// Only notes who was erased, so that restoring an older backup erases them again. It takes a moment,
@@ -52,11 +61,13 @@ pub(crate) struct Backup {
 }
 
 pub(crate) fn backup(options: &Backup) -> Result<()> {
-    let data = options.storage.embedded("backup")?;
-    if !data.join(DATABASE).is_file() {
+    let place = options.storage.place("--data FOLDER or --database-url postgres://…")?;
+    if let Place::Folder(data) = place
+        && !data.join(DATABASE).is_file()
+    {
         bail!("there is no relay's database in {}", data.display());
     }
-    refuse_within(options, data)?;
+    refuse_within(options)?;
     let (erased, count) = erasures::known(&options.storage.open()?)?;
     if options.erasures_only {
         runtime()?.block_on(async {
@@ -70,20 +81,23 @@ pub(crate) fn backup(options: &Backup) -> Result<()> {
         return Ok(());
     }
     let blobs = options.storage.blobs()?;
-    let written = runtime()?.block_on(make(options, data, &blobs, &erased))?;
+    let written = runtime()?.block_on(make(options, place, &blobs, &erased))?;
     tell(options, &written)
 }
 
 /// A backup within what it is of would be in the next one, and go with it.
-fn refuse_within(options: &Backup, data: &Path) -> Result<()> {
+fn refuse_within(options: &Backup) -> Result<()> {
+    let data = options.storage.data();
     let Some(folder) = options.vault.folder() else { return Ok(()) };
     let absolute = |path: &Path| path.canonicalize().unwrap_or_else(|_| path.to_owned());
-    let own = [Some(data.to_owned()), options.storage.blob_folder()];
+    let own = [data.map(Path::to_owned), options.storage.blob_folder()];
     if own.iter().flatten().any(|own| absolute(folder).starts_with(absolute(own))) {
         bail!("{} is in the relay's own folder; name another place", folder.display());
     }
-    let operator = data.join(OWN_KEY);
-    if operator.is_file() && read_key(&operator).ok() == Some(options.vault.key_bytes()?) {
+    let operator = data.map(|data| data.join(OWN_KEY)).filter(|path| path.is_file());
+    if let Some(operator) = operator
+        && read_key(&operator).ok() == Some(options.vault.key_bytes()?)
+    {
         bail!("the key of backups is the operator's key; `kartei-relay backup-key` makes another");
     }
     Ok(())
@@ -94,12 +108,16 @@ async fn note(repository: &Repository, erased: &[u8]) -> Result<()> {
     Ok(())
 }
 
-async fn make(options: &Backup, data: &Path, blobs: &BlobStore, erased: &[u8]) -> Result<Written> {
+async fn make(
+    options: &Backup,
+    place: Place<'_>,
+    blobs: &BlobStore,
+    erased: &[u8],
+) -> Result<Written> {
     let repository = options.vault.open_or_begin().await?;
     note(&repository, erased).await?;
     let mut writer = repository.write(now()).await?;
-    let work = options.work.as_deref().unwrap_or(data);
-    match fill(&mut writer, data, work, blobs).await {
+    match fill(&mut writer, options, place, blobs).await {
         Ok(subject) => {
             let subject = serde_json::to_value(subject)?;
             Ok(writer.finish(env!("CARGO_PKG_VERSION"), subject).await?)
@@ -114,25 +132,25 @@ async fn make(options: &Backup, data: &Path, blobs: &BlobStore, erased: &[u8]) -
 
 /// The database first, and then the blobs: one that comes between belongs to nobody in the copy, one that
 /// goes between was nobody's any more when the copy was made, or went with an erasure.
-async fn fill(writer: &mut Writer, data: &Path, work: &Path, blobs: &BlobStore) -> Result<Subject> {
-    remove_left(work).with_context(|| format!("remove old copies from {}", work.display()))?;
-    let folder = tempfile::Builder::new()
-        .prefix(COPY)
-        .tempdir_in(work)
-        .with_context(|| format!("make a folder in {}", work.display()))?;
-    let file = folder.path().join(DATABASE);
-    let (from, to) = (data.to_owned(), file.clone());
-    let copy = tokio::task::spawn_blocking(move || RelayStore::copy_embedded(&from, &to)).await??;
-    writer.add(DATABASE, None, PAGE_CHUNK_BYTES, pieces(File::open(&file).await?)).await?;
-    folder.close().with_context(|| format!("remove a copy from {}", work.display()))?;
-
-    let operator_key = match File::open(data.join(OWN_KEY)).await {
-        Ok(file) => {
-            writer.add(OWN_KEY, None, PAGE_CHUNK_BYTES, pieces(file)).await?;
-            true
+async fn fill(
+    writer: &mut Writer,
+    options: &Backup,
+    place: Place<'_>,
+    blobs: &BlobStore,
+) -> Result<Subject> {
+    let (copy, rows) = match place {
+        Place::Folder(data) => {
+            let work = options.work.as_deref().unwrap_or(data);
+            (add_file(writer, data, work).await?, None)
         }
-        Err(error) if error.kind() == io::ErrorKind::NotFound => false,
-        Err(error) => return Err(error).with_context(|| format!("read {OWN_KEY}")),
+        Place::Postgres(url) => {
+            let (copy, rows) = add_rows(writer, url).await?;
+            (copy, Some(rows))
+        }
+    };
+    let operator_key = match options.storage.data() {
+        Some(data) => add_key(writer, data).await?,
+        None => false,
     };
 
     let mut entries: Vec<BlobEntry> = blobs.list(None).try_collect().await?;
@@ -153,12 +171,56 @@ async fn fill(writer: &mut Writer, data: &Path, work: &Path, blobs: &BlobStore) 
         Organisation { name, epoch, head_rev }
     });
     Ok(Subject {
-        engine: SQLITE.to_owned(),
+        engine: if rows.is_some() { POSTGRES } else { SQLITE }.to_owned(),
         format: copy.format,
+        rows,
         organisations: organisations.collect(),
         operator_key,
         lacking,
     })
+}
+
+/// Adds the embedded database: a copy of its file.
+async fn add_file(writer: &mut Writer, data: &Path, work: &Path) -> Result<DatabaseCopy> {
+    remove_left(work).with_context(|| format!("remove old copies from {}", work.display()))?;
+    let folder = tempfile::Builder::new()
+        .prefix(COPY)
+        .tempdir_in(work)
+        .with_context(|| format!("make a folder in {}", work.display()))?;
+    let file = folder.path().join(DATABASE);
+    let (from, to) = (data.to_owned(), file.clone());
+    let copy = tokio::task::spawn_blocking(move || RelayStore::copy_embedded(&from, &to)).await??;
+    writer.add(DATABASE, None, PAGES, pieces(File::open(&file).await?)).await?;
+    folder.close().with_context(|| format!("remove a copy from {}", work.display()))?;
+    Ok(copy)
+}
+
+/// Adds the rows of a Postgres database, of one moment, while relays serve it.
+async fn add_rows(writer: &mut Writer, url: &str) -> Result<(DatabaseCopy, DumpedRows)> {
+    let (give, taken) = mpsc::channel(PARTS_HELD);
+    let url = url.to_owned();
+    let dumped = tokio::task::spawn_blocking(move || {
+        let source = PortableSource::open(Place::Postgres(&url), Beside::Others)?;
+        source.dump(&mut |part| give.blocking_send(Bytes::from(part)).is_ok())
+    });
+    let parts = stream::unfold(taken, |mut taken| async move {
+        taken.recv().await.map(|part| (Ok::<_, io::Error>(part), taken))
+    });
+    // Where the place of backups fails nobody takes the rows; where the database does they end early.
+    writer.add(ROWS, None, Cut::AtPieces, parts).await?;
+    Ok(dumped.await??)
+}
+
+/// Adds the operator's key; `false` where it is kept elsewhere.
+async fn add_key(writer: &mut Writer, data: &Path) -> Result<bool> {
+    match File::open(data.join(OWN_KEY)).await {
+        Ok(file) => {
+            writer.add(OWN_KEY, None, PAGES, pieces(file)).await?;
+            Ok(true)
+        }
+        Err(error) if error.kind() == io::ErrorKind::NotFound => Ok(false),
+        Err(error) => Err(error).with_context(|| format!("read {OWN_KEY}")),
+    }
 }
 
 fn remove_left(work: &Path) -> io::Result<()> {
@@ -189,7 +251,7 @@ async fn add_blob(writer: &mut Writer, blobs: &BlobStore, entry: &BlobEntry) -> 
         Err(error) if error.is_not_found() => return Ok(false),
         Err(error) => return Err(error.into()),
     };
-    writer.add(&path, Some(stamp), FILE_CHUNK_BYTES, reading.bytes).await?;
+    writer.add(&path, Some(stamp), Cut::Every(FILE_CHUNK_BYTES), reading.bytes).await?;
     Ok(true)
 }
 

@@ -1,6 +1,8 @@
-//! Backups of a relay with the embedded database: making, listing, verifying, forgetting, restoring
-//! ([ADR 31](../../../docs/adr/0031-a-backup-is-sealed-chunks-and-a-list.md), docs/backup.md).
+//! Backups of a relay: making, listing, verifying, forgetting, restoring
+//! ([ADR 31](../../../docs/adr/0031-a-backup-is-sealed-chunks-and-a-list.md),
+//! [ADR 35](../../../docs/adr/0035-a-backup-of-postgres-is-its-rows.md), docs/backup.md).
 
+mod database;
 mod erasures;
 mod look;
 mod make;
@@ -12,6 +14,7 @@ pub(crate) use make::{Backup, backup};
 pub(crate) use restore::{Restore, restore};
 pub(crate) use vault::{MakeKey, make_key};
 
+use kartei_relay_store::DumpedRows;
 use serde::{Deserialize, Serialize};
 
 use crate::storage::DATABASE;
@@ -24,6 +27,9 @@ const BLOBS: &str = "blobs";
 struct Subject {
     engine: String,
     format: i64,
+    /// What the rows of a Postgres database are, which are in it instead of a database's file.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    rows: Option<DumpedRows>,
     organisations: Vec<Organisation>,
     /// Whether the operator's key is in it.
     operator_key: bool,
@@ -38,5 +44,11 @@ struct Organisation {
     head_rev: u64,
 }
 
-/// The only engine that is backed up.
+/// The engine whose file is in a backup.
 const SQLITE: &str = "sqlite";
+
+/// The engine whose rows are in a backup.
+const POSTGRES: &str = "postgres";
+
+/// What the rows of a Postgres database are called in a backup.
+const ROWS: &str = "rows";

@@ -13,7 +13,7 @@ use tempfile::TempDir;
 
 use super::erasures::Register;
 use super::vault::Vault;
-use super::{BLOBS, DATABASE, SQLITE, Subject};
+use super::{BLOBS, DATABASE, ROWS, Subject, database};
 use crate::admin::runtime;
 use crate::storage::Storage;
 use crate::uploads::OWN_KEY;
@@ -34,7 +34,14 @@ pub(crate) struct Restore {
 }
 
 pub(crate) fn restore(options: &Restore) -> Result<()> {
-    let data = options.storage.embedded("restore")?;
+    let data = match (options.storage.database(), options.storage.data()) {
+        (None, Some(data)) => data,
+        (None, None) => bail!("say where the relay's data are to be: --data FOLDER"),
+        (Some(_), _) => bail!(
+            "`kartei-relay restore` makes an embedded database, of backups of either engine: restore into \
+             a folder, and move that to an empty Postgres database with `kartei-relay migrate-store`"
+        ),
+    };
     make_empty(data)?;
     let folder = tempfile::Builder::new().prefix(UNFINISHED).tempdir_in(data);
     let folder = folder.with_context(|| format!("write in {}", data.display()))?;
@@ -60,6 +67,14 @@ pub(crate) fn restore(options: &Restore) -> Result<()> {
     put_in_place(folder, data)?;
 
     println!("{} is restored into {}.", snapshot.id, data.display());
+    if subject.rows.is_some() {
+        println!(
+            "It was served from Postgres. To serve it from there again, first move it to an empty \
+             database: kartei-relay migrate-store --from-data {0} --to-data {0} with \
+             KARTEI_TO_DATABASE_URL.",
+            data.display()
+        );
+    }
     println!("Start the relay: replicas compare what they have, and send what the backup lacked.");
     if !subject.operator_key {
         println!("The operator's key was not in the backup: name it with --key-file.");
@@ -107,26 +122,9 @@ async fn fetch(options: &Restore, folder: &TempDir) -> Result<(Snapshot, Subject
         Some(id) => repository.named(id).await?,
         None => repository.newest().await?,
     };
-    let subject: Subject = serde_json::from_value(snapshot.subject.clone()).with_context(|| {
-        format!("{} is of something that this program does not know", snapshot.id)
-    })?;
-    if subject.engine != SQLITE {
-        bail!("{} is of a database that this program does not restore", snapshot.id);
-    }
-    let known = RelayStore::embedded_format();
-    if subject.format > known {
-        bail!(
-            "{} has format {}, this program knows formats up to {known}: restore it with version {} \
-             or newer",
-            snapshot.id,
-            subject.format,
-            snapshot.program
-        );
-    }
+    let subject = database::subject(&snapshot)?;
     let files = repository.files(&snapshot).await?;
-    if !files.iter().any(|file| file.path == DATABASE) {
-        bail!("{} has no database", snapshot.id);
-    }
+    database::place(&repository, &files, &subject, folder.path()).await?;
     let blobs = match options.storage.named_blobs()? {
         Some(blobs) => blobs,
         None => BlobStore::open("", &folder.path().join(BLOBS))?,
@@ -134,25 +132,15 @@ async fn fetch(options: &Restore, folder: &TempDir) -> Result<(Snapshot, Subject
     for file in &files {
         match file.path.strip_prefix(BLOBS).and_then(|rest| rest.strip_prefix('/')) {
             Some(name) => put_blob(&repository, file, &BlobName::new(name)?, &blobs).await?,
-            None if [DATABASE, OWN_KEY].contains(&file.path.as_str()) => {
-                put_file(&repository, file, folder.path()).await?;
+            None if file.path == OWN_KEY => {
+                database::put_file(&repository, file, folder.path()).await?;
             }
+            None if [DATABASE, ROWS].contains(&file.path.as_str()) => {}
             None => bail!("{} has `{}`, which is no file of a relay", snapshot.id, file.path),
         }
     }
     let register = Register::read(&repository).await?;
     Ok((snapshot, subject, register))
-}
-
-/// Writes a file that only who runs this may read, and flushes it to the disk.
-async fn put_file(repository: &Repository, file: &FileEntry, folder: &Path) -> Result<()> {
-    let path = folder.join(&file.path);
-    let made = tempfile::Builder::new().prefix(".file-").tempfile_in(folder)?;
-    let mut to = tokio::fs::File::from_std(made.reopen()?);
-    repository.copy_to(file, &mut to).await?;
-    to.sync_all().await.with_context(|| format!("write {}", path.display()))?;
-    made.persist(&path).map_err(|error| error.error)?;
-    Ok(())
 }
 
 /// Writes a blob. One that is there, in a store that outlived the relay, stays where it is the same.

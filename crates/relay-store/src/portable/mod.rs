@@ -6,16 +6,18 @@
 //! beside it. So a column that a later format adds is moved without a word here, and a table that nobody
 //! named is found before anything is read.
 
+mod dump;
 mod postgres;
 mod sqlite;
 mod tables;
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 use std::path::Path;
 
 use crate::engine::Result;
 use crate::error::RelayStoreError;
 use crate::store::RelayStore;
+pub use dump::{DumpedRows, DumpedTable};
 use postgres::PostgresRows;
 use sqlite::SqliteRows;
 use tables::{LOCAL, TABLES, Table};
@@ -62,6 +64,12 @@ impl Value {
 
 /// A row: its values in the order of the columns' names.
 type Values = Vec<Value>;
+
+/// A row as bytes, behind what is there: its organisation, and then its values.
+fn encode_row(org: i64, row: &[Value], to: &mut Vec<u8>) {
+    Value::Integer(org).encode(to);
+    row.iter().for_each(|value| value.encode(to));
+}
 
 /// Rows that are read together: a page's worth at most.
 #[derive(Default)]
@@ -149,15 +157,14 @@ pub struct PortableTable {
     pub digest: [u8; 32],
 }
 
-/// Reads all rows of some tables in their order.
+/// Reads all rows of the tables whose columns are given, in their order.
 fn each_row(
     rows: &mut dyn Rows,
     columns: &Columns,
-    of: impl Fn(&Table) -> bool,
     take: &mut dyn FnMut(&'static Table, i64, Vec<Values>) -> Result<()>,
 ) -> Result<()> {
     let organisations = rows.organisations()?;
-    for table in TABLES.iter().filter(|table| of(table)) {
+    for table in TABLES.iter().filter(|table| columns.contains_key(table.name)) {
         let own = columns_of(columns, table);
         let at = table.key_places(own)?;
         for org in &organisations {
@@ -193,8 +200,7 @@ impl Tally {
         let Some((count, hasher)) = self.tables.get_mut(table.name) else { return };
         for row in rows {
             self.scratch.clear();
-            Value::Integer(org).encode(&mut self.scratch);
-            row.iter().for_each(|value| value.encode(&mut self.scratch));
+            encode_row(org, row, &mut self.scratch);
             hasher.update(&self.scratch);
             *count += 1;
         }
@@ -212,11 +218,36 @@ impl Tally {
 
 fn tally(rows: &mut dyn Rows, columns: &Columns) -> Result<Vec<PortableTable>> {
     let mut tally = Tally::new();
-    each_row(rows, columns, |_| true, &mut |table, org, page| {
+    each_row(rows, columns, &mut |table, org, page| {
         tally.add(table, org, &page);
         Ok(())
     })?;
     Ok(tally.told())
+}
+
+/// Tables whose rows name blobs.
+const NAMES_BLOBS: [&str; 2] = ["contents", "job_results"];
+
+/// A value of a row, by its column's name.
+fn named<'a>(columns: &[String], row: &'a Values, name: &str) -> Option<&'a Value> {
+    columns.iter().position(|known| known == name).and_then(|at| row.get(at))
+}
+
+/// Names of blobs without which something cannot be read.
+fn note_blobs(names: &mut BTreeSet<String>, table: &Table, columns: &[String], rows: &[Values]) {
+    if !NAMES_BLOBS.contains(&table.name) {
+        return;
+    }
+    for row in rows {
+        let of = |name: &str| named(columns, row, name);
+        let is_there = table.name != "contents"
+            || matches!(of("refs"), Some(Value::Integer(refs)) if *refs > 0)
+                && of("condemned_at") == Some(&Value::Null)
+                && of("lost_at") == Some(&Value::Null);
+        if let (true, Some(Value::Text(blob))) = (is_there, of("blob")) {
+            names.insert(blob.clone());
+        }
+    }
 }
 
 /// The largest keys that were moved, for tables that number their rows.
@@ -254,7 +285,7 @@ fn move_rows(
     }
     let (mut sums, mut marks) = (Tally::new(), from.marks()?);
     let mut moved = 0;
-    each_row(&mut *from, columns, |_| true, &mut |table, org, page| {
+    each_row(&mut *from, columns, &mut |table, org, page| {
         let own = columns_of(columns, table);
         sums.add(table, org, &page);
         note_marks(&mut marks, table, own, &page);
@@ -334,23 +365,11 @@ impl PortableSource {
     /// # Errors
     /// Where the database fails.
     pub fn blobs(&mut self) -> Result<Vec<String>> {
-        let mut names = std::collections::BTreeSet::new();
-        let columns = &self.columns;
-        let names_blobs = |table: &Table| ["contents", "job_results"].contains(&table.name);
-        each_row(&mut *self.rows, columns, names_blobs, &mut |table, _, page| {
-            let own = columns_of(columns, table);
-            let of = |row: &Values, name: &str| {
-                own.iter().position(|known| known == name).and_then(|at| row.get(at).cloned())
-            };
-            for row in &page {
-                let is_there = table.name != "contents"
-                    || matches!(of(row, "refs"), Some(Value::Integer(refs)) if refs > 0)
-                        && of(row, "condemned_at") == Some(Value::Null)
-                        && of(row, "lost_at") == Some(Value::Null);
-                if let (true, Some(Value::Text(blob))) = (is_there, of(row, "blob")) {
-                    names.insert(blob);
-                }
-            }
+        let mut names = BTreeSet::new();
+        let mut columns = self.columns.clone();
+        columns.retain(|table, _| NAMES_BLOBS.contains(&table.as_str()));
+        each_row(&mut *self.rows, &columns, &mut |table, _, page| {
+            note_blobs(&mut names, table, columns_of(&columns, table), &page);
             Ok(())
         })?;
         Ok(names.into_iter().collect())
@@ -369,7 +388,9 @@ impl PortableSource {
         progress: &mut dyn FnMut(&str, u64),
     ) -> Result<Vec<PortableTable>> {
         let to: Box<dyn Rows> = match to {
-            Place::Folder(folder) => Box::new(SqliteRows::write(folder)?),
+            Place::Folder(folder) => {
+                Box::new(SqliteRows::write(folder, crate::sqlite::copy::format())?)
+            }
             Place::Postgres(url) => Box::new(PostgresRows::write(url)?),
         };
         move_rows(self.rows, &self.columns, to, progress)

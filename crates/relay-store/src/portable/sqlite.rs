@@ -60,14 +60,13 @@ impl SqliteRows {
         }
     }
 
-    /// A new database, in a folder without one.
-    pub(super) fn write(folder: &Path) -> Result<Self> {
+    /// A new database of a format, in a folder without one.
+    pub(super) fn write(folder: &Path, format: i64) -> Result<Self> {
         let path = folder.join(FILE);
         if path.exists() {
             return Err(refused(format!("{} is there already", path.display())));
         }
-        drop(Sqlite::open(folder)?);
-        let db = Connection::open(&path)?;
+        let db = Sqlite::create(folder, format)?;
         db.busy_timeout(HELD_WITHIN)?;
         db.execute_batch("BEGIN IMMEDIATE")?;
         Ok(Self { db })

@@ -6,7 +6,7 @@ use rusqlite::backup::{Backup, StepResult};
 use rusqlite::{Connection, ErrorCode, OpenFlags, ffi};
 
 use super::{BUSY_TIMEOUT, FILE, STEPS};
-use crate::copy::{CopiedOrganisation, EmbeddedCopy};
+use crate::copy::{CopiedOrganisation, DatabaseCopy};
 use crate::engine::Result;
 use crate::error::RelayStoreError;
 
@@ -29,7 +29,7 @@ fn existing(path: &Path) -> Result<Connection> {
 
 /// Copies the database in `folder`, page by page, so that what did not change is the same in the next
 /// copy. All pages are of one moment: one transaction reads them, and writers go on beside it.
-pub(crate) fn copy(folder: &Path, to: &Path) -> Result<EmbeddedCopy> {
+pub(crate) fn copy(folder: &Path, to: &Path) -> Result<DatabaseCopy> {
     let from = existing(&folder.join(FILE))?;
     let found: i64 = from.pragma_query_value(None, "user_version", |row| row.get(0))?;
     let known = format();
@@ -55,7 +55,7 @@ pub(crate) fn copy(folder: &Path, to: &Path) -> Result<EmbeddedCopy> {
         .collect::<rusqlite::Result<_>>()?;
     // What an older format calls its blobs is not asked.
     let blobs = if found == known { blobs(&target)? } else { Vec::new() };
-    Ok(EmbeddedCopy { format: found, organisations, blobs })
+    Ok(DatabaseCopy { format: found, organisations, blobs })
 }
 
 fn blobs(db: &Connection) -> Result<Vec<String>> {

@@ -82,19 +82,25 @@ pub(crate) struct Sqlite {
 impl Sqlite {
     /// Opens the database in `folder`, creating both where they are missing.
     pub(crate) fn open(folder: &Path) -> Result<Self> {
-        let open_error =
-            |reason: String| RelayStoreError::Open { path: folder.display().to_string(), reason };
-        std::fs::create_dir_all(folder).map_err(|e| open_error(e.to_string()))?;
+        let writer = Self::create(folder, copy::format())?;
         let path = folder.join(FILE);
-        let mut writer = connect(&path).map_err(|e| open_error(e.to_string()))?;
-        migrate(&mut writer)?;
-        let reader = connect(&path).map_err(|e| open_error(e.to_string()))?;
+        let reader = connect(&path).map_err(|error| not_opened(folder, &error))?;
         Ok(Self {
             writer: Mutex::new(writer),
             reader: Mutex::new(reader),
             presence: presence::Presence::default(),
             path,
         })
+    }
+
+    /// A connection to the database in `folder`, which is made and brought to a format where it has an
+    /// older one.
+    pub(crate) fn create(folder: &Path, format: i64) -> Result<Connection> {
+        std::fs::create_dir_all(folder).map_err(|error| not_opened(folder, &error))?;
+        let made = connect(&folder.join(FILE));
+        let mut connection = made.map_err(|error| not_opened(folder, &error))?;
+        migrate(&mut connection, format)?;
+        Ok(connection)
     }
 
     fn write<T>(&self, work: impl FnOnce(&Transaction<'_>) -> Result<T>) -> Result<T> {
@@ -291,15 +297,21 @@ fn connect(path: &Path) -> rusqlite::Result<Connection> {
     Ok(connection)
 }
 
-fn migrate(connection: &mut Connection) -> Result<()> {
-    let known = i64::try_from(STEPS.len()).unwrap_or(i64::MAX);
+fn not_opened(folder: &Path, error: &dyn std::fmt::Display) -> RelayStoreError {
+    RelayStoreError::Open { path: folder.display().to_string(), reason: error.to_string() }
+}
+
+/// Brings a database to a format that this program knows.
+fn migrate(connection: &mut Connection, known: i64) -> Result<()> {
+    let steps = usize::try_from(known).ok().and_then(|known| STEPS.get(..known));
+    let steps = steps.ok_or(RelayStoreError::TooNew { found: known, known: copy::format() })?;
     loop {
         let transaction = connection.transaction_with_behavior(TransactionBehavior::Immediate)?;
         let found: i64 = transaction.pragma_query_value(None, "user_version", |row| row.get(0))?;
         if found > known {
             return Err(RelayStoreError::TooNew { found, known });
         }
-        let Some(step) = usize::try_from(found).ok().and_then(|next| STEPS.get(next)) else {
+        let Some(step) = usize::try_from(found).ok().and_then(|next| steps.get(next)) else {
             return Ok(());
         };
         transaction.execute_batch(step)?;
