@@ -28,23 +28,30 @@ pub(crate) fn tags(headers: &HeaderMap, name: &HeaderName) -> Result<Option<Vec<
     let mut tags = Vec::new();
     for value in headers.get_all(name) {
         let text = value.to_str().map_err(|_| unreadable(name))?;
-        for tag in text.split(',').map(str::trim).filter(|tag| !tag.is_empty()) {
-            if tag == "*" {
-                tags.push(tag.to_owned());
-                continue;
-            }
-            // Weak tags are read where only equality of meaning is asked.
-            let strong = tag.strip_prefix("W/").unwrap_or(tag);
-            let inner = strong.strip_prefix('"').and_then(|rest| rest.strip_suffix('"'));
-            let inner = inner.ok_or_else(|| unreadable(name))?;
-            tags.push(if strong.len() == tag.len() {
-                inner.to_owned()
-            } else {
-                format!("W/{inner}")
-            });
+        let mut rest = text.trim_start_matches(BETWEEN);
+        while !rest.is_empty() {
+            let (tag, behind) = first_tag(rest).ok_or_else(|| unreadable(name))?;
+            tags.push(tag);
+            rest = behind.trim_start_matches(BETWEEN);
         }
     }
     Ok(Some(tags))
+}
+
+/// What stands between two tags: blanks and commas, also several.
+const BETWEEN: [char; 3] = [' ', '\t', ','];
+
+/// The tag at the beginning of a list, and what is behind it. A comma may be within a tag.
+fn first_tag(list: &str) -> Option<(String, &str)> {
+    let (tag, behind) = if let Some(behind) = list.strip_prefix('*') {
+        ("*".to_owned(), behind)
+    } else {
+        // Weak tags are read where only equality of meaning is asked.
+        let (mark, strong) = list.strip_prefix("W/").map_or(("", list), |strong| ("W/", strong));
+        let (inner, behind) = strong.strip_prefix('"')?.split_once('"')?;
+        (format!("{mark}{inner}"), behind)
+    };
+    (behind.is_empty() || behind.starts_with(BETWEEN)).then_some((tag, behind))
 }
 
 fn unreadable(name: &HeaderName) -> Failure {
@@ -129,7 +136,11 @@ mod tests {
         assert_eq!(of(&[(header::IF_MATCH, "*")]).unwrap(), Precondition::There);
         assert_eq!(of(&[(header::IF_NONE_MATCH, "*")]).unwrap(), Precondition::Absent);
         assert!(of(&[]).is_err());
-        assert!(of(&[(header::IF_MATCH, "aa")]).is_err());
+        for broken in ["aa", "\"aa", "\"a\"\"b\"", "**", "\"a\" b", "w/\"a\""] {
+            assert!(of(&[(header::IF_MATCH, broken)]).is_err(), "{broken}");
+        }
+        let read = |list| tags(&headers(&[(header::IF_MATCH, list)]), &header::IF_MATCH).unwrap();
+        assert_eq!(read("\"s\"\t ,,  W/\"a,b\",\"\"").unwrap(), ["s", "W/a,b", ""]);
         assert!(of(&[(header::IF_MATCH, "*"), (header::IF_NONE_MATCH, "*")]).is_err());
         assert!(is_known(&headers(&[(header::IF_NONE_MATCH, WEAK)]), hash).unwrap());
         assert!(!is_known(&headers(&[(header::IF_NONE_MATCH, "\"b\"")]), hash).unwrap());

@@ -121,6 +121,8 @@ const LINKS: &[(&str, &str, &str, &str, &str, &str)] = &[
     ("post", "/profiles/import", "200", "get", "/profiles/imports/{id}", "id=import_id"),
     ("post", "/profiles/import", "202", "get", "/profiles/imports/{id}", "id=import_id"),
     ("post", "/profiles/import", "207", "get", "/profiles/imports/{id}", "id=import_id"),
+    ("post", "/profiles/import", "200", "delete", "/profiles/imports/{id}", "id=import_id"),
+    ("post", "/admin/tokens", "201", "delete", "/admin/tokens/{id}", "id=token_id"),
     ("post", "/api/files/{id}/import", "202", "get", "/profiles/imports/{id}", "id=import_id"),
     ("post", "/api/upload", "200", "get", "/api/files/{id}", "id=file"),
     ("post", "/api/upload", "200", "get", "/api/files/serve/{id}", "id=file"),
@@ -141,11 +143,39 @@ fn operation_id(method: &str, path: &str) -> String {
     std::iter::once(method).chain(words).collect::<Vec<_>>().join("_")
 }
 
+/// One entity tag or several, or `*` (RFC 9110, 8.8.3).
+const TAGS: &str = r#"^(\*|(W/)?"[!#-~]*"( *, *(W/)?"[!#-~]*")*)?$"#;
+
+/// A name of one's own, plain or in quotes.
+const KEY: &str = r#"^("[!#-~]{1,255}"|[!#-~]{1,255})$"#;
+
+/// What parameters that several operations have are, wherever they stand.
+fn bound(parameter: &mut Value) {
+    // One that may be left out is made of an option. None of them says `null`, which would be a text.
+    if let Some(kinds) = parameter.pointer_mut("/schema/type")
+        && let Some(kind) = kinds.as_array().and_then(|all| all.iter().find(|kind| *kind != "null"))
+    {
+        *kinds = kind.clone();
+    }
+    let bounds = match parameter.get("name").and_then(Value::as_str) {
+        Some("cursor") => json!({"minLength": 1}),
+        Some("Idempotency-Key") => json!({"pattern": KEY}),
+        Some("If-Match" | "If-None-Match") => json!({"pattern": TAGS}),
+        _ => return,
+    };
+    let schema = parameter.get_mut("schema").and_then(Value::as_object_mut);
+    if let (Some(schema), Value::Object(bounds)) = (schema, bounds) {
+        schema.extend(bounds);
+    }
+}
+
 /// What holds of every operation, and is said in one place.
 fn finish(method: &str, path: &str, operation: &mut Value) {
     if let Some(name) = operation.get_mut("operationId") {
         *name = operation_id(method, path).into();
     }
+    let parameters = operation.get_mut("parameters").and_then(Value::as_array_mut);
+    parameters.into_iter().flatten().for_each(bound);
     let responses = operation.get_mut("responses").and_then(Value::as_object_mut);
     for (status, response) in responses.into_iter().flatten() {
         let Some(response) = response.as_object_mut() else { continue };

@@ -54,10 +54,30 @@ impl From<profile::Conflict> for Conflict {
 #[serde(deny_unknown_fields)]
 pub(crate) struct MergeRequest {
     /// SHA-256 of the record that the client started from, in hex.
+    #[schema(pattern = "^[0-9a-fA-F]{64}$")]
     pub(crate) base: String,
     /// The record that the client made of it.
     #[schema(value_type = crate::openapi::UserProfile)]
     pub(crate) record: Box<RawValue>,
+}
+
+/// A step of a JSON patch (RFC 6902). Paths are JSON pointers (RFC 6901).
+#[derive(Debug, Deserialize, ToSchema)]
+#[serde(tag = "op", rename_all = "lowercase")]
+#[expect(dead_code, reason = "only its description is used; the steps are read by `json_patch`")]
+pub(crate) enum PatchStep {
+    /// Adds a value, or replaces one of that name.
+    Add { path: String, value: serde_json::Value },
+    /// Removes a value that is there.
+    Remove { path: String },
+    /// Replaces a value that is there.
+    Replace { path: String, value: serde_json::Value },
+    /// Moves a value.
+    Move { from: String, path: String },
+    /// Copies a value.
+    Copy { from: String, path: String },
+    /// Goes on only where a value is this one.
+    Test { path: String, value: serde_json::Value },
 }
 
 /// What became of a field.

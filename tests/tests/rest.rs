@@ -434,6 +434,10 @@ fn the_interface_describes_itself() -> Result<()> {
     let record = &description["components"]["schemas"]["UserProfile"];
     assert_eq!(record["additionalProperties"], false, "{record}");
     assert!(record["properties"]["attributes"].is_object());
+    // Words as they are on the wire, not as the program calls them.
+    let words = |name: &str| &description["components"]["schemas"][name]["enum"];
+    assert_eq!(words("TokenRole"), &json!(["viewer", "analyst", "admin"]));
+    assert_eq!(words("JobState")[0], "queued");
     let schema = open.get("/profiles/schema")?.expect(200)?.json();
     assert_eq!(schema["$schema"], "https://json-schema.org/draft/2020-12/schema");
     let page = open.get("/docs")?.expect(200)?;

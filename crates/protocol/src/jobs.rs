@@ -6,10 +6,9 @@ use serde_json::value::RawValue;
 
 /// Words: members of an enumeration that are the same text in JSON, in databases and in logs.
 macro_rules! words {
-    ($(#[$about:meta])* $name:ident { $($(#[$each:meta])* $member:ident = $word:literal,)+ }) => {
-        $(#[$about])*
+    ($(#[doc = $about:literal])+ $name:ident { $($(#[$each:meta])* $member:ident = $word:literal,)+ }) => {
+        $(#[doc = $about])+
         #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, Serialize, Deserialize)]
-        #[cfg_attr(feature = "openapi", derive(utoipa::ToSchema))]
         pub enum $name {
             $($(#[$each])* #[serde(rename = $word)] $member,)+
         }
@@ -32,6 +31,21 @@ macro_rules! words {
                 Self::ALL.iter().copied().find(|one| one.word() == word)
             }
         }
+
+        // Derived it would have the members' names: a word behind a macro's variable is not seen there.
+        #[cfg(feature = "openapi")]
+        impl utoipa::PartialSchema for $name {
+            fn schema() -> utoipa::openapi::RefOr<utoipa::openapi::schema::Schema> {
+                utoipa::openapi::ObjectBuilder::new()
+                    .schema_type(utoipa::openapi::schema::Type::String)
+                    .enum_values(Some(Self::ALL.iter().map(|one| one.word())))
+                    .description(Some(concat!($($about),+).trim()))
+                    .into()
+            }
+        }
+
+        #[cfg(feature = "openapi")]
+        impl utoipa::ToSchema for $name {}
     };
 }
 
@@ -109,6 +123,7 @@ words! {
 #[serde(deny_unknown_fields)]
 pub struct NewJob {
     /// Which analysis, such as `quality`.
+    #[cfg_attr(feature = "openapi", schema(min_length = 1))]
     pub analysis: String,
     /// Which profiles: a filter, in the same language as lists; all without one.
     #[serde(default, skip_serializing_if = "Option::is_none")]

@@ -44,14 +44,27 @@ impl<S: Send + Sync, T: DeserializeOwned> FromRequest<S> for Object<T> {
     }
 }
 
+/// A number that databases count to: 0 to 2⁶³ − 1.
+///
+/// # Errors
+/// 400 for a larger one.
+pub(in crate::routes) fn counted(name: &str, number: u64) -> Result<u64, Failure> {
+    match i64::try_from(number) {
+        Ok(_) => Ok(number),
+        Err(_) => Err(Failure::invalid(format!("`{name}` is 0 to {}", i64::MAX))),
+    }
+}
+
 /// The client's own name for a request.
 ///
 /// # Errors
 /// 400 for a name that is none.
 pub(in crate::routes) fn idempotency_key(headers: &HeaderMap) -> Result<Option<String>, Failure> {
     let Some(value) = headers.get(IDEMPOTENCY_KEY) else { return Ok(None) };
-    let key = value.to_str().unwrap_or_default().trim_matches('"');
-    if key.is_empty() || key.len() > KEY_CHARS_MAX {
+    let text = value.to_str().unwrap_or_default();
+    let key = text.strip_prefix('"').and_then(|text| text.strip_suffix('"')).unwrap_or(text);
+    let is_plain = key.bytes().all(|byte| byte.is_ascii_graphic() && byte != b'"');
+    if key.is_empty() || key.len() > KEY_CHARS_MAX || !is_plain {
         let detail = format!("`Idempotency-Key` has 1 to {KEY_CHARS_MAX} visible characters");
         return Err(Failure::invalid(detail));
     }

@@ -72,6 +72,7 @@ fn events_go_on_where_the_client_was() -> Result<()> {
     // 23,570 profiles are more than one chunk, so something is told before the end.
     assert!(kinds.contains(&JobEventKind::Partial), "{kinds:?}");
     assert_eq!(kinds.last(), Some(&JobEventKind::Completed), "the stream ends behind the last one");
+    office.http.get(&format!("{path}?after_seq={}", 1_u64 << 63))?.expect(400)?;
     let rest = office.http.get(&format!("{path}?after_seq=2"))?.expect(200)?.json();
     assert_eq!(rest["events"].as_array().map(Vec::len), Some(seen.len() - 2));
     assert_eq!(rest["ended"], true);
@@ -110,7 +111,10 @@ fn the_same_request_is_the_same_job() -> Result<()> {
     let retried = post(&office.http, &format!("{place}/retry"), &[], &json!({}))?.expect(201)?;
     assert_eq!(retried.json()["retry_of"], id.as_str());
     let running = retried.json()["job_id"].as_str().unwrap_or_default().to_owned();
-    post(&office.http, &format!("/analyze/jobs/{running}/retry"), &[], &json!({}))?.expect(409)?;
+    let refused = post(&office.http, &format!("/analyze/jobs/{running}/retry"), &[], &json!({}))?;
+    let refused = refused.expect(409)?.json();
+    assert_eq!((&refused["status"], &refused["code"]), (&json!(409), &json!("blocked")));
+    assert_eq!(refused["job_status"], "queued");
     let worker = office.home.worker(1)?;
     assert_eq!(office.ended(&running)?.status, JobState::Completed);
     worker.stop()?;

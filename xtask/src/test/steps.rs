@@ -148,6 +148,7 @@ fn javascript(workspace: &Workspace, summaries: &mut Summaries) -> Result<()> {
         "schema.test.mjs",
         "automerge.test.mjs",
         "uploads.test.mjs",
+        "contract.test.mjs",
         "integration.test.mjs",
         "ops.test.mjs",
     ];

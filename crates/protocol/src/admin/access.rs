@@ -62,7 +62,7 @@ pub struct OrganisationInfo {
 pub struct QuotaChange {
     /// In bytes; no limit with `null`.
     #[serde(deserialize_with = "Option::deserialize")]
-    #[cfg_attr(feature = "openapi", schema(required))]
+    #[cfg_attr(feature = "openapi", schema(required, maximum = 9223372036854775807_i64))]
     pub bytes: Option<u64>,
 }
 
@@ -108,11 +108,16 @@ pub struct TokenList {
 #[serde(deny_unknown_fields)]
 pub struct NewToken {
     /// Whose it is: 1 to 200 characters, none of them a control character.
+    #[cfg_attr(
+        feature = "openapi",
+        schema(min_length = 1, max_length = 200, pattern = "^[^\\x00-\\x1f\\x7f-\\x9f]*$")
+    )]
     pub name: String,
     /// What it may do.
     pub role: TokenRole,
     /// After how many days it ends, 1 to 3,650; never without.
     #[serde(default, skip_serializing_if = "Option::is_none")]
+    #[cfg_attr(feature = "openapi", schema(minimum = 1, maximum = 3650))]
     pub expires_in_days: Option<i64>,
 }
 

@@ -40,9 +40,11 @@ pub struct QueueInfo {
 pub struct QueueChange {
     /// Analyses that run at once, at most: 0 to 1,000.
     #[serde(default, skip_serializing_if = "Option::is_none")]
+    #[cfg_attr(feature = "openapi", schema(maximum = 1000))]
     pub cap: Option<u64>,
     /// Its share where several organisations wait: 1 to 10,000.
     #[serde(default, skip_serializing_if = "Option::is_none")]
+    #[cfg_attr(feature = "openapi", schema(minimum = 1, maximum = 10000))]
     pub weight: Option<u64>,
 }
 
@@ -53,6 +55,7 @@ pub struct QueueChange {
 pub struct QueuePause {
     /// This analysis; everything without.
     #[serde(default, skip_serializing_if = "Option::is_none")]
+    #[cfg_attr(feature = "openapi", schema(min_length = 1, max_length = 100))]
     pub analysis: Option<String>,
 }
 
@@ -154,14 +157,15 @@ pub struct RetentionInfo {
 pub struct RetentionChange {
     /// Days from a job's end on for results, 0 to 36,500; for ever with `null`.
     #[serde(default, deserialize_with = "said", skip_serializing_if = "Option::is_none")]
-    #[cfg_attr(feature = "openapi", schema(value_type = Option<u32>))]
+    #[cfg_attr(feature = "openapi", schema(value_type = Option<u32>, maximum = 36500))]
     pub results_days: Option<Option<u32>>,
     /// Days from a job's end on for the whole job, 0 to 36,500; for ever with `null`.
     #[serde(default, deserialize_with = "said", skip_serializing_if = "Option::is_none")]
-    #[cfg_attr(feature = "openapi", schema(value_type = Option<u32>))]
+    #[cfg_attr(feature = "openapi", schema(value_type = Option<u32>, maximum = 36500))]
     pub jobs_days: Option<Option<u32>>,
     /// Days for which what was marked can be restored, 0 to 365.
     #[serde(default, skip_serializing_if = "Option::is_none")]
+    #[cfg_attr(feature = "openapi", schema(maximum = 365))]
     pub restore_days: Option<u32>,
     /// Whether the relay plans and applies by itself, once a day.
     #[serde(default, skip_serializing_if = "Option::is_none")]
@@ -213,6 +217,7 @@ pub struct RetentionShare {
 #[serde(deny_unknown_fields)]
 pub struct ApplyPlan {
     /// As the plan said.
+    #[cfg_attr(feature = "openapi", schema(pattern = "^[0-9a-f]{64}$"))]
     pub plan_hash: String,
     /// As the plan said.
     pub as_of: i64,
@@ -327,6 +332,7 @@ pub struct WebhookInfo {
 #[serde(deny_unknown_fields)]
 pub struct NewWebhook {
     /// The address: `https://…`.
+    #[cfg_attr(feature = "openapi", schema(pattern = "^https?://.+"))]
     pub url: String,
 }
 

@@ -12,7 +12,7 @@ use crate::admin::now;
 use crate::auth::Administrator;
 use crate::openapi::Problem;
 use crate::problem::Failure;
-use crate::routes::request::Object;
+use crate::routes::request::{Object, counted};
 use crate::serve::Relay;
 
 /// What files take up, as it is told.
@@ -80,6 +80,7 @@ pub(crate) async fn set_quota(
     Administrator(access): Administrator,
     Object(QuotaChange { bytes }): Object<QuotaChange>,
 ) -> Result<Json<FileUse>, Failure> {
+    let bytes = bytes.map(|bytes| counted("bytes", bytes)).transpose()?;
     let set = relay.store(move |store| store.set_quota(access.org, &access.name, bytes)).await?;
     Ok(Json(files(set)))
 }

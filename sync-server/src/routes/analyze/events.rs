@@ -22,6 +22,7 @@ use crate::jobs::Follower;
 use crate::listener::Listener;
 use crate::openapi::Problem;
 use crate::problem::Failure;
+use crate::routes::request::counted;
 use crate::serve::Relay;
 
 /// Events in one answer at most; a stream reads as many at once.
@@ -76,6 +77,7 @@ pub(crate) async fn events(
         let number = last.to_str().ok().and_then(|text| text.parse().ok());
         after_seq = number.ok_or_else(|| Failure::invalid("`Last-Event-ID` is no number"))?;
     }
+    counted("after_seq", after_seq)?;
     let org = listener.access.org;
     find(&relay, org, &id).await?;
     if streams {

@@ -471,7 +471,7 @@ pub(crate) async fn retry(
     if !matches!(row.state, JobState::Failed | JobState::Canceled) {
         let detail = "only an analysis that failed or was cancelled is tried again";
         return Err(Failure::new(StatusCode::CONFLICT, ProblemCode::Blocked, detail)
-            .with("status", json!(row.state)));
+            .with("job_status", json!(row.state)));
     }
     let key = idempotency_key(&headers)?;
     let (row, is_new) = if kartei_analysis::NAMES.contains(&row.analysis.as_str()) {

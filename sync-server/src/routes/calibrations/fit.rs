@@ -199,9 +199,10 @@ pub(crate) async fn fit(
     State(relay): State<Arc<Relay>>,
     Caller(access): Caller,
     headers: HeaderMap,
-    Object(asked): Object<FitAt>,
+    asked: Result<Object<FitAt>, Failure>,
 ) -> Result<Response, Failure> {
     may_write(&access)?;
+    let Object(asked) = asked?;
     let key = idempotency_key(&headers)?;
     let pinned = pinned(&relay, access.org, &asked).await?;
     submitted(&relay, &access, CALIBRATION, pinned, json!({"fit": asked}), key).await
@@ -239,9 +240,10 @@ pub(crate) async fn compare(
     Caller(access): Caller,
     version: Result<Path<String>, PathRejection>,
     headers: HeaderMap,
-    Object(asked): Object<DryRunAt>,
+    asked: Result<Object<DryRunAt>, Failure>,
 ) -> Result<Response, Failure> {
     may_write(&access)?;
+    let Object(asked) = asked?;
     let (Path(version), org) = (version?, access.org);
     let key = idempotency_key(&headers)?;
     let wanted = version.clone();

@@ -166,9 +166,10 @@ pub(crate) async fn get(
 pub(crate) async fn add(
     State(relay): State<Arc<Relay>>,
     Caller(access): Caller,
-    Object(brought): Object<NewCalibration>,
+    brought: Result<Object<NewCalibration>, Failure>,
 ) -> Result<Response, Failure> {
     may_write(&access)?;
+    let Object(brought) = brought?;
     let schema = Schema::parse(brought.schema.get())
         .map_err(|e| Failure::invalid(format!("schema: {e}")))?;
     let calibration = Calibration::parse(brought.calibration.get())
@@ -229,9 +230,10 @@ pub(crate) async fn activate(
     State(relay): State<Arc<Relay>>,
     Caller(access): Caller,
     version: Result<Path<String>, PathRejection>,
-    Object(asked): Object<ActivateAt>,
+    asked: Result<Object<ActivateAt>, Failure>,
 ) -> Result<Json<CalibrationEntry>, Failure> {
     may_write(&access)?;
+    let Object(asked) = asked?;
     let (Path(version), org) = (version?, access.org);
     let wanted = version.clone();
     let found = relay.store(move |store| store.calibration(org, &wanted)).await?;

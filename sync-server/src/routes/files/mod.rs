@@ -149,9 +149,10 @@ pub(crate) async fn change(
     State(relay): State<Arc<Relay>>,
     Keeper(access): Keeper,
     id: Result<Path<String>, PathRejection>,
-    Object(change): Object<FileChange>,
+    change: Result<Object<FileChange>, Failure>,
 ) -> Result<Json<FileInfo>, Failure> {
     may_write(&access)?;
+    let Object(change) = change?;
     let Path(id) = id?;
     if let Some(name) = &change.name {
         checked_name(name)?;

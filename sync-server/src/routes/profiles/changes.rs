@@ -22,6 +22,7 @@ use crate::conditions::REVISION;
 use crate::listener::Listener;
 use crate::openapi::Problem;
 use crate::problem::{ApiCode, Failure};
+use crate::routes::request::counted;
 use crate::serve::Relay;
 use crate::wire::{ChangedProfile, Changes};
 
@@ -36,9 +37,6 @@ const KEEP_ALIVE: Duration = Duration::from_secs(15);
 
 /// Events that are read from the database at once; the next are read when these were taken.
 const EVENTS_AT_ONCE: usize = 200;
-
-/// The last revision that there could ever be.
-const REV_MAX: u64 = i64::MAX.unsigned_abs();
 
 /// From where, and how much.
 #[derive(Debug, Deserialize, IntoParams)]
@@ -92,20 +90,16 @@ pub(crate) async fn changes(
         let accepted = headers.get(header::ACCEPT).and_then(|value| value.to_str().ok());
         accepted.is_some_and(|value| value.split(',').any(|one| one.trim().starts_with(kind)))
     };
-    // What no database counts to is as much in the future as the number before it.
-    let since = Since {
-        since_rev: since.since_rev.min(REV_MAX),
-        begun_rev: since.begun_rev.min(REV_MAX),
-        ..since
-    };
+    counted("since_rev", since.since_rev)?;
+    counted("begun_rev", since.begun_rev)?;
     if accepts("text/event-stream") {
         let last = headers.get("last-event-id").and_then(|value| value.to_str().ok());
         let from = match last {
             None => since.since_rev,
             Some(id) => {
-                let id: u64 =
+                let id =
                     id.parse().map_err(|_| Failure::invalid("`Last-Event-ID` is no revision"))?;
-                id.min(REV_MAX)
+                counted("Last-Event-ID", id)?
             }
         };
         must_be_recent(&relay, org, from).await?;

@@ -61,7 +61,8 @@ pub(crate) struct How {
     #[serde(default)]
     dry_run: bool,
     /// Reading ends, and the answer is 422, beyond so many rejected lines.
-    max_errors: Option<u64>,
+    #[param(maximum = 4294967295_u32)]
+    max_errors: Option<u32>,
 }
 
 impl How {
@@ -105,7 +106,10 @@ impl How {
         (status = 409, description = "A request with this key runs", body = Problem),
         (status = 413, description = "Beyond a limit of size, ratio or lines", body = Problem),
         (status = 415, description = "Not NDJSON, gzip or zstd", body = Problem),
-        (status = 422, description = "No line was applied, too many were rejected, or the key was used for another body", body = ImportAnswer),
+        (status = 422, description = "No line was applied, too many were rejected, or the key was used for another body", content(
+            (ImportAnswer = "application/json"),
+            (Problem = "application/problem+json"),
+        )),
         (status = 429, description = "Too many imports run; `Retry-After` says when to ask again", body = Problem),
     ),
     security(("token" = [])),
@@ -181,7 +185,7 @@ fn begun(id: String, access: &Access, how: &How, digest: [u8; 32], bytes: u64) -
     ImportRow {
         id,
         by: access.name.clone(),
-        mode: made_how(how.mode(), how.max_errors),
+        mode: made_how(how.mode(), how.max_errors.map(u64::from)),
         dry_run: how.dry_run,
         key: None,
         digest,

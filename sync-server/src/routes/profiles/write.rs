@@ -19,6 +19,7 @@ use crate::conditions::{REVISION, failed, precondition};
 use crate::openapi::{Problem, UserProfile};
 use crate::problem::Failure;
 use crate::serve::Relay;
+use crate::wire::PatchStep;
 
 /// Changes of a profile, as a patch says them.
 #[derive(Debug)]
@@ -89,8 +90,8 @@ pub(crate) async fn put(
         ("If-Match" = String, Header, description = "The tag that was seen, or *"),
     ),
     request_body(content(
-        (Value = "application/merge-patch+json"),
-        (Value = "application/json-patch+json"),
+        (Object = "application/merge-patch+json"),
+        (Vec<PatchStep> = "application/json-patch+json"),
     )),
     responses(
         (status = 200, description = "Changed, or so already", body = UserProfile),
