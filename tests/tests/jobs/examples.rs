@@ -78,3 +78,25 @@ fn curl_does_what_the_documents_say() -> Result<()> {
     office.http.get("/profiles/c-1042")?.expect(410)?;
     Ok(())
 }
+
+#[test]
+fn a_calibration_is_made_and_activated_as_the_document_says() -> Result<()> {
+    let office = office(&[], "bfi.ndjson.gz")?;
+    let text = std::fs::read_to_string(repository("docs/behavior.md"))?;
+    let blocks = text.split("```sh\n").skip(1).filter_map(|rest| rest.split("```").next());
+    let examples: Vec<&str> = blocks.filter(|block| block.contains("$RELAY/")).collect();
+    assert_eq!(examples.len(), 1, "docs/behavior.md has it");
+    let output = Command::new("bash")
+        .args(["-euo", "pipefail", "-c", &examples.concat()])
+        .current_dir(office.stage.path(""))
+        .env("RELAY", office.relay.url())
+        .env("TOKEN", office.home.token("analyst", "Night")?)
+        .output()
+        .context("bash runs")?;
+    let said = String::from_utf8_lossy(&output.stdout);
+    assert!(output.status.success(), "{said}{}", String::from_utf8_lossy(&output.stderr));
+    assert!(said.contains("event: completed") && said.contains("dry_run"), "{said}");
+    let listed = office.http.get("/calibrations")?.expect(200)?.json();
+    assert_eq!(listed["calibrations"][0]["stage"], "active", "{listed}");
+    Ok(())
+}
