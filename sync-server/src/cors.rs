@@ -21,7 +21,8 @@ const SENT: &str = "authorization, content-type, content-digest, range, if-range
 /// What pages may read beside what every page may.
 const READ: &str = "location, etag, content-range, content-disposition, retry-after, ratelimit, ratelimit-policy, \
                     upload-offset, upload-length, upload-metadata, upload-expires, upload-complete, upload-limit, \
-                    upload-concat, tus-resumable, tus-version, tus-extension, tus-max-size, tus-checksum-algorithm";
+                    upload-concat, tus-resumable, tus-version, tus-extension, tus-max-size, tus-checksum-algorithm, \
+                    x-request-id";
 
 /// What pages may ask for at all.
 const PLACE: &str = "/api/";

@@ -14,6 +14,7 @@ mod files;
 mod gate;
 mod gather;
 mod halting;
+mod identify;
 mod import;
 mod jobs;
 mod limiter;
@@ -21,6 +22,7 @@ mod linger;
 mod listen;
 mod listener;
 mod lists;
+mod log;
 mod metrics;
 mod migrate_store;
 mod openapi;
@@ -47,7 +49,6 @@ use std::process::ExitCode;
 use clap::{CommandFactory, Parser, Subcommand};
 use kartei_program::Papers;
 use storage::Migrate;
-use tracing_subscriber::EnvFilter;
 
 #[derive(Parser)]
 #[command(
@@ -56,6 +57,9 @@ use tracing_subscriber::EnvFilter;
     about = "The relay of Kartei: orders, stores and shares profiles"
 )]
 struct Cli {
+    /// How the log on standard error looks.
+    #[arg(long, global = true, env = "KARTEI_LOG_FORMAT", value_enum, default_value = "text")]
+    log_format: log::LogFormat,
     #[command(subcommand)]
     command: Command,
 }
@@ -76,8 +80,7 @@ enum Command {
     /// Begins a new history, after the database was restored from a backup and before it is served:
     /// replicas compare what they have then, and send what the backup lacks.
     NewEpoch(upkeep::NewEpoch),
-    /// Makes a backup of a relay with the embedded database, while it serves: sealed, and only of what is
-    /// not in an earlier one.
+    /// Makes a backup of a relay, while it serves: sealed, and only of what is not in an earlier one.
     Backup(backup::Backup),
     /// Makes a new key for backups in a file.
     BackupKey(backup::MakeKey),
@@ -87,8 +90,8 @@ enum Command {
     Verify(backup::Verify),
     /// Removes old backups, and what only they needed.
     Forget(backup::Forget),
-    /// Brings a backup back into an empty data folder, as a new history: replicas compare what they have
-    /// then, and send what the backup lacks.
+    /// Brings a backup back into an empty data folder, with the embedded database and as a new history: replicas
+    /// compare what they have then, and send what the backup lacks.
     Restore(backup::Restore),
     /// Looks after files: what nobody has any more, what does not fit together, keys.
     Files {
@@ -120,14 +123,9 @@ enum Command {
 }
 
 fn main() -> ExitCode {
-    tracing_subscriber::fmt()
-        .with_env_filter(
-            EnvFilter::try_from_default_env().unwrap_or_else(|_| EnvFilter::new("info")),
-        )
-        .with_ansi(std::io::IsTerminal::is_terminal(&std::io::stderr()))
-        .with_writer(std::io::stderr)
-        .init();
-    let done = match Cli::parse().command {
+    let cli = Cli::parse();
+    log::begin(cli.log_format);
+    let done = match cli.command {
         Command::Serve(options) => serve::run(*options),
         Command::Migrate(options) => storage::migrate(&options),
         Command::MigrateStore(options) => migrate_store::run(&options),

@@ -79,8 +79,9 @@ impl Relay {
         &self,
         work: impl FnOnce(&RelayStore) -> Result<T, E> + Send + 'static,
     ) -> Result<T, Failure> {
-        let store = Arc::clone(&self.store);
-        let done = tokio::task::spawn_blocking(move || work(&store)).await;
+        // What is logged there belongs to the request that asks.
+        let (store, span) = (Arc::clone(&self.store), tracing::Span::current());
+        let done = tokio::task::spawn_blocking(move || span.in_scope(|| work(&store))).await;
         done.map_err(|e| Failure::internal(&e))?.map_err(Into::into)
     }
 

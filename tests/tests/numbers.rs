@@ -5,6 +5,7 @@ use std::time::Duration;
 
 use anyhow::{Context, Result, ensure};
 use kartei_test_support::{Http, Stage, repository};
+use serde_json::Value;
 
 const WITHIN: Duration = Duration::from_secs(60);
 
@@ -127,5 +128,38 @@ fn a_relay_counts_what_it_does_and_nothing_else_is_asked_for() -> Result<()> {
         led += 1;
     }
     ensure!(led > 0 && led == rules.matches("- alert:").count(), "{led} alerts lead somewhere");
+    Ok(())
+}
+
+#[test]
+fn a_request_has_one_name_in_its_answer_and_in_every_line_of_the_log() -> Result<()> {
+    let stage = Stage::new()?;
+    let log = stage.path("relay.log");
+    let settings = [("KARTEI_LOG_FORMAT", "json")];
+    let home = stage.relay_home()?.with(&settings).logging_to(log.clone());
+    let relay = home.start()?;
+    let http = Http::new(relay.url(), Some(&home.token("analyst", "Ada")?));
+    let named = |given: &str| -> Result<String> {
+        let answer = http.send("GET", "/profiles/secret-id", &[("x-request-id", given)], &[])?;
+        let answer = answer.expect(404)?;
+        Ok(answer.header("x-request-id").context("every answer has it")?.to_owned())
+    };
+    ensure!(named("proxy-7_f.2")? == "proxy-7_f.2");
+    for unfit in ["a b", "", &"x".repeat(65), "{\"a\":1}"] {
+        let name = named(unfit)?;
+        ensure!(name.len() == 20 && name.starts_with("req-"), "{unfit}: {name}");
+    }
+    let (kind, mine) = (("content-type", "application/json"), ("x-request-id", "mine"));
+    let job = http.send("POST", "/analyze/jobs", &[kind, mine], br#"{"analysis": "quality"}"#)?;
+    let job = job.expect(201)?.json()["job_id"].clone();
+    drop(relay);
+
+    let text = std::fs::read_to_string(&log)?;
+    ensure!(!text.contains("secret-id"), "who is asked for is not in it");
+    let lines = text.lines().map(serde_json::from_str).collect::<Result<Vec<Value>, _>>()?;
+    ensure!(lines.iter().all(|line| line["level"].is_string() && line["message"].is_string()));
+    let queued = lines.iter().find(|line| line["job_id"] == job && line["event"] == "queued");
+    let span = &queued.context("a job is told of")?["span"];
+    ensure!(span["request_id"] == "mine" && span["route"] == "/analyze/jobs", "{span}");
     Ok(())
 }

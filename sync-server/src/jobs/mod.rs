@@ -83,7 +83,8 @@ impl Workshop {
         work: impl FnOnce(&Self) -> Result<T, RelayStoreError> + Send + 'static,
     ) -> Result<T, RelayStoreError> {
         let shop = Arc::clone(self);
-        let done = tokio::task::spawn_blocking(move || work(&shop)).await;
+        let span = tracing::Span::current();
+        let done = tokio::task::spawn_blocking(move || span.in_scope(|| work(&shop))).await;
         done.unwrap_or_else(|error| std::panic::resume_unwind(error.into_panic()))
     }
 

@@ -43,7 +43,7 @@ use crate::import::VALIDATE_BYTES_MAX;
 use crate::linger::linger;
 use crate::problem::Failure;
 use crate::serve::Relay;
-use crate::{cors, limiter, metrics, openapi};
+use crate::{cors, identify, limiter, metrics, openapi};
 
 /// What the relay says by intention (it stops, it is busy, its disk or its database is not there just now) is no fault
 /// of its own; what it is, was logged where it was found.
@@ -238,5 +238,6 @@ pub(crate) fn router(relay: Arc<Relay>) -> Router {
         .layer(from_fn_with_state(Arc::clone(&relay), cors::answer))
         // Method, path, status and time; never headers or bodies.
         .layer(TraceLayer::new_for_http().on_failure(failed))
+        .layer(from_fn(identify::identified))
         .with_state(relay)
 }
