@@ -2,7 +2,7 @@
 //! can say which request it was.
 
 use axum::extract::{MatchedPath, Request};
-use axum::http::{HeaderName, HeaderValue};
+use axum::http::{HeaderName, HeaderValue, StatusCode};
 use axum::middleware::Next;
 use axum::response::Response;
 use tracing::Instrument;
@@ -23,7 +23,8 @@ fn brought(request: &Request) -> Option<String> {
     is_name.then(|| name.to_owned())
 }
 
-/// Handles a request under its name. The log gets method and route, never the path: that names people.
+/// Handles a request under its name. The log gets method and route, never the path: that names people. Whoever was
+/// refused for the token or its role is told of there; how often an address may try unknown tokens is limited.
 pub(crate) async fn identified(
     route: Option<MatchedPath>,
     request: Request,
@@ -36,7 +37,11 @@ pub(crate) async fn identified(
         method = %request.method(),
         route = route.as_ref().map(MatchedPath::as_str),
     );
-    let mut response = next.run(request).instrument(span).await;
+    let mut response = next.run(request).instrument(span.clone()).await;
+    let status = response.status();
+    if [StatusCode::UNAUTHORIZED, StatusCode::FORBIDDEN].contains(&status) {
+        span.in_scope(|| tracing::info!(status = status.as_u16(), "A request was refused"));
+    }
     if let Ok(name) = HeaderValue::try_from(name) {
         response.headers_mut().insert(REQUEST_ID, name);
     }

@@ -152,12 +152,23 @@ fn a_request_has_one_name_in_its_answer_and_in_every_line_of_the_log() -> Result
     let (kind, mine) = (("content-type", "application/json"), ("x-request-id", "mine"));
     let job = http.send("POST", "/analyze/jobs", &[kind, mine], br#"{"analysis": "quality"}"#)?;
     let job = job.expect(201)?.json()["job_id"].clone();
+    let nobody = Http::new(relay.url(), Some("kartei_unknown"));
+    nobody.send("GET", "/profiles/secret-id", &[("x-request-id", "nobody")], &[])?.expect(401)?;
+    http.send("GET", "/admin/tokens", &[("x-request-id", "no-admin")], &[])?.expect(403)?;
     drop(relay);
 
     let text = std::fs::read_to_string(&log)?;
     ensure!(!text.contains("secret-id"), "who is asked for is not in it");
     let lines = text.lines().map(serde_json::from_str).collect::<Result<Vec<Value>, _>>()?;
     ensure!(lines.iter().all(|line| line["level"].is_string() && line["message"].is_string()));
+    for (name, status, route) in
+        [("nobody", 401, "/profiles/{id}"), ("no-admin", 403, "/admin/tokens")]
+    {
+        let refused = lines.iter().find(|line| line["span"]["request_id"] == name);
+        let refused = refused.with_context(|| format!("{name} was refused"))?;
+        ensure!(refused["status"] == status && refused["span"]["route"] == route, "{refused}");
+    }
+    ensure!(!text.contains("kartei_unknown"), "nor any token");
     let queued = lines.iter().find(|line| line["job_id"] == job && line["event"] == "queued");
     let span = &queued.context("a job is told of")?["span"];
     ensure!(span["request_id"] == "mine" && span["route"] == "/analyze/jobs", "{span}");

@@ -124,10 +124,12 @@ impl PostgresRows {
                     "{used} other connections use the database: end the relays that serve it first"
                 )));
             }
-            // Sorting would read everything before the first row; the keys' indexes have the order.
+            // Sorting would read everything before the first row; the keys' indexes have the order. Where rows
+            // go may be slow: the server's limits for those who serve are not for this.
             client
                 .batch_execute(
-                    "BEGIN ISOLATION LEVEL REPEATABLE READ READ ONLY; SET LOCAL enable_sort = off",
+                    "BEGIN ISOLATION LEVEL REPEATABLE READ READ ONLY; SET LOCAL enable_sort = off; \
+                     SET LOCAL idle_in_transaction_session_timeout = 0; SET LOCAL statement_timeout = 0",
                 )
                 .await?;
             Ok(())
