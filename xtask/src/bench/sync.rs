@@ -6,7 +6,7 @@
 
 use std::fmt::Write as _;
 use std::fs;
-use std::path::Path;
+use std::path::{Path, PathBuf};
 
 use anyhow::{Context, Result, bail};
 use serde_json::Value;
@@ -65,16 +65,7 @@ const ORGANISATION: &str = "Bench";
 /// small sizes and debug builds.
 pub(crate) fn run(workspace: &Workspace, quick: bool, only: Option<&str>) -> Result<()> {
     let scale = if quick { QUICK } else { WHOLE };
-    setup::prepare(workspace, setup::Purpose::Bench)?;
-    let mut build =
-        vec!["build", "--quiet", "--package", "kartei-cli", "--package", "kartei-relay"];
-    build.extend(["--package", "kartei-app", "--bins", "--example", "bench_sync"]);
-    if !quick {
-        build.push("--release");
-    }
-    exec::show(&mut workspace.cargo(&build))?;
-    let folder = workspace.target.join("bench");
-    fs::create_dir_all(&folder)?;
+    let folder = prepared(workspace, quick)?;
     let wanted = |part: &str| only.is_none_or(|only| only == part);
     let mut text = String::new();
     if wanted("first") {
@@ -94,11 +85,43 @@ pub(crate) fn run(workspace: &Workspace, quick: bool, only: Option<&str>) -> Res
     if text.is_empty() {
         bail!("there is no such part: first, live, import, growth, reads");
     }
+    report(&folder, "sync", quick, text)
+}
+
+/// Runs an organisation at work for half an hour, prints the tables and writes them to `target/bench/load.md`.
+/// `quick` takes half a minute and debug builds.
+pub(crate) fn load(workspace: &Workspace, quick: bool) -> Result<()> {
+    let folder = prepared(workspace, quick)?;
+    let (scale, part) = match quick {
+        false => (WHOLE, ["load", "--profiles", "10000", "--desktops", "500", "--seconds", "1800"]),
+        true => (QUICK, ["load", "--profiles", "1000", "--desktops", "50", "--seconds", "30"]),
+    };
+    exec::heading("an organisation at work");
+    let text = inside(workspace, &folder, scale, &part)?;
+    report(&folder, "load", quick, text)
+}
+
+/// Builds what is measured; answers where reports and made files are.
+fn prepared(workspace: &Workspace, quick: bool) -> Result<PathBuf> {
+    setup::prepare(workspace, setup::Purpose::Bench)?;
+    let mut build =
+        vec!["build", "--quiet", "--package", "kartei-cli", "--package", "kartei-relay"];
+    build.extend(["--package", "kartei-app", "--bins", "--example", "bench_sync"]);
+    if !quick {
+        build.push("--release");
+    }
+    exec::show(&mut workspace.cargo(&build))?;
+    let folder = workspace.target.join("bench");
+    fs::create_dir_all(&folder)?;
+    Ok(folder)
+}
+
+fn report(folder: &Path, name: &str, quick: bool, mut text: String) -> Result<()> {
     if quick {
         text.push_str("\nThese are debug builds and small numbers.\n");
     }
     writeln!(text, "\n{}.", machine())?;
-    write_report(&folder, if quick { "sync-quick.md" } else { "sync.md" }, &text)
+    write_report(folder, &format!("{name}{}.md", if quick { "-quick" } else { "" }), &text)
 }
 
 /// Runs a part of the example; answers its tables.

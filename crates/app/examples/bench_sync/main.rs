@@ -1,9 +1,11 @@
 //! What `cargo xtask bench sync` measures from inside: how soon an edit is seen elsewhere, what an
 //! import over HTTP costs beside `COPY`, what a change costs as an organisation grows, and how many
-//! single profiles are read in a second. Prints tables in Markdown.
+//! single profiles are read in a second. `cargo xtask bench load` takes its `load`: an organisation at work.
+//! Prints tables in Markdown.
 //!
 //! Usage: `bench_sync live --desktops N --edits N --file FILE`, `bench_sync import --profiles N
-//! --runs N --file FILE`, `bench_sync growth --profiles N,… --edits N --file FILE …`, `bench_sync reads
+//! --runs N --file FILE`, `bench_sync load --desktops N
+//! --seconds N --file FILE`, `bench_sync growth --profiles N,… --edits N --file FILE …`, `bench_sync reads
 //! --profiles N --edits REQUESTS --file FILE`. The files hold made profiles, one file for each number.
 
 #![expect(clippy::print_stdout, reason = "its output is its purpose")]
@@ -13,6 +15,7 @@ mod figures;
 mod growth;
 mod import;
 mod live;
+mod load;
 mod reads;
 
 use std::path::PathBuf;
@@ -25,6 +28,8 @@ struct Options {
     desktops: usize,
     edits: usize,
     runs: usize,
+    /// How long it goes on.
+    seconds: u64,
     /// Made profiles: how many, and where.
     files: Vec<PathBuf>,
     profiles: Vec<usize>,
@@ -39,6 +44,9 @@ impl Options {
             match name.as_str() {
                 "--desktops" => options.desktops = number()?,
                 "--edits" => options.edits = number()?,
+                "--seconds" => {
+                    options.seconds = value.parse().context("--seconds takes a number")?;
+                }
                 "--runs" => options.runs = number()?,
                 "--file" => options.files.push(PathBuf::from(value)),
                 "--profiles" => {
@@ -62,6 +70,7 @@ fn main() -> Result<()> {
     let options = Options::read(rest)?;
     match part.as_str() {
         "live" => live::run(&options),
+        "load" => load::run(&options),
         "import" => import::run(&options),
         "growth" => growth::run(&options),
         "reads" => reads::run(&options),
