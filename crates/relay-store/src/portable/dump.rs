@@ -12,9 +12,8 @@ use std::path::Path;
 use serde::{Deserialize, Serialize};
 
 use super::{
-    Columns, Marks, PAGE_BYTES, PAGE_ROWS, Page, PortableSource, PortableTable, Rows, SqliteRows,
-    TABLES, Table, Tally, Value, Values, columns_of, each_row, encode_row, named, note_blobs,
-    note_marks, refused, tally,
+    Columns, Marks, Page, PortableSource, PortableTable, Rows, SqliteRows, TABLES, Table, Tally,
+    Value, Values, columns_of, each_row, named, note_blobs, note_marks, refused, tally,
 };
 use crate::copy::{CopiedOrganisation, DatabaseCopy};
 use crate::engine::Result;
@@ -66,7 +65,7 @@ pub(super) fn dump(
     take: &mut dyn FnMut(Vec<u8>) -> bool,
 ) -> Result<(DatabaseCopy, DumpedRows)> {
     let (mut sums, mut marks, mut blobs) = (Tally::new(), rows.marks()?, BTreeSet::new());
-    let (mut organisations, mut part, mut scratch) = (Vec::new(), Vec::new(), Vec::new());
+    let (mut organisations, mut part) = (Vec::new(), Vec::new());
     let mut of = "";
     let mut give = |part: &mut Vec<u8>| match part.is_empty() || take(std::mem::take(part)) {
         true => Ok(()),
@@ -78,15 +77,15 @@ pub(super) fn dump(
             of = table.name;
             give(&mut part)?;
         }
-        sums.add(table, org, &page);
         note_marks(&mut marks, table, own, &page);
         note_blobs(&mut blobs, table, own, &page);
         for row in &page {
-            organisations.extend((of == "organisations").then(|| standing(own, row)).flatten());
-            scratch.clear();
-            encode_row(org, row, &mut scratch);
-            part.extend_from_slice(&scratch);
-            let may_end = part.len() >= PART_BYTES_MIN && ends_part(&scratch);
+            if of == "organisations" {
+                organisations.extend(standing(own, row));
+            }
+            let bytes = sums.add(table, org, row);
+            part.extend_from_slice(bytes);
+            let may_end = part.len() >= PART_BYTES_MIN && ends_part(bytes);
             if may_end || part.len() >= PART_BYTES_MAX {
                 give(&mut part)?;
             }
@@ -176,26 +175,26 @@ impl RelayStore {
 /// Inserts a table's rows, in pages.
 fn fill(to: &mut dyn Rows, table: &Table, dumped: &DumpedTable, from: &mut dyn Read) -> Result<()> {
     let broken = |error: io::Error| refused(format!("the rows of `{}`: {error}", table.name));
-    let (mut page, mut whose) = (Page::default(), None);
+    let (mut page, mut whose) = (Page::default(), 0);
+    let mut insert = |org: i64, page: &mut Page| {
+        let Page { rows, .. } = std::mem::take(page);
+        to.insert(table, &dumped.columns, org, &rows)
+    };
     for _ in 0..dumped.rows {
         let Value::Integer(org) = read_value(from).map_err(broken)? else {
             return Err(refused(format!("a row of `{}` is nobody's", table.name)));
         };
         let row = dumped.columns.iter().map(|_| read_value(from));
         let row = row.collect::<io::Result<Values>>().map_err(broken)?;
-        let is_full = page.rows.len() >= PAGE_ROWS || page.bytes >= PAGE_BYTES;
-        if let Some(before) = whose.replace(org)
-            && (before != org || is_full)
-        {
-            let page = std::mem::take(&mut page);
-            to.insert(table, &dumped.columns, before, &page.rows)?;
+        if org != whose {
+            insert(whose, &mut page)?;
+            whose = org;
         }
-        page.take(row);
+        if page.take(row) {
+            insert(whose, &mut page)?;
+        }
     }
-    match whose {
-        Some(org) => to.insert(table, &dumped.columns, org, &page.rows),
-        None => Ok(()),
-    }
+    insert(whose, &mut page)
 }
 
 /// The value that [`Value::encode`] wrote.

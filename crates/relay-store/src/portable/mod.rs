@@ -65,12 +65,6 @@ impl Value {
 /// A row: its values in the order of the columns' names.
 type Values = Vec<Value>;
 
-/// A row as bytes, behind what is there: its organisation, and then its values.
-fn encode_row(org: i64, row: &[Value], to: &mut Vec<u8>) {
-    Value::Integer(org).encode(to);
-    row.iter().for_each(|value| value.encode(to));
-}
-
 /// Rows that are read together: a page's worth at most.
 #[derive(Default)]
 pub(crate) struct Page {
@@ -83,7 +77,7 @@ impl Page {
     fn take(&mut self, row: Values) -> bool {
         self.bytes += row.iter().map(Value::size).sum::<usize>();
         self.rows.push(row);
-        self.bytes >= PAGE_BYTES
+        self.rows.len() >= PAGE_ROWS || self.bytes >= PAGE_BYTES
     }
 }
 
@@ -196,14 +190,16 @@ impl Tally {
         Self { tables: TABLES.iter().map(empty).collect(), scratch: Vec::new() }
     }
 
-    fn add(&mut self, table: &Table, org: i64, rows: &[Values]) {
-        let Some((count, hasher)) = self.tables.get_mut(table.name) else { return };
-        for row in rows {
-            self.scratch.clear();
-            encode_row(org, row, &mut self.scratch);
+    /// Counts a row. Answers its bytes: its organisation, and then its values.
+    fn add(&mut self, table: &Table, org: i64, row: &Values) -> &[u8] {
+        self.scratch.clear();
+        Value::Integer(org).encode(&mut self.scratch);
+        row.iter().for_each(|value| value.encode(&mut self.scratch));
+        if let Some((count, hasher)) = self.tables.get_mut(table.name) {
             hasher.update(&self.scratch);
             *count += 1;
         }
+        &self.scratch
     }
 
     fn told(&self) -> Vec<PortableTable> {
@@ -219,7 +215,9 @@ impl Tally {
 fn tally(rows: &mut dyn Rows, columns: &Columns) -> Result<Vec<PortableTable>> {
     let mut tally = Tally::new();
     each_row(rows, columns, &mut |table, org, page| {
-        tally.add(table, org, &page);
+        for row in &page {
+            tally.add(table, org, row);
+        }
         Ok(())
     })?;
     Ok(tally.told())
@@ -287,7 +285,9 @@ fn move_rows(
     let mut moved = 0;
     each_row(&mut *from, columns, &mut |table, org, page| {
         let own = columns_of(columns, table);
-        sums.add(table, org, &page);
+        for row in &page {
+            sums.add(table, org, row);
+        }
         note_marks(&mut marks, table, own, &page);
         to.insert(table, own, org, &page)?;
         moved += page.len() as u64;
