@@ -8,25 +8,14 @@ use anyhow::{Context, Result, ensure};
 use kartei_local_store::{Store, StoreOptions};
 use kartei_test_support::{
     Answer, Client, Database, Http, Postgres, RelayHome, S3Kind, S3Server, Stage, repository,
+    settle,
 };
 
 const BFI: &str = "tests/fixtures/data/bfi.ndjson.gz";
 
-fn text(answer: &Answer) -> String {
-    String::from_utf8_lossy(answer.stdout()).into_owned()
-}
-
 /// The report's lines of tables: name, rows and digest.
 fn tables(answer: &Answer) -> Vec<String> {
-    text(answer).lines().filter(|line| line.contains(" rows  ")).map(str::to_owned).collect()
-}
-
-fn settle(clients: &[&Client]) -> Result<()> {
-    for client in clients.iter().chain(clients) {
-        let status = client.sync()?;
-        ensure!(status["state"] == "up_to_date" && status["pending"] == 0, "{status}");
-    }
-    Ok(())
+    answer.text().lines().filter(|line| line.contains(" rows  ")).map(str::to_owned).collect()
 }
 
 /// A relay that has some of everything, and two clients that know it.
@@ -134,10 +123,10 @@ fn a_relay_moves_to_postgres_and_back_and_nobody_notices() -> Result<()> {
     drop(relay);
 
     let moved = to_postgres(&office.home, &data, &data, &database)?.expect_code(0)?;
-    ensure!(tables(&moved).len() > 25, "{}", text(&moved));
+    ensure!(tables(&moved).len() > 25, "{}", moved.text());
     for name in ["profiles", "changes", "erasures", "jobs", "files", "tokens", "audit_events"] {
         let line = tables(&moved).into_iter().find(|line| line.starts_with(name));
-        ensure!(line.is_some_and(|line| !line.contains(" 0 rows")), "{name}: {}", text(&moved));
+        ensure!(line.is_some_and(|line| !line.contains(" 0 rows")), "{name}: {}", moved.text());
     }
     let again = to_postgres(&office.home, &data, &data, &database)?.expect_code(1)?;
     ensure!(again.stderr().contains("already"), "{}", again.stderr());
@@ -148,7 +137,7 @@ fn a_relay_moves_to_postgres_and_back_and_nobody_notices() -> Result<()> {
     let words = ["migrate-store", "--from-data", &data, "--to-data", &other];
     let told = back.run(&[&words[..], &["--dry-run"]].concat())?.expect_code(0)?;
     assert_eq!(tables(&told), tables(&moved));
-    ensure!(!Path::new(&other).exists(), "{}", text(&told));
+    ensure!(!Path::new(&other).exists(), "{}", told.text());
     let returned = back.run(&words)?.expect_code(0)?;
     assert_eq!(tables(&returned), tables(&moved));
 
@@ -176,7 +165,7 @@ fn bytes_move_to_a_bucket_and_back_alone() -> Result<()> {
     let data = office.data();
     let words = ["migrate-store", "--from-data", &data, "--to-data", &data, "--to-blob-url", &url];
     let moved = home.run(&words)?.expect_code(0)?;
-    ensure!(text(&moved).contains("blobs,"), "{}", text(&moved));
+    ensure!(moved.text().contains("blobs,"), "{}", moved.text());
     let key = office.key_file();
     let served = home.clone().with(&[("KARTEI_BLOB_URL", &url), ("KARTEI_KEY_FILE", &key)]);
     fs::rename(office.home.data().join("blobs"), office.stage.path("old-blobs"))?;
@@ -208,7 +197,7 @@ fn a_move_that_is_killed_is_none_and_begins_anew() -> Result<()> {
     if !is_done {
         home.run(&words)?.expect_code(0)?;
     }
-    let told = text(&served.run(&["check"])?.expect_code(0)?);
+    let told = served.run(&["check"])?.expect_code(0)?.text();
     ensure!(told.contains("Test"), "{told}");
 
     let other = office.stage.path("folder").display().to_string();

@@ -109,7 +109,7 @@ fn the_report_for_people_names_lines_reasons_and_kinds() -> Result<()> {
     let file = repository("tests/fixtures/data/nasty.ndjson");
     let client = stage.client("a")?;
     let answer = client.run_plain(&["import".as_ref(), file.as_os_str()])?.expect_code(3)?;
-    let said = format!("{}{}", String::from_utf8_lossy(answer.stdout()), answer.stderr());
+    let said = format!("{}{}", answer.text(), answer.stderr());
     for words in ["25 rejected", "line 5", "/attributes/x", "save the file as UTF-8", "by kind"] {
         assert!(said.contains(words), "{words:?} is said: {said}");
     }

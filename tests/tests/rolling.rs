@@ -9,7 +9,7 @@ use std::time::Duration;
 
 use anyhow::{Context, Result, anyhow, ensure};
 use kartei_test_support::{
-    Client, FaultProxy, Http, Postgres, Relay, RelayHome, Stage, pass, until, write_lines,
+    FaultProxy, Http, Postgres, Relay, RelayHome, Stage, pass, until, write_lines,
 };
 use serde_json::{Value, json};
 
@@ -111,12 +111,6 @@ fn import(http: &Http, round: usize) -> Result<()> {
     Ok(())
 }
 
-fn sync(client: &Client) -> Result<()> {
-    let status = client.sync()?;
-    ensure!(status["state"] == "up_to_date" && status["pending"] == 0, "{status}");
-    Ok(())
-}
-
 /// Replaces both relays, one after the other, as often as it is to be.
 fn roll(
     home: &RelayHome,
@@ -164,8 +158,8 @@ fn relays_are_replaced_while_everybody_works_and_no_operation_fails() -> Result<
         |n| json!({"schema": "user_profile.v1", "id": format!("p-{n}"), "attributes": {"n": n}});
     write_lines(&people, &(0..500).map(person).collect::<Vec<Value>>())?;
     anna.import(&[&people])?;
-    sync(&anna)?;
-    sync(&ben)?;
+    anna.settle()?;
+    ben.settle()?;
 
     let shift = Shift::default();
     let relays = thread::scope(|scope| -> Result<Vec<Relay>> {
@@ -190,11 +184,11 @@ fn relays_are_replaced_while_everybody_works_and_no_operation_fails() -> Result<
             },
             Box::new(move |round| {
                 anna.edit("p-1", &["--add-tag", &format!("anna-{round}")])?;
-                sync(anna)
+                anna.settle()
             }),
             Box::new(move |round| {
                 ben.edit("p-1", &["--set", &format!("attributes.n={round}")])?;
-                sync(ben)?;
+                ben.settle()?;
                 ben.run(&["analyze", "quality"])?.expect_code(0)?;
                 Ok(())
             }),
@@ -248,7 +242,7 @@ fn relays_are_replaced_while_everybody_works_and_no_operation_fails() -> Result<
     let [programs, imports, ..] = shift.done.each_ref().map(|done| done.load(Ordering::Relaxed));
     let all = 500 + programs + 400 * imports;
     for client in [&anna, &ben, &anna] {
-        sync(client)?;
+        client.settle()?;
     }
     ensure!(anna.export()? == ben.export()?, "the desks differ");
     for relay in &relays {

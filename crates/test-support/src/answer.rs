@@ -29,6 +29,12 @@ impl Answer {
         &self.output.stdout
     }
 
+    /// Its standard output, as text.
+    #[must_use]
+    pub fn text(&self) -> String {
+        String::from_utf8_lossy(&self.output.stdout).into_owned()
+    }
+
     /// Its standard error, as text.
     #[must_use]
     pub fn stderr(&self) -> String {

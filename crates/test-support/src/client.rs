@@ -7,7 +7,7 @@ use std::process::{Child, Command, Output, Stdio};
 use std::thread::{self, JoinHandle};
 use std::time::Duration;
 
-use anyhow::{Context, Result};
+use anyhow::{Context, Result, ensure};
 use serde_json::Value;
 
 use crate::{Answer, pass, program};
@@ -17,6 +17,14 @@ use crate::{Answer, pass, program};
 pub struct Client {
     program: PathBuf,
     data: PathBuf,
+}
+
+/// All sync in turn, twice: each has then what the others had.
+///
+/// # Errors
+/// Where one is not up to date.
+pub fn settle(clients: &[&Client]) -> Result<()> {
+    clients.iter().chain(clients).try_for_each(|client| client.settle())
 }
 
 impl Client {
@@ -128,6 +136,16 @@ impl Client {
     /// Where it does not end with code 0.
     pub fn sync(&self) -> Result<Value> {
         self.run(&["sync"])?.done()
+    }
+
+    /// Syncs, and is up to date then, with nothing that waits.
+    ///
+    /// # Errors
+    /// Where it is not.
+    pub fn settle(&self) -> Result<()> {
+        let status = self.sync()?;
+        ensure!(status["state"] == "up_to_date" && status["pending"] == 0, "{status}");
+        Ok(())
     }
 
     /// The status.

@@ -175,7 +175,7 @@ impl RelayHome {
         let create =
             ["token", "create", "--org", &self.organisation, "--role", role, "--name", name];
         let answer = self.admin(&create)?.expect_code(0)?;
-        Ok(String::from_utf8_lossy(answer.stdout()).trim().to_owned())
+        Ok(answer.text().trim().to_owned())
     }
 
     /// Runs an `admin` command to its end.

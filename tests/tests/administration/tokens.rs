@@ -70,7 +70,7 @@ fn life_of_tokens(seat: &Seat) -> Result<()> {
         &["audit", "--org", "Test"],
     ] {
         let answer = seat.home.run(command)?.expect_code(0)?;
-        texts.push(String::from_utf8_lossy(answer.stdout()).into_owned());
+        texts.push(answer.text());
     }
     assert!(texts.iter().all(|text| text.contains("Ada, laptop") || text.contains("devices")));
     texts.push(std::fs::read_to_string(seat.stage.path("relay.log"))?);

@@ -11,7 +11,7 @@ use std::time::Duration;
 
 use anyhow::{Context, Result, ensure};
 use kartei_test_support::{
-    Answer, Client, Http, RelayHome, S3Kind, S3Server, Stage, repository, write_lines,
+    Client, Http, RelayHome, S3Kind, S3Server, Stage, repository, settle, write_lines,
 };
 use serde_json::{Value, json};
 
@@ -24,14 +24,6 @@ fn noise(bytes: usize) -> Vec<u8> {
     noise
 }
 
-fn settle(clients: &[&Client]) -> Result<()> {
-    for client in clients.iter().chain(clients) {
-        let status = client.sync()?;
-        ensure!(status["state"] == "up_to_date" && status["pending"] == 0, "{status}");
-    }
-    Ok(())
-}
-
 fn of_a_file(path: &Path) -> String {
     format!("file://{}", path.display())
 }
@@ -41,10 +33,6 @@ fn with_vault(stage: &Stage, home: RelayHome, url: &str) -> Result<RelayHome> {
     let key = stage.path("backup.key").display().to_string();
     home.run(&["backup-key", &key])?.expect_code(0)?;
     Ok(home.with(&[("KARTEI_BACKUP_URL", url), ("KARTEI_BACKUP_KEY_FILE", &key)]))
-}
-
-fn text(answer: &Answer) -> String {
-    String::from_utf8_lossy(answer.stdout()).into_owned()
 }
 
 fn back_up(home: &RelayHome) -> Result<Value> {
@@ -143,7 +131,7 @@ fn nothing_acknowledged_is_lost_when_a_relay_is_destroyed_and_restored() -> Resu
     // Not acknowledged by anybody.
     ben.edit("bfi-61622", &["--add-tag", "alone"])?;
     let sound = home.run(&["verify"])?.expect_code(0)?;
-    ensure!(text(&sound).contains("is sound"), "{}", text(&sound));
+    ensure!(sound.text().contains("is sound"), "{}", sound.text());
     home.run(&["restore"])?.expect_code(0)?;
     home.run(&["check"])?.expect_code(0)?;
     relay = home.start_on(port)?;
@@ -171,7 +159,7 @@ fn nothing_acknowledged_is_lost_when_a_relay_is_destroyed_and_restored() -> Resu
     let third = back_up(&home)?;
     ensure!(third["id"].as_str() > second["id"].as_str());
     let forgot = home.run(&["forget", "--keep", "1"])?.expect_code(0)?;
-    ensure!(text(&forgot).matches("Forgot").count() == 2, "{}", text(&forgot));
+    ensure!(forgot.text().matches("Forgot").count() == 2, "{}", forgot.text());
     home.run(&["verify"])?.expect_code(0)?;
     Ok(())
 }
@@ -297,7 +285,7 @@ fn what_is_damaged_is_named_and_not_restored() -> Result<()> {
                 None => fs::remove_file(&chunk)?,
             }
             let found = home.run(&["verify"])?.expect_code(1)?;
-            ensure!(text(&found).contains(&name), "{} lacks {name}", text(&found));
+            ensure!(found.text().contains(&name), "{} lacks {name}", found.text());
             let refused = home.run(&["restore"])?.expect_code(1)?;
             ensure!(refused.stderr().contains(&name), "{}", refused.stderr());
             ensure!(files_below(home.data())?.is_empty(), "nothing by halves");
@@ -349,13 +337,13 @@ fn who_was_erased_after_the_backup_does_not_come_back_with_it() -> Result<()> {
     // Ben does not hear of it before the relay is gone.
     home.admin(&["erase", "--org", "Test", "p-7"])?.expect_code(0)?;
     let noted = home.run(&["backup", "--erasures-only"])?.expect_code(0)?;
-    ensure!(text(&noted).contains("1 erasures"), "{}", text(&noted));
+    ensure!(noted.text().contains("1 erasures"), "{}", noted.text());
     let port = relay.port()?;
     relay.kill()?;
     fs::remove_dir_all(home.data())?;
     ben.edit("p-7", &["--add-tag", "late"])?;
     let restored = home.run(&["restore"])?.expect_code(0)?;
-    ensure!(text(&restored).contains("1 erasures after the backup"), "{}", text(&restored));
+    ensure!(restored.text().contains("1 erasures after the backup"), "{}", restored.text());
     relay = home.start_on(port)?;
     settle(&[&ben, &anna])?;
     for client in [&anna, &ben] {

@@ -4,10 +4,12 @@ use std::fs;
 use std::thread;
 
 use anyhow::{Context, Result, ensure};
-use kartei_test_support::{Client, Http, Postgres, RelayHome, Stage, repository, write_lines};
+use kartei_test_support::{
+    Client, Http, Postgres, RelayHome, Stage, repository, settle, write_lines,
+};
 use serde_json::{Value, json};
 
-use super::{BFI, at_a_desk, at_the_relay, back_up, noise, of_a_file, settle, text, with_vault};
+use super::{BFI, at_a_desk, at_the_relay, back_up, noise, of_a_file, with_vault};
 
 /// A relay with people, a file and a finished analysis, and two desks.
 struct Office {
@@ -116,7 +118,7 @@ fn a_relay_on_postgres_is_backed_up_while_it_serves_and_brought_back() -> Result
     );
     home.admin(&["erase", "bfi-61622", "--org", "Test"])?.expect_code(0)?;
     let noted = home.run(&["backup", "--erasures-only"])?.expect_code(0)?;
-    ensure!(text(&noted).contains("1 erasures"), "{}", text(&noted));
+    ensure!(noted.text().contains("1 erasures"), "{}", noted.text());
     let before = office.works_on("later")?;
 
     relay.kill()?;
@@ -124,15 +126,15 @@ fn a_relay_on_postgres_is_backed_up_while_it_serves_and_brought_back() -> Result
     cluster.sql("postgres", "DROP DATABASE lost WITH (FORCE)")?;
     fs::remove_dir_all(home.data())?;
     let sound = home.run(&["verify"])?.expect_code(0)?;
-    ensure!(text(&sound).contains("is sound"), "{}", text(&sound));
+    ensure!(sound.text().contains("is sound"), "{}", sound.text());
     let refused = home.run(&["restore"])?.expect_code(1)?;
     ensure!(refused.stderr().contains("migrate-store"), "{}", refused.stderr());
     // A folder is served as it is, or moved to another database.
     let data = home.data().display().to_string();
     let embedded = home.embedded();
     let restored = embedded.run(&["restore"])?.expect_code(0)?;
-    ensure!(text(&restored).contains("1 erasures after the backup"), "{}", text(&restored));
-    ensure!(text(&restored).contains("migrate-store"), "{}", text(&restored));
+    ensure!(restored.text().contains("1 erasures after the backup"), "{}", restored.text());
+    ensure!(restored.text().contains("migrate-store"), "{}", restored.text());
     let database = cluster.database("again")?;
     let to = embedded.with(&[("KARTEI_TO_DATABASE_URL", &database.owner_url)]);
     let role = ["--relay-role", &database.relay_role];
@@ -167,7 +169,7 @@ fn postgres_goes_back_to_a_point_in_time_and_the_desks_bring_the_rest() -> Resul
     office.cluster.sql("lost", "TRUNCATE kartei.profiles CASCADE")?;
     office.cluster.recover("before")?;
     let renewed = home.run(&["new-epoch"])?.expect_code(0)?;
-    ensure!(text(&renewed).contains("Test"), "{}", text(&renewed));
+    ensure!(renewed.text().contains("Test"), "{}", renewed.text());
     relay = home.start_on(office.port)?;
     office.comes_back(&home, relay.url(), &before, 2_800)
 }
