@@ -9,8 +9,8 @@
 //! marks/…               who is writing or forgetting just now
 //! ```
 //!
-//! A file is cut at fixed places or where its source says, so what did not change between two backups is the same chunk and is
-//! written once. The snapshot is written last: a backup that broke off is none. Everything is
+//! A file is cut at fixed places or where its source says, so what did not change between two backups is the
+//! same chunk and is written once. The snapshot is written last: a backup that broke off is none. Everything is
 //! authenticated from the snapshot down, so what comes back is what went in, or an error with a name.
 //!
 //! This crate knows nothing of databases, organisations or what the files mean.

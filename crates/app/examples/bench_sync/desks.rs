@@ -12,7 +12,7 @@ use kartei_app::{App, AppOptions};
 use kartei_protocol::commands::Commands;
 use kartei_protocol::desktop::{Edit, EditProfile, Empty, GetProfile, SignIn, SyncState};
 use kartei_protocol::events::HostEvent;
-use kartei_test_support::{Http, gunzipped, until};
+use kartei_test_support::{Client, Http, Stage, gunzipped, until};
 use serde_json::{Value, json};
 
 /// An edit that takes longer is lost.
@@ -20,6 +20,15 @@ const SEEN_WITHIN: Duration = Duration::from_secs(60);
 
 /// A first sync of a million profiles on a busy machine.
 const SYNCED_WITHIN: Duration = Duration::from_secs(1_800);
+
+/// Imports a file and sends it all to a relay; answers who did.
+pub(crate) fn fill(stage: &Stage, url: &str, token: &str, file: &Path) -> Result<Client> {
+    let filler = stage.client("filler")?;
+    filler.import(&[file])?;
+    filler.login(url, token)?;
+    filler.sync()?;
+    Ok(filler)
+}
 
 /// A desktop as it is, without its window.
 pub(crate) struct Desk {
@@ -103,8 +112,20 @@ pub(crate) struct Listeners {
 }
 
 impl Listeners {
-    /// Lets one more listen for as long as the program runs.
-    pub(crate) fn add(&self, url: &str, token: &str, cursor: &str) {
+    /// Lets so many listen for as long as the program runs, from what there is now; answers when all do.
+    pub(crate) fn listen(url: &str, token: &str, count: usize) -> Result<Self> {
+        let cursor = pull(&Http::new(url, Some(token)), "")?;
+        let listeners = Self::default();
+        for _ in 0..count {
+            listeners.add(url, token, &cursor);
+        }
+        until(SEEN_WITHIN, "the other desktops listen", || {
+            Ok(listeners.listening.load(Ordering::Relaxed) == count as u64)
+        })?;
+        Ok(listeners)
+    }
+
+    fn add(&self, url: &str, token: &str, cursor: &str) {
         let http = Http::patient(url, Some(token), SYNCED_WITHIN);
         let mut cursor = cursor.to_owned();
         let (pulls, listening) = (Arc::clone(&self.pulls), Arc::clone(&self.listening));
@@ -120,13 +141,6 @@ impl Listeners {
         });
     }
 
-    /// Waits until so many listen.
-    pub(crate) fn wait(&self, count: u64) -> Result<()> {
-        until(SEEN_WITHIN, "the other desktops listen", || {
-            Ok(self.listening.load(Ordering::Relaxed) == count)
-        })
-    }
-
     /// Pulls that they have made.
     pub(crate) fn pulls(&self) -> u64 {
         self.pulls.load(Ordering::Relaxed)
@@ -134,7 +148,7 @@ impl Listeners {
 }
 
 /// Reads the feed from a cursor to its end; answers the cursor there.
-pub(crate) fn pull(http: &Http, cursor: &str) -> Result<String> {
+fn pull(http: &Http, cursor: &str) -> Result<String> {
     let mut cursor = cursor.to_owned();
     loop {
         let path = if cursor.is_empty() {

@@ -6,7 +6,7 @@ use anyhow::{Context, Result, ensure};
 use kartei_test_support::{Postgres, RelayHome, Stage};
 
 use crate::Options;
-use crate::desks::{Desk, copy, seen_after};
+use crate::desks::{Desk, copy, fill, seen_after};
 use crate::figures::{millis, quantile};
 
 pub(crate) fn run(options: &Options) -> Result<()> {
@@ -44,10 +44,7 @@ fn one(
     let home = home.logging_to(stage.path("relay.log"));
     let relay = home.start()?;
     let token = home.token("analyst", "Desktop")?;
-    let filler = stage.client("filler")?;
-    filler.import(&[file])?;
-    filler.login(relay.url(), &token)?;
-    filler.sync()?;
+    let filler = fill(stage, relay.url(), &token, file)?;
     let ben = stage.client("ben")?;
     ben.login(relay.url(), &token)?;
     let begun = Instant::now();

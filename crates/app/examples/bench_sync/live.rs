@@ -1,10 +1,10 @@
 //! An edit on one desktop, seen on another, with many connected.
 
 use anyhow::Result;
-use kartei_test_support::{Http, Stage};
+use kartei_test_support::Stage;
 
 use crate::Options;
-use crate::desks::{Desk, Listeners, pull, seen_after};
+use crate::desks::{Desk, Listeners, fill, seen_after};
 use crate::figures::{millis, quantile};
 
 pub(crate) fn run(options: &Options) -> Result<()> {
@@ -12,23 +12,15 @@ pub(crate) fn run(options: &Options) -> Result<()> {
     let home = stage.relay_home()?.logging_to(stage.path("relay.log"));
     let relay = home.start()?;
     let token = home.token("analyst", "Desktop")?;
-    let filler = stage.client("filler")?;
-    filler.import(&[options.file()?])?;
-    filler.login(relay.url(), &token)?;
-    filler.sync()?;
+    fill(&stage, relay.url(), &token, options.file()?)?;
     let profiles = options.profiles.first().copied().unwrap_or(1_000);
 
     let open = |name: &str| Desk::open(stage.path(name), relay.url(), &token);
     let (anna, ben) = (open("anna")?, open("ben")?);
     anna.settle(profiles)?;
     ben.settle(profiles)?;
-    let cursor = pull(&Http::new(relay.url(), Some(&token)), "")?;
-    let listeners = Listeners::default();
     let others = options.desktops.saturating_sub(2);
-    for _ in 0..others {
-        listeners.add(relay.url(), &token, &cursor);
-    }
-    listeners.wait(others as u64)?;
+    let listeners = Listeners::listen(relay.url(), &token, others)?;
 
     let ids: Vec<String> =
         (0..options.edits).map(|n| format!("made-{:07}", n % profiles)).collect();

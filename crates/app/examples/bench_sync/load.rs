@@ -12,12 +12,15 @@ use kartei_test_support::{Dice, Http, Stage, until};
 use serde_json::json;
 
 use crate::Options;
-use crate::desks::{Desk, Listeners, pull};
+use crate::desks::{Desk, Listeners, fill};
 use crate::figures::{millis, quantile};
 
 /// Lines of an import, bytes of an upload.
 const IMPORT_LINES: usize = 500;
 const UPLOAD_BYTES: u64 = 4 << 20;
+
+/// Profiles that one desktop edits and the other waits for: what others wrote there would be seen instead.
+const WATCHED: usize = 10;
 
 /// An analysis of all profiles on a busy machine.
 const ANALYSED_WITHIN: Duration = Duration::from_secs(300);
@@ -78,8 +81,9 @@ fn id(number: usize) -> String {
 }
 
 fn any(ground: &Ground, turn: usize) -> String {
-    let spread = Dice::seeded(turn as u64).roll(ground.profiles as u64);
-    id(usize::try_from(spread).unwrap_or_default())
+    let others = (ground.profiles - WATCHED) as u64;
+    let spread = Dice::seeded(turn as u64).roll(others);
+    id(WATCHED + usize::try_from(spread).unwrap_or_default())
 }
 
 fn read(ground: &Ground, turn: usize) -> Result<()> {
@@ -106,8 +110,7 @@ fn patch(ground: &Ground, turn: usize) -> Result<()> {
 }
 
 fn edit(ground: &Ground, turn: usize) -> Result<()> {
-    // Of its own: another edit of the same would be seen instead.
-    let (id, value) = (id(turn % 10), json!(format!("edit {turn}")));
+    let (id, value) = (id(turn % WATCHED), json!(format!("edit {turn}")));
     let desks = ground.desks.lock().map_err(|_| anyhow!("a desktop broke down"))?;
     desks.0.edit(&id, &value)?;
     desks.1.see(&id, &value)
@@ -219,22 +222,14 @@ pub(crate) fn run(options: &Options) -> Result<()> {
     let home = home.with(&[("KARTEI_KEEP_FREE_PERCENT", "0"), ("KARTEI_WORKERS", "1")]);
     let relay = home.start()?;
     let token = home.token("analyst", "Desktop")?;
-    let filler = stage.client("filler")?;
-    filler.import(&[options.file()?])?;
-    filler.login(relay.url(), &token)?;
-    filler.sync()?;
+    fill(&stage, relay.url(), &token, options.file()?)?;
     let open = |name: &str| Desk::open(stage.path(name), relay.url(), &token);
     let (anna, ben) = (open("anna")?, open("ben")?);
     anna.settle(profiles)?;
     ben.settle(profiles)?;
     let http = Http::new(relay.url(), Some(&token));
-    let cursor = pull(&http, "")?;
-    let listeners = Listeners::default();
     let others = options.desktops.saturating_sub(2);
-    for _ in 0..others {
-        listeners.add(relay.url(), &token, &cursor);
-    }
-    listeners.wait(others as u64)?;
+    let listeners = Listeners::listen(relay.url(), &token, others)?;
     let file = send(&http, 0)?;
     let ground = Ground { http, profiles, desks: Mutex::new((anna, ben)), file };
 

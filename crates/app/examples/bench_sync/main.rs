@@ -4,9 +4,9 @@
 //! Prints tables in Markdown.
 //!
 //! Usage: `bench_sync live --desktops N --edits N --file FILE`, `bench_sync import --profiles N
-//! --runs N --file FILE`, `bench_sync load --desktops N
-//! --seconds N --file FILE`, `bench_sync growth --profiles N,… --edits N --file FILE …`, `bench_sync reads
-//! --profiles N --edits REQUESTS --file FILE`. The files hold made profiles, one file for each number.
+//! --runs N --file FILE`, `bench_sync load --desktops N --seconds N --file FILE`, `bench_sync growth
+//! --profiles N,… --edits N --file FILE …`, `bench_sync reads --profiles N --edits REQUESTS --file FILE`. The
+//! files hold made profiles, one file for each number.
 
 #![expect(clippy::print_stdout, reason = "its output is its purpose")]
 

@@ -8,6 +8,7 @@ use anyhow::{Context, Result, ensure};
 use kartei_test_support::{Http, Postgres, RelayHome, Stage};
 
 use crate::Options;
+use crate::desks::fill;
 use crate::figures::{millis, quantile};
 
 /// Connections that ask at the same time, each for one profile after the other.
@@ -43,10 +44,7 @@ fn one(
 ) -> Result<()> {
     let relay = home.start()?;
     let token = home.token("analyst", "Reader")?;
-    let filler = stage.client("filler")?;
-    filler.import(&[options.file()?])?;
-    filler.login(relay.url(), &token)?;
-    filler.sync()?;
+    fill(stage, relay.url(), &token, options.file()?)?;
     let http = Http::new(relay.url(), Some(&token));
     let mut tags = Vec::with_capacity(profiles);
     for number in 0..profiles {
