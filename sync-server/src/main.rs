@@ -30,6 +30,7 @@ mod presence;
 mod problem;
 mod random;
 mod retention;
+mod rolling;
 mod rounds;
 mod routes;
 mod segments;

@@ -34,6 +34,7 @@ use crate::presence::{self, Audiences};
 use crate::problem::Failure;
 use crate::random::random_id;
 use crate::retention;
+use crate::rolling::{self, Rolling};
 use crate::rounds::Rounds;
 use crate::routes;
 use crate::segments::{self, Segments};
@@ -260,6 +261,8 @@ pub(crate) struct ServeOptions {
     #[command(flatten)]
     keep: Keep,
     #[command(flatten)]
+    rolling: Rolling,
+    #[command(flatten)]
     rates: Rates,
     #[command(flatten)]
     uploads: UploadOptions,
@@ -280,6 +283,7 @@ pub(crate) fn run(options: ServeOptions) -> Result<()> {
         stop_grace,
         tls,
         keep,
+        rolling,
         origins,
         rates,
         uploads,
@@ -293,7 +297,7 @@ pub(crate) fn run(options: ServeOptions) -> Result<()> {
     let metrics = (metrics, storage.watched());
     runtime()?.block_on(serve(
         (listen, tls, Duration::from_secs(stop_grace)),
-        (keep, work, metrics),
+        ((keep, rolling), work, metrics),
         Arc::new(relay),
         stop,
         due,
@@ -353,7 +357,11 @@ impl Relay {
 
 async fn serve(
     (listen, tls, stop_grace): (SocketAddr, TlsOptions, Duration),
-    (keep, working, (metrics, folders)): (Keep, WorkOptions, (MetricsOptions, Vec<Watched>)),
+    ((keep, rolling), working, (metrics, folders)): (
+        (Keep, Rolling),
+        WorkOptions,
+        (MetricsOptions, Vec<Watched>),
+    ),
     relay: Arc<Relay>,
     stop: watch::Sender<bool>,
     due: UnboundedReceiver<OrgId>,
@@ -378,6 +386,7 @@ async fn serve(
     let keeper = tokio::spawn(retention::keep(Arc::clone(&relay)));
     let teller = tokio::spawn(webhooks::tell(Arc::clone(&relay), relay.webhooks()));
     let housekeeper = tokio::spawn(upkeep::keep_house(Arc::clone(&relay), keep));
+    let roller = tokio::spawn(rolling::keep_rolling(Arc::clone(&relay), rolling));
     let numbers = Arc::clone(relay.metrics());
     let watched =
         metrics::watched(metrics, numbers, Arc::clone(&relay.store), folders, relay.stopping())
@@ -423,6 +432,7 @@ async fn serve(
     keeper.await.context("keep what is to be kept")?;
     teller.await.context("tell webhooks")??;
     housekeeper.await.context("keep house")?;
+    roller.await.context("move calibrations on")?;
     sweeper.await.context("sweep uploads")?;
     scanner.await.context("scan files")?;
     watcher.await.context("watch for changes")?;

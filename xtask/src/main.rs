@@ -50,6 +50,8 @@ const HELP: &str = "usage: cargo xtask COMMAND
   bench analysis [--quick] [--only NAME]
                      each analysis of 100,000 and 1,000,000 profiles beside numpy, scipy and
                      scikit-learn: time, CPU, memory, the first partial result
+  bench scores [--quick]
+                     a calibration of a million people, and everybody's scores
   bench load [--quick]
                      500 connected desktops, reads, edits, imports, uploads and analyses, for half
                      an hour: how long each takes, what fails, what the relay holds
@@ -91,6 +93,8 @@ fn run(arguments: &[String]) -> Result<()> {
         ["bench", "import"] => bench::import(&workspace),
         ["bench", "store"] => bench::store(&workspace),
         ["bench", "ui"] => bench::window::run(&workspace),
+        ["bench", "scores"] => bench::scores::run(&workspace, false),
+        ["bench", "scores", "--quick"] => bench::scores::run(&workspace, true),
         ["bench", "load"] => bench::sync::load(&workspace, false),
         ["bench", "load", "--quick"] => bench::sync::load(&workspace, true),
         ["bench", what @ ("sync" | "upload" | "jobs" | "analysis"), rest @ ..] => {

@@ -28,19 +28,22 @@ pub struct Calibrated<'a> {
     pub compared_with: Option<&'a str>,
     /// Whom it would move; nothing where there is nothing to hold it against, or where that is of another schema.
     pub moved: Option<&'a Moved>,
+    /// Whether it is active now, where that was asked for.
+    pub activated: Option<bool>,
 }
 
 impl Calibrated<'_> {
     /// The report: one JSON object with `analysis`, `engine`, `params`, `input`, `calibration` (version, schema, how
     /// many profiles it was made of), `done` and `total` profiles, `compared_with`, `moved` (people with a score, and
     /// how many change band), `findings`, and the tables `signals`, `dimensions`, `farthest` and `gates`. Shares and
-    /// percentiles are 0 to 1, moments milliseconds since 1970.
+    /// percentiles are 0 to 1, moments milliseconds since 1970. Where it was to be activated, `activated` says whether it
+    /// is.
     #[must_use]
     pub fn report(&self) -> Value {
         let (calibration, input) = (self.calibration, self.input);
         let version = calibration.version();
-        let gates = gates(calibration, self.moved);
-        json!({
+        let gates = gates(calibration, self.moved.map(Moved::band_changes).as_deref());
+        let mut report = json!({
             "analysis": self.name,
             "engine": ENGINE,
             "params": self.params,
@@ -69,7 +72,11 @@ impl Calibrated<'_> {
             "dimensions": self.dimensions(),
             "farthest": self.farthest(),
             "gates": gates,
-        })
+        });
+        if let Some(activated) = self.activated {
+            report["activated"] = json!(activated);
+        }
+        report
     }
 
     fn signals(&self) -> Vec<Value> {

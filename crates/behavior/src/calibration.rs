@@ -195,6 +195,12 @@ impl Calibration {
         Self { as_of_ms, ..self.clone() }
     }
 
+    /// Whether it differs from another one by its moment at most.
+    #[must_use]
+    pub fn has_fit_of(&self, other: &Self) -> bool {
+        self.at(other.as_of_ms).text() == other.text()
+    }
+
     /// Checks that it is of this very schema.
     ///
     /// # Errors

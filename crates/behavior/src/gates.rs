@@ -3,7 +3,7 @@
 use serde::Serialize;
 
 use crate::calibration::{Calibration, Separation};
-use crate::moves::Moved;
+use crate::moves::BandChanges;
 use crate::reference::RANKS_FROM;
 
 /// Cronbach's α below which items of a scale have little in common (Nunnally 1967, for early research).
@@ -67,9 +67,9 @@ pub struct Gate {
     pub passes: bool,
 }
 
-/// The gates of a calibration; `moved` is whom it moves against the one before.
+/// The gates of a calibration; `moved` is how many it moves against the one before, by dimension.
 #[must_use]
-pub fn gates(calibration: &Calibration, moved: Option<&Moved>) -> Vec<Gate> {
+pub fn gates(calibration: &Calibration, moved: Option<&[BandChanges]>) -> Vec<Gate> {
     let signals = &calibration.signals;
     let least = |kind, limit, numbers: Vec<(&str, f64)>| gate(kind, limit, &numbers, true);
     let most = |kind, limit, numbers: Vec<(&str, f64)>| gate(kind, limit, &numbers, false);
@@ -121,12 +121,26 @@ pub fn gates(calibration: &Calibration, moved: Option<&Moved>) -> Vec<Gate> {
             calibration
                 .dimensions
                 .iter()
-                .zip(&moved.dimensions)
+                .zip(moved)
                 .map(|(fit, moves)| (fit.name.as_str(), share(moves.change_band, moves.people)))
                 .collect(),
         ));
     }
     gates
+}
+
+/// The gates that a calibration does not pass and that nobody has seen yet, before it takes the place of `active`. With
+/// the fit of that one, whom it moves is all that is new.
+#[must_use]
+pub fn unseen(
+    calibration: &Calibration,
+    active: Option<&Calibration>,
+    moved: Option<&[BandChanges]>,
+) -> Vec<GateKind> {
+    let is_rolled = active.is_some_and(|active| calibration.has_fit_of(active));
+    let failing = gates(calibration, moved).into_iter().filter(|gate| !gate.passes);
+    let kinds = failing.map(|gate| gate.kind);
+    kinds.filter(|kind| !is_rolled || *kind == GateKind::Moves).collect()
 }
 
 fn gate(kind: GateKind, limit: f64, numbers: &[(&str, f64)], is_least: bool) -> Gate {

@@ -26,10 +26,10 @@ pub use calibration::{
 };
 pub use fit::{Asked, First, Known, Second, Third};
 pub use fitted::{Fitted, Scores};
-pub use gates::{Gate, GateKind, gates};
+pub use gates::{Gate, GateKind, gates, unseen};
 pub use make::{Passes, Refused, SoFar, Step, Wanted, compare, fit};
 pub use measure::{Counted, Measured, Person, newest, weight_at};
-pub use moves::{DimensionMoves, Move, Moved, Moves};
+pub use moves::{BandChanges, DimensionMoves, Move, Moved, Moves};
 pub use reference::{Place, Reference, Scale};
 pub use schema::{
     DIMENSIONS_MAX, Dimension, Direction, Kind, Measure, NameTaken, SIGNALS_MAX, Schema,

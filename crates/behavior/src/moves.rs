@@ -56,6 +56,27 @@ pub struct Moved {
     pub dimensions: Vec<DimensionMoves>,
 }
 
+/// How many people another calibration moves in a dimension: what the gate looks at, without anybody's id.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
+pub struct BandChanges {
+    /// People with a percentile by both.
+    pub people: u64,
+    /// Those that belong to another band then.
+    pub change_band: u64,
+}
+
+impl Moved {
+    /// By dimension.
+    #[must_use]
+    pub fn band_changes(&self) -> Vec<BandChanges> {
+        let of = |moves: &DimensionMoves| BandChanges {
+            people: moves.people,
+            change_band: moves.change_band,
+        };
+        self.dimensions.iter().map(of).collect()
+    }
+}
+
 impl<'a> Moves<'a> {
     /// Nobody yet. Both calibrations are of one schema.
     ///

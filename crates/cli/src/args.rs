@@ -389,6 +389,9 @@ pub(crate) enum CalibrateAct {
         /// Activates it at once, where it passes its gates.
         #[arg(long)]
         activate: bool,
+        /// Makes it at the relay, of the calibration that is active there and the profiles that it has.
+        #[arg(long)]
+        relay: bool,
     },
     /// Shows all that is known of a calibration.
     Show {
@@ -402,6 +405,9 @@ pub(crate) enum CalibrateAct {
         /// The version, or the beginning of it, of the one that it is compared with.
         #[arg(long)]
         with: Option<String>,
+        /// Looks at the relay, of the calibrations and profiles that it has.
+        #[arg(long)]
+        relay: bool,
     },
     /// Makes a calibration the one that scores are by; one that retired is rolled back to.
     Activate {

@@ -116,6 +116,14 @@ pub(crate) fn calibrate(
             let asked = FitAt { schema, schema_version, filter, as_of, ..FitAt::default() };
             return jobs::calibrate(app, &asked, output);
         }
+        Some(CalibrateAct::Roll { schema, as_of, activate, relay: true }) => {
+            let job = app.submit_roll(&schema, as_of, activate)?;
+            return jobs::waited_for(app, &job, output);
+        }
+        Some(CalibrateAct::Compare { version, with, relay: true }) => {
+            let job = app.submit_dry_run(&version, with.as_deref())?;
+            return jobs::waited_for(app, &job, output);
+        }
         Some(CalibrateAct::Fit { schema, schema_version, filter, as_of, relay: false }) => {
             let filter = filter.unwrap_or_default();
             let same_fit_as = None;
@@ -127,10 +135,10 @@ pub(crate) fn calibrate(
             })?;
             return told(app, run, output);
         }
-        Some(CalibrateAct::Roll { schema, as_of, activate }) => {
+        Some(CalibrateAct::Roll { schema, as_of, activate, relay: false }) => {
             return roll(app, &schema, as_of, activate, output);
         }
-        Some(CalibrateAct::Compare { version, with }) => {
+        Some(CalibrateAct::Compare { version, with, relay: false }) => {
             let asked = CompareCalibrations { version, with };
             let run = wait(app, output, || app.compare_calibration(asked))?;
             return told(app, run, output);

@@ -57,7 +57,8 @@ pub(crate) fn calibrate(app: &App, asked: &FitAt, output: &Output) -> Result<Don
     waited_for(app, &job, output)
 }
 
-fn waited_for(app: &App, job: &JobInfo, output: &Output) -> Result<Done, Problem> {
+/// Waits for what a job of the relay comes to.
+pub(crate) fn waited_for(app: &App, job: &JobInfo, output: &Output) -> Result<Done, Problem> {
     if !output.json() {
         eprintln!("{}: `kartei jobs watch {0}` goes on where this is interrupted.", job.job_id);
     }

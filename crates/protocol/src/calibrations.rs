@@ -88,8 +88,11 @@ pub struct CalibrationAnswer {
     /// The calibration.
     #[serde(flatten)]
     pub entry: CalibrationEntry,
-    /// What it should keep before scores are by it, without whom it moves.
+    /// What it should keep before scores are by it; `moves` is one of them once somebody has looked whom it moves.
     pub gates: Vec<CalibrationGate>,
+    /// The version that it was held against when somebody looked whom it moves.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub compared_with: Option<String>,
     /// Its schema.
     #[serde(rename = "schema_text")]
     #[cfg_attr(feature = "openapi", schema(value_type = Object))]
@@ -136,6 +139,10 @@ pub struct FitAt {
     /// The version of a calibration whose fit is taken, for another moment; `schema` and `filter` are its own then.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub same_fit_as: Option<String>,
+    /// Activates it once it is made, in place of the one that was active at the request, where it passes its gates. Of
+    /// the active one's own fit whom it moves is the only one.
+    #[serde(default, skip_serializing_if = "std::ops::Not::not")]
+    pub activate: bool,
 }
 
 /// Asks whom a calibration moves.

@@ -1,7 +1,8 @@
 //! Calibrations at the relay.
 
 use kartei_protocol::calibrations::{
-    ActivateAt, CalibrationAnswer, CalibrationEntry, CalibrationList, FitAt, NewCalibration,
+    ActivateAt, CalibrationAnswer, CalibrationEntry, CalibrationList, DryRunAt, FitAt,
+    NewCalibration,
 };
 use kartei_protocol::jobs::JobInfo;
 use reqwest::header::{CONTENT_TYPE, ETAG, IF_NONE_MATCH};
@@ -93,6 +94,21 @@ impl RelayClient {
     /// [`RelayError`]; refused with 404 where there is no such schema.
     pub async fn fit_calibration(&self, asked: &FitAt, key: &str) -> Result<JobInfo, RelayError> {
         let request = self.posted(self.calibrations_url(&["fit"])?, asked)?;
+        self.answered(request.header("Idempotency-Key", key), WHAT).await
+    }
+
+    /// Asks the relay to look whom a calibration moves: a job, named as in
+    /// [`fit_calibration`](Self::fit_calibration).
+    ///
+    /// # Errors
+    /// [`RelayError`]; refused with 404 where there is no such calibration.
+    pub async fn compare_calibration(
+        &self,
+        version: &str,
+        asked: &DryRunAt,
+        key: &str,
+    ) -> Result<JobInfo, RelayError> {
+        let request = self.posted(self.calibrations_url(&[version, "compare"])?, asked)?;
         self.answered(request.header("Idempotency-Key", key), WHAT).await
     }
 }

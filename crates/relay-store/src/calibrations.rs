@@ -56,6 +56,17 @@ pub struct WholeCalibration {
     pub schema_text: String,
     /// What it says, canonical JSON.
     pub body: String,
+    /// Whom it would move, once somebody has looked.
+    pub dry_run: Option<DryRun>,
+}
+
+/// Whom a calibration would move: the newest that was seen of it.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct DryRun {
+    /// The version that it was held against.
+    pub compared_with: String,
+    /// By dimension, JSON; nothing where that one is of another version of the schema.
+    pub moves: Option<String>,
 }
 
 /// A calibration that is to be kept, as a draft.
@@ -151,6 +162,9 @@ pub(crate) trait CalibrationEngine {
         new: &NewCalibrationRow<'_>,
     ) -> Result<CalibrationAdded>;
 
+    /// Keeps whom one would move. One that is gone meanwhile has nothing to be kept of.
+    fn keep_dry_run(&self, org: OrgId, version: &str, dry_run: &DryRun) -> Result<()>;
+
     /// Makes one active in place of another, or of none.
     fn activate_calibration(
         &self,
@@ -212,6 +226,14 @@ impl RelayStore {
         new: &NewCalibrationRow<'_>,
     ) -> Result<CalibrationAdded> {
         self.engine.add_calibration(org, actor, new)
+    }
+
+    /// Keeps whom a calibration would move, in place of what was kept of it before.
+    ///
+    /// # Errors
+    /// [`RelayStoreError`](crate::RelayStoreError).
+    pub fn keep_dry_run(&self, org: OrgId, version: &str, dry_run: &DryRun) -> Result<()> {
+        self.engine.keep_dry_run(org, version, dry_run)
     }
 
     /// Makes a calibration the one that scores of its schema are by, in one step, where the one that is active now

@@ -45,7 +45,7 @@ mod whole;
 pub use access::{Access, OrgId, Organisation, Role, Standing};
 pub use audit::{AuditChain, AuditEvent, AuditHead, AuditQuery, BrokenAudit};
 pub use calibrations::{
-    Activated, CALIBRATIONS_MAX, CalibrationAdded, CalibrationDeleted, CalibrationRow,
+    Activated, CALIBRATIONS_MAX, CalibrationAdded, CalibrationDeleted, CalibrationRow, DryRun,
     NewCalibrationRow, WholeCalibration,
 };
 pub use contents::ContentRow;

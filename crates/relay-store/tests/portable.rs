@@ -49,7 +49,7 @@ INSERT INTO retention_blobs VALUES (ORG, 'results/x');
 INSERT INTO webhooks VALUES (ORG, 'https://example.org', x'01', 'Ann', 1);
 INSERT INTO deliveries (pk, org, person, key, channel, state, kind, told_at, due_at, created_at)
     VALUES (KEY, ORG, 'Ann', 'k', 'webhook', 'pending', 'job', 1, 1, 1);
-INSERT INTO calibrations VALUES (ORG, 'v', 's', 1, 1, 5, 'active', '{}', '{}', 'Ann', 1, 'Ann', 1);
+INSERT INTO calibrations VALUES (ORG, 'v', 's', 1, 1, 5, 'active', '{}', '{}', 'Ann', 1, 'Ann', 1, 'u', '[]');
 ";
 
 fn filled(folder: &Path) -> Result<()> {

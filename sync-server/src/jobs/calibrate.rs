@@ -11,11 +11,16 @@ use std::time::Instant;
 
 use kartei_analysis::{CHUNK, Calibrated, Input, Seed, Side, calibrating};
 use kartei_behavior::{
-    Calibration, Fitted, Passes, Schema, SoFar, Step, Wanted, compare, fit, ready,
+    BandChanges, Calibration, Fitted, Moved, Passes, Schema, SoFar, Step, Wanted, compare, fit,
+    ready, unseen,
 };
 use kartei_filter::Expr;
 use kartei_profile::Record;
-use kartei_relay_store::{CalibrationAdded, JobRow, NewCalibrationRow, OrgId, RelayStore};
+use kartei_protocol::calibrations::CalibrationStage;
+use kartei_relay_store::{
+    Activated, CalibrationAdded, CalibrationRow, DryRun, JobRow, NewCalibrationRow, OrgId,
+    RelayStore,
+};
 use serde::{Deserialize, Serialize};
 use serde_json::Value;
 use serde_json::value::RawValue;
@@ -23,6 +28,7 @@ use serde_json::value::RawValue;
 use super::cohort::{self, Cohort, Member};
 use super::run::{Done, Known, RunError, THREADS, TOLD_EVERY, Task, scale};
 use crate::halting::Halt;
+use crate::rounds::THE_RELAY;
 
 /// What a job is called that makes a calibration, where analyses have their names.
 pub(crate) const CALIBRATION: &str = "calibration";
@@ -49,6 +55,9 @@ pub(crate) struct FitParams {
     /// The version that was active for the schema's name.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub(crate) compared_with: Option<String>,
+    /// Whether it is to be activated, where it passes its gates.
+    #[serde(default, skip_serializing_if = "std::ops::Not::not")]
+    pub(crate) activate: bool,
 }
 
 /// What a dry run is of.
@@ -69,6 +78,8 @@ pub(super) struct Asked {
     what: What,
     /// The calibration that the other one is held against, with its version.
     compared_with: Option<Fitted>,
+    /// Whether what is made is to be activated.
+    activate: bool,
     /// What was asked for, as it is told.
     params: Value,
 }
@@ -88,7 +99,7 @@ impl Asked {
     ) -> Result<Option<Self>, RunError> {
         let fitted =
             |version: Option<&str>| version.map(|version| scale(store, org, version)).transpose();
-        let (schema, what, compared_with) = match row.analysis.as_str() {
+        let (schema, what, compared_with, activate) = match row.analysis.as_str() {
             CALIBRATION => {
                 let told: FitParams =
                     serde_json::from_str(&row.params).map_err(|_| RunError::Params)?;
@@ -99,21 +110,21 @@ impl Asked {
                 };
                 let same_fit_as = same.map(|same| same.calibration().clone());
                 let what = What::Fit { as_of_ms: told.as_of, same_fit_as };
-                (schema, what, fitted(told.compared_with.as_deref())?)
+                (schema, what, fitted(told.compared_with.as_deref())?, told.activate)
             }
             DRY_RUN => {
                 let told: DryRunParams =
                     serde_json::from_str(&row.params).map_err(|_| RunError::Params)?;
                 let one = scale(store, org, &told.version)?;
                 let what = What::DryRun(one.calibration().clone());
-                (one.schema().clone(), what, fitted(told.compared_with.as_deref())?)
+                (one.schema().clone(), what, fitted(told.compared_with.as_deref())?, false)
             }
             _ => return Ok(None),
         };
         let filter = row.filter.as_deref().map(kartei_filter::parse).transpose();
         let filter = filter.map_err(|wrong| RunError::Filter(wrong.message.clone()))?;
         let params = serde_json::from_str(&row.params).unwrap_or_default();
-        Ok(Some(Self { schema, filter, what, compared_with, params }))
+        Ok(Some(Self { schema, filter, what, compared_with, activate, params }))
     }
 
     /// What the other calibration is held against; one of another schema says nothing of it.
@@ -190,6 +201,13 @@ pub(super) fn run(task: &Task<'_>, asked: &Asked) -> Result<Done, RunError> {
     if matches!(asked.what, What::Fit { .. }) {
         keep_draft(task, &asked.schema, &made)?;
     }
+    let moved_bands = moved.as_ref().map(Moved::band_changes);
+    keep_dry_run(task, asked, &made, moved_bands.as_deref())?;
+    let activated =
+        asked.activate.then(|| activate(task, asked, &made, moved_bands.as_deref())).transpose()?;
+    if asked.activate && task.row.by == THE_RELAY {
+        forget_older(task, asked, &made)?;
+    }
     let report = Calibrated {
         name: &task.row.analysis,
         params: &asked.params,
@@ -198,6 +216,7 @@ pub(super) fn run(task: &Task<'_>, asked: &Asked) -> Result<Done, RunError> {
         calibration: &made,
         compared_with: asked.compared_with.as_ref().map(Fitted::version),
         moved: moved.as_ref(),
+        activated,
     };
     let total = reader.input.total;
     task.done(&report.report().to_string(), total, reader.input)
@@ -219,6 +238,57 @@ fn keep_draft(task: &Task<'_>, schema: &Schema, made: &Calibration) -> Result<()
         CalibrationAdded::New(_) | CalibrationAdded::Same(_) => Ok(()),
         CalibrationAdded::TooMany => Err(RunError::TooManyCalibrations),
     }
+}
+
+/// Takes away what the relay made by itself before and nobody activated: only the newest of these is of use.
+fn forget_older(task: &Task<'_>, asked: &Asked, made: &Calibration) -> Result<(), RunError> {
+    let version = made.version();
+    for row in task.store.calibrations(task.org)? {
+        let is_own = row.made_by == THE_RELAY && row.schema == asked.schema.name();
+        if is_own && row.stage == CalibrationStage::Draft && row.version != version {
+            task.store.delete_calibration(task.org, THE_RELAY, &row.version)?;
+        }
+    }
+    Ok(())
+}
+
+/// Keeps whom it moves against the one that is active now: what is looked at before it is activated.
+fn keep_dry_run(
+    task: &Task<'_>,
+    asked: &Asked,
+    made: &Calibration,
+    moved: Option<&[BandChanges]>,
+) -> Result<(), RunError> {
+    let Some(compared_with) = asked.compared_with.as_ref().map(Fitted::version) else {
+        return Ok(());
+    };
+    let is_active = |row: &CalibrationRow| {
+        row.stage == CalibrationStage::Active && row.version == compared_with
+    };
+    if task.store.calibrations(task.org)?.iter().any(is_active) {
+        let moves = moved.and_then(|moved| serde_json::to_string(moved).ok());
+        let dry_run = DryRun { compared_with: compared_with.to_owned(), moves };
+        task.store.keep_dry_run(task.org, &made.version(), &dry_run)?;
+    }
+    Ok(())
+}
+
+/// Activates what was made in place of what was active at the request, unless a gate or somebody else is before it.
+/// Whether it is active now.
+fn activate(
+    task: &Task<'_>,
+    asked: &Asked,
+    made: &Calibration,
+    moved: Option<&[BandChanges]>,
+) -> Result<bool, RunError> {
+    if !unseen(made, asked.before(), moved).is_empty() {
+        return Ok(false);
+    }
+    let instead_of = asked.compared_with.as_ref().map(Fitted::version);
+    let version = made.version();
+    let activated =
+        task.store.activate_calibration(task.org, &task.row.by, &version, instead_of)?;
+    Ok(matches!(activated, Activated::Now(_) | Activated::Already(_)))
 }
 
 /// What an earlier worker kept, or a new beginning.

@@ -40,6 +40,9 @@ pub(crate) use command::{JobsCommand, Work, run_jobs, run_worker};
 pub(crate) use run::RESULTS;
 pub(crate) use work::{WorkOptions, work};
 
+/// How long one attempt of a job may take: a million profiles take some minutes.
+pub(crate) const DEADLINE_MS: i64 = 3_600_000;
+
 /// How often a client's stream looks for what other relays and workers did to its job.
 const LOOK_EVERY: Duration = Duration::from_millis(500);
 

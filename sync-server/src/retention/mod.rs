@@ -21,7 +21,7 @@ use tokio::runtime::Handle;
 pub(crate) use command::{RetentionCommand, run};
 
 use crate::random::random_id;
-use crate::rounds::Rounds;
+use crate::rounds::{Rounds, THE_RELAY};
 use crate::serve::Relay;
 use crate::uploads::hex;
 
@@ -30,9 +30,6 @@ const EVERY: Duration = Duration::from_secs(24 * 60 * 60);
 
 /// Blobs that are asked for at once.
 const BLOBS_AT_ONCE: usize = 200;
-
-/// What the relay does by itself is told with this name.
-const UPKEEP: &str = "relay";
 
 const DAYS_MAX: u32 = 36_500;
 const RESTORE_DAYS_MAX: u32 = 365;
@@ -166,14 +163,14 @@ fn round(store: &RelayStore, blobs: &BlobStore) -> Result<(), RetentionError> {
         let org = organisation.id;
         let one = || -> Result<(), RetentionError> {
             if store.retention_policy(org)?.automatic {
-                let plan = store.plan_retention(org, UPKEEP)?;
+                let plan = store.plan_retention(org, THE_RELAY)?;
                 let is_due = plan.kinds.iter().any(|share| share.count > 0);
                 if is_due {
                     // Where it is stale, another relay applied it.
-                    apply(store, org, UPKEEP, (plan.hash, plan.as_of))?;
+                    apply(store, org, THE_RELAY, (plan.hash, plan.as_of))?;
                 }
             }
-            purge(store, blobs, org, UPKEEP)?;
+            purge(store, blobs, org, THE_RELAY)?;
             Ok(())
         };
         if let Err(error) = one() {

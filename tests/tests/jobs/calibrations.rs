@@ -2,11 +2,11 @@
 
 use anyhow::{Context, Result};
 use kartei_protocol::jobs::{FailReason, JobInfo, JobState};
-use kartei_test_support::{Client, Http, Worker, until_some};
+use kartei_test_support::{Client, Http, Postgres, Stage, Worker, until, until_some};
 use serde_json::{Value, json};
 
 use crate::workers::frozen_at;
-use crate::{Office, WITHIN, cohorts, office, post};
+use crate::{Office, WITHIN, cohorts, office, opened, post};
 
 fn asked(office: &Office, path: &str, body: &Value) -> Result<JobInfo> {
     let reply = post(&office.http, path, &[], body)?.expect(201)?;
@@ -258,4 +258,132 @@ fn a_calibration_is_cancelled_and_gone_on_with_as_analyses_are() -> Result<()> {
     heir.stop()?;
     office.check()?;
     Ok(())
+}
+
+/// The gates of a refusal.
+fn refused(office: &Office, version: &str, instead_of: &str) -> Result<Value> {
+    let path = format!("/calibrations/{version}/activate");
+    let body = json!({"instead_of": instead_of});
+    Ok(post(&office.http, &path, &[], &body)?.expect(409)?.json()["gates"].clone())
+}
+
+#[test]
+fn whom_a_calibration_moves_is_looked_at_before_it_is_activated() -> Result<()> {
+    let office = office(&[], "bfi.ndjson.gz")?;
+    let ada = desk(&office)?;
+    let told = |version: &str| -> Result<Value> {
+        Ok(office.http.get(&format!("/calibrations/{version}"))?.expect(200)?.json())
+    };
+    // Both are made before one is active: neither is held against anything.
+    let first = version(&fit(&office, &json!({"schema": "bfi"}))?)?;
+    let adults = version(&fit(&office, &json!({"schema": "bfi", "filter": "age>=20"}))?)?;
+    assert_eq!(told(&adults)?["compared_with"], Value::Null);
+    post(&office.http, &format!("/calibrations/{first}/activate"), &[], &json!({}))?.expect(200)?;
+    assert_eq!(refused(&office, &adults, &first)?, json!(["moves"]), "nobody has looked");
+    // Looked at against another one than the active one, it is as unknown as before.
+    let other = version(&fit(&office, &json!({"schema": "bfi", "filter": "age>=21"}))?)?;
+    let with = json!({"with": other});
+    made(&office, &format!("/calibrations/{adults}/compare"), &with)?;
+    assert_eq!(refused(&office, &adults, &first)?, json!(["moves"]));
+    // From a terminal, by the beginnings of versions.
+    let begins = |version: &str| version.get(..8).unwrap_or_default().to_owned();
+    let compared = here(&ada, &["compare", &begins(&adults), "--relay"])?;
+    assert_eq!(compared["result"]["compared_with"], json!(first));
+    let known = told(&adults)?;
+    assert_eq!(known["compared_with"], json!(first));
+    let moves = known["gates"].as_array().and_then(|gates| gates.last()).context("gates")?;
+    assert_eq!((&moves["kind"], &moves["passes"]), (&json!("moves"), &json!(true)));
+    let activate = format!("/calibrations/{adults}/activate");
+    post(&office.http, &activate, &[], &json!({"instead_of": first}))?.expect(200)?;
+    // One that moves many stays a draft, also where it was to be activated at once.
+    let young = json!({"schema": "bfi", "filter": "age<17", "activate": true});
+    let young = fit(&office, &young)?;
+    assert_eq!(young["activated"], false);
+    let gates = refused(&office, &version(&young)?, &adults)?;
+    assert!(gates.as_array().is_some_and(|all| all.contains(&json!("moves"))), "{gates}");
+    assert_eq!(told(&adults)?["stage"], "active");
+    ada.run(&["calibrate", "compare", "nobody", "--relay"])?.expect_code(1)?;
+    // Rolled there from a terminal; only the moment is another one.
+    let as_of = "2010-07-01T00:00:00Z";
+    let rolled = here(&ada, &["roll", "bfi", "--as-of", as_of, "--activate", "--relay"])?;
+    assert_eq!(
+        (&rolled["result"]["activated"], &told(&adults)?["stage"]),
+        (&json!(true), &json!("retired"))
+    );
+    Ok(())
+}
+
+/// The active calibration of a schema, once it is another one than `before`.
+fn active_but(office: &Office, before: &str) -> Result<Value> {
+    until_some(WITHIN, "another calibration is active", || {
+        let listed = office.http.get("/calibrations")?.expect(200)?.json();
+        let all = listed["calibrations"].as_array().cloned().unwrap_or_default();
+        Ok(all.into_iter().find(|one| one["stage"] == "active" && one["version"] != *before))
+    })
+}
+
+/// What moves on at once when the relay starts, however young it is.
+const ROLLING: (&str, &str) = ("KARTEI_ROLL_HOURS", "0.0000001");
+
+fn moves_on(mut office: Office) -> Result<()> {
+    // A day before the last orders.
+    let eve = json!({"schema": "cdnow", "as_of": "1998-06-29T00:00:00Z"});
+    let eve = version(&fit(&office, &eve)?)?;
+    let activate = format!("/calibrations/{eve}/activate");
+    // One dimension's items have little in common: somebody has seen that, and is not asked every day.
+    post(&office.http, &activate, &[], &json!({"accept": true}))?.expect(200)?;
+    let restart = |office: &mut Office| -> Result<()> {
+        let port = office.relay.port()?;
+        office.relay.begin_stop()?;
+        until(WITHIN, "the relay has stopped", || office.relay.has_ended())?;
+        office.relay = office.home.start_on(port)?;
+        Ok(())
+    };
+    restart(&mut office)?;
+    let rolled = active_but(&office, &eve)?;
+    assert_eq!((&rolled["made_by"], &rolled["changed_by"]), (&json!("relay"), &json!("relay")));
+    let newest = rolled["version"].as_str().context("version")?.to_owned();
+    let fit_of = |version: &str| -> Result<Value> {
+        let told = office.http.get(&format!("/calibrations/{version}"))?.expect(200)?.json();
+        Ok(told["calibration"]["signals"].clone())
+    };
+    assert_eq!(fit_of(&newest)?, fit_of(&eve)?, "the same fit");
+    // Nothing newer: nothing is asked for. Something newer, which is days later: it moves too many, and stays a draft.
+    let jobs = |office: &Office| -> Result<usize> {
+        let page = office.http.get("/analyze/jobs?limit=500")?.expect(200)?.json();
+        Ok(page["jobs"].as_array().map_or(0, Vec::len))
+    };
+    assert_eq!(jobs(&office)?, 2);
+    let late = json!({"schema": "user_profile.v1", "id": "late", "observations": [
+        {"id": "o1", "signal": "order_value", "at": "2005-01-01T00:00:00Z", "value": 10.0}]});
+    let kind = ("content-type", "application/x-ndjson");
+    let line = late.to_string();
+    office.http.send("POST", "/profiles/import", &[kind], line.as_bytes())?.expect(200)?;
+    restart(&mut office)?;
+    until_some(WITHIN, "it was tried", || {
+        let page = office.http.get("/analyze/jobs?limit=1&status=completed")?.expect(200)?.json();
+        let newest: JobInfo = serde_json::from_value(page["jobs"][0].clone())?;
+        Ok(Some(office.result(&newest)?).filter(|told| told["activated"] == false))
+    })?;
+    assert_eq!(jobs(&office)?, 3);
+    let listed = office.http.get("/calibrations")?.expect(200)?.json();
+    let stages: Vec<&Value> = listed["calibrations"]
+        .as_array()
+        .map_or(Vec::new(), |all| all.iter().map(|one| &one["stage"]).collect());
+    assert_eq!(stages.iter().filter(|stage| **stage == "draft").count(), 1, "{listed}");
+    Ok(())
+}
+
+#[test]
+fn calibrations_move_on_by_themselves() -> Result<()> {
+    moves_on(office(&[ROLLING], "cdnow.ndjson.gz")?)
+}
+
+#[test]
+fn calibrations_move_on_by_themselves_on_postgres() -> Result<()> {
+    let cluster = Postgres::start(false)?;
+    let database = cluster.database("jobs")?;
+    let stage = Stage::new()?;
+    let home = stage.relay_home_on(&database)?.with(&[ROLLING]);
+    moves_on(opened(stage, home, "cdnow.ndjson.gz")?)
 }

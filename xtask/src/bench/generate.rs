@@ -7,6 +7,9 @@ use std::process::{Command, Stdio};
 
 use anyhow::{Context, Result, bail};
 
+use crate::exec;
+use crate::workspace::Workspace;
+
 /// Bump with every change of what is made: files of an older one are made anew.
 const VERSION: u32 = 1;
 
@@ -20,6 +23,29 @@ const WORDS: &[&str] =
 /// Answers the file of `profiles` lines in `folder`, made where it is not there yet.
 pub(crate) fn file(folder: &Path, profiles: u32) -> Result<PathBuf> {
     let path = folder.join(format!("made-{profiles}-v{VERSION}.ndjson.gz"));
+    packed(path, profiles, (0..profiles).map(profile))
+}
+
+/// Answers the file of real answers to a questionnaire, each person of them there again and again under another id until
+/// there are `profiles`.
+pub(crate) fn answers(workspace: &Workspace, folder: &Path, profiles: u32) -> Result<PathBuf> {
+    let path = folder.join(format!("answers-{profiles}-v{VERSION}.ndjson.gz"));
+    let source = workspace.path("tests/fixtures/data/bfi.ndjson.gz");
+    let text = exec::capture(Command::new("gzip").arg("-dc").arg(&source))?;
+    let people: Vec<(&str, &str)> = text
+        .lines()
+        .map(|line| {
+            let found = line.split_once(r#""id":"bfi-"#);
+            found.with_context(|| format!("a line of {} has no id", source.display()))
+        })
+        .collect::<Result<_>>()?;
+    let again = people.iter().cycle().zip(0..profiles);
+    let lines = again.map(|((before, behind), at)| format!("{before}\"id\":\"{at:07}-{behind}\n"));
+    packed(path, profiles, lines)
+}
+
+/// Writes lines into a file of gzip, where it is not there yet.
+fn packed(path: PathBuf, profiles: u32, all: impl Iterator<Item = String>) -> Result<PathBuf> {
     if path.is_file() {
         return Ok(path);
     }
@@ -34,8 +60,7 @@ pub(crate) fn file(folder: &Path, profiles: u32) -> Result<PathBuf> {
         .context("cannot start gzip")?;
     let mut lines = BufWriter::new(gzip.stdin.take().context("gzip reads a pipe")?);
     let mut bytes = 0_usize;
-    for number in 0..profiles {
-        let line = profile(number);
+    for line in all {
         bytes += line.len();
         lines.write_all(line.as_bytes())?;
     }

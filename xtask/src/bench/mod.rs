@@ -1,13 +1,14 @@
 //! `cargo xtask bench import`: how long an import takes from a gzip file to SQLite, how much CPU
 //! and memory it costs, beside the same work done by a peer in Node, and beside what it cannot go
 //! below. `cargo xtask bench store`: what people do in a data folder of a million profiles. [`sync`],
-//! [`upload`], [`jobs`], [`analysis`] and [`window`] are the other benchmarks.
+//! [`upload`], [`jobs`], [`analysis`], [`scores`] and [`window`] are the other benchmarks.
 
 pub(crate) mod analysis;
 mod generate;
 pub(crate) mod jobs;
 mod measure;
 mod peers;
+pub(crate) mod scores;
 pub(crate) mod sync;
 mod table;
 pub(crate) mod upload;

@@ -4,7 +4,9 @@ use std::ops::ControlFlow;
 use std::sync::Arc;
 use std::sync::atomic::Ordering;
 
-use kartei_behavior::{Calibration, Fitted, Moved, Schema, Wanted, check_taken, compare, fit};
+use kartei_behavior::{
+    Calibration, Fitted, GateKind, Moved, Schema, Wanted, check_taken, compare, fit, unseen,
+};
 use kartei_local_store::{CalibrationState, Doing, StoredCalibration, StoredSchema};
 use kartei_profile::{Instant, Record};
 use kartei_protocol::desktop::{
@@ -245,13 +247,16 @@ impl App {
     pub(crate) fn activate(&self, request: &ActivateCalibration) -> Result<Calibrations, Problem> {
         let store = &self.shared.store;
         let stored = self.find_calibration(&request.version)?;
-        let detail = self.calibration_detail(&stored.version)?;
-        let failing: Vec<String> = detail
-            .gates
-            .iter()
-            .filter(|gate| !gate.passes)
-            .map(|gate| format!("{:?}", gate.kind).to_lowercase())
-            .collect();
+        let fitted = self.behavior.fitted(store, &stored)?;
+        let active = self.active(&stored.schema)?;
+        let failing: Vec<&str> = unseen(
+            fitted.calibration(),
+            active.as_ref().map(|(_, active)| active.calibration()),
+            shown::moved(&stored).as_ref().map(Moved::band_changes).as_deref(),
+        )
+        .into_iter()
+        .map(GateKind::word)
+        .collect();
         if !failing.is_empty() && !request.accept && stored.state == CalibrationState::Draft {
             let message = format!(
                 "the calibration does not pass: {}; look at them, then accept them",
@@ -263,7 +268,7 @@ impl App {
         let compared = match stored.state {
             CalibrationState::Draft => stored.compared_with.clone(),
             CalibrationState::Active | CalibrationState::Retired => {
-                self.active(&stored.schema)?.map(|(version, _)| version)
+                active.map(|(version, _)| version)
             }
         };
         block_on(publish(&self.shared, &stored))??;

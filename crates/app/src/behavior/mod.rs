@@ -143,16 +143,26 @@ pub(crate) fn scale(
 /// By its version, or the beginning of one that no other has.
 fn find_calibration(store: &Store, version: &str) -> Result<StoredCalibration, Problem> {
     let all = store.calibrations().map_err(|e| of_store(&e))?;
-    let mut found = all.into_iter().filter(|one| one.version.starts_with(version));
+    the_one(all, |one| &one.version, version, "here")
+}
+
+/// The calibration whose version begins so, of all that there are at a place.
+pub(crate) fn the_one<T>(
+    all: Vec<T>,
+    version_of: impl Fn(&T) -> &str,
+    beginning: &str,
+    place: &str,
+) -> Result<T, Problem> {
+    let mut found = all.into_iter().filter(|one| version_of(one).starts_with(beginning));
     match (found.next(), found.next()) {
-        (Some(one), None) if !version.is_empty() => Ok(one),
+        (Some(one), None) if !beginning.is_empty() => Ok(one),
         (Some(_), Some(_)) => {
-            let message = format!("several calibrations begin with `{version}`; say more of it");
-            Err(Problem::new(ProblemCode::InvalidRequest, message).about(version))
+            let message = format!("several calibrations begin with `{beginning}`; say more of it");
+            Err(Problem::new(ProblemCode::InvalidRequest, message).about(beginning))
         }
         _ => {
-            let message = format!("there is no calibration `{version}` here");
-            Err(Problem::new(ProblemCode::NotFound, message).about(version))
+            let message = format!("there is no calibration `{beginning}` {place}");
+            Err(Problem::new(ProblemCode::NotFound, message).about(beginning))
         }
     }
 }

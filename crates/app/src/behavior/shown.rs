@@ -99,12 +99,13 @@ pub(super) fn detail(
                 .collect(),
         }
     });
+    let changes = moved.as_ref().map(Moved::band_changes);
     wire::CalibrationDetail {
         calibration: info(stored, calibration),
         population: calibration.population.clone(),
         signals: signals.collect(),
         dimensions: dimensions.collect(),
-        gates: gates(calibration, moved.as_ref()).into_iter().map(gate).collect(),
+        gates: gates(calibration, changes.as_deref()).into_iter().map(gate).collect(),
         compared: stored.compared_with.as_deref() == active,
         compared_with: stored.compared_with.clone(),
     }

@@ -10,7 +10,7 @@ use super::{Postgres, audit};
 use crate::access::OrgId;
 use crate::calibrations::{
     Activated, CALIBRATION_COLUMNS, CALIBRATIONS_MAX, CalibrationAdded, CalibrationDeleted,
-    CalibrationEngine, CalibrationRow, NewCalibrationRow, WholeCalibration, stage_of, told,
+    CalibrationEngine, CalibrationRow, DryRun, NewCalibrationRow, WholeCalibration, stage_of, told,
 };
 use crate::engine::Result;
 
@@ -170,8 +170,8 @@ impl CalibrationEngine for Postgres {
     fn calibration(&self, org: OrgId, version: &str) -> Result<Option<WholeCalibration>> {
         self.read(org, async |db| {
             let sql = format!(
-                "SELECT {CALIBRATION_COLUMNS}, schema_text, body FROM kartei.calibrations \
-                 WHERE org = $1 AND version = $2"
+                "SELECT {CALIBRATION_COLUMNS}, schema_text, body, compared_with, moves \
+                 FROM kartei.calibrations WHERE org = $1 AND version = $2"
             );
             let select = db.prepare_cached(&sql).await?;
             let found = db.query_opt(&select, &[&org.0, &version]).await?;
@@ -179,6 +179,9 @@ impl CalibrationEngine for Postgres {
                 row: read(&row),
                 schema_text: row.get(10),
                 body: row.get(11),
+                dry_run: row
+                    .get::<_, Option<String>>(12)
+                    .map(|compared_with| DryRun { compared_with, moves: row.get(13) }),
             }))
         })
     }
@@ -190,6 +193,20 @@ impl CalibrationEngine for Postgres {
         new: &NewCalibrationRow<'_>,
     ) -> Result<CalibrationAdded> {
         self.write(org, async |db| add(db, org, actor, new).await)
+    }
+
+    fn keep_dry_run(&self, org: OrgId, version: &str, dry_run: &DryRun) -> Result<()> {
+        self.write(org, async |db| {
+            let update = db
+                .prepare_cached(
+                    "UPDATE kartei.calibrations SET compared_with = $3, moves = $4 \
+                     WHERE org = $1 AND version = $2",
+                )
+                .await?;
+            let DryRun { compared_with, moves } = dry_run;
+            db.execute(&update, &[&org.0, &version, compared_with, moves]).await?;
+            Ok(())
+        })
     }
 
     fn activate_calibration(

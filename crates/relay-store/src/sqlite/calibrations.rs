@@ -8,7 +8,7 @@ use super::{Sqlite, audit};
 use crate::access::OrgId;
 use crate::calibrations::{
     Activated, CALIBRATION_COLUMNS, CALIBRATIONS_MAX, CalibrationAdded, CalibrationDeleted,
-    CalibrationEngine, CalibrationRow, NewCalibrationRow, WholeCalibration, stage_of, told,
+    CalibrationEngine, CalibrationRow, DryRun, NewCalibrationRow, WholeCalibration, stage_of, told,
 };
 use crate::engine::Result;
 
@@ -63,12 +63,14 @@ impl CalibrationEngine for Sqlite {
     fn calibration(&self, org: OrgId, version: &str) -> Result<Option<WholeCalibration>> {
         self.read(|db| {
             let mut select = db.prepare_cached(&format!(
-                "SELECT {CALIBRATION_COLUMNS}, schema_text, body FROM calibrations \
+                "SELECT {CALIBRATION_COLUMNS}, schema_text, body, compared_with, moves FROM calibrations \
                  WHERE org = ?1 AND version = ?2"
             ))?;
             let found = select.query_row(params![org.0, version], |row| {
                 let (schema_text, body) = (row.get(10)?, row.get(11)?);
-                Ok(WholeCalibration { row: read(row)?, schema_text, body })
+                let (compared_with, moves) = (row.get::<_, Option<String>>(12)?, row.get(13)?);
+                let dry_run = compared_with.map(|compared_with| DryRun { compared_with, moves });
+                Ok(WholeCalibration { row: read(row)?, schema_text, body, dry_run })
             });
             Ok(found.optional()?)
         })
@@ -112,6 +114,17 @@ impl CalibrationEngine for Sqlite {
             )?;
             audit::append(db, org, &told(actor, "calibration.added", &row, None))?;
             Ok(CalibrationAdded::New(row))
+        })
+    }
+
+    fn keep_dry_run(&self, org: OrgId, version: &str, dry_run: &DryRun) -> Result<()> {
+        self.write(|db| {
+            db.prepare_cached(
+                "UPDATE calibrations SET compared_with = ?3, moves = ?4 \
+                 WHERE org = ?1 AND version = ?2",
+            )?
+            .execute(params![org.0, version, dry_run.compared_with, dry_run.moves])?;
+            Ok(())
         })
     }
 

@@ -59,6 +59,7 @@ const STEPS: &[&str] = &[
     include_str!("../sql/sqlite/014_calibrations.sql"),
     include_str!("../sql/sqlite/015_merges.sql"),
     include_str!("../sql/sqlite/016_token_expiry.sql"),
+    include_str!("../sql/sqlite/017_dry_runs.sql"),
 ];
 const PAGE_BYTES: u32 = 16 * 1024;
 

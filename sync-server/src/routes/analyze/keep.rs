@@ -9,12 +9,10 @@ use serde_json::{Value, json};
 use sha2::{Digest, Sha256};
 
 use super::find;
+use crate::jobs::DEADLINE_MS;
 use crate::problem::{ApiCode, Failure};
 use crate::random::random_id;
 use crate::serve::Relay;
-
-/// How long one attempt of a job may take: a million profiles take some minutes.
-const DEADLINE_MS: i64 = 3_600_000;
 
 /// A job that is asked for, checked, with all that is chosen when it is.
 pub(in crate::routes) struct Submission {

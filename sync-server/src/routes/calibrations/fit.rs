@@ -145,6 +145,7 @@ async fn pinned(
         as_of: as_of.map(Instant::unix_millis),
         same_fit_as: asked.same_fit_as.clone(),
         compared_with: active(&rows, schema.name()),
+        activate: asked.activate,
     };
     Ok((params, filter))
 }

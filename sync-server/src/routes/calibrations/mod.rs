@@ -9,7 +9,7 @@ use axum::extract::rejection::PathRejection;
 use axum::extract::{Path, State};
 use axum::http::{HeaderMap, HeaderValue, StatusCode, header};
 use axum::response::{IntoResponse, Response};
-use kartei_behavior::{Calibration, Gate, Schema, gates};
+use kartei_behavior::{BandChanges, Calibration, Gate, GateKind, Schema, gates, unseen};
 use kartei_profile::RecordHash;
 use kartei_protocol::calibrations::{
     ActivateAt, CalibrationAnswer, CalibrationEntry, CalibrationGate, CalibrationList,
@@ -17,8 +17,8 @@ use kartei_protocol::calibrations::{
 };
 use kartei_protocol::problem::ProblemCode;
 use kartei_relay_store::{
-    Activated, CALIBRATIONS_MAX, CalibrationAdded, CalibrationDeleted, CalibrationRow,
-    NewCalibrationRow, WholeCalibration,
+    Activated, CALIBRATIONS_MAX, CalibrationAdded, CalibrationDeleted, CalibrationRow, DryRun,
+    NewCalibrationRow, OrgId, WholeCalibration,
 };
 use serde_json::json;
 use serde_json::value::RawValue;
@@ -104,10 +104,34 @@ fn raw(text: String) -> Result<Box<RawValue>, Failure> {
     RawValue::from_string(text).map_err(|e| Failure::internal(&e))
 }
 
-/// What a calibration should keep. Whom it moves is not known here, so that gate is none of them.
-fn gates_of(whole: &WholeCalibration) -> Result<Vec<CalibrationGate>, Failure> {
-    let calibration = Calibration::parse(&whole.body).map_err(|e| Failure::internal(&e))?;
-    Ok(gates(&calibration, None).into_iter().map(gate).collect())
+/// What it says. It was read when it was added.
+fn said(whole: &WholeCalibration) -> Result<Calibration, Failure> {
+    Calibration::parse(&whole.body).map_err(|e| Failure::internal(&e))
+}
+
+/// How many it moves, as that was kept.
+fn moved(dry_run: Option<&DryRun>) -> Result<Option<Vec<BandChanges>>, Failure> {
+    let moves = dry_run.and_then(|dry_run| dry_run.moves.as_deref());
+    moves.map(|moves| serde_json::from_str(moves).map_err(|e| Failure::internal(&e))).transpose()
+}
+
+/// The gates that a draft does not pass and that nobody has seen yet, in place of the one of the version `instead_of`.
+async fn unseen_gates(
+    relay: &Relay,
+    org: OrgId,
+    whole: &WholeCalibration,
+    instead_of: Option<String>,
+) -> Result<Vec<GateKind>, Failure> {
+    let Some(instead_of) = instead_of else { return Ok(unseen(&said(whole)?, None, None)) };
+    let dry_run = whole.dry_run.as_ref().filter(|dry_run| dry_run.compared_with == instead_of);
+    let found = relay.store(move |store| store.calibration(org, &instead_of)).await?;
+    // Where there is no such version, activating says so.
+    let Some(active) = found else { return Ok(Vec::new()) };
+    let mut kinds = unseen(&said(whole)?, Some(&said(&active)?), moved(dry_run)?.as_deref());
+    if dry_run.is_none() {
+        kinds.push(GateKind::Moves);
+    }
+    Ok(kinds)
 }
 
 /// One calibration
@@ -134,9 +158,11 @@ pub(crate) async fn get(
     let Path(version) = version?;
     let found = relay.store(move |store| store.calibration(access.org, &version)).await?;
     let whole = found.ok_or_else(unknown)?;
+    let moved = moved(whole.dry_run.as_ref())?;
     Ok(Json(CalibrationAnswer {
-        gates: gates_of(&whole)?,
+        gates: gates(&said(&whole)?, moved.as_deref()).into_iter().map(gate).collect(),
         entry: entry(whole.row),
+        compared_with: whole.dry_run.map(|dry_run| dry_run.compared_with),
         schema: raw(whole.schema_text)?,
         calibration: raw(whole.body)?,
     }))
@@ -208,7 +234,8 @@ pub(crate) async fn add(
 /// Activate a calibration
 ///
 /// In one step: the one that was active retires. `instead_of` says which one that is; where another one became active
-/// meanwhile nothing changes. Where it does not pass its gates, `accept` has to say that this was seen.
+/// meanwhile nothing changes. Where it does not pass its gates, `accept` has to say that this was seen; as long as
+/// nobody has looked whom it moves against that one, `moves` is one that it does not pass.
 #[utoipa::path(
     post,
     path = "/calibrations/{version}/activate",
@@ -239,14 +266,15 @@ pub(crate) async fn activate(
     let found = relay.store(move |store| store.calibration(org, &wanted)).await?;
     let whole = found.ok_or_else(unknown)?;
     if whole.row.stage == CalibrationStage::Draft && !asked.accept {
-        let failing: Vec<String> = gates_of(&whole)?
+        let failing: Vec<&str> = unseen_gates(&relay, org, &whole, asked.instead_of.clone())
+            .await?
             .into_iter()
-            .filter(|gate| !gate.passes)
-            .map(|gate| gate.kind)
+            .map(GateKind::word)
             .collect();
         if !failing.is_empty() {
             let detail = format!(
-                "the calibration does not pass: {}; look at them, then send `accept`",
+                "the calibration does not pass: {}; look at them, then send `accept`. Whom it moves is known behind \
+                 POST /calibrations/{version}/compare",
                 failing.join(", ")
             );
             return Err(Failure::new(StatusCode::CONFLICT, ProblemCode::Gates, detail)
