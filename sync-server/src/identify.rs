@@ -1,5 +1,5 @@
 //! A name for each request: in every line that the log has of it, and in its answer, so that whoever was refused
-//! can say which request it was.
+//! can say which request it was. Collectors are told how long it took (`telemetry`).
 
 use axum::extract::{MatchedPath, Request};
 use axum::http::{HeaderName, HeaderValue, StatusCode};
@@ -8,6 +8,7 @@ use axum::response::Response;
 use tracing::Instrument;
 
 use crate::random::chance;
+use crate::telemetry;
 
 /// Where a request brings its name, and an answer has it.
 pub(crate) const REQUEST_ID: HeaderName = HeaderName::from_static("x-request-id");
@@ -37,8 +38,12 @@ pub(crate) async fn identified(
         method = %request.method(),
         route = route.as_ref().map(MatchedPath::as_str),
     );
-    let mut response = next.run(request).instrument(span.clone()).await;
+    let route = route.as_ref().map(MatchedPath::as_str);
+    let told = telemetry::of_request(request.method(), route, &name, request.headers());
+    let answered = next.run(request).instrument(span.clone()).instrument(told.clone());
+    let mut response = answered.await;
     let status = response.status();
+    telemetry::ended(&told, status.as_u16());
     if [StatusCode::UNAUTHORIZED, StatusCode::FORBIDDEN].contains(&status) {
         span.in_scope(|| tracing::info!(status = status.as_u16(), "A request was refused"));
     }

@@ -38,6 +38,7 @@ mod serve;
 mod standing;
 mod storage;
 mod strangers;
+mod telemetry;
 mod tls;
 mod upkeep;
 mod uploads;
@@ -61,6 +62,8 @@ struct Cli {
     /// How the log on standard error looks.
     #[arg(long, global = true, env = "KARTEI_LOG_FORMAT", value_enum, default_value = "text")]
     log_format: log::LogFormat,
+    #[command(flatten)]
+    telemetry: telemetry::TelemetryOptions,
     #[command(subcommand)]
     command: Command,
 }
@@ -125,7 +128,13 @@ enum Command {
 
 fn main() -> ExitCode {
     let cli = Cli::parse();
-    log::begin(cli.log_format);
+    let _telemetry = match log::begin(cli.log_format, &cli.telemetry) {
+        Ok(telemetry) => telemetry,
+        Err(error) => {
+            eprintln!("kartei-relay: {error:#}");
+            return ExitCode::FAILURE;
+        }
+    };
     let done = match cli.command {
         Command::Serve(options) => serve::run(*options),
         Command::Migrate(options) => storage::migrate(&options),

@@ -40,6 +40,7 @@ use crate::routes;
 use crate::segments::{self, Segments};
 use crate::standing::{Standings, standings};
 use crate::storage::Storage;
+use crate::telemetry;
 use crate::tls::{Doorway, TlsOptions, strictly};
 use crate::upkeep::{self, Keep};
 use crate::uploads::{self, Keys, UploadOptions, Uploads};
@@ -81,8 +82,10 @@ impl Relay {
         work: impl FnOnce(&RelayStore) -> Result<T, E> + Send + 'static,
     ) -> Result<T, Failure> {
         // What is logged there belongs to the request that asks.
-        let (store, span) = (Arc::clone(&self.store), tracing::Span::current());
-        let done = tokio::task::spawn_blocking(move || span.in_scope(|| work(&store))).await;
+        let (store, span, told) =
+            (Arc::clone(&self.store), tracing::Span::current(), telemetry::of_store());
+        let work = move || told.in_scope(|| span.in_scope(|| work(&store)));
+        let done = tokio::task::spawn_blocking(work).await;
         done.map_err(|e| Failure::internal(&e))?.map_err(Into::into)
     }
 

@@ -14,6 +14,7 @@ use super::Workshop;
 use super::run::{Done, Known, RunError, Task};
 use crate::halting::{Halt, Halting};
 use crate::random::{chance, random_id};
+use crate::telemetry;
 
 /// How often a worker looks for jobs that nobody told it of: while there were some lately, and else.
 const LOOK_BUSY_MS: u64 = 250;
@@ -135,7 +136,11 @@ async fn carry(shop: &Arc<Workshop>, org: OrgId, row: JobRow) {
     let halting = Arc::new(Halting::default());
     let vouching = tokio::spawn(vouch(Arc::clone(shop), org, row.clone(), Arc::clone(&halting)));
     let (worker, task, heard) = (Arc::clone(shop), row.clone(), Arc::clone(&halting));
-    let ran = tokio::task::spawn_blocking(move || run(&worker, org, &task, &heard)).await;
+    let told = telemetry::of_job(&row.analysis, &row.id, row.attempts);
+    let within = told.clone();
+    let ran =
+        tokio::task::spawn_blocking(move || within.in_scope(|| run(&worker, org, &task, &heard)))
+            .await;
     vouching.abort();
     let claim = row.claim;
     let deed = match ran {
@@ -158,16 +163,23 @@ async fn carry(shop: &Arc<Workshop>, org: OrgId, row: JobRow) {
         // One that was cancelled ends with this.
         Ok(Err(RunError::Halted(Halt::Cancelled | Halt::Stopping))) => Deed::Release { claim },
         Ok(Err(error)) => {
-            tracing::error!(
-                job_id = row.id,
-                error = &error as &dyn std::error::Error,
-                "Job broke off"
-            );
             let (passing, reason, detail) = error.told();
+            if passing {
+                telemetry::failed(&told);
+                tracing::error!(
+                    job_id = row.id,
+                    error = &error as &dyn std::error::Error,
+                    "Job broke off"
+                );
+            } else {
+                // That is for whoever asked, and no fault of the relay.
+                tracing::info!(job_id = row.id, "Job cannot be done as it was asked for");
+            }
             let wait_ms = backoff_ms(row.attempts, chance());
             Deed::Fail { claim, passing, reason, detail, wait_ms }
         }
         Err(error) => {
+            telemetry::failed(&told);
             tracing::error!(job_id = row.id, %error, "Job broke off");
             let wait_ms = backoff_ms(row.attempts, chance());
             let detail = "the analysis broke off by a fault of the program".to_owned();

@@ -3,11 +3,11 @@
 use anyhow::Result;
 use kartei_protocol::admin::{Channel, Delivery, DeliveryPage, DeliveryState, WebhookInfo};
 use kartei_protocol::jobs::JobState;
-use kartei_test_support::{Http, Postgres, Stage, until, until_some};
-use serde_json::json;
+use kartei_test_support::{Http, Postgres, Receiver, Stage, until, until_some};
+use serde_json::{Value, json};
 
 use crate::admin::{administrator, audited, read};
-use crate::receiver::Receiver;
+use crate::receiver::{check, id_of};
 use crate::{JSON, Office, WITHIN, office, opened, post, quality};
 
 /// Nobody works, so that a job waits until it is cancelled.
@@ -44,7 +44,7 @@ fn telling(office: &Office) -> Result<()> {
     chef.get("/admin/webhook")?.expect(404)?;
     // Twice it does not go well, and it does not go where it is sent to.
     let receiver = Receiver::begin(&[Some(302), Some(200), Some(410)])?;
-    let webhook = set(&chef, &receiver.url)?;
+    let webhook = set(&chef, &receiver.url("hook"))?;
     let secret = webhook.secret.clone().unwrap_or_default();
     assert_eq!(
         read::<WebhookInfo>(&chef, "/admin/webhook")?,
@@ -57,9 +57,9 @@ fn telling(office: &Office) -> Result<()> {
     let came = receiver.came();
     assert_eq!(came.len(), 2, "no redirect is followed");
     for one in &came {
-        one.check(&secret)?;
-        assert_eq!((one.id(), &one.body), (delivered.webhook_id.clone(), &came[0].body));
-        let told = one.json();
+        check(one, &secret)?;
+        assert_eq!((id_of(one), &one.body), (delivered.webhook_id.clone(), &came[0].body));
+        let told: Value = serde_json::from_slice(&one.body)?;
         assert_eq!((&told["type"], &told["data"]["job_id"]), (&json!("job.canceled"), &json!(job)));
         assert_eq!(told["data"]["person"], "Ada");
         assert!(told["timestamp"].as_str().is_some_and(|moment| moment.ends_with('Z')), "{told}");
@@ -69,7 +69,7 @@ fn telling(office: &Office) -> Result<()> {
     post(&chef, &again, &[], &json!({}))?.expect(200)?;
     let failed = one_in(&chef, DeliveryState::Failed)?;
     assert_eq!((failed.attempts, failed.answer), (1, Some(410)));
-    assert_eq!(receiver.came()[2].id(), delivered.webhook_id);
+    assert_eq!(id_of(&receiver.came()[2]), delivered.webhook_id);
     // In the person's list it was all the time.
     let page: DeliveryPage = read(&chef, "/admin/deliveries?limit=1&status=delivered")?;
     assert_eq!((page.deliveries[0].channel, page.next), (Channel::InApp, None));
@@ -120,7 +120,7 @@ fn a_relay_that_dies_while_it_tells_tells_once_more_at_most() -> Result<()> {
     let office = office(PRIVATE, "bfi.ndjson.gz")?;
     let chef = administrator(&office)?;
     let receiver = Receiver::begin(&[None])?;
-    let secret = set(&chef, &receiver.url)?.secret.unwrap_or_default();
+    let secret = set(&chef, &receiver.url("hook"))?.secret.unwrap_or_default();
     canceled(&office)?;
     until(WITHIN, "the relay is telling", || Ok(receiver.came().len() == 1))?;
     // As a crash would, between sending and what became of it.
@@ -132,8 +132,8 @@ fn a_relay_that_dies_while_it_tells_tells_once_more_at_most() -> Result<()> {
     assert_eq!(delivered.attempts, 2);
     let came = receiver.came();
     assert_eq!(came.len(), 2);
-    assert_eq!((came[0].id(), &came[0].body), (came[1].id(), &came[1].body));
-    came[1].check(&secret)
+    assert_eq!((id_of(&came[0]), &came[0].body), (id_of(&came[1]), &came[1].body));
+    check(&came[1], &secret)
 }
 
 #[test]
@@ -141,7 +141,7 @@ fn what_is_too_much_is_told_together() -> Result<()> {
     let office = office(PRIVATE, "bfi.ndjson.gz")?;
     let chef = administrator(&office)?;
     let receiver = Receiver::begin(&[])?;
-    set(&chef, &receiver.url)?;
+    set(&chef, &receiver.url("hook"))?;
     for _ in 0..33 {
         canceled(&office)?;
     }
@@ -162,7 +162,9 @@ fn webhooks_lead_to_public_addresses_alone() -> Result<()> {
     let office = office(&[("KARTEI_WORKERS", "0")], "bfi.ndjson.gz")?;
     let chef = administrator(&office)?;
     let receiver = Receiver::begin(&[])?;
-    for url in [&receiver.url, "https://10.0.0.1/", "https://localhost/", "http://example.org/"] {
+    for url in
+        [&receiver.url("hook"), "https://10.0.0.1/", "https://localhost/", "http://example.org/"]
+    {
         let body = json!({"url": url}).to_string();
         let refused = chef.send("PUT", "/admin/webhook", &[JSON], body.as_bytes())?.expect(400)?;
         assert_eq!(refused.json()["code"], "invalid_request", "{url}");
@@ -173,7 +175,7 @@ fn webhooks_lead_to_public_addresses_alone() -> Result<()> {
     drop(relay);
     let allowed = home.clone().with(PRIVATE).start()?;
     let chef = Http::new(allowed.url(), Some(&home.token("admin", "Chef")?));
-    set(&chef, &receiver.url)?;
+    set(&chef, &receiver.url("hook"))?;
     drop(allowed);
     let relay = home.start()?;
     let ada = Http::new(relay.url(), Some(&home.token("analyst", "Ada")?));

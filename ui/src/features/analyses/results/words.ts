@@ -10,9 +10,10 @@ import {
   type ResultBase,
 } from './types';
 
-/** A finding in parts; every second one is a name. */
+/** A finding in parts; every second one is a name. A statistic and its value stay on one line. */
 export function findingParts(finding: Finding): string[] {
-  return (finding[locale.current] ?? finding.en ?? finding.de ?? '').split('`');
+  const text = finding[locale.current] ?? finding.en ?? finding.de ?? '';
+  return text.replaceAll(' = ', '\u00a0=\u00a0').split('`');
 }
 
 /** `0.48`: with so many decimals, whatever they are. */
