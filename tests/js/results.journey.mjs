@@ -71,6 +71,25 @@ test('two cohorts are compared, as a chart and as a table', async () => {
   await page.keyboard.press('t');
 });
 
+test('two calibrations are held against each other', async () => {
+  const { calibration } = await kartei(data, 'calibrate', 'fit', 'bfi', '--filter', 'age<25');
+  const other = calibration.version.slice(0, 8);
+  await page.reload();
+  await analyse('Drift', async () => {
+    const choice = page.getByRole('combobox', { name: 'What is held against each other' });
+    const option = choice.locator('option', { hasText: other });
+    await option.waitFor({ state: 'attached' });
+    assert.equal(await page.getByLabel('From the end of').count(), 1);
+    await choice.selectOption(await option.getAttribute('value'));
+    assert.equal(await page.getByLabel('From the end of').count(), 0);
+    await moves.picture('new-drift-against');
+  });
+  await page.getByText(/^No dimension differs much: the greatest PSI is 0\.0\d \(/).waitFor();
+  await page.getByText(`against calibration ${other}`).first().waitFor();
+  await page.getByText(`Calibration ${other}`).first().waitFor();
+  await moves.picture('result-drift-against');
+});
+
 test('what is shown is saved', async () => {
   for (const [item, ending] of [
     [/SVG/, 'svg'],

@@ -41,10 +41,15 @@ fn a_result_has_the_same_bytes_here_and_at_the_relay() -> Result<()> {
     let anna = signed_in(&stage, &home, &relay, "anna", "analyst")?;
     let ben = signed_in(&stage, &home, &relay, "ben", "analyst")?;
     anna.import(&[repository(BFI)])?;
+    let young = fitted(&anna, &["bfi", "--filter", "age<25"])?;
     let bfi = fitted(&anna, &["bfi"])?;
     anna.sync()?;
-    anna.run(&["calibrate", "activate", &bfi])?.expect_code(0)?;
-    ben.sync()?;
+    // Both are active once, so that both are known everywhere.
+    for version in [&young, &bfi] {
+        anna.run(&["calibrate", "compare", version])?.expect_code(0)?;
+        anna.run(&["calibrate", "activate", version, "--accept"])?.expect_code(0)?;
+        ben.sync()?;
+    }
     ensure!(active(&ben, "bfi")?.as_ref() == Some(&bfi), "what Anna activated is Ben's");
     let http = Http::new(relay.url(), Some(&home.token("viewer", "reader")?));
     let path = "/profiles/bfi-61617/behavior";
@@ -58,6 +63,7 @@ fn a_result_has_the_same_bytes_here_and_at_the_relay() -> Result<()> {
     let tag = told.header("etag").context("it has a tag")?.to_owned();
     ensure!(tag.contains(&format!(".{bfi}\"")), "the tag names the calibration: {tag}");
     http.send("GET", path, &[("If-None-Match", &tag)], b"")?.expect(304)?;
+    let against = format!("against={young}");
     for asked in [
         vec!["distribution"],
         vec!["distribution", "--filter", "age<30"],
@@ -69,6 +75,7 @@ fn a_result_has_the_same_bytes_here_and_at_the_relay() -> Result<()> {
         vec!["similar", "--with", "id=bfi-61623", "--with", "most=5"],
         vec!["outliers"],
         vec!["drift", "--with", "from=2010-01-01T00:00:00Z"],
+        vec!["drift", "--with", &against],
         vec!["duplicates"],
     ] {
         let made = |client: &Client, here: bool| -> Result<Value> {

@@ -67,11 +67,11 @@ pub enum Kind {
         /// How many are told.
         most: u32,
     },
-    /// What became of the population between two moments.
+    /// What became of the population between two moments, or is by two calibrations.
     Drift {
-        /// The earlier one, in milliseconds since 1970.
-        from_ms: i64,
-        /// The later one; that of the calibration without it.
+        /// What the scores are held against.
+        before: Before,
+        /// The later moment, in milliseconds since 1970; that of the calibration without it.
         to_ms: Option<i64>,
     },
     /// Which profiles are perhaps of one person.
@@ -79,6 +79,15 @@ pub enum Kind {
         /// How many pairs are told.
         most: u32,
     },
+}
+
+/// What the scores of a drift are held against.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub enum Before {
+    /// Those of an earlier moment, by the same calibration; milliseconds since 1970.
+    Moment(i64),
+    /// Those by another calibration of the same schema, each at its own moment: its version.
+    Calibration(String),
 }
 
 /// Whether an analysis is made of scores.
@@ -130,6 +139,9 @@ pub enum AskedWrongly {
     /// There is no such calibration.
     #[error("there is no calibration `{0}`")]
     NoCalibration(String),
+    /// Two calibrations that say nothing of each other.
+    #[error("calibration `{0}` is of another schema, or of another version of it")]
+    OtherSchema(String),
     /// Several calibrations are active.
     #[error(
         "calibrations of several schemas are active ({0}): name one as the parameter `calibration`"
@@ -226,17 +238,32 @@ impl Analysis {
                 Kind::Outliers { most: members.whole("most", 1, MOST_MAX)?.unwrap_or(50) }
             }
             "drift" => {
+                let against = members.text("against")?.filter(|version| !version.is_empty());
                 let (from, to) = (members.moment("from")?, members.moment("to")?);
-                let from_ms = from.ok_or_else(|| {
-                    members.wrong(
-                        "from",
-                        "the earlier moment (RFC 3339), such as 1998-01-01T00:00:00Z",
-                    )
-                })?;
-                if to.is_some_and(|to_ms| to_ms <= from_ms) {
-                    return Err(members.wrong("to", "a moment later than `from`"));
+                let before = match (from, against) {
+                    (Some(from_ms), None) => Before::Moment(from_ms),
+                    (None, Some(version)) => Before::Calibration(version),
+                    (Some(_), Some(_)) => {
+                        return Err(
+                            members.wrong("against", "in the place of `from`, not beside it")
+                        );
+                    }
+                    (None, None) => {
+                        let wanted = "the earlier moment (RFC 3339), such as 1998-01-01T00:00:00Z; or \
+                                      `against` is the version of another calibration";
+                        return Err(members.wrong("from", wanted));
+                    }
+                };
+                match (&before, to) {
+                    (Before::Moment(from_ms), Some(to_ms)) if to_ms <= *from_ms => {
+                        return Err(members.wrong("to", "a moment later than `from`"));
+                    }
+                    (Before::Calibration(_), Some(_)) => {
+                        return Err(members
+                            .wrong("to", "beside `from` alone: each calibration has its moment"));
+                    }
+                    _ => Kind::Drift { before, to_ms: to },
                 }
-                Kind::Drift { from_ms, to_ms: to }
             }
             "duplicates" => {
                 Kind::Duplicates { most: members.whole("most", 1, MOST_MAX)?.unwrap_or(100) }
@@ -281,9 +308,10 @@ impl Analysis {
             Kind::Segments { k } => json!({"k": k}),
             Kind::Similar { id, most } => json!({"id": id, "most": most}),
             Kind::Outliers { most } | Kind::Duplicates { most } => json!({"most": most}),
-            Kind::Drift { from_ms, to_ms } => {
+            Kind::Drift { before: Before::Moment(from_ms), to_ms } => {
                 json!({"from": moment(*from_ms), "to": to_ms.and_then(moment)})
             }
+            Kind::Drift { before: Before::Calibration(version), .. } => json!({"against": version}),
         };
         if let Some(members) = params.as_object_mut() {
             members.insert("calibration".to_owned(), json!(self.calibration));
@@ -318,6 +346,15 @@ impl Analysis {
     pub fn other(&self) -> Option<Option<&str>> {
         match &self.kind {
             Kind::Compare { other } => Some(other.as_deref()),
+            _ => None,
+        }
+    }
+
+    /// Version of the calibration that scores are held against.
+    #[must_use]
+    pub fn against(&self) -> Option<&str> {
+        match &self.kind {
+            Kind::Drift { before: Before::Calibration(version), .. } => Some(version),
             _ => None,
         }
     }
@@ -358,6 +395,7 @@ mod tests {
             ("similar", json!({"id": "p-1", "most": 20})),
             ("outliers", json!({"most": 50})),
             ("drift", json!({"from": "1998-01-01T00:00:00Z", "to": "1998-06-30T00:00:00Z"})),
+            ("drift", json!({"against": "def", "calibration": "abc"})),
             ("duplicates", json!({"most": 100})),
             ("quality", json!({"dataset": "file-1"})),
             ("map", json!({"calibration": "abc", "dataset": "file-1"})),
@@ -391,6 +429,14 @@ mod tests {
             said("drift", json!({"from": "1998-06-30T00:00:00Z", "to": "1998-01-01T00:00:00Z"})),
             "the parameter `to` of the analysis `drift` is a moment later than `from`"
         );
+        let both = json!({"from": "1998-06-30T00:00:00Z", "against": "abc"});
+        assert_eq!(
+            said("drift", both),
+            "the parameter `against` of the analysis `drift` is in the place of `from`, not beside it"
+        );
+        let to = json!({"to": "1998-06-30T00:00:00Z", "against": "abc"});
+        assert!(said("drift", to).ends_with("each calibration has its moment"));
+        assert!(said("drift", json!({})).contains("`against` is the version"));
         assert_eq!(said("map", json!([])), "`params` is an object, or is left out");
     }
 }

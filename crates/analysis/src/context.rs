@@ -6,7 +6,7 @@ use kartei_behavior::{Fitted, Scores, Vector};
 use kartei_profile::Record;
 use serde_json::{Map, Value, json};
 
-use crate::asked::{Analysis, AskedWrongly, Kind, Scored};
+use crate::asked::{Analysis, AskedWrongly, Before, Kind, Scored};
 use crate::order::Seed;
 use crate::{Accumulator, ENGINE_VERSION, Input, duplicates};
 
@@ -17,27 +17,63 @@ pub struct Context {
     /// Milliseconds since 1970.
     pub(crate) as_of_ms: i64,
     pub(crate) scale: Option<Fitted>,
+    /// What its scores are held against.
+    pub(crate) against: Option<Fitted>,
     /// Where the profile stands that it is about.
     pub(crate) focus: Option<Vector>,
 }
 
+/// What the scores of an analysis are made by.
+#[derive(Debug, Clone, Default)]
+pub struct Scales {
+    /// The one that it names.
+    pub scale: Option<Fitted>,
+    /// The one that scores are held against ([`Analysis::against`]).
+    pub against: Option<Fitted>,
+}
+
+impl From<Option<Fitted>> for Scales {
+    fn from(scale: Option<Fitted>) -> Self {
+        Self { scale, against: None }
+    }
+}
+
+/// What makes the scores that an analysis looks at.
+#[derive(Debug, Clone)]
+pub struct Scoring<'c> {
+    pub(crate) scale: Scores<'c>,
+    pub(crate) against: Option<Scores<'c>>,
+}
+
 impl Context {
-    /// An analysis at a moment, which is that of the calibration where scores are looked at. The scale is the one
+    /// An analysis at a moment, which is that of the calibration where scores are looked at. The scales are those
     /// that the analysis names, the record that of the profile that it is about.
     ///
     /// # Errors
-    /// [`AskedWrongly`] where a calibration or a profile is missing that the analysis needs, or has no score.
+    /// [`AskedWrongly`] where a calibration or a profile is missing that the analysis needs, or has no score; where two
+    /// calibrations are of different schemas.
     pub fn new(
         mut analysis: Analysis,
         as_of_ms: i64,
-        scale: Option<Fitted>,
+        scales: impl Into<Scales>,
         focus: Option<&Record>,
     ) -> Result<Self, AskedWrongly> {
+        let Scales { scale, against } = scales.into();
         let scale = scale.filter(|_| analysis.scored() != Scored::Never);
         if analysis.scored() == Scored::Always && scale.is_none() {
             return Err(AskedWrongly::Uncalibrated(analysis.name()));
         }
         analysis.calibration = scale.as_ref().map(|scale| scale.version().to_owned());
+        let against = match (&mut analysis.kind, against, &scale) {
+            (Kind::Drift { before: Before::Calibration(version), .. }, other, Some(scale)) => {
+                let other = other.ok_or_else(|| AskedWrongly::NoCalibration(version.clone()))?;
+                let is_comparable = other.calibration().check_schema(scale.schema());
+                is_comparable.map_err(|_| AskedWrongly::OtherSchema(version.clone()))?;
+                other.version().clone_into(version);
+                Some(other)
+            }
+            _ => None,
+        };
         let focus = match (analysis.focus(), &scale) {
             (Some(id), Some(scale)) => {
                 let record = focus.ok_or_else(|| AskedWrongly::NoProfile(id.to_owned()))?;
@@ -50,7 +86,7 @@ impl Context {
             _ => None,
         };
         let as_of_ms = scale.as_ref().map_or(as_of_ms, |scale| scale.calibration().as_of_ms);
-        Ok(Self { analysis, as_of_ms, scale, focus })
+        Ok(Self { analysis, as_of_ms, scale, against, focus })
     }
 
     /// What is asked for, with the calibration's version.
@@ -61,8 +97,9 @@ impl Context {
 
     /// What makes scores, where any are looked at; each thread has one of its own.
     #[must_use]
-    pub fn scores(&self) -> Option<Scores<'_>> {
-        self.scale.as_ref().map(Fitted::scores)
+    pub fn scores(&self) -> Option<Scoring<'_>> {
+        let against = self.against.as_ref().map(Fitted::scores);
+        self.scale.as_ref().map(|scale| Scoring { scale: scale.scores(), against })
     }
 
     /// What draws the order of the visit: the same request visits the same profiles in the same order, wherever.

@@ -44,15 +44,16 @@ mod similar;
 mod tables;
 mod wording;
 
-use kartei_behavior::Scores;
 use kartei_profile::Record;
 use serde::{Deserialize, Serialize};
 use serde_json::{Value, json};
 
-pub use asked::{Analysis, AskedWrongly, Kind, MOST_MAX, NAMES, SEGMENTS_MAX, Scored, Side};
+pub use asked::{
+    Analysis, AskedWrongly, Before, Kind, MOST_MAX, NAMES, SEGMENTS_MAX, Scored, Side,
+};
 pub use calibrated::{Calibrated, calibrating};
 pub use compare::{CompareInput, Comparison, VALUES_IN_ALL_MAX, VALUES_MAX};
-pub use context::Context;
+pub use context::{Context, Scales, Scoring};
 use distribution::Distribution;
 use drift::Drift;
 use duplicates::Duplicates;
@@ -165,24 +166,30 @@ impl Accumulator {
         context: &Context,
         profile: &Profile<'_>,
         side: Option<Side>,
-        scores: Option<&mut Scores<'_>>,
+        scores: Option<&mut Scoring<'_>>,
     ) {
         self.seen += 1;
         let record = profile.record;
         match (&mut self.known, scores) {
             (Known::Quality(known), _) => known.absorb(profile, context.as_of_ms),
-            (Known::Compare(known), scores) => known.absorb(profile, side, scores),
-            (Known::Duplicates(known), _) => known.absorb(record),
-            (Known::Distribution(known), Some(scores)) => known.absorb(&scores.vector(record)),
-            (Known::Segments(known), Some(scores)) => {
-                known.absorb(record.id(), &scores.vector(record));
+            (Known::Compare(known), scores) => {
+                known.absorb(profile, side, scores.map(|scores| &mut scores.scale));
             }
-            (Known::Map(known), Some(scores)) => known.absorb(record.id(), &scores.vector(record)),
+            (Known::Duplicates(known), _) => known.absorb(record),
+            (Known::Distribution(known), Some(scores)) => {
+                known.absorb(&scores.scale.vector(record));
+            }
+            (Known::Segments(known), Some(scores)) => {
+                known.absorb(record.id(), &scores.scale.vector(record));
+            }
+            (Known::Map(known), Some(scores)) => {
+                known.absorb(record.id(), &scores.scale.vector(record));
+            }
             (Known::Similar(known), Some(scores)) => {
-                known.absorb(context, record.id(), &scores.vector(record));
+                known.absorb(context, record.id(), &scores.scale.vector(record));
             }
             (Known::Outliers(known), Some(scores)) => {
-                known.absorb(record.id(), &scores.vector(record));
+                known.absorb(record.id(), &scores.scale.vector(record));
             }
             (Known::Drift(known), Some(scores)) => known.absorb(record, scores),
             // A context without a scale is none of these analyses.

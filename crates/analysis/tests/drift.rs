@@ -4,8 +4,8 @@
 mod common;
 
 use common::{absorbed, calibrated, codes, context, input, records, report, run, schema};
-use kartei_analysis::{CHUNK, Context, in_visiting_order};
-use kartei_behavior::{Fitted, Person, Scorer};
+use kartei_analysis::{Analysis, AskedWrongly, CHUNK, Context, Scales, in_visiting_order};
+use kartei_behavior::{Fitted, Person, Scorer, Scores};
 use kartei_profile::Record;
 use kartei_stats::distance::{
     jensen_shannon, kolmogorov_distance, population_stability, wasserstein_distance,
@@ -182,4 +182,77 @@ fn where_nothing_moved_or_nobody_was_there_that_is_said() {
     let asked = json!({"from": "2000-01-01T00:00:00Z"});
     let late = report(&context("drift", &asked, Some(&scale), None), &people[..20]);
     assert_eq!(codes(&late), [("no_time".to_owned(), String::new())]);
+}
+
+/// A calibration of these people at a moment.
+fn fitted(people: &[Record], ms: i64) -> Fitted {
+    let schema = schema("cdnow");
+    let calibration = calibrated(&schema, people, ms);
+    Fitted::new(schema, calibration).unwrap()
+}
+
+fn between(against: &Fitted, scale: &Fitted) -> Result<Context, AskedWrongly> {
+    let asked = Analysis::new("drift", &json!({"against": against.version()})).unwrap();
+    let scales = Scales { scale: Some(scale.clone()), against: Some(against.clone()) };
+    Context::new(asked, 0, scales, None)
+}
+
+#[test]
+fn scores_by_two_calibrations_are_held_against_each_other() {
+    let (people, scale) = cdnow();
+    // Of those who came back alone, half a year before.
+    let is_repeat = |record: &&Record| record.members()["tags"].to_string().contains("repeat");
+    let repeat: Vec<Record> = people.iter().filter(is_repeat).cloned().collect();
+    assert!(repeat.len() > 1_000 && repeat.len() < people.len());
+    let against = fitted(&repeat, FROM);
+    let context = between(&against, &scale).unwrap();
+    let report = report(&context, &people);
+    assert_eq!(report["against"], against.version());
+    assert_eq!(report["calibration"]["version"], scale.version());
+    assert_eq!((&report["from"], &report["to"]), (&json!(FROM), &json!(TO)));
+    assert_eq!(report["params"]["against"], against.version());
+    for (at, told) in report["dimensions"].as_array().unwrap().iter().enumerate() {
+        let (mut before, mut after) = (against.scores(), scale.scores());
+        let both: Vec<(f64, f64)> = people
+            .iter()
+            .filter_map(|record| {
+                let of = |scores: &mut Scores<'_>| scores.scores(record)[at];
+                Some((of(&mut before)?, of(&mut after)?))
+            })
+            .collect();
+        let changes: Vec<f64> = both.iter().map(|(before, after)| after - before).collect();
+        assert_eq!(told["both"], changes.len());
+        near(&told["change"], mean(&changes).unwrap(), 1e-12);
+        let befores: Vec<f64> = both.iter().map(|both| both.0).collect();
+        near(&told["mean_from"], mean(&befores).unwrap(), 1e-12);
+    }
+    let english = report["findings"][0]["en"].as_str().unwrap();
+    assert!(
+        english.contains(" differs most: PSI ") && english.contains("on average the"),
+        "{english}"
+    );
+    let german = report["findings"][0]["de"].as_str().unwrap();
+    assert!(german.contains("unterscheidet sich am meisten: PSI "), "{german}");
+    // The same bits in whatever parts; another calibration is another request.
+    let whole = run(&context, &people, |_| None);
+    let mut merged = context.begin();
+    people.chunks(777).for_each(|part| merged.merge(&context, absorbed(&context, part, |_| None)));
+    assert_eq!(merged.keep(), whole.keep());
+    assert_ne!(context.seed(None), half_a_year(&scale).seed(None));
+}
+
+#[test]
+fn calibrations_that_say_nothing_of_each_other_are_refused_or_told() {
+    let (people, scale) = cdnow();
+    let itself = report(&between(&scale, &scale).unwrap(), &people[..100]);
+    assert_eq!(codes(&itself)[0].0, "same_calibration");
+    let few = report(&between(&fitted(&people[..50], FROM), &scale).unwrap(), &people[..20]);
+    assert!(codes(&few).iter().all(|(code, _)| code == "few"), "{:?}", codes(&few));
+    let bfi =
+        common::bfi_scale(&records(include_bytes!("../../../tests/fixtures/data/bfi.ndjson.gz")));
+    let refused = between(&bfi, &scale).unwrap_err();
+    assert_eq!(refused, AskedWrongly::OtherSchema(bfi.version().to_owned()));
+    let asked = Analysis::new("drift", &json!({"against": "gone"})).unwrap();
+    let refused = Context::new(asked, 0, Some(scale), None).unwrap_err();
+    assert_eq!(refused, AskedWrongly::NoCalibration("gone".to_owned()));
 }

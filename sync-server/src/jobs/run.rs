@@ -5,7 +5,9 @@ use std::sync::atomic::{AtomicUsize, Ordering};
 use std::sync::mpsc;
 use std::time::{Duration, Instant};
 
-use kartei_analysis::{Accumulator, Analysis, AskedWrongly, CHUNK, Context, Input, Profile, Side};
+use kartei_analysis::{
+    Accumulator, Analysis, AskedWrongly, CHUNK, Context, Input, Profile, Scales, Side,
+};
 use kartei_behavior::{Calibration, Fitted, Refused, Schema};
 use kartei_blob_store::{BlobError, BlobName, BlobStore};
 use kartei_filter::Expr;
@@ -45,7 +47,7 @@ struct Asked {
     filter: Option<Expr>,
     /// Of an analysis that has two cohorts.
     other: Option<Option<Expr>>,
-    scale: Option<Fitted>,
+    scales: Scales,
 }
 
 impl Asked {
@@ -57,9 +59,13 @@ impl Asked {
             filter.map_err(|wrong| RunError::Filter(wrong.message.clone()))
         };
         let (filter, other) = (parsed(row.filter.as_deref())?, analysis.other().map(parsed));
-        let version = analysis.calibration.as_deref();
-        let scale = version.map(|version| scale(store, org, version)).transpose()?;
-        Ok(Self { other: other.transpose()?, filter, scale, analysis })
+        let fitted =
+            |version: Option<&str>| version.map(|version| scale(store, org, version)).transpose();
+        let scales = Scales {
+            scale: fitted(analysis.calibration.as_deref())?,
+            against: fitted(analysis.against())?,
+        };
+        Ok(Self { other: other.transpose()?, filter, scales, analysis })
     }
 
     fn wanted(&self, row: &JobRow) -> Wanted<'_> {
@@ -233,8 +239,8 @@ impl Task<'_> {
         let Begun { cohort, laid, kept } = self.begin(&asked)?;
         let focus = self.focus(&asked.analysis, cohort.rev, laid.as_ref())?;
         // The moment of the analysis is that of its submission, whoever runs it when.
-        let Asked { analysis, scale, .. } = asked;
-        let context = &Context::new(analysis, self.row.created_at, scale, focus.as_ref())?;
+        let Asked { analysis, scales, .. } = asked;
+        let context = &Context::new(analysis, self.row.created_at, scales, focus.as_ref())?;
         // The records of a file are laid down again by whoever goes on.
         let mut is_kept = kept.is_some() || laid.is_some();
         let total = cohort.members.len() as u64;

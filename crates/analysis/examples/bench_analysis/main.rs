@@ -18,9 +18,10 @@ use std::path::Path;
 use std::time::{Duration, Instant};
 
 use kartei_analysis::{
-    Accumulator, Analysis, CHUNK, Context, Input, NAMES, Profile, Scored, Side, in_visiting_order,
+    Accumulator, Analysis, CHUNK, Context, Input, NAMES, Profile, Scored, Scoring, Side,
+    in_visiting_order,
 };
-use kartei_behavior::{Fitted, Person, Schema, Scorer, Scores};
+use kartei_behavior::{Fitted, Person, Schema, Scorer};
 use kartei_profile::Record;
 use pass::{forget_peak, in_turn, memory, spent};
 use serde_json::{Value, json};
@@ -81,7 +82,7 @@ fn absorb(
     seen: &mut Accumulator,
     context: &Context,
     (side, record): (Side, &Record),
-    scores: Option<&mut Scores<'_>>,
+    scores: Option<&mut Scoring<'_>>,
 ) {
     seen.absorb(context, &Profile { record, conflicts: 0 }, Some(side), scores);
 }
@@ -107,7 +108,7 @@ fn whole(name: &str, total: u32) {
         let bytes = every.map(|(_, text)| text.len()).sum::<usize>();
         text_bytes = text_bytes.max(bytes);
         let started = Instant::now();
-        let work = |scores: &mut Option<Scores<'_>>, (number, chunk): Chunk| {
+        let work = |scores: &mut Option<Scoring<'_>>, (number, chunk): Chunk| {
             let mut seen = context.begin();
             if !context.looks_at(number) {
                 seen.pass_over(chunk.len() as u64);

@@ -1,4 +1,5 @@
-//! What became of the population between two moments: everybody measured at both, by the same fit.
+//! What became of the population between two moments, everybody measured at both by the same fit; or what it is by two
+//! calibrations, everybody measured at the moment of each by its own fit.
 //!
 //! By dimension the scores of both moments are counted in thousandths, and the differences of those who have a score at
 //! both are added up exactly: what they come to does not depend on the order of profiles.
@@ -17,10 +18,8 @@ use kartei_stats::{ExactSum, Summary};
 use serde::{Deserialize, Serialize};
 use serde_json::{Map, Value, json};
 
-use crate::asked::Kind;
-use kartei_behavior::Scores;
-
-use crate::context::Context;
+use crate::asked::{Before, Kind};
+use crate::context::{Context, Scoring};
 use crate::interval::{Interval, mean_interval};
 use crate::scores::{Histogram, PARTS};
 use findings::findings;
@@ -32,7 +31,7 @@ const BINS: usize = 50;
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
 #[serde(deny_unknown_fields)]
 struct Dimension {
-    /// At the earlier and at the later moment.
+    /// At the earlier and at the later moment, or by the other calibration and by that of the analysis.
     scores: [Histogram; 2],
     sums: [ExactSum; 2],
     /// People with a score at both moments, the later one less the earlier one of each, and its square.
@@ -48,7 +47,7 @@ pub(crate) struct Drift {
     from_ms: i64,
     to_ms: i64,
     dimensions: Vec<Dimension>,
-    /// People with any score at the earlier and at the later moment.
+    /// People with any score before and after.
     people: [u64; 2],
 }
 
@@ -178,16 +177,21 @@ impl Drift {
         let dimensions = context.scale.as_ref().map_or(0, |scale| scale.names().len());
         let as_of_ms =
             context.scale.as_ref().map_or(context.as_of_ms, |scale| scale.calibration().as_of_ms);
-        let (from_ms, to_ms) = match context.analysis.kind {
-            Kind::Drift { from_ms, to_ms } => (from_ms, to_ms.unwrap_or(as_of_ms)),
+        let (from_ms, to_ms) = match (&context.analysis.kind, &context.against) {
+            (Kind::Drift { before: Before::Moment(from_ms), to_ms }, _) => {
+                (*from_ms, to_ms.unwrap_or(as_of_ms))
+            }
+            (_, Some(against)) => (against.calibration().as_of_ms, as_of_ms),
             _ => (as_of_ms, as_of_ms),
         };
         let dimensions = (0..dimensions).map(|_| Dimension::new()).collect();
         Self { from_ms, to_ms, dimensions, people: [0; 2] }
     }
 
-    pub(crate) fn absorb(&mut self, record: &Record, scores: &mut Scores<'_>) {
-        let [from, to] = [self.from_ms, self.to_ms].map(|ms| scores.vector_at(record, ms));
+    pub(crate) fn absorb(&mut self, record: &Record, scores: &mut Scoring<'_>) {
+        let before = scores.against.as_mut().unwrap_or(&mut scores.scale);
+        let from = before.vector_at(record, self.from_ms);
+        let to = scores.scale.vector_at(record, self.to_ms);
         let has_any = |vector: &Vector| vector.dimensions.iter().any(Option::is_some);
         self.people[0] += u64::from(has_any(&from));
         self.people[1] += u64::from(has_any(&to));
@@ -212,6 +216,9 @@ impl Drift {
         let mut report = Map::new();
         report.insert("from".to_owned(), json!(self.from_ms));
         report.insert("to".to_owned(), json!(self.to_ms));
+        if let Some(against) = &context.against {
+            report.insert("against".to_owned(), json!(against.version()));
+        }
         report.insert("people_from".to_owned(), json!(self.people[0]));
         report.insert("people_to".to_owned(), json!(self.people[1]));
         let dimensions = told.iter().zip(&names).map(|(told, name)| told.report(name));

@@ -13,8 +13,9 @@ use std::sync::atomic::{AtomicBool, Ordering};
 use std::sync::{Arc, Mutex};
 use std::time::Instant;
 
-use kartei_analysis::{Analysis, AskedWrongly, Context, Scored};
-use kartei_local_store::HeardAnalysis;
+use kartei_analysis::{Analysis, AskedWrongly, Context, Scales, Scored};
+use kartei_behavior::Fitted;
+use kartei_local_store::{HeardAnalysis, Store, StoredCalibration};
 use kartei_profile::Record;
 use kartei_protocol::jobs::{FailReason, JobInfo, JobProgress, JobResult, JobState, NewJob};
 use kartei_protocol::problem::{Problem, ProblemCode};
@@ -85,6 +86,14 @@ fn wrong(error: &AskedWrongly) -> Problem {
     Problem::new(code, error.to_string())
 }
 
+/// The version that is active of the schema of another calibration.
+fn beside(against: Option<&Fitted>, store: &Store) -> Result<Option<String>, Problem> {
+    let Some(against) = against else { return Ok(None) };
+    let active = store.active_calibrations().map_err(|e| of_store(&e))?;
+    let is_it = |one: &StoredCalibration| one.schema == against.schema().name();
+    Ok(active.into_iter().find(is_it).map(|one| one.version))
+}
+
 /// An analysis with all that it is made with, as things are here.
 fn context(board: &Board, asked: &NewJob, as_of_ms: i64) -> Result<Context, Problem> {
     let analysis = Analysis::new(&asked.analysis, &asked.params).map_err(|e| wrong(&e))?;
@@ -95,19 +104,24 @@ fn context(board: &Board, asked: &NewJob, as_of_ms: i64) -> Result<Context, Prob
     for filter in filters.into_iter().flatten() {
         check_without_scores(filter)?;
     }
+    let against =
+        analysis.against().map(|version| scale(&board.store, Some(version), Scored::Always));
+    let against = against.transpose()?.flatten();
     let scale = match analysis.scored() {
         Scored::Never => None,
         Scored::Perhaps | Scored::Always => {
-            scale(&board.store, analysis.calibration.as_deref(), analysis.scored())?
+            let named = analysis.calibration.clone().or(beside(against.as_ref(), &board.store)?);
+            scale(&board.store, named.as_deref(), analysis.scored())?
         }
     };
+    let scales = Scales { scale, against };
     let focus = analysis.focus().map(|id| {
         let view = board.store.profile(id).map_err(|e| of_store(&e))?;
         Record::from_stored(&view.record)
             .map_err(|e| Problem::new(ProblemCode::StoreDamaged, e.to_string()).about(id))
     });
     let focus = focus.transpose()?;
-    Context::new(analysis, as_of_ms, scale, focus.as_ref()).map_err(|e| wrong(&e))
+    Context::new(analysis, as_of_ms, scales, focus.as_ref()).map_err(|e| wrong(&e))
 }
 
 /// What is known of an analysis that was just asked for.

@@ -125,17 +125,25 @@ async fn pinned(relay: &Relay, org: OrgId, mut analysis: Analysis) -> Result<Str
     if analysis.scored() == Scored::Never {
         return Ok(analysis.params().to_string());
     }
+    let rows = relay.store(move |store| store.calibrations(org)).await?;
+    let wrong = |wrong: AskedWrongly| Failure::invalid(wrong.to_string());
+    let named = |version: &str| {
+        let found = rows.iter().find(|row| row.version == version);
+        found.ok_or_else(|| wrong(AskedWrongly::NoCalibration(version.to_owned())))
+    };
+    let against = analysis.against().map(named).transpose()?;
     if let Some(version) = &analysis.calibration {
-        let wanted = version.clone();
-        if relay.store(move |store| store.calibration(org, &wanted)).await?.is_none() {
-            let unknown = AskedWrongly::NoCalibration(version.clone());
-            return Err(Failure::invalid(unknown.to_string()));
+        let row = named(version)?;
+        let of = |row: &CalibrationRow| (row.schema.clone(), row.schema_version);
+        if let Some(against) = against.filter(|against| of(against) != of(row)) {
+            return Err(wrong(AskedWrongly::OtherSchema(against.version.clone())));
         }
         return Ok(analysis.params().to_string());
     }
-    let rows = relay.store(move |store| store.calibrations(org)).await?;
+    // What is held against another one is of its schema.
+    let fits = |row: &CalibrationRow| against.is_none_or(|against| against.schema == row.schema);
     let active: Vec<&CalibrationRow> =
-        rows.iter().filter(|row| row.stage == CalibrationStage::Active).collect();
+        rows.iter().filter(|row| row.stage == CalibrationStage::Active && fits(row)).collect();
     match (active.as_slice(), analysis.scored()) {
         ([only], _) => analysis.calibration = Some(only.version.clone()),
         (_, Scored::Perhaps) => {}

@@ -1,3 +1,4 @@
+import { shortVersion } from '$features/behavior/words';
 import type { Meaning } from '$lib/components/Shape.svelte';
 import { formatCount, formatDay, formatSeconds, formatSpan } from '$lib/format';
 import { locale, m } from '$lib/i18n.svelte';
@@ -59,6 +60,8 @@ function ownOf(analysis: string, told: Record<string, unknown>): string | null {
   if (typeof k === 'number') return m.analysis_told_segments({ n: formatCount(k) });
   const from = analysis === 'drift' ? text('from') : null;
   if (from !== null) return m.analysis_told_drift({ day: formatDay(from) });
+  const against = analysis === 'drift' ? text('against') : null;
+  if (against !== null) return m.analysis_told_against({ version: shortVersion(against) });
   return null;
 }
 

@@ -266,6 +266,9 @@ test('segments, outliers, similar profiles, drift and duplicates are drawn with 
   expect(links(similar).found).toEqual(['#/profiles/you']);
   expect(links(similar).text).toContain('+0.10');
   expect(links(drift).text).toMatch(/0\.30\s*much\s*−0\.200/);
+  const against = links({ ...drift, against: 'abcdef0123456789' }).text;
+  expect(against).toContain('Calibration abcdef01');
+  expect(against).not.toContain('1998');
   const pair = links(duplicates);
   expect(pair.found).toEqual(['#/profiles/a-1', '#/profiles/a-2']);
   expect(pair.text).toContain('2 of 3');

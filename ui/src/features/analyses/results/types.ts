@@ -210,6 +210,8 @@ export interface DriftResult extends ResultBase {
   /** Both moments, in milliseconds since 1970. */
   from?: number;
   to?: number;
+  /** The version of the calibration that it is held against, in the place of an earlier moment. */
+  against?: Maybe<string>;
   people_from?: number;
   people_to?: number;
   dimensions?: Moved[];
