@@ -80,12 +80,19 @@ export class SchemaDraft {
     return this.text !== this.#before;
   }
 
-  /** Whether a version is kept already: of the schema that was checked, else of what the form says. */
+  /** Whether the version is kept already: of the schema that was checked. */
   get isKept(): boolean {
-    const { name, version } = this.checked?.schema ?? this.model.head;
-    return this.#calibrations.all.schemas.some(
-      (one) => one.name === name && one.version === version,
-    );
+    return this.checked?.schema != null && this.#has(this.checked.schema);
+  }
+
+  /** Whether name and version of the form are. */
+  get isFormKept(): boolean {
+    return this.#has(this.model.head);
+  }
+
+  #has({ name, version }: { readonly name?: unknown; readonly version?: unknown }): boolean {
+    const { schemas } = this.#calibrations.all;
+    return schemas.some((one) => one.name === name && one.version === version);
   }
 
   /** The first version that no schema of this name has. */
@@ -93,14 +100,6 @@ export class SchemaDraft {
     const { name } = this.model.head;
     const own = this.#calibrations.all.schemas.filter((one) => one.name === name);
     return Math.max(0, ...own.map(({ version }) => version)) + 1;
-  }
-
-  /** Whether the form's name and version are kept already. */
-  get isFormKept(): boolean {
-    const { name, version } = this.model.head;
-    return this.#calibrations.all.schemas.some(
-      (one) => one.name === name && one.version === version,
-    );
   }
 
   /** What is wrong at a pointer: in the reader's words, else in the program's. */
@@ -118,7 +117,9 @@ export class SchemaDraft {
     const row = rowAt(at);
     const wrong = this.wrongAt(at) ?? { text: reason, lang: 'en' as const };
     if (row === null) return { ...wrong, row: '' };
-    return { ...wrong, row: traitTitle(this.model[row.list][row.at] ?? { members: {} }) };
+    const unnamed = row.list === 'signals' ? m.schema_unnamed_signal() : m.schema_unnamed_trait();
+    const named = this.model[row.list][row.at];
+    return { ...wrong, row: (named === undefined ? '' : schema.nameOf(named)) || unnamed };
   }
 
   isWrong(list: List, at: number): boolean {
