@@ -102,6 +102,7 @@ test('another population says whom it moves; a gate that fails is accepted by it
 test('a schema is written as text, told what is wrong, and kept as its next version', async () => {
   await moves.goTo('Calibration');
   await button('Show or change Big Five 1').click();
+  await page.getByRole('tab', { name: 'JSON' }).click();
   const text = page.getByRole('textbox', { name: 'Schema as JSON' });
   const before = await text.inputValue();
   assert.equal(await button('Keep').isDisabled(), true, 'nothing was changed');
@@ -111,4 +112,91 @@ test('a schema is written as text, told what is wrong, and kept as its next vers
   await page.getByText('bfi 2: 25 signals, 5 traits').waitFor();
   await button('Keep').click();
   await button('Show or change Big Five 2').waitFor();
+});
+
+/** Presses Tab until the focus is at what is called so. */
+async function tabTo(name) {
+  const focused = () =>
+    page.evaluate(() => {
+      const { activeElement: at } = document;
+      return (at.getAttribute('aria-label') ?? at.labels?.[0]?.innerText ?? at.innerText).trim();
+    });
+  for (let pressed = 0; pressed < 60; pressed += 1) {
+    await page.keyboard.press('Tab');
+    if ((await focused()) === name) return;
+  }
+  assert.fail(`Tab does not lead to ${name}`);
+}
+
+test('a schema is made through the form, by the keyboard alone, and nothing becomes active by it', async () => {
+  const { keyboard } = page;
+  const before = await kartei(data, 'calibrate');
+  await button('New schema').focus();
+  await keyboard.press('Enter');
+  await page.getByRole('dialog', { name: 'New schema' }).waitFor();
+  // The focus is where one begins.
+  await keyboard.type('buying');
+  await tabTo('Title, English');
+  await keyboard.type('Buying');
+  await tabTo('Title, German');
+  await keyboard.type('Einkauf');
+  await tabTo('Name');
+  await keyboard.type('often');
+  await tabTo('Made of observations');
+  await keyboard.type('order_value');
+  await tabTo('What is taken');
+  await keyboard.press('ArrowDown');
+  assert.equal(await page.getByRole('combobox', { name: 'Kind' }).isDisabled(), true, 'it follows');
+  await tabTo('Half-life in days');
+  await keyboard.type('180');
+  await tabTo('Duplicate');
+  await keyboard.press('Enter');
+  // The copy's name is there to be written over.
+  await keyboard.type('dear');
+  await tabTo('What is taken');
+  await keyboard.press('ArrowUp');
+  await tabTo('Kind');
+  await keyboard.press('ArrowUp');
+  await tabTo('Smallest value');
+  await keyboard.type('10');
+  await tabTo('Greatest value');
+  await keyboard.type('5');
+  await page.getByText('The smallest value lies below the greatest.').first().waitFor();
+  await page.getByText('dear: The smallest value lies below the greatest.').waitFor();
+  await keyboard.press('Control+a');
+  await keyboard.type('500');
+  await tabTo('New trait');
+  await keyboard.type('0.5');
+  await tabTo('Move up');
+  await keyboard.press('Enter');
+  // Of the trait: the signal that was copied is closed.
+  await tabTo('Name');
+  await keyboard.type('loyalty');
+  await page.getByText('buying 1: 2 signals, 1 trait').waitFor();
+  assert.match(await page.getByRole('table').getByRole('row').nth(1).innerText(), /often\s+66\.7%/);
+  await moves.picture('schema-form');
+  // Nothing is lost by Escape, however often, and who stays is where they were.
+  for (let pressed = 0; pressed < 3; pressed += 1) await keyboard.press('Escape');
+  await page.getByText('Close without keeping what you changed?').waitFor();
+  await keyboard.press('Shift+Tab');
+  await keyboard.press('Enter');
+  assert.equal(await page.evaluate(() => document.activeElement.value), 'loyalty');
+  await tabTo('Keep');
+  await keyboard.press('Enter');
+  await button('Show or change Buying 1').waitFor();
+
+  const after = await kartei(data, 'calibrate');
+  assert.deepEqual(after.calibrations, before.calibrations, 'no calibration is made or becomes active');
+  const { text } = after.schemas.find(({ name }) => name === 'buying');
+  assert.deepEqual(JSON.parse(text), {
+    schema: 'behavior_schema.v1',
+    name: 'buying',
+    version: 1,
+    title: { en: 'Buying', de: 'Einkauf' },
+    signals: [
+      { name: 'dear', from: 'order_value', kind: 'level', half_life_days: 180, range: [10, 500] },
+      { name: 'often', from: 'order_value', measure: 'per_year', kind: 'rate', half_life_days: 180 },
+    ],
+    dimensions: [{ name: 'loyalty', weights: { often: 1, dear: 0.5 } }],
+  });
 });

@@ -48,6 +48,7 @@ const pickTwo = async (page) => {
 const ANALYSES = 'main li';
 /** A row of the calibrations, and of the schemas below them. */
 const CALIBRATIONS = 'main li';
+const SCHEMAS = '[aria-labelledby=calibration-schemas]';
 /** A row of the relay's files. */
 const FILES = '[aria-labelledby=uploads-files] li';
 const dialog = (page) => page.locator('dialog[open]').waitFor();
@@ -215,8 +216,39 @@ export const VIEWS = [
   {
     name: 'calibration-schema',
     hash: '#/calibration',
-    act: all(click('[aria-labelledby=calibration-schemas] button'), dialog),
+    act: all(click(`${SCHEMAS} li button`), dialog),
     dialog: 'SchemaDialog',
+  },
+  {
+    name: 'calibration-schema-rows',
+    hash: '#/calibration',
+    // The first signal, and the first trait.
+    act: all(
+      click(`${SCHEMAS} li button`),
+      click('dialog .signals [data-row]'),
+      click('dialog .dimensions [data-row]'),
+    ),
+  },
+  {
+    name: 'calibration-schema-wrong',
+    hash: '#/calibration',
+    act: all(click(`${SCHEMAS} li button`), click('dialog .signals [data-row]'), async (page) => {
+      await page.locator('[id="schema/signals/0/range"]').fill('9');
+      await page.locator('[id="schema/signals/0/name"]').fill('');
+      await page.locator('dialog [aria-invalid=true]').first().waitFor();
+    }),
+  },
+  {
+    name: 'calibration-schema-json',
+    hash: '#/calibration',
+    act: all(click(`${SCHEMAS} li button`), click('dialog [role=tab] >> nth=1')),
+  },
+  {
+    name: 'calibration-schema-new',
+    hash: '#/calibration',
+    act: all(click(`${SCHEMAS} header button`), dialog),
+    dialog: 'SchemaDialog',
+    aria: 'dialog[open]',
   },
   {
     name: 'notifications',

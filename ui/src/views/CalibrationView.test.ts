@@ -154,6 +154,7 @@ test('a schema says where it is wrong while it is written', async () => {
   calibrations.editing = fakeSchema.text;
   render(SchemaDialog, { calibrations, onClose: () => undefined });
   await screen.findByText('own 1: 2 signals, 1 trait');
+  await fireEvent.click(screen.getByRole('tab', { name: 'JSON' }));
   const text = screen.getByLabelText('Schema as JSON');
   await fireEvent.input(text, { target: { value: '{"dimensions":[{"weights":{"b":1}}]}' } });
   await screen.findByText('there is no signal `b`');

@@ -21,7 +21,7 @@ export class Calibrations {
   problem = $state.raw<Problem | null>(null);
   /** The schema that a new calibration is asked for with, while somebody is asked; null: nobody is. */
   asking = $state<string | null>(null);
-  /** The text of a schema, while somebody looks at it; null: nobody does. */
+  /** The text of a schema, while somebody looks at it; empty: a new one; null: nobody does. */
   editing = $state<string | null>(null);
   /** The version that is looked at. */
   shown = $state<string | null>(null);
