@@ -26,13 +26,21 @@ let picture;
 
 const button = (name, exact = true) => page.getByRole('button', { name, exact });
 const heading = (name) => page.getByRole('heading', { name, exact: true, level: 1 });
-const palette = () => page.getByRole('combobox', { name: 'Run a command or go to a profile' });
+// In both languages.
+const PALETTE = /^(Run a command or go to a profile|Befehl ausführen oder zu einem Profil gehen)$/;
+const palette = () => page.getByRole('combobox', { name: PALETTE });
 const option = (name) => page.getByRole('option', { name });
 const press = (...keys) => keys.reduce((all, key) => all.then(() => page.keyboard.press(key)), Promise.resolve());
 
+/** Opens the palette and waits until it listens: letters before that are the page's. */
+async function openPalette() {
+  await press('Control+k');
+  await palette().and(page.locator(':focus')).waitFor();
+}
+
 /** Runs a command by some of its letters. */
 async function run(letters) {
-  await press('Control+k');
+  await openPalette();
   await page.keyboard.type(letters);
   await press('Enter');
   await palette().waitFor({ state: 'detached' });
@@ -85,13 +93,13 @@ test('the sample data comes with one press', async () => {
 test('the palette finds a profile by its id, and gives the focus back when it is left', async () => {
   await press('j');
   const before = await page.evaluate(() => document.activeElement.textContent);
-  await press('Control+k');
+  await openPalette();
   await option(/Imports/).first().waitFor();
   await picture('palette');
   await press('Escape');
   await palette().waitFor({ state: 'detached' });
   assert.equal(await page.evaluate(() => document.activeElement.textContent), before);
-  await press('Control+k');
+  await openPalette();
   await page.keyboard.type('bfi-6162');
   await option('bfi-61620').waitFor();
   await picture('palette-profile');
