@@ -34,6 +34,7 @@ mod rounds;
 mod routes;
 mod segments;
 mod serve;
+mod sign_in;
 mod standing;
 mod storage;
 mod strangers;
