@@ -127,7 +127,7 @@ impl Provider {
                 let state = Arc::clone(&answering);
                 thread::spawn(move || {
                     // Clients go away.
-                    let _ = serve(stream, &state);
+                    let _ = serve(&stream, &state);
                 });
             }
         });
@@ -247,19 +247,19 @@ fn told(status: &'static str, body: &Value) -> Told {
     Told { status, headers, body: body.to_string() }
 }
 
-fn serve(stream: TcpStream, state: &Mutex<State>) -> Result<()> {
+fn serve(mut stream: &TcpStream, state: &Mutex<State>) -> Result<()> {
     let state = || state.lock().unwrap_or_else(PoisonError::into_inner);
     if state().is_away {
         stream.shutdown(Shutdown::Both)?;
         return Ok(());
     }
-    let asked = read(&stream)?;
+    let asked = read(stream)?;
     let Told { status, headers, body } = answer(&mut state(), &asked)?;
     let length = body.len();
     let head = format!(
         "HTTP/1.1 {status}\r\n{headers}content-length: {length}\r\nconnection: close\r\n\r\n{body}"
     );
-    (&stream).write_all(head.as_bytes())?;
+    stream.write_all(head.as_bytes())?;
     Ok(())
 }
 

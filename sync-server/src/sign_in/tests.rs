@@ -48,7 +48,8 @@ fn signatures_of_every_kind_of_key_are_read() {
         let forged = format!("{header}.eyJzdWIiOiJldmUifQ.{signature}");
         assert_eq!(believed(&forged, &keys), Err(Disbelief::Signature));
         assert_eq!(believed(&token, &[]), Err(Disbelief::UnknownKey));
-        let cut = &token[..token.len() - 8];
+        // By whole groups of four letters: what is left is base64 as it should be.
+        let cut = &token[..token.len() - signature.len() % 4 - 4];
         assert_eq!(believed(cut, &keys), Err(Disbelief::Signature));
     }
 }
