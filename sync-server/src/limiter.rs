@@ -50,7 +50,8 @@ pub(crate) struct Rates {
     /// The same of one address, which may be an office of many people.
     #[arg(long, env = "KARTEI_RATE_PER_ADDRESS", default_value_t = PER_ADDRESS, value_name = "NUMBER")]
     rate_per_address: NonZeroU32,
-    /// Requests a minute with tokens that are not known, of one address. Tokens that were good before go on.
+    /// Requests a minute with tokens that are not known, or codes of a provider that are not good, of one address. Tokens
+    /// that were good before go on.
     #[arg(long, env = "KARTEI_RATE_UNKNOWN_TOKENS", default_value_t = UNKNOWN, value_name = "NUMBER")]
     rate_unknown_tokens: NonZeroU32,
 }

@@ -35,6 +35,7 @@ mod rounds;
 mod routes;
 mod segments;
 mod serve;
+mod sign_in;
 mod standing;
 mod storage;
 mod strangers;

@@ -81,6 +81,7 @@ impl Modify for Tokens {
         (name = "analyses", description = "What profiles tell together, as jobs"),
         (name = "calibrations", description = "What scores are made by"),
         (name = "notifications", description = "What a person was told"),
+        (name = "sign-in", description = "Getting a token by signing in with a provider"),
         (name = "administration", description = "The organisation, its tokens, the queue of analyses, the audit, and what is kept, for administrators"),
         (name = "limits", description = "What the relay takes"),
         (name = "erasure", description = "Erasing profiles for good, for administrators"),

@@ -55,6 +55,16 @@ pub(crate) enum ApiCode {
     LastAdministrator,
     /// More requests than this token or address may make.
     TooManyRequests,
+    /// The relay has no provider to sign in with.
+    SignInOff,
+    /// A code or an ID token that is not good; signing in again helps.
+    SignInFailed,
+    /// The provider knows the person, and nothing gives them a role here.
+    NotAdmitted,
+    /// The provider cannot be reached just now.
+    ProviderAway,
+    /// The provider and the relay do not fit together.
+    ProviderFailed,
 }
 
 /// A database that restarts is back within seconds.

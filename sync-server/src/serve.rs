@@ -38,6 +38,7 @@ use crate::rolling::{self, Rolling};
 use crate::rounds::Rounds;
 use crate::routes;
 use crate::segments::{self, Segments};
+use crate::sign_in::{OidcOptions, SignIn};
 use crate::standing::{Standings, standings};
 use crate::storage::Storage;
 use crate::telemetry;
@@ -68,6 +69,7 @@ pub(crate) struct Relay {
     limiter: Limiter,
     origins: Vec<HeaderValue>,
     webhooks: WebhookOptions,
+    sign_in: Option<SignIn>,
     /// Something was erased, and traces of it are to be removed.
     erased: Notify,
     /// Somebody asked it to stop: who balances between relays is to go to others.
@@ -157,6 +159,11 @@ impl Relay {
     /// Where webhooks may lead.
     pub(crate) fn webhooks(&self) -> WebhookOptions {
         self.webhooks
+    }
+
+    /// Where people sign in, where the operator has a provider for it.
+    pub(crate) fn sign_in(&self) -> Option<&SignIn> {
+        self.sign_in.as_ref()
     }
 
     /// What fresh replicas begin with.
@@ -276,6 +283,8 @@ pub(crate) struct ServeOptions {
     #[command(flatten)]
     webhooks: WebhookOptions,
     #[command(flatten)]
+    oidc: OidcOptions,
+    #[command(flatten)]
     storage: Storage,
 }
 
@@ -293,10 +302,12 @@ pub(crate) fn run(options: ServeOptions) -> Result<()> {
         work,
         metrics,
         webhooks,
+        oidc,
         storage,
     } = options;
     // Before the runtime: a database with a runtime of its own cannot begin within another one.
-    let (relay, stop, due) = Relay::new(&storage, uploads, rates, origins, webhooks)?;
+    let (mut relay, stop, due) = Relay::new(&storage, uploads, rates, origins, webhooks)?;
+    relay.sign_in = SignIn::new(oidc, &relay.store)?;
     let metrics = (metrics, storage.watched());
     runtime()?.block_on(serve(
         (listen, tls, Duration::from_secs(stop_grace)),
@@ -350,6 +361,7 @@ impl Relay {
             limiter: Limiter::new(rates),
             origins,
             webhooks,
+            sign_in: None,
             erased: Notify::new(),
             leaving: AtomicBool::new(false),
             stopping,

@@ -1,5 +1,5 @@
-//! Requests with tokens that are not known, counted by address: who tries many is put off before anything is
-//! looked up.
+//! Requests with tokens that are not known, and with codes of a provider that are not good, counted by address: who
+//! tries many is put off before anything is looked up.
 //!
 //! Tokens are 256 random bits, which nobody guesses; this keeps those who try from the database. Behind a proxy many
 //! people come from one address, so a token that was good before goes on whatever others of its address do. Only one
@@ -90,7 +90,8 @@ impl Strangers {
             return Ok(());
         }
         let max = self.failed_max;
-        let detail = format!("more than {max} requests a minute with tokens that are not known");
+        let detail =
+            format!("more than {max} requests a minute with tokens or codes that are not known");
         let policy = format!("\"unknown-tokens\";q={max};w={}", WINDOW.as_secs());
         let code = ApiCode::TooManyRequests;
         Err(refused_for(code, detail, &policy, "unknown-tokens", left.as_secs() + 1))

@@ -7,11 +7,13 @@ import puppeteer from 'puppeteer-core';
 import { nothingSerious } from './lib/axe.mjs';
 import { FIREFOX, openPage } from './lib/browser.mjs';
 import { writePeople } from './lib/people.mjs';
+import { startProvider } from './lib/provider.mjs';
 import { kartei, picturesFolder, startRelay, temporaryFolder } from './lib/processes.mjs';
 
 const folder = temporaryFolder();
 const data = join(folder.path, 'desk');
 
+let provider;
 let relay;
 let token;
 let browser;
@@ -19,7 +21,8 @@ let page;
 let faults;
 
 before(async () => {
-  relay = await startRelay(join(folder.path, 'relay'));
+  provider = await startProvider(['staff=analyst', 'chefs=admin']);
+  relay = await startRelay(join(folder.path, 'relay'), ...provider.options);
   token = await relay.token('admin', 'Ada Admin');
   await kartei(data, 'login', relay.url, '--token', await relay.token('analyst', 'Anna'));
   writePeople(join(folder.path, 'people.ndjson'));
@@ -31,6 +34,7 @@ before(async () => {
 after(async () => {
   await browser?.close();
   await relay?.stop();
+  await provider?.stop();
   folder.remove();
 });
 
@@ -46,6 +50,14 @@ async function signIn(typed) {
   await button('Sign in').click();
 }
 
+const withProvider = () => button(`Sign in with ${new URL(provider.url).host}`);
+
+/** Says who is before the browser, and signs in. */
+async function signInAs(email, ...groups) {
+  provider.person = { email, email_verified: true, groups };
+  await withProvider().click();
+}
+
 test('only an administrator’s token opens the page', async () => {
   await heading('Administration');
   await nothingSerious(page, 'sign-in');
@@ -57,6 +69,59 @@ test('only an administrator’s token opens the page', async () => {
   await signIn(token);
   await heading('Overview');
   await page.getByText('Ada Admin').waitFor();
+});
+
+test('somebody signs in with the provider, and the address keeps nothing of it', async () => {
+  await button('Sign out').click();
+  await withProvider().waitFor();
+  await page.goto(`${relay.url}/admin/#/audit`);
+  await nothingSerious(page, 'sign-in with a provider');
+  for (const [locale, scheme] of ['EN English', 'DE Deutsch'].flatMap((one) => [[one, 'light'], [one, 'dark']])) {
+    await page.emulateMedia({ colorScheme: scheme });
+    await page.getByRole('button', { name: locale }).click();
+    await picture(`sign-in-provider-${locale.slice(0, 2).toLowerCase()}-${scheme}`);
+  }
+  await page.emulateMedia({ colorScheme: 'light' });
+  await page.getByRole('button', { name: 'EN English' }).click();
+  await signInAs('grace@example.org', 'staff', 'chefs');
+  await heading('Audit');
+  await page.getByText('grace@example.org').first().waitFor();
+  await page.getByRole('cell', { name: 'token.signed_in' }).waitFor();
+  assert.equal(page.url(), `${relay.url}/admin/#/audit`);
+  const kept = await page.evaluate(() => JSON.stringify([{ ...sessionStorage }, { ...localStorage }, history.length]));
+  assert.ok(!kept.includes('kartei.admin.sign-in') && !kept.includes('code'), kept);
+  await place('Tokens');
+  const row = page.getByRole('row', { name: /grace@example\.org/ });
+  await row.getByText('by 127.0.0.1').waitFor();
+  await picture('tokens-signed-in');
+});
+
+test('who may not, says no, or did not begin here, is told so', async () => {
+  await button('Sign out').click();
+  await signInAs('anna@example.org', 'staff');
+  await page.getByText('You are signed in, and you are no administrator here.').waitFor();
+  await picture('sign-in-no-administrator');
+  await signInAs('eve@example.org', 'visitors');
+  await page.getByText('this relay is not open to you').waitFor();
+  provider.denies = true;
+  await withProvider().click();
+  await page.getByText('Signing in was cancelled.').waitFor();
+  await picture('sign-in-cancelled');
+  assert.equal(await page.locator('b', { hasText: 'person' }).count(), 0, 'its words are text');
+  provider.denies = false;
+  const { redeemed } = provider;
+  await page.goto(`${relay.url}/admin/?code=of-somebody-else&state=guessed`);
+  await page.getByText('This sign-in was not begun in this tab').waitFor();
+  assert.equal(page.url(), `${relay.url}/admin/`);
+  assert.equal(provider.redeemed, redeemed, 'the code goes nowhere');
+  await signIn(token);
+  await heading('Overview');
+  // Who signed in is an administrator like any other, until somebody else says no.
+  await place('Tokens');
+  await button('Revoke the token of grace@example.org').click();
+  await dialog().getByRole('button', { name: 'Revoke', exact: true }).click();
+  await page.getByRole('row', { name: /grace@example\.org/ }).waitFor({ state: 'detached' });
+  await place('Overview');
 });
 
 test('the overview says how much there is, and a limit for files is set', async () => {
@@ -187,7 +252,7 @@ test('the page allows nothing from elsewhere, and the token ends with the tab', 
   assert.ok(!policy.includes('unsafe'));
   const other = await page.context().newPage();
   await other.goto(`${relay.url}/admin`);
-  await other.getByRole('button', { name: 'Sign in' }).waitFor();
+  await other.getByRole('button', { name: 'Sign in', exact: true }).waitFor();
   assert.equal(new URL(other.url()).pathname, '/admin/');
   await other.close();
   assert.deepEqual(faults, []);
@@ -201,8 +266,9 @@ test('Firefox opens it as well', async () => {
     window.on('pageerror', (error) => thrown.push(String(error)));
     await window.setViewport({ width: 1280, height: 800 });
     await window.goto(`${relay.url}/admin/`);
-    await window.locator('#token').fill(token);
-    await window.locator('button[type=submit]').click();
+    // By the provider: the policy of the page lets Firefox go there and come back as well.
+    provider.person = { email: 'fox@example.org', email_verified: true, groups: ['chefs'] };
+    await window.locator('::-p-text(Sign in with)').click();
     await window.locator('::-p-text(Room for files)').wait();
     await window.locator('a[href="#/tokens"]').click();
     await window.locator('::-p-text(New token…)').click();

@@ -2,12 +2,13 @@
 // a file, search, edit, sign in, meet a conflict and decide it; in English and German, light and
 // dark.
 import assert from 'node:assert/strict';
-import { readFileSync } from 'node:fs';
+import { chmodSync, existsSync, mkdirSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { fileURLToPath } from 'node:url';
 import { after, before, test } from 'node:test';
 import { movesOn, openPage } from './lib/browser.mjs';
 import { BAD_LINE, PEOPLE, writePeople } from './lib/people.mjs';
+import { startProvider } from './lib/provider.mjs';
 import {
   kartei,
   program,
@@ -15,13 +16,17 @@ import {
   startRelay,
   temporaryFolder,
 } from './lib/processes.mjs';
+import { until } from './lib/wait.mjs';
 
 const ui = fileURLToPath(new URL('../../ui/dist', import.meta.url));
 const folder = temporaryFolder();
 const data = join(folder.path, 'here');
 const elsewhere = join(folder.path, 'elsewhere');
 const file = join(folder.path, 'people.ndjson');
+/** What the system's browser was given to open. */
+const opened = join(folder.path, 'opened');
 
+let provider;
 let relay;
 let host;
 let browser;
@@ -38,9 +43,11 @@ const value = (name) => inspector().getByLabel(`Value of ${name}`, { exact: true
 
 before(async () => {
   writePeople(file);
-  relay = await startRelay(join(folder.path, 'relay'));
+  provider = await startProvider(['staff=analyst']);
+  relay = await startRelay(join(folder.path, 'relay'), ...provider.options);
   const serve = ['--data', data, '--ui', ui, '--listen', '127.0.0.1:0'];
-  host = await startReady(program('kartei-dev-host'), serve, 'kartei-dev-host listening on ');
+  const env = { PATH: `${notingBrowser()}:${process.env.PATH}` };
+  host = await startReady(program('kartei-dev-host'), serve, 'kartei-dev-host listening on ', { env });
   ({ browser, page, faults } = await openPage(host.rest));
   ({ row, goTo, set, picture } = movesOn(page));
 });
@@ -49,8 +56,28 @@ after(async () => {
   await browser?.close();
   await host?.stop();
   await relay?.stop();
+  await provider?.stop();
   folder.remove();
 });
+
+/** A folder with a program as the system opens pages by, which notes the address instead. */
+function notingBrowser() {
+  const programs = join(folder.path, 'programs');
+  mkdirSync(programs);
+  const script = join(programs, 'xdg-open');
+  writeFileSync(script, `#!/bin/sh\nprintf %s "$1" > '${opened}.new' && mv '${opened}.new' '${opened}'\n`);
+  chmodSync(script, 0o755);
+  return programs;
+}
+
+/** Goes where the system's browser was sent, and back to this machine as the provider says. */
+async function throughTheBrowser() {
+  await until('the browser is opened', () => existsSync(opened));
+  const answer = await fetch(readFileSync(opened, 'utf8'));
+  rmSync(opened);
+  assert.equal(answer.status, 200);
+  return answer.text();
+}
 
 test('without profiles the page says what to do', async () => {
   await page.getByRole('heading', { name: 'Start with Kartei' }).waitFor();
@@ -128,14 +155,51 @@ test('a wrong token is refused with what to do', async () => {
   await goTo('Sync');
   await page.getByLabel('Address').fill(relay.url);
   await page.getByLabel('Device token').fill('not-a-token');
-  await page.getByRole('button', { name: 'Sign in' }).click();
+  await page.getByRole('button', { name: 'Sign in', exact: true }).click();
   await page.getByText('The relay does not accept this token.').first().waitFor();
 });
 
-test('signing in sends what was pending', async () => {
+test('somebody signs in in the system’s browser, gives up, is refused, and comes in', async () => {
+  await page.getByLabel('Address').fill(relay.url);
+  const withProvider = page.getByRole('button', { name: `Sign in with ${new URL(provider.url).host}` });
+  await page.getByLabel('Device token').focus();
+  await withProvider.click();
+  await page.getByText('Go on in your browser').waitFor();
+  await until('the browser is opened', () => existsSync(opened));
+  assert.equal(await page.getByLabel('this is its address').inputValue(), readFileSync(opened, 'utf8'));
+  await picture('sign-in-browser');
+  await page.getByRole('button', { name: 'Cancel' }).click();
+  await withProvider.waitFor();
+  assert.equal(await page.getByRole('alert').count(), 0, 'who gave up knows why');
+  await assert.rejects(throughTheBrowser(), 'nobody waits any more');
+  rmSync(opened);
+
+  provider.denies = true;
+  await withProvider.click();
+  assert.match(await throughTheBrowser(), /You are not signed in/);
+  await page.getByRole('alert').getByText('Signing in did not work.').waitFor();
+  await page.getByRole('alert').getByText('access_denied').waitFor();
+  await picture('sign-in-refused');
+
+  provider.denies = false;
+  provider.person = { email: 'anna@example.org', email_verified: true, groups: ['staff'] };
+  await withProvider.click();
+  assert.match(await throughTheBrowser(), /You can close this tab/);
+  await badge().getByText('Up to date').waitFor();
+  await page.getByRole('button', { name: 'Sign out' }).click();
+  await badge().getByText('On this device only').waitFor();
+});
+
+test('signing in with a token sends what is pending', async () => {
+  await goTo('Profiles');
+  await set(page.getByLabel('Search profiles'), 'keller');
+  await row('anna-keller').click();
+  await set(value('city'), 'Olten');
+  await inspector().getByText('Pending: not yet at the relay').waitFor();
+  await goTo('Sync');
   await page.getByLabel('Address').fill(relay.url);
   await page.getByLabel('Device token').fill(await relay.token('analyst', 'Anna'));
-  await page.getByRole('button', { name: 'Sign in' }).click();
+  await page.getByRole('button', { name: 'Sign in', exact: true }).click();
   await badge().getByText('Up to date').waitFor();
   await badge().getByText('0 pending').waitFor();
   await picture('sync');

@@ -28,6 +28,7 @@ use crate::queue::ImportQueue;
 use crate::random;
 use crate::runs::Runs;
 use crate::shared::Shared;
+use crate::sign_in::Attempt;
 use crate::sync::{self, Background};
 use crate::token::Tokens;
 use crate::uploads::Uploads;
@@ -70,6 +71,7 @@ pub struct App {
     pub(crate) downloads: Runs<DownloadRun>,
     pub(crate) background: Arc<Background>,
     pub(crate) syncs: AtomicBool,
+    pub(crate) sign_in: Attempt,
     pub(crate) web_engine: Option<String>,
     pub(crate) prepared: Prepared,
     pub(crate) keychain: Option<Arc<dyn Keychain>>,
@@ -133,6 +135,7 @@ impl App {
             downloads: Runs::default(),
             background,
             syncs: AtomicBool::new(false),
+            sign_in: Attempt::default(),
             web_engine: options.web_engine,
             prepared: Prepared::default(),
             keychain: options.keychain,

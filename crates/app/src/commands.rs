@@ -7,23 +7,24 @@ use kartei_protocol::commands::Commands;
 use kartei_protocol::desktop::{
     About, ActDone, ActivateCalibration, Acts, AddUploads, AddWatched, AddWorkspace, Analyses,
     Analysis, AnalysisDetail, AnalysisId, AskAnalysis, AskSeries, AttributeNames, BackupStore,
-    BehaviorVectors, BulkEdit, CalibrationDetail, CalibrationId, CalibrationRun, Calibrations,
-    CheckStore, CheckedSchema, Choice, Compacted, CompareCalibrations, ConflictPage, CopiedRows,
-    CopyRows, CountFacet, DecideConflicts, DecideMany, Decision, DeleteImported, DeleteProfiles,
-    DeletedProfiles, Deletion, Diagnostics, DownloadFile, DownloadRun, EditProfile, Empty,
-    EncryptStore, ErasureReport, ExportProfiles, ExportRun, Facet, FileAt, FileId, FileList,
-    FilterText, FindPlace, FitCalibration, GetProfile, HistoryPage, ImportFiles, ImportHistory,
-    ImportId, ImportReport, ImportRun, ImportedNow, KeepToken, ListConflicts, ListFiles,
-    ListImports, ListObservations, ListPart, ListPlace, ListProfiles, LogPage, MergePreview,
-    MergeProfiles, MergedIds, NarrowFilter, NoticeShown, Notifications, ObservationPage,
-    OpenProfile, OpenedFiles, OpenedLink, PrepareDiagnostics, Presence, PreviewMerge, ProfileAt,
-    ProfileDetail, ProfileId, ProfileIds, ProfilePage, ProfileVersion, ReadLog, ReadNotifications,
-    RecoveryKey, RejectedProfiles, RelayFile, RelayImport, RelaysProfile, RemoveWorkspace,
-    RenameFile, RenameWorkspace, ResolveConflict, RunId, SampleData, SaveDiagnostics,
-    SaveImportFile, SaveMade, SaveRecoveryKey, SaveResult, SaveView, SavedFile, SavedView,
-    SavedViews, SchemaText, ScoreNames, Security, SendAgain, Series, ShowNotice, SignIn,
-    StoreCheck, StoreInfo, SyncStatus, TableLayout, UnlockStore, Upload, UploadId, Uploads, ViewId,
-    WatchedFolders, WatchedId, WorkspaceId, Workspaces,
+    BeginSignIn, BegunSignIn, BehaviorVectors, BulkEdit, CalibrationDetail, CalibrationId,
+    CalibrationRun, Calibrations, CheckStore, CheckedSchema, Choice, Compacted,
+    CompareCalibrations, ConflictPage, CopiedRows, CopyRows, CountFacet, DecideConflicts,
+    DecideMany, Decision, DeleteImported, DeleteProfiles, DeletedProfiles, Deletion, Diagnostics,
+    DownloadFile, DownloadRun, EditProfile, Empty, EncryptStore, ErasureReport, ExportProfiles,
+    ExportRun, Facet, FileAt, FileId, FileList, FilterText, FindPlace, FitCalibration, GetProfile,
+    HistoryPage, ImportFiles, ImportHistory, ImportId, ImportReport, ImportRun, ImportedNow,
+    KeepToken, ListConflicts, ListFiles, ListImports, ListObservations, ListPart, ListPlace,
+    ListProfiles, LogPage, MergePreview, MergeProfiles, MergedIds, NarrowFilter, NoticeShown,
+    Notifications, ObservationPage, OpenProfile, OpenedFiles, OpenedLink, PrepareDiagnostics,
+    Presence, PreviewMerge, ProfileAt, ProfileDetail, ProfileId, ProfileIds, ProfilePage,
+    ProfileVersion, ReadLog, ReadNotifications, RecoveryKey, RejectedProfiles, RelayAddress,
+    RelayFile, RelayImport, RelayWays, RelaysProfile, RemoveWorkspace, RenameFile, RenameWorkspace,
+    ResolveConflict, RunId, SampleData, SaveDiagnostics, SaveImportFile, SaveMade, SaveRecoveryKey,
+    SaveResult, SaveView, SavedFile, SavedView, SavedViews, SchemaText, ScoreNames, Security,
+    SendAgain, Series, ShowNotice, SignIn, StoreCheck, StoreInfo, SyncStatus, TableLayout,
+    UnlockStore, Upload, UploadId, Uploads, ViewId, WatchedFolders, WatchedId, WorkspaceId,
+    Workspaces,
 };
 use kartei_protocol::problem::{Problem, ProblemCode};
 use kartei_relay_client::RelayClient;
@@ -483,6 +484,23 @@ impl Commands for App {
         }
         sync::emit_status(&self.shared);
         sync::status(&self.shared)
+    }
+
+    fn relay_ways(&self, request: RelayAddress) -> Result<RelayWays, Problem> {
+        self.ways_of(&request)
+    }
+
+    fn begin_sign_in(&self, request: BeginSignIn) -> Result<BegunSignIn, Problem> {
+        self.begin_with_provider(&request)
+    }
+
+    fn end_sign_in(&self, _: Empty) -> Result<SyncStatus, Problem> {
+        self.end_with_provider()
+    }
+
+    fn cancel_sign_in(&self, _: Empty) -> Result<Empty, Problem> {
+        self.cancel_with_provider();
+        Ok(Empty {})
     }
 
     fn sign_out(&self, _: Empty) -> Result<SyncStatus, Problem> {

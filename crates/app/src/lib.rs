@@ -36,6 +36,7 @@ mod report;
 mod runs;
 mod sample;
 mod shared;
+mod sign_in;
 mod sync;
 mod table;
 mod token;

@@ -132,6 +132,7 @@ pub(crate) fn of_relay(error: &RelayError) -> Problem {
         }
         RelayError::Unauthorized => ProblemCode::Unauthorized,
         RelayError::Forbidden(_) => ProblemCode::Forbidden,
+        RelayError::SignIn(_) => ProblemCode::SignInFailed,
         RelayError::Failed { .. } => ProblemCode::RelayFailed,
         RelayError::Refused { code: Some(code), .. } => *code,
         RelayError::Refused { .. } => ProblemCode::RelayFailed,

@@ -233,6 +233,15 @@ pub(crate) enum Command {
         #[arg(long, env = "KARTEI_TOKEN", hide_env_values = true)]
         token: Option<String>,
     },
+    /// Connects the data folder to a relay by signing in with the organisation's provider, in the browser. What the relay
+    /// gives then ends after hours; it is kept as `login` keeps a token.
+    SignIn {
+        /// The relay's address.
+        url: String,
+        /// Prints the address alone, to be opened in a browser of this machine.
+        #[arg(long)]
+        no_browser: bool,
+    },
     /// Forgets the relay's token. Profiles and pending changes stay.
     Logout,
     /// Exchanges changes with the relay.

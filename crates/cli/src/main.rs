@@ -194,6 +194,9 @@ fn command(app: &Arc<App>, command: Command, output: &Output) -> Result<Done, Pr
             let status = app.sign_in(SignIn { url, token })?;
             show_status(output, &status)?;
         }
+        Command::SignIn { url, no_browser } => {
+            show_status(output, &secrets::sign_in(app, url, !no_browser)?)?;
+        }
         Command::Logout => show_status(output, &app.sign_out(Empty {})?)?,
         Command::Sync { watch: false } => show_status(output, &app.sync_once()?)?,
         Command::Sync { watch: true } => watch::run(app, output)?,

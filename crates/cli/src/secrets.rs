@@ -5,7 +5,7 @@ use std::path::Path;
 
 use kartei_app::{App, KeychainNeed};
 use kartei_protocol::commands::Commands;
-use kartei_protocol::desktop::{Empty, SaveRecoveryKey};
+use kartei_protocol::desktop::{BeginSignIn, Empty, SaveRecoveryKey, SyncStatus};
 use kartei_protocol::problem::{Problem, ProblemCode};
 
 use crate::output::Output;
@@ -42,6 +42,18 @@ pub(crate) fn decrypt(app: &App, output: &Output) -> Result<(), Problem> {
         return output.value(&security);
     }
     output.lines(&["The database is not encrypted.".to_owned()])
+}
+
+/// Signs in with the relay's provider; says where the browser is to go, on standard error.
+pub(crate) fn sign_in(app: &App, url: String, open_browser: bool) -> Result<SyncStatus, Problem> {
+    let begun = app.begin_sign_in(BeginSignIn { url, open_browser })?;
+    let words = if begun.opened {
+        "The browser opens. If it does not, open this address in one of this machine"
+    } else {
+        "Open this address in a browser of this machine"
+    };
+    eprintln!("Sign in with {}. {words}:\n{}", begun.provider, begun.address);
+    app.end_sign_in(Empty {})
 }
 
 /// The token as it was given, or else as it is typed, or else the first line of standard input.

@@ -120,7 +120,7 @@ fn status(code: ProblemCode) -> StatusCode {
         | ProblemCode::CursorTooOld
         | ProblemCode::UploadGone
         | ProblemCode::FileLost => StatusCode::GONE,
-        ProblemCode::Unauthorized => StatusCode::UNAUTHORIZED,
+        ProblemCode::Unauthorized | ProblemCode::SignInFailed => StatusCode::UNAUTHORIZED,
         ProblemCode::TooLarge
         | ProblemCode::FileLimit
         | ProblemCode::SizeExceeded

@@ -10,23 +10,23 @@ use serde_json::{Map, Value, json};
 use crate::desktop::{
     About, ActDone, ActivateCalibration, Acts, AddUploads, AddWatched, AddWorkspace, Analyses,
     Analysis, AnalysisDetail, AnalysisId, AskAnalysis, AskSeries, AttributeNames, BackupStore,
-    BehaviorVectors, BulkEdit, CalibrationDetail, CalibrationId, CalibrationRun, Calibrations,
-    CheckStore, CheckedSchema, Compacted, CompareCalibrations, ConflictPage, CopiedRows, CopyRows,
-    CountFacet, DecideConflicts, DecideMany, DeleteImported, DeleteProfiles, DeletedProfiles,
-    Deletion, Diagnostics, DownloadFile, DownloadRun, EditProfile, Empty, EncryptStore,
-    ErasureReport, ExportProfiles, ExportRun, Facet, FileAt, FileId, FileList, FilterText,
-    FindPlace, FitCalibration, GetProfile, HistoryPage, ImportFiles, ImportHistory, ImportId,
-    ImportReport, ImportRun, ImportedNow, KeepToken, ListConflicts, ListFiles, ListImports,
-    ListObservations, ListPart, ListPlace, ListProfiles, LogPage, MergePreview, MergeProfiles,
-    MergedIds, NarrowFilter, NoticeShown, Notifications, ObservationPage, OpenProfile, OpenedFiles,
-    OpenedLink, PrepareDiagnostics, Presence, PreviewMerge, ProfileAt, ProfileDetail, ProfileId,
-    ProfileIds, ProfilePage, ProfileVersion, ReadLog, ReadNotifications, RecoveryKey,
-    RejectedProfiles, RelayFile, RelayImport, RelaysProfile, RemoveWorkspace, RenameFile,
-    RenameWorkspace, ResolveConflict, RunId, SampleData, SaveDiagnostics, SaveImportFile, SaveMade,
-    SaveRecoveryKey, SaveResult, SaveView, SavedFile, SavedView, SavedViews, SchemaText,
-    ScoreNames, Security, SendAgain, Series, ShowNotice, SignIn, StoreCheck, StoreInfo, SyncStatus,
-    TableLayout, UnlockStore, Upload, UploadId, Uploads, ViewId, WatchedFolders, WatchedId,
-    WorkspaceId, Workspaces,
+    BeginSignIn, BegunSignIn, BehaviorVectors, BulkEdit, CalibrationDetail, CalibrationId,
+    CalibrationRun, Calibrations, CheckStore, CheckedSchema, Compacted, CompareCalibrations,
+    ConflictPage, CopiedRows, CopyRows, CountFacet, DecideConflicts, DecideMany, DeleteImported,
+    DeleteProfiles, DeletedProfiles, Deletion, Diagnostics, DownloadFile, DownloadRun, EditProfile,
+    Empty, EncryptStore, ErasureReport, ExportProfiles, ExportRun, Facet, FileAt, FileId, FileList,
+    FilterText, FindPlace, FitCalibration, GetProfile, HistoryPage, ImportFiles, ImportHistory,
+    ImportId, ImportReport, ImportRun, ImportedNow, KeepToken, ListConflicts, ListFiles,
+    ListImports, ListObservations, ListPart, ListPlace, ListProfiles, LogPage, MergePreview,
+    MergeProfiles, MergedIds, NarrowFilter, NoticeShown, Notifications, ObservationPage,
+    OpenProfile, OpenedFiles, OpenedLink, PrepareDiagnostics, Presence, PreviewMerge, ProfileAt,
+    ProfileDetail, ProfileId, ProfileIds, ProfilePage, ProfileVersion, ReadLog, ReadNotifications,
+    RecoveryKey, RejectedProfiles, RelayAddress, RelayFile, RelayImport, RelayWays, RelaysProfile,
+    RemoveWorkspace, RenameFile, RenameWorkspace, ResolveConflict, RunId, SampleData,
+    SaveDiagnostics, SaveImportFile, SaveMade, SaveRecoveryKey, SaveResult, SaveView, SavedFile,
+    SavedView, SavedViews, SchemaText, ScoreNames, Security, SendAgain, Series, ShowNotice, SignIn,
+    StoreCheck, StoreInfo, SyncStatus, TableLayout, UnlockStore, Upload, UploadId, Uploads, ViewId,
+    WatchedFolders, WatchedId, WorkspaceId, Workspaces,
 };
 use crate::events::HostEvent;
 use crate::problem::{Problem, ProblemCode};
@@ -279,6 +279,14 @@ commands! {
     open_profile(OpenProfile) -> Presence;
     /// Connects this data folder to a relay and starts to sync.
     sign_in(SignIn) -> SyncStatus;
+    /// Which ways of signing in a relay has besides a token.
+    relay_ways(RelayAddress) -> RelayWays;
+    /// Begins to sign in with a relay's provider, in the system's browser. One that was begun before ends.
+    begin_sign_in(BeginSignIn) -> BegunSignIn;
+    /// Waits until the browser comes back, up to ten minutes; connects this data folder and starts to sync.
+    end_sign_in(Empty) -> SyncStatus;
+    /// Stops to wait for the browser.
+    cancel_sign_in(Empty) -> Empty;
     /// Forgets the relay's token. Profiles and pending changes stay.
     sign_out(Empty) -> SyncStatus;
     /// What the status bar shows.

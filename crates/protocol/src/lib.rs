@@ -13,5 +13,6 @@ pub mod desktop;
 pub mod events;
 pub mod jobs;
 pub mod problem;
+pub mod sign_in;
 pub mod sync;
 pub mod uploads;

@@ -52,6 +52,8 @@ pub enum ProblemCode {
     NotSignedIn,
     /// The relay does not know this token, or it was revoked or has expired.
     Unauthorized,
+    /// Signing in with the relay's provider did not work; it can be begun again.
+    SignInFailed,
     /// The token's role does not allow this.
     Forbidden,
     /// The relay cannot be reached.

@@ -49,6 +49,9 @@ pub enum RelayError {
     /// The token's role does not allow it.
     #[error("the relay does not allow this: {0}")]
     Forbidden(String),
+    /// Nobody was signed in with the relay's provider.
+    #[error("signing in did not work: {0}")]
+    SignIn(String),
     /// The cursor belongs to another history.
     #[error("the relay began another history")]
     OtherHistory,

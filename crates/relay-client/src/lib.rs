@@ -9,6 +9,7 @@ mod error;
 mod events;
 mod files;
 mod jobs;
+mod sign_in;
 mod trust;
 mod uploads;
 mod wire;
@@ -28,6 +29,7 @@ pub use bootstrap::{SegmentError, read_segment};
 pub use error::RelayError;
 pub use events::{JobNotices, Notice, Notices};
 pub use files::{Download, FilesAsked};
+pub use sign_in::{Begun, CameBack, provider_name};
 pub use trust::Trust;
 pub use uploads::{Chunk, UploadFailure};
 

@@ -52,7 +52,7 @@ impl Trust {
 }
 
 /// Whether an address leads to this machine, where nobody between can listen.
-fn is_this_machine(url: &Url) -> bool {
+pub(crate) fn is_this_machine(url: &Url) -> bool {
     let Some(host) = url.host_str() else { return false };
     let number = host.trim_start_matches('[').trim_end_matches(']').parse::<IpAddr>();
     host == "localhost" || number.is_ok_and(|address| address.is_loopback())

@@ -186,6 +186,8 @@ pub(crate) struct NewToken<'a> {
     /// Who makes it.
     pub(crate) by: &'a str,
     pub(crate) expires_at: Option<i64>,
+    /// Who this is elsewhere, where somebody signed in.
+    pub(crate) subject: Option<&'a str>,
     pub(crate) now: i64,
 }
 

@@ -79,8 +79,8 @@ pub use segments::{Chain, Segment, segment_folder};
 pub use snapshot::Snapshot;
 pub use store::RelayStore;
 pub use tokens::{
-    ADMINISTRATOR, NewlyMade, Overview, TOKEN_DAYS_MAX, TOKEN_NAME_CHARS_MAX, TokenRefused,
-    TokenRevoked, TokenRow, TokenWish,
+    ADMINISTRATOR, NewlyMade, Overview, SignedIn, TOKEN_DAYS_MAX, TOKEN_NAME_CHARS_MAX,
+    TokenRefused, TokenRevoked, TokenRow, TokenWish,
 };
 pub use upkeep::{Checked, Fetched, Finding, Members};
 pub use uploads::{

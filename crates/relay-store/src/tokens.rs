@@ -18,7 +18,8 @@ pub const TOKEN_NAME_CHARS_MAX: usize = 200;
 /// Days after which a token can end, at most.
 pub const TOKEN_DAYS_MAX: i64 = 3_650;
 
-const DAY_MS: i64 = 24 * 60 * 60 * 1_000;
+const HOUR_MS: i64 = 60 * 60 * 1_000;
+const DAY_MS: i64 = 24 * HOUR_MS;
 
 /// The name that stands beside what is done at the relay's own machine.
 pub const ADMINISTRATOR: &str = "administrator";
@@ -52,6 +53,21 @@ pub struct TokenWish<'a> {
     pub days: Option<i64>,
     /// Who makes it: a token's name, or [`ADMINISTRATOR`].
     pub by: &'a str,
+}
+
+/// Somebody who signed in elsewhere, for whom a token is to be made.
+#[derive(Debug, Clone, Copy)]
+pub struct SignedIn<'a> {
+    /// Their name; colleagues see it beside changes.
+    pub name: &'a str,
+    /// What they may do.
+    pub role: Role,
+    /// After how many hours the token ends.
+    pub hours: i64,
+    /// Where they signed in.
+    pub provider: &'a str,
+    /// Who they are there, whatever their name is.
+    pub subject: &'a str,
 }
 
 /// A token that was made. This is the only moment at which it can be seen.
@@ -208,8 +224,17 @@ fn told(actor: &str, action: &'static str, name: &str, data: Value) -> NewAudit 
 /// What is told of a token that was made.
 pub(crate) fn told_made(id: i64, token: &NewToken<'_>) -> NewAudit {
     let role = token.role.to_string();
-    let data = json!({"token_id": id.to_string(), "role": role, "expires_at": token.expires_at});
-    told(token.by, "token.created", token.name, data)
+    let mut data =
+        json!({"token_id": id.to_string(), "role": role, "expires_at": token.expires_at});
+    let Some(subject) = token.subject else {
+        return told(token.by, "token.created", token.name, data);
+    };
+    // Nobody made it for them.
+    if let Some(members) = data.as_object_mut() {
+        members.insert("provider".to_owned(), token.by.into());
+        members.insert("subject".to_owned(), subject.into());
+    }
+    told(token.name, "token.signed_in", token.name, data)
 }
 
 /// What is told of one that was revoked.
@@ -224,18 +249,40 @@ impl RelayStore {
     /// # Errors
     /// [`RelayStoreError`](crate::RelayStoreError).
     pub fn make_token(&self, org: OrgId, wish: &TokenWish<'_>, now: i64) -> Result<NewlyMade> {
+        let TokenWish { name, role, by, days } = *wish;
+        let expires_at = days.map(|days| now.saturating_add(days.saturating_mul(DAY_MS)));
+        let subject = None;
+        self.keep_token(org, |hash| NewToken { name, role, hash, by, expires_at, subject, now })
+    }
+
+    /// Makes a token for somebody who signed in, whose name [`TokenWish::check`] allows. It is audited as done by
+    /// them.
+    ///
+    /// # Errors
+    /// [`RelayStoreError`](crate::RelayStoreError).
+    pub fn make_signed_in(&self, org: OrgId, person: &SignedIn<'_>, now: i64) -> Result<NewlyMade> {
+        let SignedIn { name, role, hours, provider, subject } = *person;
+        let expires_at = Some(now.saturating_add(hours.saturating_mul(HOUR_MS)));
+        let (by, subject) = (provider, Some(subject));
+        self.keep_token(org, |hash| NewToken { name, role, hash, by, expires_at, subject, now })
+    }
+
+    /// Makes the token itself, and keeps what `kept` says of it, by its hash.
+    fn keep_token<'a>(
+        &self,
+        org: OrgId,
+        kept: impl FnOnce([u8; 32]) -> NewToken<'a>,
+    ) -> Result<NewlyMade> {
         let token = format!("{NEW_TOKEN_PREFIX}{}", random_hex::<TOKEN_BYTES>()?);
-        let expires_at = wish.days.map(|days| now.saturating_add(days.saturating_mul(DAY_MS)));
-        let TokenWish { name, role, by, .. } = *wish;
-        let hash = token_hash(&token);
-        let id = self.engine.add_token(org, &NewToken { name, role, hash, by, expires_at, now })?;
+        let kept = kept(token_hash(&token));
+        let id = self.engine.add_token(org, &kept)?;
         let row = TokenRow {
             id,
-            name: name.to_owned(),
-            role,
-            created_at: now,
-            created_by: Some(by.to_owned()),
-            expires_at,
+            name: kept.name.to_owned(),
+            role: kept.role,
+            created_at: kept.now,
+            created_by: Some(kept.by.to_owned()),
+            expires_at: kept.expires_at,
             last_used_at: None,
             revoked_at: None,
             device: None,

@@ -130,6 +130,22 @@ impl Client {
         Answer::new(words, child.wait_with_output()?).done()
     }
 
+    /// Starts a command with `--json`, of which somebody reads what it says on standard error, with variables of its
+    /// own.
+    ///
+    /// # Errors
+    /// Where it cannot be started.
+    pub fn start_told<S: AsRef<OsStr>>(
+        &self,
+        arguments: &[S],
+        variables: &[(&str, &OsStr)],
+    ) -> Result<Child> {
+        let mut command = self.command(arguments);
+        command.arg("--json").envs(variables.iter().copied());
+        command.stdout(Stdio::piped()).stderr(Stdio::piped());
+        command.spawn().context("cannot start kartei")
+    }
+
     /// Syncs; answers the status.
     ///
     /// # Errors

@@ -13,6 +13,7 @@ mod presence;
 mod profiles;
 mod request;
 mod resumable;
+mod sign_in;
 mod sync;
 mod tus;
 mod uploads;
@@ -36,7 +37,7 @@ use utoipa_axum::routes;
 
 pub(crate) use admin::audit::told as audit_told;
 pub(crate) use admin::organisation::told as organisation_told;
-pub(crate) use admin::tokens::told as token_told;
+pub(crate) use admin::tokens::{role_meant, told as token_told};
 pub(crate) use uploads::Action;
 
 use crate::import::VALIDATE_BYTES_MAX;
@@ -152,6 +153,12 @@ pub(crate) fn integrators() -> OpenApiRouter<Arc<Relay>> {
         .routes(routes!(admin::retention::hold, admin::retention::release))
         .layer(DefaultBodyLimit::max(profiles::RECORD_BYTES_MAX))
         .routes(routes!(profiles::export::export))
+        .merge(
+            OpenApiRouter::new()
+                .routes(routes!(sign_in::ways))
+                .routes(routes!(sign_in::oidc))
+                .layer(DefaultBodyLimit::max(sign_in::SIGN_IN_BYTES_MAX)),
+        )
         .merge(
             OpenApiRouter::new()
                 .routes(routes!(profiles::validate::validate))

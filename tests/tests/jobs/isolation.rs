@@ -13,6 +13,9 @@ use crate::{JSON, WITHIN, office, post, quality};
 /// another one can be named in them.
 const NAMELESS: &[&str] = &[
     "get /limits",
+    // Whose token comes of it is decided by the relay's options alone.
+    "get /sign-in",
+    "post /sign-in/oidc",
     "get /profiles/schema",
     "get /profiles",
     "get /profiles/changes",

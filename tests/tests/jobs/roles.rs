@@ -25,6 +25,9 @@ use Who::{Admin, Analyst, Anybody, Viewer};
 const WHO_MAY: &[(&str, Who)] = &[
     ("get /limits", Anybody),
     ("get /profiles/schema", Anybody),
+    ("get /sign-in", Anybody),
+    // Refused without a provider, which this relay does not have: `sign_in`.
+    ("post /sign-in/oidc", Anybody),
     ("get /analyze/jobs", Viewer),
     ("get /analyze/jobs/{id}", Viewer),
     ("get /analyze/jobs/{id}/events", Viewer),

@@ -44,7 +44,30 @@ function signedIn(place: string) {
   render(Admin, { session: new Session(new URL('https://relay.example/')) });
 }
 
+const WAY = {
+  issuer: 'https://login.example/realm',
+  authorization_endpoint: 'https://login.example/realm/auth?tenant=1',
+  client_id: 'kartei',
+  scopes: 'openid email',
+  says_issuer: true,
+};
+
+/** Begins a sign-in as the button does; answers what the provider is asked. */
+async function begun() {
+  const session = new Session(new URL('https://relay.example/'));
+  const address = await session.begin(WAY);
+  return new URL(address ?? '').searchParams;
+}
+
+/** Comes back from the provider with what it says. */
+function back(said: Record<string, string>) {
+  history.replaceState(null, '', `/admin/?${new URLSearchParams(said).toString()}`);
+  render(Admin, { session: new Session(new URL('https://relay.example/')) });
+}
+
 beforeEach(() => {
+  vi.stubGlobal('isSecureContext', true);
+  history.replaceState(null, '', '/admin/');
   sessionStorage.clear();
   location.hash = '';
 });
@@ -55,7 +78,8 @@ test('a token opens the page for this tab, with what stands around it left out',
   await fireEvent.input(screen.getByLabelText('Token'), { target: { value: ' kartei_secret\n' } });
   await fireEvent.click(screen.getByRole('button', { name: 'Sign in' }));
   expect(await screen.findByRole('navigation', { name: 'Administration' })).toBeTruthy();
-  expect(asked[0]?.token).toBe('Bearer kartei_secret');
+  const who = asked.find(({ path }) => path === '/sync/v1/whoami');
+  expect(who?.token).toBe('Bearer kartei_secret');
   expect(sessionStorage.getItem('kartei.admin.token')).toBe('kartei_secret');
 });
 
@@ -139,4 +163,80 @@ test('the audit goes on where it ended, and a filter begins anew', async () => {
   await fireEvent.input(screen.getByLabelText('Who'), { target: { value: 'Ada' } });
   await waitFor(() => expect(asked.at(-1)?.path).toContain('actor=Ada'));
   expect(asked.at(-1)?.path).not.toContain('cursor');
+});
+
+test('the provider is asked with the hash of a secret that stays here', async () => {
+  relay({});
+  location.hash = '#/audit';
+  const asked = await begun();
+  expect(asked.get('tenant')).toBe('1');
+  expect(asked.get('response_type')).toBe('code');
+  expect(asked.get('redirect_uri')).toBe(`${location.origin}/admin/`);
+  expect(asked.get('code_challenge_method')).toBe('S256');
+  const kept = JSON.parse(sessionStorage.getItem('kartei.admin.sign-in') ?? '{}') as {
+    verifier: string;
+  };
+  const hash = await crypto.subtle.digest('SHA-256', new TextEncoder().encode(kept.verifier));
+  expect(asked.get('code_challenge')).toBe(Buffer.from(hash).toString('base64url'));
+  expect(asked.toString()).not.toContain(kept.verifier);
+  const other = await begun();
+  for (const name of ['state', 'nonce', 'code_challenge']) {
+    expect(other.get(name)).not.toBe(asked.get(name));
+  }
+});
+
+test('who comes back with a code is signed in, once, and the address is plain again', async () => {
+  const asked = relay({
+    'POST /sign-in/oidc': { status: 201, body: { token: 'kartei_of_grace' } },
+    'GET /sign-in': { body: { oidc: WAY } },
+  });
+  location.hash = '#/audit';
+  const begin = await begun();
+  back({ code: 'c-1', state: begin.get('state') ?? '', iss: WAY.issuer });
+  expect(await screen.findByRole('navigation', { name: 'Administration' })).toBeTruthy();
+  const sent = asked.find(({ path }) => path === '/sign-in/oidc');
+  expect(sent?.token).toBeNull();
+  expect(sent?.body).toMatchObject({
+    code: 'c-1',
+    nonce: begin.get('nonce'),
+    redirect_uri: begin.get('redirect_uri'),
+    at_least: 'admin',
+  });
+  expect(location.search + location.hash).toBe('#/audit');
+  expect(sessionStorage.getItem('kartei.admin.sign-in')).toBeNull();
+  expect(sessionStorage.getItem('kartei.admin.token')).toBe('kartei_of_grace');
+});
+
+test.each([
+  ['another state', { code: 'c', state: 'x', iss: WAY.issuer }, /not begun in this tab/],
+  ['another provider', { code: 'c', iss: 'https://evil.example' }, /not begun in this tab/],
+  ['no provider where it says who it is', { code: 'c' }, /not begun in this tab/],
+  ['a no', { error: 'access_denied', iss: WAY.issuer }, /was cancelled/],
+  [
+    'a failure',
+    { error: 'server_error', error_description: '<i>Why</i>', iss: WAY.issuer },
+    /<i>Why/,
+  ],
+])('%s is told and no code leaves the page', async (_, said, words) => {
+  const asked = relay({ 'GET /sign-in': { body: { oidc: WAY } } });
+  const begin = await begun();
+  back({ state: begin.get('state') ?? '', ...said } as Record<string, string>);
+  expect(await screen.findByText(words)).toBeTruthy();
+  expect(asked.filter(({ method }) => method === 'POST')).toEqual([]);
+  expect(location.search).toBe('');
+});
+
+test('who is no administrator is told so', async () => {
+  const forbidden = { status: 403, body: { code: 'forbidden', detail: 'as viewer' } };
+  relay({ 'POST /sign-in/oidc': forbidden, 'GET /sign-in': { body: { oidc: WAY } } });
+  back({ code: 'c', state: (await begun()).get('state') ?? '', iss: WAY.issuer });
+  expect(await screen.findByText(/you are no administrator here/)).toBeTruthy();
+});
+
+test('a provider that is away is told when it is wanted', async () => {
+  const away = { ...WAY, authorization_endpoint: undefined };
+  relay({ 'GET /sign-in': { body: { oidc: away } } });
+  render(Admin, { session: new Session(new URL('https://relay.example/')) });
+  await fireEvent.click(await screen.findByRole('button', { name: 'Sign in with login.example' }));
+  expect(await screen.findByText(/cannot be reached just now/)).toBeTruthy();
 });

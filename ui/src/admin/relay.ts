@@ -1,6 +1,8 @@
 // What the page asks of the relay that served it: the operations under /admin and those of erasure, as
 // /openapi.json describes them. Moments are milliseconds since 1970 unless they say otherwise.
 
+import type { OidcSignIn, OidcWay } from './oidc';
+
 export type Role = 'viewer' | 'analyst' | 'admin';
 
 export interface FilesInfo {
@@ -167,6 +169,11 @@ export function relayError(thrown: unknown): RelayError {
   return new RelayError('internal', thrown instanceof Error ? thrown.message : String(thrown));
 }
 
+/** What the relay offers to people who have no token. */
+export interface SignInWays {
+  oidc?: OidcWay;
+}
+
 type Query = Record<string, string | number | undefined>;
 
 function queryOf(query: Query): string {
@@ -244,26 +251,52 @@ export class Relay {
   }
 
   async #ask(method: string, path: string, body?: unknown): Promise<Response> {
-    const headers: Record<string, string> = { authorization: `Bearer ${this.token}` };
-    if (body !== undefined) headers['content-type'] = 'application/json';
-    let answer: Response;
     try {
-      answer = await fetch(new URL(path, this.base), {
-        method,
-        headers,
-        credentials: 'omit',
-        cache: 'no-store',
-        redirect: 'error',
-        ...(body === undefined ? {} : { body: JSON.stringify(body) }),
-      });
-    } catch {
-      throw new RelayError('offline', '');
+      return await ask(this.base, method, path, body, this.token);
+    } catch (thrown) {
+      if (thrown instanceof RelayError && thrown.code === 'unauthorized') this.onRefused();
+      throw thrown;
     }
-    if (answer.ok) return answer;
-    const error = await problemOf(answer);
-    if (error.code === 'unauthorized') this.onRefused();
-    throw error;
   }
+}
+
+/** Which ways the relay has of signing in. Throws a `RelayError`. */
+export async function signInWays(base: URL): Promise<SignInWays> {
+  const answer = await ask(base, 'GET', 'sign-in');
+  return (await answer.json()) as SignInWays;
+}
+
+/** Makes a token of a code that the provider gave. Throws a `RelayError`. */
+export async function endSignIn(base: URL, wish: OidcSignIn): Promise<string> {
+  const answer = await ask(base, 'POST', 'sign-in/oidc', wish);
+  return ((await answer.json()) as { token: string }).token;
+}
+
+async function ask(
+  base: URL,
+  method: string,
+  path: string,
+  body?: unknown,
+  token?: string,
+): Promise<Response> {
+  const headers: Record<string, string> = {};
+  if (token !== undefined) headers['authorization'] = `Bearer ${token}`;
+  if (body !== undefined) headers['content-type'] = 'application/json';
+  let answer: Response;
+  try {
+    answer = await fetch(new URL(path, base), {
+      method,
+      headers,
+      credentials: 'omit',
+      cache: 'no-store',
+      redirect: 'error',
+      ...(body === undefined ? {} : { body: JSON.stringify(body) }),
+    });
+  } catch {
+    throw new RelayError('offline', '');
+  }
+  if (answer.ok) return answer;
+  throw await problemOf(answer);
 }
 
 /** The problem document of an answer; something between that answers in its own way has none. */

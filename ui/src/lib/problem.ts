@@ -35,6 +35,10 @@ const TABLE: Record<ProblemCode, Words> = {
   },
   wrong_key: { text: m.problem_wrong_key, action: m.problem_wrong_key_action },
   not_signed_in: { text: m.problem_not_signed_in, action: m.problem_not_signed_in_action },
+  sign_in_failed: {
+    text: m.problem_sign_in_failed,
+    action: m.problem_sign_in_failed_action,
+  },
   unauthorized: { text: m.problem_unauthorized, action: m.problem_unauthorized_action },
   forbidden: { text: m.problem_forbidden, action: m.problem_forbidden_action },
   offline: { text: m.problem_offline, action: m.problem_offline_action },

@@ -38,6 +38,7 @@ const CASES: &[Case] = &[
         tokens::of_two_that_revoke_the_last_two_one_is_refused,
     ),
     ("what_is_done_with_tokens_is_audited", tokens::what_is_done_with_tokens_is_audited),
+    ("who_signed_in_has_a_token_for_hours", tokens::who_signed_in_has_a_token_for_hours),
     ("an_organisation_is_seen_from_above", tokens::an_organisation_is_seen_from_above),
     ("the_audit_is_found_by_who_and_when", tokens::the_audit_is_found_by_who_and_when),
     ("a_push_is_numbered_without_holes", push::a_push_is_numbered_without_holes),

@@ -1,6 +1,6 @@
 use kartei_relay_store::{
-    Access, AuditEvent, AuditQuery, NewlyMade, OrgId, RelayStore, Role, TokenRevoked, TokenRow,
-    TokenWish,
+    Access, AuditEvent, AuditQuery, NewlyMade, OrgId, RelayStore, Role, SignedIn, TokenRevoked,
+    TokenRow, TokenWish,
 };
 use serde_json::{Value, json};
 
@@ -156,6 +156,40 @@ pub(crate) fn what_is_done_with_tokens_is_audited(stage: &Stage<'_>) {
     assert!(!format!("{ada:?}").contains(&ada.token), "nor where it is written by mistake");
     store.check_audit(org).unwrap().unwrap();
     assert_eq!(events(store, stage.other, AuditQuery::default()), []);
+}
+
+pub(crate) fn who_signed_in_has_a_token_for_hours(stage: &Stage<'_>) {
+    let (store, org) = (&stage.store, stage.org);
+    let person = SignedIn {
+        name: "ada@example.org",
+        role: Role::Analyst,
+        hours: 12,
+        provider: "login.example.org",
+        subject: "248289761001",
+    };
+    let ada = store.make_signed_in(org, &person, NOW).unwrap();
+    let end = NOW + DAY / 2;
+    assert_eq!(ada.row.expires_at, Some(end));
+    assert_eq!(access(store, &ada, end - 1).unwrap().name, "ada@example.org");
+    assert!(access(store, &ada, end).is_none(), "it ends by itself");
+    assert!(listed(store, org, end, false).is_empty(), "and is not in the list then");
+    let again = store.make_signed_in(org, &person, NOW).unwrap();
+    assert_ne!(again.token, ada.token, "each time another one");
+    store.revoke_token(org, ada.row.id, "Chef", false, NOW).unwrap();
+    assert!(access(store, &ada, NOW).is_none() && access(store, &again, NOW).is_some());
+    let row = &listed(store, org, NOW, false)[0];
+    assert_eq!(row.created_by.as_deref(), Some("login.example.org"));
+    let told = events(store, org, AuditQuery::default());
+    let first = told.last().unwrap();
+    let said = (first.actor.as_str(), first.action.as_str(), first.subject.as_str());
+    assert_eq!(said, ("ada@example.org", "token.signed_in", "ada@example.org"));
+    let data: Value = serde_json::from_str(&first.data).unwrap();
+    assert_eq!(
+        data,
+        json!({"token_id": ada.row.id.to_string(), "role": "analyst", "expires_at": end,
+               "provider": "login.example.org", "subject": "248289761001"})
+    );
+    store.check_audit(org).unwrap().unwrap();
 }
 
 pub(crate) fn an_organisation_is_seen_from_above(stage: &Stage<'_>) {

@@ -38,7 +38,7 @@ pub(crate) struct Which {
     include: Option<Include>,
 }
 
-fn role_told(role: Role) -> TokenRole {
+pub(in crate::routes) fn role_told(role: Role) -> TokenRole {
     match role {
         Role::Viewer => TokenRole::Viewer,
         Role::Analyst => TokenRole::Analyst,
@@ -46,7 +46,7 @@ fn role_told(role: Role) -> TokenRole {
     }
 }
 
-fn role_meant(role: TokenRole) -> Role {
+pub(crate) fn role_meant(role: TokenRole) -> Role {
     match role {
         TokenRole::Viewer => Role::Viewer,
         TokenRole::Analyst => Role::Analyst,

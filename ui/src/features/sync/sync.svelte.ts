@@ -1,4 +1,4 @@
-import { problemOf, type Ipc, type Problem, type SyncStatus } from '$lib/ipc';
+import { problemOf, type BegunSignIn, type Ipc, type Problem, type SyncStatus } from '$lib/ipc';
 
 /** What the host says about sync, and the three things one can ask of it. */
 export class Sync {
@@ -8,6 +8,9 @@ export class Sync {
   problem = $state.raw<Problem | null>(null);
   /** Whether a sign-in is on its way. */
   signingIn = $state(false);
+
+  /** The sign-in that goes on in the browser. */
+  inBrowser = $state.raw<BegunSignIn | null>(null);
 
   readonly #ipc: Ipc;
   #told = 0;
@@ -43,6 +46,35 @@ export class Sync {
     } finally {
       this.signingIn = false;
     }
+  }
+
+  /** With whom one signs in at a relay in the browser; null where that is not offered, or nobody answers there. */
+  async providerOf(url: string): Promise<string | null> {
+    try {
+      return (await this.#ipc.call('relay_ways', { url })).provider ?? null;
+    } catch {
+      // Signing in says what is wrong with an address.
+      return null;
+    }
+  }
+
+  /** Opens the browser and waits until somebody comes back; answers whether they are signed in. */
+  async signInByBrowser(url: string): Promise<boolean> {
+    this.signingIn = true;
+    try {
+      return await this.#ask(async () => {
+        this.inBrowser = await this.#ipc.call('begin_sign_in', { url, open_browser: true });
+        return this.#ipc.call('end_sign_in', {});
+      });
+    } finally {
+      this.inBrowser = null;
+      this.signingIn = false;
+    }
+  }
+
+  /** Stops to wait for the browser. */
+  async cancelBrowser(): Promise<void> {
+    await this.#ipc.call('cancel_sign_in', {}).catch(() => undefined);
   }
 
   async #ask(call: () => Promise<SyncStatus>): Promise<boolean> {

@@ -32,6 +32,7 @@ export type ProblemCode =
   | 'wrong_key'
   | 'not_signed_in'
   | 'unauthorized'
+  | 'sign_in_failed'
   | 'forbidden'
   | 'offline'
   | 'relay_incompatible'
@@ -235,6 +236,18 @@ export type KeychainState = 'ready' | 'locked' | 'absent';
  */
 export type TokenPlace = 'nowhere' | 'keychain' | 'database';
 /**
+ * Why everything is read from the relay once more. Nothing of this replica's own is lost by it.
+ */
+export type Rereading = 'forgotten' | 'other_history';
+/**
+ * What a token may do at the relay. Front ends offer by it; the relay decides.
+ */
+export type Role = 'viewer' | 'analyst' | 'admin';
+/**
+ * What syncing is at.
+ */
+export type SyncState = 'local' | 'waiting' | 'syncing' | 'up_to_date' | 'offline' | 'problem';
+/**
  * The part of the population that somebody belongs to.
  */
 export type ScoreBand = 'low' | 'middle' | 'high';
@@ -274,18 +287,6 @@ export type ImportFile = 'errors_ndjson' | 'errors_csv' | 'rejected';
  * What a result is saved as.
  */
 export type ResultFormat = 'json' | 'csv' | 'parquet';
-/**
- * Why everything is read from the relay once more. Nothing of this replica's own is lost by it.
- */
-export type Rereading = 'forgotten' | 'other_history';
-/**
- * What a token may do at the relay. Front ends offer by it; the relay decides.
- */
-export type Role = 'viewer' | 'analyst' | 'admin';
-/**
- * What syncing is at.
- */
-export type SyncState = 'local' | 'waiting' | 'syncing' | 'up_to_date' | 'offline' | 'problem';
 /**
  * What a native note is about. A newer one takes the place of an older one of its kind.
  */
@@ -439,6 +440,10 @@ export interface Commands {
     request: BackupStore;
     response: SavedFile;
   };
+  begin_sign_in: {
+    request: BeginSignIn;
+    response: BegunSignIn;
+  };
   bulk_edit: {
     request: BulkEdit;
     response: ActDone;
@@ -462,6 +467,10 @@ export interface Commands {
   cancel_import: {
     request: RunId;
     response: ImportRun;
+  };
+  cancel_sign_in: {
+    request: Empty;
+    response: Empty;
   };
   cancel_upload: {
     request: UploadId;
@@ -538,6 +547,10 @@ export interface Commands {
   encrypt_store: {
     request: EncryptStore;
     response: Security;
+  };
+  end_sign_in: {
+    request: Empty;
+    response: SyncStatus;
   };
   erase_profile: {
     request: ProfileId;
@@ -746,6 +759,10 @@ export interface Commands {
   redo: {
     request: Empty;
     response: ActDone;
+  };
+  relay_ways: {
+    request: RelayAddress;
+    response: RelayWays;
   };
   remove_watched: {
     request: WatchedId;
@@ -1505,6 +1522,36 @@ export interface SavedFile {
    * Its path.
    */
   path: string;
+}
+/**
+ * Begins to sign in with a relay's provider.
+ */
+export interface BeginSignIn {
+  /**
+   * Whether the system's browser is opened.
+   */
+  open_browser: boolean;
+  /**
+   * The relay's base address.
+   */
+  url: string;
+}
+/**
+ * A sign-in that goes on in a browser.
+ */
+export interface BegunSignIn {
+  /**
+   * What the browser is to open.
+   */
+  address: string;
+  /**
+   * Whether a browser was asked to.
+   */
+  opened: boolean;
+  /**
+   * The provider, as people know it.
+   */
+  provider: string;
 }
 /**
  * The same edits on many profiles, as one step.
@@ -2502,6 +2549,94 @@ export interface Security {
    */
   keychain_says?: string | null;
   token: TokenPlace;
+}
+/**
+ * What the status bar shows.
+ */
+export interface SyncStatus {
+  /**
+   * Profiles with conflicts.
+   */
+  conflicts: number;
+  /**
+   * Profiles exchanged in the running session so far.
+   */
+  exchanged: number;
+  /**
+   * Since when the relay cannot be reached: RFC 3339, UTC.
+   */
+  offline_since?: string | null;
+  /**
+   * The organisation's name at the relay.
+   */
+  organisation?: string | null;
+  /**
+   * Profiles with changes that the relay does not have.
+   */
+  pending: number;
+  /**
+   * What keeps sync from going on.
+   */
+  problem?: Problem | null;
+  /**
+   * Profiles in the store.
+   */
+  profiles: number;
+  /**
+   * Profiles with changes that the relay refused.
+   */
+  rejected: number;
+  /**
+   * The relay's address.
+   */
+  relay?: string | null;
+  /**
+   * At most so many profiles remain to be got from the relay, as far as it is known; a profile
+   * that changed several times since counts as often.
+   */
+  remaining: number;
+  /**
+   * The last time that this replica and the relay were found to differ, and were mended.
+   */
+  repaired?: RepairReport | null;
+  /**
+   * Why everything is read from the relay once more, while it is.
+   */
+  rereading?: Rereading | null;
+  /**
+   * The relay's revision up to which this replica has everything.
+   */
+  rev?: number | null;
+  /**
+   * What the token may do there, as the relay said last; nothing where that is not known.
+   */
+  role?: Role | null;
+  state: SyncState;
+  /**
+   * Last moment at which nothing was left to exchange: RFC 3339, UTC.
+   */
+  synced_at?: string | null;
+}
+/**
+ * What was mended after this replica and the relay were found to hold different things.
+ */
+export interface RepairReport {
+  /**
+   * When: RFC 3339, UTC.
+   */
+  at: string;
+  /**
+   * The first of them.
+   */
+  ids: string[];
+  /**
+   * Profiles with something that the relay had lost; it was sent again.
+   */
+  offered: number;
+  /**
+   * Profiles here that the relay's took the place of.
+   */
+  replaced: number;
 }
 /**
  * What the relay says of an erasure. The profile's id is not in it.
@@ -4446,6 +4581,24 @@ export interface RecoveryKey {
   key: string;
 }
 /**
+ * A relay that somebody may sign in to.
+ */
+export interface RelayAddress {
+  /**
+   * Base address, `http://` or `https://`.
+   */
+  url: string;
+}
+/**
+ * Which ways of signing in a relay has besides a token.
+ */
+export interface RelayWays {
+  /**
+   * The provider that people sign in with in the browser, as they know it.
+   */
+  provider?: string | null;
+}
+/**
  * Names a watched folder.
  */
 export interface WatchedId {
@@ -4622,94 +4775,6 @@ export interface SendAgain {
    * The record's `id`; none for all.
    */
   id?: string | null;
-}
-/**
- * What the status bar shows.
- */
-export interface SyncStatus {
-  /**
-   * Profiles with conflicts.
-   */
-  conflicts: number;
-  /**
-   * Profiles exchanged in the running session so far.
-   */
-  exchanged: number;
-  /**
-   * Since when the relay cannot be reached: RFC 3339, UTC.
-   */
-  offline_since?: string | null;
-  /**
-   * The organisation's name at the relay.
-   */
-  organisation?: string | null;
-  /**
-   * Profiles with changes that the relay does not have.
-   */
-  pending: number;
-  /**
-   * What keeps sync from going on.
-   */
-  problem?: Problem | null;
-  /**
-   * Profiles in the store.
-   */
-  profiles: number;
-  /**
-   * Profiles with changes that the relay refused.
-   */
-  rejected: number;
-  /**
-   * The relay's address.
-   */
-  relay?: string | null;
-  /**
-   * At most so many profiles remain to be got from the relay, as far as it is known; a profile
-   * that changed several times since counts as often.
-   */
-  remaining: number;
-  /**
-   * The last time that this replica and the relay were found to differ, and were mended.
-   */
-  repaired?: RepairReport | null;
-  /**
-   * Why everything is read from the relay once more, while it is.
-   */
-  rereading?: Rereading | null;
-  /**
-   * The relay's revision up to which this replica has everything.
-   */
-  rev?: number | null;
-  /**
-   * What the token may do there, as the relay said last; nothing where that is not known.
-   */
-  role?: Role | null;
-  state: SyncState;
-  /**
-   * Last moment at which nothing was left to exchange: RFC 3339, UTC.
-   */
-  synced_at?: string | null;
-}
-/**
- * What was mended after this replica and the relay were found to hold different things.
- */
-export interface RepairReport {
-  /**
-   * When: RFC 3339, UTC.
-   */
-  at: string;
-  /**
-   * The first of them.
-   */
-  ids: string[];
-  /**
-   * Profiles with something that the relay had lost; it was sent again.
-   */
-  offered: number;
-  /**
-   * Profiles here that the relay's took the place of.
-   */
-  replaced: number;
 }
 /**
  * Asks for a native note. Its words are the window's, which knows the language; they name counts
