@@ -1,6 +1,6 @@
 //! The list of a million made profiles: how long it takes to build, what it takes in memory, and how
 //! long pages take, also while rows change.
-//! `cargo run --release -p kartei-live-list --example million -- made-1000000-v1.ndjson.gz`
+//! `cargo run --release -p kartei-live-list --example million_rows -- made-1000000-v1.ndjson.gz`
 //! (a file that `cargo xtask bench` leaves; the records go into a temporary file, as if into a
 //! database).
 
