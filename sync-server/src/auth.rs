@@ -22,6 +22,9 @@ pub(crate) struct Caller(pub(crate) Access);
 /// The same of an administrator: any other token is refused.
 pub(crate) struct Administrator(pub(crate) Access);
 
+/// The same of somebody who may write: a viewer's token is refused.
+pub(crate) struct Writer(pub(crate) Access);
+
 /// The same for uploads and files, whose requests are counted.
 pub(crate) struct Keeper(pub(crate) Access);
 
@@ -54,6 +57,21 @@ impl FromRequestParts<Arc<Relay>> for Administrator {
         let detail = "only an administrator's token may do this";
         Err(Failure::new(StatusCode::FORBIDDEN, ProblemCode::Forbidden, detail))
     }
+}
+
+impl FromRequestParts<Arc<Relay>> for Writer {
+    type Rejection = Failure;
+
+    async fn from_request_parts(parts: &mut Parts, relay: &Arc<Relay>) -> Result<Self, Failure> {
+        let Caller(access) = Caller::from_request_parts(parts, relay).await?;
+        may_write(&access)?;
+        Ok(Self(access))
+    }
+}
+
+/// Whether a token's role may write, where that is known only within a request.
+pub(crate) fn may_write(access: &Access) -> Result<(), Failure> {
+    if access.role.may_write() { Ok(()) } else { Err(Failure::forbidden()) }
 }
 
 impl FromRequestParts<Arc<Relay>> for Keeper {

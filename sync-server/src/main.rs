@@ -33,6 +33,7 @@ mod retention;
 mod rolling;
 mod rounds;
 mod routes;
+mod sealing;
 mod segments;
 mod serve;
 mod sign_in;

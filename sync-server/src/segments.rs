@@ -143,7 +143,7 @@ async fn build_chain(relay: &Relay, org: OrgId) -> Result<u64, BuildError> {
             Ok(chain)
         })
         .await?;
-    while chain.head_rev >= chain.tip() + DUE_REVS && !*relay.stopping().borrow() {
+    while chain.head_rev >= chain.tip() + DUE_REVS && !relay.stops() {
         let Some(made) = make(relay, org, chain.clone()).await? else { break };
         let name = segment_name(org)?;
         let digest = *relay.blobs().put_bytes(&name, made.bytes.clone()).await?.digest.as_bytes();

@@ -37,6 +37,7 @@ use crate::retention;
 use crate::rolling::{self, Rolling};
 use crate::rounds::Rounds;
 use crate::routes;
+use crate::sealing;
 use crate::segments::{self, Segments};
 use crate::sign_in::{OidcOptions, SignIn};
 use crate::standing::{Standings, standings};
@@ -240,6 +241,11 @@ impl Relay {
     pub(crate) fn stopping(&self) -> watch::Receiver<bool> {
         self.stopping.clone()
     }
+
+    /// Whether it stops: long work ends where it can.
+    pub(crate) fn stops(&self) -> bool {
+        *self.stopping.borrow()
+    }
 }
 
 /// How a relay serves.
@@ -327,8 +333,7 @@ impl Relay {
         origins: Vec<HeaderValue>,
         webhooks: WebhookOptions,
     ) -> Result<(Self, watch::Sender<bool>, UnboundedReceiver<OrgId>)> {
-        let (store, blobs) = (storage.open()?, storage.blobs()?);
-        let operator = uploads::operator(uploads.key_file.as_deref(), storage.own_folder())?;
+        let (store, blobs, operator) = sealing::open(storage, uploads.key_file.as_deref())?;
         let keys = operator.map(|operator| Arc::new(Keys::new(operator)));
         if keys.is_none() {
             tracing::warn!("No operator's key is named with --key-file: files are not kept");
@@ -336,7 +341,7 @@ impl Relay {
         let (stop, stopping) = watch::channel(false);
         let (segments, due) = Segments::new();
         let uploads = Uploads::new(uploads, keys.clone(), storage.blob_folder());
-        let (name, store, lists) = (random_id("")?, Arc::new(store), Arc::new(lists::lists()));
+        let (name, store, lists) = (random_id("")?, store, Arc::new(lists::lists()));
         let workshop = Workshop::new(
             name.clone(),
             Arc::clone(&store),
@@ -401,6 +406,7 @@ async fn serve(
     let keeper = tokio::spawn(retention::keep(Arc::clone(&relay)));
     let teller = tokio::spawn(webhooks::tell(Arc::clone(&relay), relay.webhooks()));
     let housekeeper = tokio::spawn(upkeep::keep_house(Arc::clone(&relay), keep));
+    let sealer = tokio::spawn(sealing::keep_sealed(Arc::clone(&relay)));
     let roller = tokio::spawn(rolling::keep_rolling(Arc::clone(&relay), rolling));
     let numbers = Arc::clone(relay.metrics());
     let watched =
@@ -448,6 +454,7 @@ async fn serve(
     teller.await.context("tell webhooks")??;
     housekeeper.await.context("keep house")?;
     roller.await.context("move calibrations on")?;
+    sealer.await.context("keep profiles sealed")?;
     sweeper.await.context("sweep uploads")?;
     scanner.await.context("scan files")?;
     watcher.await.context("watch for changes")?;

@@ -1,5 +1,6 @@
 //! Housekeeping: deletions that are forgotten, digests that are counted, checks, new histories.
 
+use std::path::PathBuf;
 use std::sync::Arc;
 use std::time::Duration;
 
@@ -9,6 +10,7 @@ use kartei_relay_store::{Checked, Organisation, RelayStore, RelayStoreError};
 
 use crate::admin::now;
 use crate::rounds::Rounds;
+use crate::sealing;
 use crate::serve::Relay;
 use crate::storage::Storage;
 
@@ -49,6 +51,10 @@ pub(crate) struct Check {
     /// One organisation rather than all.
     #[arg(long, value_name = "NAME")]
     organisation: Option<String>,
+    /// A file with the operator's key, as `serve` has it: 64 hex digits. A relay's own folder has one where none is
+    /// named. Profiles that lie sealed are read with it.
+    #[arg(long, env = "KARTEI_KEY_FILE", value_name = "FILE")]
+    key_file: Option<PathBuf>,
     #[command(flatten)]
     storage: Storage,
 }
@@ -104,7 +110,7 @@ fn chosen(store: &RelayStore, name: Option<&str>) -> Result<Vec<Organisation>> {
 
 /// `kartei-relay check`; fails where something is left that does not agree.
 pub(crate) fn check(options: &Check) -> Result<()> {
-    let store = options.storage.open()?;
+    let store = sealing::unlocked(&options.storage, options.key_file.as_deref())?;
     let mut left = 0;
     for organisation in chosen(&store, options.organisation.as_deref())? {
         let checked = store.check(organisation.id, options.mend, now())?;

@@ -9,6 +9,7 @@ import { FIREFOX, openPage } from './lib/browser.mjs';
 import { writePeople } from './lib/people.mjs';
 import { startProvider } from './lib/provider.mjs';
 import { kartei, picturesFolder, startRelay, temporaryFolder } from './lib/processes.mjs';
+import { until } from './lib/wait.mjs';
 
 const folder = temporaryFolder();
 const data = join(folder.path, 'desk');
@@ -134,6 +135,19 @@ test('the overview says how much there is, and a limit for files is set', async 
   await page.getByText(/of 2\.50 GB used/).waitFor();
   await picture('overview');
   await nothingSerious(page, 'overview');
+});
+
+test('profiles are sealed at the relay’s own machine, and the page tells', async () => {
+  const rest = page.getByRole('region', { name: 'At rest' });
+  const command = await rest.getByText(/^kartei-relay admin org seal /).innerText();
+  await relay.run(...command.split(' ').slice(1));
+  await until('the page tells that profiles lie sealed', async () => {
+    await page.reload();
+    await heading('Overview');
+    return (await rest.innerText()).includes('Profiles lie sealed');
+  });
+  await rest.getByText('kartei-relay admin org unseal Test').waitFor();
+  await picture('overview-sealed');
 });
 
 test('a token is made, is shown once, opens the door, and is taken back', async () => {

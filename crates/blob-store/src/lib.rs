@@ -10,12 +10,16 @@
 //! several writers and across restarts, sealed under a key of its own, hashed on the way, and seen
 //! under its name when it is finished. [`BlobStore::open_sealed`] reads it.
 //!
+//! Whole blobs are sealed where [`BlobStore::sealing`] named somebody who has keys for them: whoever stores and reads them
+//! does not see a difference.
+//!
 //! What is not promised: that a multipart upload of a process that died goes away by itself. Let
 //! the bucket end unfinished uploads after some days (`AbortIncompleteMultipartUpload`).
 //!
 //! This crate knows nothing of what the bytes mean, of organisations or of HTTP routes.
 
 mod address;
+mod at_rest;
 mod buffer;
 mod digest;
 mod draft;
@@ -33,6 +37,7 @@ mod tree;
 mod upload;
 mod write;
 
+pub use at_rest::AtRest;
 pub use digest::{Digest, DigestError};
 pub use draft::{Draft, DraftEntry, PieceWriter, Presigned, SealedBlob, Settled};
 pub use error::{BlobError, BoxError, Operation};

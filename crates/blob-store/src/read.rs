@@ -9,7 +9,9 @@ use bytes::{Bytes, BytesMut};
 use futures_util::stream::{self, BoxStream, Stream, StreamExt, TryStreamExt};
 use object_store::{GetOptions, GetRange, GetResult, GetResultPayload, ObjectMeta, ObjectStoreExt};
 
+use crate::at_rest::{AtRest, HEAD_BYTES, Opening, plain_size, scope};
 use crate::error::classify;
+use crate::key::SealError;
 use crate::limits::{READ_BYTES, WHOLE_BYTES_MAX};
 use crate::store::Backend;
 use crate::{BlobError, BlobName, BlobStore, Operation};
@@ -126,7 +128,92 @@ impl BlobStore {
             options.range = Some(GetRange::Bounded(exact));
         }
         let got = self.objects.get_opts(&name.path(), options).await;
-        self.reading(name, got.map_err(|error| self.act(Operation::Get, name).failed(&error))?)
+        let got = got.map_err(|error| self.act(Operation::Get, name).failed(&error))?;
+        let reading = self.reading(name, got)?;
+        match &self.at_rest {
+            // Parts are read of what is sealed in another way.
+            Some(at_rest) if range.is_none() && at_rest.covers(scope(name)) => {
+                self.unsealed(&**at_rest, name, reading).await
+            }
+            _ => Ok(reading),
+        }
+    }
+
+    /// What a blob says, whether it is sealed or not.
+    async fn unsealed(
+        &self,
+        at_rest: &dyn AtRest,
+        name: &BlobName,
+        mut reading: BlobReading,
+    ) -> Result<BlobReading, BlobError> {
+        let mut start = BytesMut::new();
+        let is_sealed = loop {
+            match Opening::is_sealed(&start) {
+                Some(true) if start.len() < HEAD_BYTES => {}
+                Some(is_sealed) => break is_sealed,
+                None => {}
+            }
+            match reading.bytes.try_next().await? {
+                Some(piece) => start.extend_from_slice(&piece),
+                None => break Opening::is_sealed(&start) == Some(true),
+            }
+        };
+        let failed = |store: &Self, name: &BlobName, reason: String| {
+            store.act(Operation::Get, name).reason(reason)
+        };
+        if !is_sealed {
+            let first = stream::once(std::future::ready(Ok(start.freeze())));
+            reading.bytes = first.chain(reading.bytes).boxed();
+            return Ok(reading);
+        }
+        reading.entry.size_bytes = plain_size(reading.entry.size_bytes);
+        reading.range = 0..reading.entry.size_bytes;
+        let scope = scope(name);
+        let key = at_rest.opening(scope).await;
+        let key = key.map_err(|error| failed(self, name, error.to_string()))?;
+        let head = start.split_to(HEAD_BYTES.min(start.len()));
+        let opening = Opening::begin(&key, scope, &head);
+        let opening = opening.map_err(|error| failed(self, name, error.to_string()))?;
+        let (store, of) = (self.clone(), name.clone());
+        let rest = stream::once(std::future::ready(Ok(start.freeze()))).chain(reading.bytes);
+        let begun = (Box::pin(rest), Some(opening));
+        let open = stream::try_unfold(begun, move |(mut rest, opening)| {
+            let (store, of) = (store.clone(), of.clone());
+            async move {
+                let Some(mut opening) = opening else { return Ok(None) };
+                let failed = |error: SealError| failed(&store, &of, error.to_string());
+                match rest.try_next().await? {
+                    Some(piece) => {
+                        let worked = tokio::task::spawn_blocking(move || {
+                            let open = opening.push(&piece);
+                            (opening, open)
+                        });
+                        let (opening, open) = worked
+                            .await
+                            .map_err(|e| store.act(Operation::Get, &of).reason(e.to_string()))?;
+                        Ok(Some((open.map_err(failed)?, (rest, Some(opening)))))
+                    }
+                    None => Ok(Some((opening.finish().map_err(failed)?, (rest, None)))),
+                }
+            }
+        });
+        reading.bytes = open.try_filter(|piece| std::future::ready(!piece.is_empty())).boxed();
+        Ok(reading)
+    }
+
+    /// Whether a blob is stored as it was given, under a name whose blobs may be sealed.
+    ///
+    /// # Errors
+    /// [`BlobError::NotFound`], and where the store fails.
+    pub async fn is_plain(&self, name: &BlobName) -> Result<bool, BlobError> {
+        let as_is = Self { at_rest: None, ..self.clone() };
+        let mut bytes = as_is.get_stream(name, None).await?.bytes;
+        let mut start = BytesMut::new();
+        while Opening::is_sealed(&start).is_none() {
+            let Some(piece) = bytes.try_next().await? else { break };
+            start.extend_from_slice(&piece);
+        }
+        Ok(Opening::is_sealed(&start) != Some(true))
     }
 
     fn reading(&self, name: &BlobName, got: GetResult) -> Result<BlobReading, BlobError> {

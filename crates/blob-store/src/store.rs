@@ -10,6 +10,7 @@ use object_store::local::LocalFileSystem;
 use object_store::memory::InMemory;
 
 use crate::address::{Address, S3Address};
+use crate::at_rest::AtRest;
 use crate::draft::MemoryDrafts;
 use crate::error::Act;
 use crate::folder::{Folder, STAGING, sweep};
@@ -23,6 +24,8 @@ pub struct BlobStore {
     pub(crate) objects: Arc<dyn ObjectStore>,
     pub(crate) backend: Backend,
     pub(crate) place: Arc<str>,
+    /// Who has keys for what is stored and read as a whole.
+    pub(crate) at_rest: Option<Arc<dyn AtRest>>,
 }
 
 /// What is done differently from store to store.
@@ -77,6 +80,7 @@ impl BlobStore {
                 objects: Arc::new(InMemory::new()),
                 backend: Backend::Memory(Arc::default()),
                 place: "memory".into(),
+                at_rest: None,
             }),
             Address::S3(address) => {
                 let spool = default_folder.join(STAGING);
@@ -86,6 +90,7 @@ impl BlobStore {
                     objects: Arc::clone(&buckets.own) as _,
                     backend: Backend::S3 { buckets, spool },
                     place: described(&address).into(),
+                    at_rest: None,
                 })
             }
         }
@@ -101,7 +106,19 @@ impl BlobStore {
         let objects = LocalFileSystem::new_with_prefix(folder.root())
             .map_err(|error| unusable(error.to_string()))?;
         let place = format!("the folder {}", path.display()).into();
-        Ok(Self { objects: Arc::new(objects), backend: Backend::Folder(folder), place })
+        Ok(Self {
+            objects: Arc::new(objects),
+            backend: Backend::Folder(folder),
+            place,
+            at_rest: None,
+        })
+    }
+
+    /// The same store, in which whole blobs are sealed and opened with the keys that somebody has. Whoever copies blobs
+    /// as they lie does without.
+    #[must_use]
+    pub fn sealing(self, at_rest: Arc<dyn AtRest>) -> Self {
+        Self { at_rest: Some(at_rest), ..self }
     }
 
     /// Where the store is, for people: without credentials.

@@ -9,6 +9,7 @@ use futures_util::stream::{self, BoxStream, Stream, StreamExt, TryStreamExt};
 use sha2::{Digest as _, Sha256};
 use tokio::io::{AsyncRead, AsyncReadExt};
 
+use crate::at_rest::{Sealing, scope};
 use crate::error::Act;
 use crate::folder::{StagedFile, Taken};
 use crate::limits::{BLOB_BYTES_MAX, PART_BYTES, READ_BYTES, WHOLE_BYTES_MAX};
@@ -46,8 +47,8 @@ impl BlobStore {
         S: Stream<Item = Result<Bytes, E>> + Send,
         E: Into<BoxError>,
     {
-        let sink = self.sink(name).await?;
-        self.put(name, body.map_err(Into::into).boxed(), sink, None, Taken::Replace).await
+        let filling = self.filling(self.sink(name).await?, name).await?;
+        self.put(name, body.map_err(Into::into).boxed(), filling, None, Taken::Replace).await
     }
 
     /// Stores what a reader gives, as [`put_stream`](Self::put_stream) does.
@@ -83,12 +84,22 @@ impl BlobStore {
         }
         if let Backend::Folder(_) = &self.backend {
             let body = stream::once(async { Ok(bytes) }).boxed();
-            return self.put(name, body, self.sink(name).await?, None, Taken::Refuse).await;
+            let filling = self.filling(self.sink(name).await?, name).await?;
+            return self.put(name, body, filling, None, Taken::Refuse).await;
         }
         // In one request whatever the size: there are no conditions on multipart uploads.
         let (size_bytes, hashed) = (bytes.len() as u64, bytes.clone());
         let digest = tokio::task::spawn_blocking(move || Digest::of(&hashed)).await;
         let digest = digest.map_err(|error| act.reason(error.to_string()))?;
+        let whole = Sink::Whole { bytes: BytesMut::new(), hasher: Sha256::new() };
+        let mut filling = self.filling(whole, name).await?;
+        let bytes = if filling.sealing.is_none() {
+            bytes
+        } else {
+            self.write(&mut filling, bytes, &act).await?;
+            self.close(&mut filling, &act).await?;
+            filling.sink.take_whole().unwrap_or_default()
+        };
         let put = put_whole(&*self.objects, &name.path(), bytes, Taken::Refuse).await;
         put.map_err(|error| act.failed(&error))?;
         Ok(Stored { name: name.clone(), digest, size_bytes, was_present: false })
@@ -129,39 +140,44 @@ impl BlobStore {
     {
         let act = self.act(Operation::Put, prefix);
         let mut body = body.map_err(Into::into).boxed();
-        let mut sink = match &self.backend {
+        let sink = match &self.backend {
             Backend::Folder(folder) => {
                 let staged = StagedFile::create(folder.staging()).await;
                 Sink::File(staged.map_err(|error| act.io(&error))?)
             }
             _ => Sink::Whole { bytes: BytesMut::new(), hasher: Sha256::new() },
         };
+        let mut filling = self.filling(sink, prefix).await?;
         let spool = match &self.backend {
             Backend::S3 { spool, .. } => Some(spool),
             _ => None,
         };
         while let Some(bytes) = next(&mut body, prefix).await? {
-            if let (Some(spool), Sink::Whole { bytes: held, .. }) = (spool, &mut sink)
+            if let (Some(spool), Sink::Whole { bytes: held, .. }) = (spool, &mut filling.sink)
                 && held.len() + bytes.len() > PART_BYTES
             {
                 let held = held.split().freeze();
-                sink = spooled(spool.clone(), held).await.map_err(|error| act.io(&error))?;
+                filling.sink =
+                    spooled(spool.clone(), held).await.map_err(|error| act.io(&error))?;
             }
-            self.write(&mut sink, bytes, &act).await?;
+            self.write(&mut filling, bytes, &act).await?;
         }
-        let digest = sink.digest().await.map_err(|error| act.io(&error))?;
-        let size_bytes = sink.size_bytes();
+        let digest = self.close(&mut filling, &act).await?;
+        let (size_bytes, stored_bytes) = (filling.size_bytes(), filling.sink.size_bytes());
         let name = prefix.join(&digest.to_string())?;
-        if self.durable_size(&name).await? == Some(size_bytes) {
+        if self.durable_size(&name).await? == Some(stored_bytes) {
             return Ok(Stored { name, digest, size_bytes, was_present: true });
         }
-        match (sink, &self.backend) {
+        match (filling.sink, &self.backend) {
             (Sink::File(staged), Backend::S3 { .. }) => {
                 let file = staged.into_file().await.map_err(|error| act.io(&error))?;
                 let reopened = file.reopen().map_err(|error| act.io(&error))?;
-                let body = crate::read::file_pieces(reopened, size_bytes).map_err(Into::into);
-                let sink = self.sink(&name).await?;
-                self.put(&name, body.boxed(), sink, Some(digest), Taken::Replace).await
+                let body = crate::read::file_pieces(reopened, stored_bytes).map_err(Into::into);
+                // As it was gathered: what is sealed is sealed already, and its name is that of what it says.
+                let as_is = Filling::plain(self.sink(&name).await?);
+                let expected = filling.seen.is_none().then_some(digest);
+                let put = self.put(&name, body.boxed(), as_is, expected, Taken::Replace).await?;
+                Ok(Stored { digest, size_bytes, ..put })
             }
             (sink, _) => {
                 self.commit(sink, &name, Taken::Replace).await?;
@@ -187,28 +203,28 @@ impl BlobStore {
         E: Into<BoxError>,
     {
         let name = prefix.join(&digest.to_string())?;
-        let sink = match self.durable_size(&name).await? {
-            Some(_) => Sink::nowhere(),
-            None => self.sink(&name).await?,
+        let filling = match self.durable_size(&name).await? {
+            Some(_) => Filling::plain(Sink::nowhere()),
+            None => self.filling(self.sink(&name).await?, &name).await?,
         };
         let body = body.map_err(Into::into).boxed();
-        self.put(&name, body, sink, Some(digest), Taken::Replace).await
+        self.put(&name, body, filling, Some(digest), Taken::Replace).await
     }
 
     async fn put(
         &self,
         name: &BlobName,
         body: Body<'_>,
-        mut sink: Sink,
+        mut filling: Filling,
         expected: Option<Digest>,
         taken: Taken,
     ) -> Result<Stored, BlobError> {
-        match self.fill(&mut sink, name, body, expected).await {
+        match self.fill(&mut filling, name, body, expected).await {
             Ok(digest) => {
-                let size_bytes = sink.size_bytes();
-                let mut was_present = matches!(sink, Sink::Nowhere { .. });
-                if let Err(error) = self.commit(sink, name, taken).await {
-                    was_present = expected.is_some() && self.has(name, Some(size_bytes)).await;
+                let (size_bytes, stored_bytes) = (filling.size_bytes(), filling.sink.size_bytes());
+                let mut was_present = matches!(filling.sink, Sink::Nowhere { .. });
+                if let Err(error) = self.commit(filling.sink, name, taken).await {
+                    was_present = expected.is_some() && self.has(name, Some(stored_bytes)).await;
                     if !was_present {
                         return Err(error);
                     }
@@ -216,7 +232,7 @@ impl BlobStore {
                 Ok(Stored { name: name.clone(), digest, size_bytes, was_present })
             }
             Err(error) => {
-                sink.abort().await;
+                filling.sink.abort().await;
                 Err(error)
             }
         }
@@ -232,30 +248,30 @@ impl BlobStore {
 
     async fn fill(
         &self,
-        sink: &mut Sink,
+        filling: &mut Filling,
         name: &BlobName,
         mut body: Body<'_>,
         expected: Option<Digest>,
     ) -> Result<Digest, BlobError> {
         let act = self.act(Operation::Put, name);
         while let Some(bytes) = next(&mut body, name).await? {
-            let written = self.write(sink, bytes, &act).await;
+            let written = self.write(filling, bytes, &act).await;
             let Err(error) = written else { continue };
             // Only an upload can have been overtaken by an equal one; then the rest is checked.
             let may_be_there = expected.is_some() && matches!(error, BlobError::Failed { .. });
             let is_there = may_be_there && self.has(name, None).await;
-            match std::mem::replace(sink, Sink::nowhere()) {
+            match std::mem::replace(&mut filling.sink, Sink::nowhere()) {
                 Sink::Upload(upload) if is_there => {
                     let size_bytes = upload.size_bytes();
-                    *sink = Sink::Nowhere { hasher: upload.abort().await, size_bytes };
+                    filling.sink = Sink::Nowhere { hasher: upload.abort().await, size_bytes };
                 }
                 failed => {
-                    *sink = failed;
+                    filling.sink = failed;
                     return Err(error);
                 }
             }
         }
-        let found = sink.digest().await.map_err(|error| act.io(&error))?;
+        let found = self.close(filling, &act).await?;
         match expected {
             Some(expected) if expected != found => {
                 Err(BlobError::DigestDiffers { name: name.clone(), expected, found })
@@ -264,9 +280,61 @@ impl BlobStore {
         }
     }
 
-    async fn write(&self, sink: &mut Sink, bytes: Bytes, act: &Act<'_>) -> Result<(), BlobError> {
+    /// What a blob's bytes go through, which are sealed where somebody has a key for them.
+    async fn filling(&self, sink: Sink, name: &BlobName) -> Result<Filling, BlobError> {
+        let (act, scope) = (self.act(Operation::Put, name), scope(name));
+        let Some(at_rest) = self.at_rest.as_ref().filter(|keys| keys.covers(scope)) else {
+            return Ok(Filling::plain(sink));
+        };
+        let key = at_rest.sealing(scope).await.map_err(|error| act.reason(error.to_string()))?;
+        let Some(key) = key else { return Ok(Filling::plain(sink)) };
+        let begun = Sealing::begin(&key, scope);
+        let (sealing, head) = begun.map_err(|error| act.reason(error.to_string()))?;
+        let mut filling = Filling { sink, sealing: Some(sealing), seen: Some(Seen::default()) };
+        self.pour(&mut filling.sink, head, &act).await?;
+        Ok(filling)
+    }
+
+    async fn write(
+        &self,
+        filling: &mut Filling,
+        bytes: Bytes,
+        act: &Act<'_>,
+    ) -> Result<(), BlobError> {
+        let Some(mut sealing) = filling.sealing.take() else {
+            return self.pour(&mut filling.sink, bytes, act).await;
+        };
+        let mut seen = filling.seen.take().unwrap_or_default();
+        let worked = tokio::task::spawn_blocking(move || {
+            seen.hasher.update(&bytes);
+            seen.size_bytes += bytes.len() as u64;
+            let sealed = sealing.push(&bytes);
+            (sealing, seen, sealed)
+        });
+        let (sealing, seen, sealed) = worked.await.map_err(|e| act.reason(e.to_string()))?;
+        (filling.sealing, filling.seen) = (Some(sealing), Some(seen));
+        let sealed = sealed.map_err(|error| act.reason(error.to_string()))?;
+        self.pour(&mut filling.sink, sealed, act).await
+    }
+
+    /// Ends what is sealed; answers the digest of what it says.
+    async fn close(&self, filling: &mut Filling, act: &Act<'_>) -> Result<Digest, BlobError> {
+        if let Some(sealing) = filling.sealing.take() {
+            let last = sealing.finish().map_err(|error| act.reason(error.to_string()))?;
+            self.pour(&mut filling.sink, last, act).await?;
+        }
+        match &filling.seen {
+            Some(seen) => Ok(seen.hasher.clone().into()),
+            None => filling.sink.digest().await.map_err(|error| act.io(&error)),
+        }
+    }
+
+    async fn pour(&self, sink: &mut Sink, bytes: Bytes, act: &Act<'_>) -> Result<(), BlobError> {
         if sink.size_bytes() + bytes.len() as u64 > BLOB_BYTES_MAX {
             return Err(too_large(act, BLOB_BYTES_MAX, "cut it into several blobs"));
+        }
+        if bytes.is_empty() {
+            return Ok(());
         }
         match sink {
             Sink::File(staged) => staged.write(bytes).await.map_err(|error| act.io(&error)),
@@ -325,6 +393,34 @@ impl BlobStore {
     }
 }
 
+/// What was given of bytes that are sealed: their digest is not that of what is stored.
+#[derive(Debug, Default)]
+struct Seen {
+    hasher: Sha256,
+    size_bytes: u64,
+}
+
+/// What the bytes go through, and where to.
+#[derive(Debug)]
+struct Filling {
+    sink: Sink,
+    /// Until its end.
+    sealing: Option<Sealing>,
+    /// Where it is sealed.
+    seen: Option<Seen>,
+}
+
+impl Filling {
+    fn plain(sink: Sink) -> Self {
+        Self { sink, sealing: None, seen: None }
+    }
+
+    /// Bytes that were given.
+    fn size_bytes(&self) -> u64 {
+        self.seen.as_ref().map_or_else(|| self.sink.size_bytes(), |seen| seen.size_bytes)
+    }
+}
+
 /// Where the bytes go until all of them are there.
 #[derive(Debug)]
 enum Sink {
@@ -349,6 +445,14 @@ impl Sink {
             Self::Upload(upload) => upload.size_bytes(),
             Self::Whole { bytes, .. } => bytes.len() as u64,
             Self::Nowhere { size_bytes, .. } => *size_bytes,
+        }
+    }
+
+    /// What is held in memory.
+    fn take_whole(&mut self) -> Option<Bytes> {
+        match self {
+            Self::Whole { bytes, .. } => Some(bytes.split().freeze()),
+            _ => None,
         }
     }
 

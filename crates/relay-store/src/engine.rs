@@ -4,6 +4,8 @@
 //! RelayStore: rules (push, REST writes, feed pages)       knows no SQL
 //!      │  look ──▶ judge on this side, no lock held ──▶ commit, and again for what was overtaken
 //!      ▼
+//! Vault: seals and opens records where an organisation asked for it (`sealed`)
+//!      ▼
 //! Engine: one transaction a method                        knows no rule
 //!   ├── sqlite    one writer, one file
 //!   └── postgres  a pool; the organisation's row orders the writers
@@ -29,6 +31,7 @@ use crate::jobs::JobEngine;
 use crate::leases::{Kept, Lease, Note};
 use crate::presence::{Seat, Seats};
 use crate::retention::RetentionEngine;
+use crate::sealed::SealEngine;
 use crate::segments::Segments;
 use crate::snapshot::Rows;
 use crate::tokens::TokenEngine;
@@ -54,6 +57,7 @@ pub(crate) trait Engine:
     + DeliveryEngine
     + CalibrationEngine
     + TokenEngine
+    + SealEngine
 {
     /// Creates an organisation; `None` where the name is taken.
     fn create_organisation(&self, name: &str, epoch: &str, now: i64) -> Result<Option<OrgId>>;

@@ -68,6 +68,12 @@ pub enum RelayStoreError {
     /// Its rows cannot be moved, or were not moved to their end.
     #[error("{0}")]
     Portable(String),
+    /// Profiles lie sealed, or are to, and the key is not at hand.
+    #[error(
+        "the organisation's profiles are sealed, and the operator's key that opens them is not here: name it with \
+         --key-file or KARTEI_KEY_FILE"
+    )]
+    Sealed,
     /// A stored document cannot be read.
     #[error("the stored profile `{id}` cannot be read: {reason}")]
     Damaged {

@@ -33,6 +33,7 @@ mod quota;
 mod rest;
 mod retention;
 mod rounds;
+mod sealed;
 mod segments;
 mod snapshot;
 mod sqlite;
@@ -75,6 +76,7 @@ pub use retention::{
     Applied, Applying, Gone, Kind, Named, Plan, PlanShare, Policy, PolicySet, Purged, Restored,
     RetentionRun,
 };
+pub use sealed::{Keyring, Resealing, RowSeal, SealWish};
 pub use segments::{Chain, Segment, segment_folder};
 pub use snapshot::Snapshot;
 pub use store::RelayStore;

@@ -7,13 +7,14 @@ use kartei_profile::RecordSchema;
 use crate::engine::Engine;
 use crate::error::RelayStoreError;
 use crate::postgres::{Migrated, Postgres};
+use crate::sealed::Vault;
 use crate::sqlite::Sqlite;
 
 /// The relay's profiles, organisations and tokens, on one of two engines.
 #[derive(Debug)]
 pub struct RelayStore {
     pub(crate) schema: RecordSchema,
-    pub(crate) engine: Box<dyn Engine>,
+    pub(crate) engine: Vault,
 }
 
 impl RelayStore {
@@ -52,6 +53,6 @@ impl RelayStore {
     }
 
     fn on(engine: Box<dyn Engine>) -> Self {
-        Self { schema: RecordSchema::user_profile_v1(), engine }
+        Self { schema: RecordSchema::user_profile_v1(), engine: Vault::new(engine) }
     }
 }

@@ -190,7 +190,7 @@ impl RelayStore {
         let mut counted = Digests::default();
         let (mut from, mut above) = (0, None);
         loop {
-            let (head, rows) = self.engine.rows_since(org, from, CHECK_ROWS)?;
+            let (head, rows) = self.engine.rows_closely(org, from, CHECK_ROWS)?;
             let Some(last) = rows.last() else { break };
             from = last.rev;
             if from > head.rev {
@@ -231,7 +231,7 @@ impl RelayStore {
         checked: &mut Checked,
     ) -> Result<(), RelayStoreError> {
         let asked: Vec<_> = rows.iter().map(|row| ask(&row.id, Want::Document)).collect();
-        let held = self.engine.look(org, &asked)?.held;
+        let held = self.engine.look_closely(org, &asked)?.held;
         let work: Vec<(&Row, Option<Held>)> = rows.iter().zip(held).collect();
         let wrongs = parallel::map(&work, |(row, held)| {
             // One that changed since it was listed comes again, at the end.

@@ -3,17 +3,20 @@
 mod organisations;
 mod tokens;
 
+use std::path::PathBuf;
 use std::time::{SystemTime, UNIX_EPOCH};
 
 use anyhow::{Context, Result, bail};
 use clap::{Args, Subcommand};
+use kartei_blob_store::BlobStore;
 pub(crate) use kartei_relay_store::ADMINISTRATOR;
-use kartei_relay_store::{Author, Erased, Usage};
+use kartei_relay_store::{Author, Erased, RelayStore, Usage};
 use time::OffsetDateTime;
 use time::format_description::well_known::Rfc3339;
 use tokio::runtime::{Builder, Runtime};
 
 use crate::erasure;
+use crate::sealing;
 use crate::storage::Storage;
 
 #[derive(Subcommand)]
@@ -35,6 +38,10 @@ pub(crate) enum AdminCommand {
         /// The organisation's name.
         #[arg(long)]
         org: String,
+        /// A file with the operator's key, as `serve` has it: 64 hex digits. A relay's own folder has one where none is
+        /// named. Profiles that lie sealed are read with it.
+        #[arg(long, env = "KARTEI_KEY_FILE", value_name = "FILE")]
+        key_file: Option<PathBuf>,
         #[command(flatten)]
         place: Place,
     },
@@ -110,7 +117,10 @@ pub(crate) fn now() -> i64 {
 pub(crate) fn run(command: AdminCommand) -> Result<()> {
     match command {
         AdminCommand::Org { command } => organisations::run(command)?,
-        AdminCommand::Erase { id, unknown, org, place } => erase(&id, unknown, &org, &place)?,
+        AdminCommand::Erase { id, unknown, org, key_file, place } => {
+            let (store, blobs, _) = sealing::open(&place.storage, key_file.as_deref())?;
+            erase(&id, unknown, &org, &place, (&*store, &blobs))?;
+        }
         AdminCommand::Erasures { org, place } => {
             let store = place.storage.open()?;
             let org = store.organisation(&org)?.id;
@@ -173,8 +183,13 @@ fn show_usage(usage: &Usage, place: &Place) {
     }
 }
 
-fn erase(id: &str, unknown: bool, org: &str, place: &Place) -> Result<()> {
-    let (store, blobs) = (place.storage.open()?, place.storage.blobs()?);
+fn erase(
+    id: &str,
+    unknown: bool,
+    org: &str,
+    place: &Place,
+    (store, blobs): (&RelayStore, &BlobStore),
+) -> Result<()> {
     let org = store.organisation(org)?.id;
     let author = Author { name: ADMINISTRATOR.to_owned(), now: now() };
     let erasure = match store.erase(org, &author, id, unknown)? {
@@ -185,10 +200,10 @@ fn erase(id: &str, unknown: bool, org: &str, place: &Place) -> Result<()> {
     };
     let runtime = runtime()?;
     let within = runtime.enter();
-    let is_clean = erasure::clean(&store, &blobs)?;
+    let is_clean = erasure::clean(store, blobs)?;
     drop(within);
     let erasure = store.erasure_of(org, id)?.unwrap_or(erasure);
-    let report = erasure::report(&store, org, &erasure)?;
+    let report = erasure::report(store, org, &erasure)?;
     if place.json {
         println!("{}", serde_json::to_string(&report)?);
     } else {

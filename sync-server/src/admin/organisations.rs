@@ -1,12 +1,15 @@
 //! `kartei-relay admin org`: organisations, at the relay's own machine.
 
-use anyhow::Result;
+use std::path::{Path, PathBuf};
+
+use anyhow::{Context, Result};
 use clap::Subcommand;
-use kartei_protocol::admin::OrganisationInfo;
+use kartei_protocol::admin::{OrganisationInfo, ProfilesLie};
 use kartei_relay_store::{Organisation, RelayStore};
 
-use super::{Place, moment, now, one_line};
+use super::{ADMINISTRATOR, Place, moment, now, one_line};
 use crate::routes::organisation_told;
+use crate::{sealing, uploads};
 
 #[derive(Subcommand)]
 pub(crate) enum OrgCommand {
@@ -26,6 +29,29 @@ pub(crate) enum OrgCommand {
     Show {
         /// Its name.
         name: String,
+        #[command(flatten)]
+        place: Place,
+    },
+    /// Profiles of an organisation lie sealed with its key from now on: records and their history in the database, and
+    /// archives of imports, reports, segments and results. A serving relay seals what was there; `show` says when all is.
+    Seal {
+        /// Its name.
+        name: String,
+        /// A file with the operator's key, as `serve` has it: 64 hex digits. A relay's own folder has one where none is
+        /// named. Profiles that lie sealed are read with it.
+        #[arg(long, env = "KARTEI_KEY_FILE", value_name = "FILE")]
+        key_file: Option<PathBuf>,
+        #[command(flatten)]
+        place: Place,
+    },
+    /// They lie open again.
+    Unseal {
+        /// Its name.
+        name: String,
+        /// A file with the operator's key, as `serve` has it: 64 hex digits. A relay's own folder has one where none is
+        /// named. Profiles that lie sealed are read with it.
+        #[arg(long, env = "KARTEI_KEY_FILE", value_name = "FILE")]
+        key_file: Option<PathBuf>,
         #[command(flatten)]
         place: Place,
     },
@@ -56,19 +82,55 @@ pub(super) fn run(command: OrgCommand) -> Result<()> {
         }
         OrgCommand::Show { name, place } => {
             let store = place.storage.open()?;
-            let seen = look(&store, store.organisation(&name)?)?;
+            let organisation = store.organisation(&name)?;
+            let seen = look(&store, organisation)?;
             if place.json {
                 println!("{}", serde_json::to_string(&seen)?);
             } else {
                 show(&seen);
             }
         }
+        OrgCommand::Seal { name, key_file, place } => {
+            seal(&name, key_file.as_deref(), &place, true)?;
+        }
+        OrgCommand::Unseal { name, key_file, place } => {
+            seal(&name, key_file.as_deref(), &place, false)?;
+        }
+    }
+    Ok(())
+}
+
+fn seal(name: &str, key_file: Option<&Path>, place: &Place, asked: bool) -> Result<()> {
+    let (store, _, operator) = sealing::open(&place.storage, key_file)?;
+    let organisation = store.organisation(name)?;
+    let operator = operator.context("name the operator's key with --key-file")?;
+    uploads::own_key(&store, &operator, organisation.id)?;
+    let changed = store.set_seal_wish(organisation.id, ADMINISTRATOR, asked)?;
+    let seen = look(&store, organisation)?;
+    if place.json {
+        println!("{}", serde_json::to_string(&seen)?);
+    } else {
+        let before = if changed { "from now on" } else { "as was said before" };
+        println!("`{}`, {before}: {}", one_line(name), lying(seen.profiles_lie));
     }
     Ok(())
 }
 
 fn look(store: &RelayStore, organisation: Organisation) -> Result<OrganisationInfo> {
-    Ok(organisation_told(organisation.name, store.overview(organisation.id, now())?))
+    Ok(organisation_told(store, organisation.id, organisation.name)?)
+}
+
+fn lying(profiles: ProfilesLie) -> &'static str {
+    match profiles {
+        ProfilesLie::Open => "profiles lie open",
+        ProfilesLie::Sealing => {
+            "profiles are written sealed, and a serving relay seals what was there"
+        }
+        ProfilesLie::Sealed => "profiles lie sealed",
+        ProfilesLie::Opening => {
+            "profiles are written open, and a serving relay opens what was there"
+        }
+    }
 }
 
 fn show(seen: &OrganisationInfo) {
@@ -76,6 +138,7 @@ fn show(seen: &OrganisationInfo) {
     println!("{}, made {}", one_line(name), moment(*created_at));
     println!("History {epoch}, revision {head_rev}");
     println!("Profiles: {profiles}, and {deleted} deleted ones that devices are still told of");
+    println!("At rest: {}", lying(seen.profiles_lie));
     println!("Tokens that hold: {}, {} of them of devices", seen.tokens, seen.devices);
     let files = seen.files;
     println!("Files: {} of {} bytes", files.files, files.used);

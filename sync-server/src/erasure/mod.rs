@@ -142,13 +142,8 @@ pub(crate) fn clean(store: &RelayStore, blobs: &BlobStore) -> Result<bool> {
     let mut all = true;
     let mut waiting = Vec::new();
     for org in store.unfinished_erasures()? {
-        let erasures = store.erasures(org, 0, u64::MAX)?;
-        let Some(key) = store.erasure_key(org)? else { continue };
-        // Every one, not only those that wait: a body may have brought an old one in again.
-        let hashes: HashSet<ErasedId> = erasures.iter().map(|erasure| erasure.hash).collect();
-        let names_erased = |id: &str| hashes.contains(&key.hash(id));
-        let last = erasures.iter().map(|erasure| erasure.at).max().unwrap_or_default();
-        if archives::clean(store, blobs, org, last, &names_erased)? {
+        let (erasures, is_clean) = clean_of(store, blobs, org)?;
+        if is_clean {
             let open = erasures.into_iter().filter(|erasure| erasure.finished_at.is_none());
             waiting.extend(open.map(|erasure| (org, erasure)));
         } else {
@@ -165,6 +160,22 @@ pub(crate) fn clean(store: &RelayStore, blobs: &BlobStore) -> Result<bool> {
         store.finish_erasure(org, &erasure, now())?;
     }
     Ok(all)
+}
+
+/// Removes what an organisation's archives say of those who were erased; answers all erasures, and whether nothing is left.
+pub(crate) fn clean_of(
+    store: &RelayStore,
+    blobs: &BlobStore,
+    org: OrgId,
+) -> Result<(Vec<Erasure>, bool)> {
+    let erasures = store.erasures(org, 0, u64::MAX)?;
+    let Some(key) = store.erasure_key(org)? else { return Ok((erasures, true)) };
+    // Every one, not only those that wait: a body may have brought an old one in again.
+    let hashes: HashSet<ErasedId> = erasures.iter().map(|erasure| erasure.hash).collect();
+    let names_erased = |id: &str| hashes.contains(&key.hash(id));
+    let last = erasures.iter().map(|erasure| erasure.at).max().unwrap_or_default();
+    let is_clean = archives::clean(store, blobs, org, last, &names_erased)?;
+    Ok((erasures, is_clean))
 }
 
 /// Cleans up at the start, after each erasure, and now and then, for as long as the relay runs.

@@ -15,9 +15,10 @@ use crate::admin::{ADMINISTRATOR, Place, now, runtime};
 use crate::lists;
 use crate::metrics::{self, MetricsOptions};
 use crate::random::random_id;
+use crate::sealing;
 use crate::serve::stop_signal;
 use crate::storage::Storage;
-use crate::uploads::{self, Keys};
+use crate::uploads::Keys;
 
 /// Jobs that are listed at most: what an administrator reads.
 const LISTED_MAX: usize = 1_000;
@@ -65,9 +66,8 @@ fn open(
     key_file: Option<&Path>,
     stopping: watch::Receiver<bool>,
 ) -> Result<Arc<Workshop>> {
-    let (store, blobs) = (Arc::new(storage.open()?), storage.blobs()?);
-    let keys = uploads::operator(key_file, storage.own_folder())?;
-    let keys = keys.map(|operator| Arc::new(Keys::new(operator)));
+    let (store, blobs, operator) = sealing::open(storage, key_file)?;
+    let keys = operator.map(|operator| Arc::new(Keys::new(operator)));
     let lists = Arc::new(lists::lists());
     Ok(Arc::new(Workshop::new(random_id("")?, store, blobs, lists, keys, stopping)))
 }

@@ -20,10 +20,10 @@ use kartei_relay_store::{Access, UploadRow};
 use serde::Deserialize;
 use serde_json::json;
 
-use super::profiles::{may_write, media_type, unsupported};
+use super::profiles::{media_type, unsupported};
 use super::tus::number;
 use crate::admin::now;
-use crate::auth::Keeper;
+use crate::auth::{Keeper, may_write};
 use crate::problem::Failure;
 use crate::serve::Relay;
 use crate::uploads::{self, Announced, At, Begin, Take};

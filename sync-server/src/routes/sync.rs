@@ -17,7 +17,7 @@ use kartei_sync_core::BUCKETS;
 use serde::Deserialize;
 
 use crate::admin::now;
-use crate::auth::Caller;
+use crate::auth::{Caller, Writer};
 use crate::body::{Lines, read_lines};
 use crate::problem::Failure;
 use crate::routes::profiles::erasures::clean_up;
@@ -38,17 +38,10 @@ pub(crate) async fn whoami(Caller(access): Caller) -> Json<WhoAmI> {
 
 pub(crate) async fn push(
     State(relay): State<Arc<Relay>>,
-    Caller(access): Caller,
+    Writer(access): Writer,
     headers: HeaderMap,
     body: Bytes,
 ) -> Result<Response, Failure> {
-    if !access.role.may_write() {
-        return Err(Failure::new(
-            StatusCode::FORBIDDEN,
-            ProblemCode::Forbidden,
-            "this token may read but not write",
-        ));
-    }
     let org = access.org;
     let items = tokio::task::spawn_blocking(move || {
         read_lines::<PushItem>(&headers, &body, PUSH_ITEMS_MAX, PUSH_BYTES_MAX)

@@ -23,8 +23,8 @@ use kartei_relay_store::{Access, UploadRow};
 use serde::{Deserialize, Serialize};
 use serde_json::json;
 
-use super::profiles::{may_write, media_type, unsupported};
-use crate::auth::Keeper;
+use super::profiles::{media_type, unsupported};
+use crate::auth::{Keeper, may_write};
 use crate::problem::{ApiCode, Failure};
 use crate::serve::Relay;
 use crate::uploads::{self, Announced, At, Begin, Take};

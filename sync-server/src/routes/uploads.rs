@@ -16,8 +16,8 @@ use serde::Deserialize;
 use serde::de::DeserializeOwned;
 use utoipa::{IntoParams, ToSchema};
 
-use super::profiles::{may_write, media_type, unsupported};
-use crate::auth::Keeper;
+use super::profiles::{media_type, unsupported};
+use crate::auth::{Keeper, may_write};
 use crate::openapi::Problem;
 use crate::problem::Failure;
 use crate::serve::Relay;

@@ -57,23 +57,17 @@ impl Keys {
         if let Some(key) = self.lock().get(&org) {
             return Ok(Arc::clone(key));
         }
-        let known = relay.store(move |store| store.org_key(org)).await?;
-        let wrapped = match known {
-            Some(wrapped) => wrapped,
-            None => {
-                let made = SealKey::random().map_err(|e| Failure::internal(&e))?;
-                let wrapped = self.operator.wrap(&made, &org_context(org));
-                let wrapped = wrapped.map_err(|e| Failure::internal(&e))?;
-                relay.store(move |store| store.set_org_key(org, &wrapped)).await?
-            }
-        };
-        self.unwrapped(org, &wrapped).map_err(|e| Failure::internal(&e))
+        let operator = self.operator.clone();
+        let own = relay.store(move |store| {
+            own_key(store, &operator, org).map_err(|error| Failure::internal(&error))
+        });
+        Ok(self.known(org, own.await?))
     }
 
-    fn unwrapped(&self, org: OrgId, wrapped: &[u8]) -> Result<Arc<SealKey>, SealError> {
-        let key = Arc::new(self.operator.unwrap(wrapped, &org_context(org))?);
+    fn known(&self, org: OrgId, key: SealKey) -> Arc<SealKey> {
+        let key = Arc::new(key);
         self.lock().insert(org, Arc::clone(&key));
-        Ok(key)
+        key
     }
 
     /// The key of a file that is kept, for a worker, which has no relay around it. Blocks.
@@ -88,7 +82,10 @@ impl Keys {
         let of_org = match known {
             Some(key) => key,
             // An organisation with files has a key.
-            None => self.unwrapped(org, &store.org_key(org)?.ok_or(SealError::Closed)?)?,
+            None => {
+                let wrapped = store.org_key(org)?.ok_or(SealError::Closed)?;
+                self.known(org, unwrap_key(&self.operator, org, &wrapped)?)
+            }
         };
         Ok(of_org.unwrap(wrapped, &file_context(org, blob))?)
     }
@@ -146,9 +143,40 @@ impl Keys {
     }
 }
 
+/// An organisation's key, opened with the operator's.
+///
+/// # Errors
+/// [`SealError::Closed`] where another one wrapped it.
+pub(crate) fn unwrap_key(
+    operator: &SealKey,
+    org: OrgId,
+    wrapped: &[u8],
+) -> Result<SealKey, SealError> {
+    operator.unwrap(wrapped, &org_context(org))
+}
+
+/// An organisation's key, made where it has none. Blocks.
+///
+/// # Errors
+/// Where the database fails, and where it was wrapped by another operator's key.
+pub(crate) fn own_key(
+    store: &RelayStore,
+    operator: &SealKey,
+    org: OrgId,
+) -> Result<SealKey, OpenError> {
+    let wrapped = match store.org_key(org)? {
+        Some(wrapped) => wrapped,
+        None => {
+            let wrapped = operator.wrap(&SealKey::random()?, &org_context(org))?;
+            store.set_org_key(org, &wrapped)?
+        }
+    };
+    Ok(unwrap_key(operator, org, &wrapped)?)
+}
+
 /// An organisation's key, wrapped by another operator's key; `None` where the old one does not fit.
 pub(crate) fn rewrap(org: OrgId, wrapped: &[u8], old: &SealKey, new: &SealKey) -> Option<Vec<u8>> {
-    let key = old.unwrap(wrapped, &org_context(org)).ok()?;
+    let key = unwrap_key(old, org, wrapped).ok()?;
     new.wrap(&key, &org_context(org)).ok()
 }
 
@@ -157,6 +185,17 @@ pub(crate) fn rewrap(org: OrgId, wrapped: &[u8], old: &SealKey, new: &SealKey) -
 /// # Errors
 /// Where the file holds no key, or cannot be read or made.
 pub(crate) fn operator(named: Option<&Path>, own: Option<&Path>) -> Result<Option<SealKey>> {
+    match (known_operator(named, own)?, own) {
+        (None, Some(folder)) => make(&folder.join(OWN_KEY)).map(Some),
+        (known, _) => Ok(known),
+    }
+}
+
+/// The operator's key as [`operator`] finds it, where there is one.
+///
+/// # Errors
+/// Where the file holds no key, or cannot be read.
+pub(crate) fn known_operator(named: Option<&Path>, own: Option<&Path>) -> Result<Option<SealKey>> {
     if let Some(path) = named {
         let text = fs::read_to_string(path)
             .with_context(|| format!("read the operator's key from {}", path.display()))?;
@@ -166,7 +205,7 @@ pub(crate) fn operator(named: Option<&Path>, own: Option<&Path>) -> Result<Optio
     let path = folder.join(OWN_KEY);
     match fs::read_to_string(&path) {
         Ok(text) => parse(&text, &path).map(Some),
-        Err(error) if error.kind() == io::ErrorKind::NotFound => make(&path).map(Some),
+        Err(error) if error.kind() == io::ErrorKind::NotFound => Ok(None),
         Err(error) => Err(error).with_context(|| format!("read {}", path.display())),
     }
 }
@@ -196,8 +235,9 @@ mod tests {
     #[test]
     fn a_key_is_made_once_and_read_again() {
         let folder = tempfile::tempdir().unwrap();
+        assert!(known_operator(None, Some(folder.path())).unwrap().is_none());
         let made = operator(None, Some(folder.path())).unwrap().unwrap();
-        let again = operator(None, Some(folder.path())).unwrap().unwrap();
+        let again = known_operator(None, Some(folder.path())).unwrap().unwrap();
         let file = SealKey::random().unwrap();
         let wrapped = made.wrap(&file, b"x").unwrap();
         assert!(again.unwrap(&wrapped, b"x").is_ok());

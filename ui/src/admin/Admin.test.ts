@@ -240,3 +240,27 @@ test('a provider that is away is told when it is wanted', async () => {
   await fireEvent.click(await screen.findByRole('button', { name: 'Sign in with login.example' }));
   expect(await screen.findByText(/cannot be reached just now/)).toBeTruthy();
 });
+
+test.each([
+  ['open', 'Lab', /lie open in the database/, 'kartei-relay admin org seal Lab'],
+  ['sealing', 'Lab', /is sealing what was there/, 'kartei-relay admin org unseal Lab'],
+  ['sealed', 'Ada’s lab', /lie sealed with your/, "kartei-relay admin org unseal 'Ada’s lab'"],
+  [
+    'opening',
+    "Ada's",
+    /is opening what was sealed/,
+    String.raw`kartei-relay admin org seal 'Ada'\''s'`,
+  ],
+])(
+  'how profiles lie is told, with the command that turns it: %s',
+  async (lie, name, text, code) => {
+    const files = { used: 0, reserved: 0, quota: null, files: 0, open_uploads: 0 };
+    const counts = { head_rev: 1, profiles: 1, deleted: 0, tokens: 1, devices: 0 };
+    const body = { name, created_at: 0, epoch: 'e', ...counts, files, profiles_lie: lie };
+    relay({ 'GET /admin/organisation': { body } });
+    signedIn('overview');
+    const section = await screen.findByRole('region', { name: 'At rest' });
+    expect(within(section).getByText(text)).toBeTruthy();
+    expect(within(section).getByText(code)).toBeTruthy();
+  },
+);

@@ -23,6 +23,7 @@ export interface OrganisationInfo {
   files: FilesInfo;
   tokens: number;
   devices: number;
+  profiles_lie: 'open' | 'sealing' | 'sealed' | 'opening';
 }
 
 export interface TokenInfo {

@@ -2,6 +2,7 @@
 //! started for it. One test is one backend with all cases, since a server takes a second to start;
 //! a failure names its cases.
 
+mod at_rest;
 mod body;
 mod cases;
 mod drafts;
@@ -36,8 +37,11 @@ async fn s3s_fs_keeps_the_contract() -> Result<()> {
 async fn run(subject: Subject) -> Result<()> {
     let mut failed = Vec::new();
     let cases = cases::all(&subject).into_iter();
-    let cases =
-        cases.chain(drafts::all(&subject)).chain(presigned::all(&subject)).chain(s3::all(&subject));
+    let cases = cases
+        .chain(at_rest::all(&subject))
+        .chain(drafts::all(&subject))
+        .chain(presigned::all(&subject))
+        .chain(s3::all(&subject));
     for (name, case) in cases {
         let began = std::time::Instant::now();
         match case.await {

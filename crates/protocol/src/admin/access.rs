@@ -31,6 +31,21 @@ pub struct FileUse {
     pub open_uploads: u64,
 }
 
+/// How profiles lie where they are stored.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
+#[cfg_attr(feature = "openapi", derive(utoipa::ToSchema))]
+#[serde(rename_all = "snake_case")]
+pub enum ProfilesLie {
+    /// As they are.
+    Open,
+    /// The organisation asked for sealed ones; a serving relay seals what was there.
+    Sealing,
+    /// Sealed with the organisation's key.
+    Sealed,
+    /// It asked for open ones again; a serving relay opens what was there.
+    Opening,
+}
+
 /// An organisation.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 #[cfg_attr(feature = "openapi", derive(utoipa::ToSchema))]
@@ -53,6 +68,8 @@ pub struct OrganisationInfo {
     pub tokens: u64,
     /// Those of them with which somebody keeps a copy.
     pub devices: u64,
+    /// How its profiles lie.
+    pub profiles_lie: ProfilesLie,
 }
 
 /// How much an organisation's files may take up.

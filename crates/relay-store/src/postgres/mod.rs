@@ -20,6 +20,7 @@ mod presence;
 mod profiles;
 mod queues;
 mod retention;
+mod sealed;
 mod segments;
 mod snapshot;
 mod tokens;

@@ -15,6 +15,7 @@ mod presence;
 mod profiles;
 mod queues;
 mod retention;
+mod sealed;
 mod segments;
 mod snapshot;
 mod tokens;
@@ -60,6 +61,7 @@ const STEPS: &[&str] = &[
     include_str!("../sql/sqlite/015_merges.sql"),
     include_str!("../sql/sqlite/016_token_expiry.sql"),
     include_str!("../sql/sqlite/017_dry_runs.sql"),
+    include_str!("../sql/sqlite/018_sealed.sql"),
 ];
 const PAGE_BYTES: u32 = 16 * 1024;
 

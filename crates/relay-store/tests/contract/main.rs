@@ -12,6 +12,7 @@ mod postgres;
 mod presence;
 mod push;
 mod rest;
+mod sealed;
 mod segments;
 mod stage;
 mod tokens;
@@ -19,8 +20,11 @@ mod upkeep;
 mod uploads;
 mod writers;
 
+use std::sync::Arc;
+
 use kartei_relay_store::RelayStore;
 use kartei_test_support::Postgres;
+use sealed::ToyRing;
 use stage::Stage;
 
 type Case = (&'static str, fn(&Stage<'_>));
@@ -263,7 +267,26 @@ const CASES: &[Case] = &[
     ("many_writers_lose_nothing", writers::many_writers_lose_nothing),
     ("what_is_new_to_many_is_there_once", writers::what_is_new_to_many_is_there_once),
     ("a_reader_beside_writers_misses_no_row", writers::a_reader_beside_writers_misses_no_row),
+    (
+        "what_is_sealed_is_read_like_anything_else",
+        sealed::what_is_sealed_is_read_like_anything_else,
+    ),
+    ("a_wish_turns_what_was_there", sealed::a_wish_turns_what_was_there),
+    ("what_lies_elsewhere_does_not_open", sealed::what_lies_elsewhere_does_not_open),
 ];
+
+/// Cases of which sealing is the subject, or keys: they begin without.
+const ABOUT_KEYS: &[&str] = &[
+    "an_organisation_has_one_key",
+    "what_is_sealed_is_read_like_anything_else",
+    "a_wish_turns_what_was_there",
+    "what_lies_elsewhere_does_not_open",
+];
+
+/// All others hold as well where both organisations' profiles lie sealed.
+fn sealed_cases() -> impl Iterator<Item = &'static Case> {
+    cases().into_iter().filter(|(name, _)| !ABOUT_KEYS.contains(name))
+}
 
 /// All cases, or those whose names contain `KARTEI_CASES`: for looking at some by hand.
 fn cases() -> Vec<&'static Case> {
@@ -288,18 +311,52 @@ fn sqlite() {
 }
 
 #[test]
+fn sqlite_sealed() {
+    for (name, case) in sealed_cases() {
+        println!("{name}");
+        let folder = tempfile::tempdir().unwrap();
+        let open = || {
+            let store = RelayStore::open(folder.path()).unwrap();
+            store.unlock(Arc::new(ToyRing));
+            store
+        };
+        let sql = |sql: &str| {
+            let database = rusqlite::Connection::open(folder.path().join("relay.sqlite")).unwrap();
+            database.execute_batch(sql).unwrap();
+        };
+        case(&Stage::new(&open, None, &sql).sealed());
+    }
+}
+
+#[test]
 fn postgres_15() {
+    on_postgres(cases(), false);
+}
+
+#[test]
+fn postgres_15_sealed() {
+    on_postgres(sealed_cases().collect(), true);
+}
+
+fn on_postgres(cases: Vec<&'static Case>, is_sealed: bool) {
     let cluster = Postgres::start(false).unwrap();
-    for (at, (name, case)) in cases().into_iter().enumerate() {
+    for (at, (name, case)) in cases.into_iter().enumerate() {
         println!("{name}");
         let database = cluster.database(&format!("case{at}")).unwrap();
         RelayStore::migrate(&database.owner_url, Some(&database.relay_role)).unwrap();
-        let open = || RelayStore::connect(&database.relay_url).unwrap();
+        let open = || {
+            let store = RelayStore::connect(&database.relay_url).unwrap();
+            if is_sealed {
+                store.unlock(Arc::new(ToyRing));
+            }
+            store
+        };
         let slow_down = || postgres::slow_inserts_down(&cluster, &format!("case{at}"));
         let sql = |sql: &str| {
             let sql = format!("SET search_path = kartei; {sql}");
             cluster.sql(&format!("case{at}"), &sql).unwrap();
         };
-        case(&Stage::new(&open, Some(&slow_down), &sql));
+        let stage = Stage::new(&open, Some(&slow_down), &sql);
+        case(&if is_sealed { stage.sealed() } else { stage });
     }
 }

@@ -60,11 +60,13 @@ pub(crate) fn digests_are_those_of_the_rows(stage: &Stage<'_>) {
 
 /// Writes a profile as a relay of the version before does: rows and the newest revision.
 fn write_as_before(stage: &Stage<'_>, id: &str) {
-    stage.store.push(stage.other, NOW, &[stage.untouched(id, &json!({}))]).unwrap();
+    let record = stage.record(id, &json!({}));
+    stage.store.push(stage.other, NOW, &[untouched(&record)]).unwrap();
+    let text = record.text();
     stage.sql(&format!(
         "UPDATE organisations SET head_rev = head_rev + 1 WHERE name = 'One'; \
          INSERT INTO profiles (org, id, rev, genesis, genesis_rev, hash, conflicts, changed_at, record) \
-         SELECT o.id, p.id, o.head_rev, p.genesis, o.head_rev, p.hash, 0, p.changed_at, p.record \
+         SELECT o.id, p.id, o.head_rev, p.genesis, o.head_rev, p.hash, 0, p.changed_at, '{text}' \
          FROM profiles p, organisations o WHERE o.name = 'One' AND p.org <> o.id AND p.id = '{id}'"
     ));
 }
@@ -95,11 +97,14 @@ pub(crate) fn a_check_finds_what_was_planted(stage: &Stage<'_>) {
         copy.set("city", json!("Ulm")),
     ];
     stage.store.push(stage.org, NOW, &items).unwrap();
-    stage.sql(
+    let edited = stage.record("edited", &json!({"city": "Rom"}));
+    let whole = stage.record("whole", &json!({"city": "Rom"}));
+    let (edited, whole) = (edited.text(), whole.text());
+    stage.sql(&format!(
         "DELETE FROM profiles WHERE id = 'lost'; \
-         UPDATE profiles SET record = replace(record, 'Ulm', 'Rom'), conflicts = 3 WHERE id = 'edited'; \
-         UPDATE profiles SET record = replace(record, 'Thun', 'Rom') WHERE id = 'whole'",
-    );
+         UPDATE profiles SET record = '{edited}', conflicts = 3 WHERE id = 'edited'; \
+         UPDATE profiles SET record = '{whole}' WHERE id = 'whole'",
+    ));
     let checked = stage.store.check(stage.org, false, NOW).unwrap();
     assert_eq!(checked.profiles, 2);
     let found: Vec<(u64, &[String])> =

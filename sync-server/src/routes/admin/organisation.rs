@@ -5,8 +5,10 @@ use std::sync::Arc;
 
 use axum::Json;
 use axum::extract::State;
-use kartei_protocol::admin::{DeviceInfo, DeviceList, FileUse, OrganisationInfo, QuotaChange};
-use kartei_relay_store::{Overview, TokenRow, Usage};
+use kartei_protocol::admin::{
+    DeviceInfo, DeviceList, FileUse, OrganisationInfo, ProfilesLie, QuotaChange,
+};
+use kartei_relay_store::{OrgId, Overview, RelayStore, RelayStoreError, SealWish, TokenRow, Usage};
 
 use crate::admin::now;
 use crate::auth::Administrator;
@@ -21,11 +23,29 @@ fn files(usage: Usage) -> FileUse {
     FileUse { used, reserved, quota, files, open_uploads: open }
 }
 
+/// How profiles lie, as it is told.
+fn lying(wish: &SealWish) -> ProfilesLie {
+    match (wish.asked, wish.settled) {
+        (true, true) => ProfilesLie::Sealed,
+        (true, false) => ProfilesLie::Sealing,
+        (false, true) => ProfilesLie::Open,
+        (false, false) => ProfilesLie::Opening,
+    }
+}
+
 /// An organisation as it is told.
-pub(crate) fn told(name: String, seen: Overview) -> OrganisationInfo {
+///
+/// # Errors
+/// Where the database fails.
+pub(crate) fn told(
+    store: &RelayStore,
+    org: OrgId,
+    name: String,
+) -> Result<OrganisationInfo, RelayStoreError> {
+    let (seen, wish) = (store.overview(org, now())?, store.seal_wish(org)?);
     let Overview { created_at, epoch, head_rev, profiles, deleted, usage, tokens, devices } = seen;
     let files = files(usage);
-    OrganisationInfo {
+    Ok(OrganisationInfo {
         name,
         created_at,
         epoch,
@@ -35,7 +55,8 @@ pub(crate) fn told(name: String, seen: Overview) -> OrganisationInfo {
         files,
         tokens,
         devices,
-    }
+        profiles_lie: lying(&wish),
+    })
 }
 
 /// The organisation
@@ -54,8 +75,8 @@ pub(crate) async fn get(
     State(relay): State<Arc<Relay>>,
     Administrator(access): Administrator,
 ) -> Result<Json<OrganisationInfo>, Failure> {
-    let seen = relay.store(move |store| store.overview(access.org, now())).await?;
-    Ok(Json(told(access.organisation, seen)))
+    let told = relay.store(move |store| told(store, access.org, access.organisation));
+    Ok(Json(told.await?))
 }
 
 /// Set how much files may take up

@@ -30,10 +30,9 @@ use utoipa::IntoParams;
 pub(in crate::routes) use keep::{Submission, keep};
 
 use super::profiles::list::filter_of;
-use super::profiles::may_write;
 use super::request::{Page, idempotency_key, prefers_async, prefers_wait, replayed};
 use crate::admin::now;
-use crate::auth::Caller;
+use crate::auth::{Caller, Writer, may_write};
 use crate::erasure::names_erased;
 use crate::jobs::{DatasetError, file_of};
 use crate::openapi::Problem;
@@ -431,10 +430,9 @@ pub(crate) async fn get(
 )]
 pub(crate) async fn cancel(
     State(relay): State<Arc<Relay>>,
-    Caller(access): Caller,
+    Writer(access): Writer,
     id: Result<Path<String>, PathRejection>,
 ) -> Result<Json<JobInfo>, Failure> {
-    may_write(&access)?;
     let Path(job) = id?;
     // One that is gone answers so.
     find(&relay, access.org, &job).await?;
@@ -469,11 +467,10 @@ pub(crate) async fn cancel(
 )]
 pub(crate) async fn retry(
     State(relay): State<Arc<Relay>>,
-    Caller(access): Caller,
+    Writer(access): Writer,
     id: Result<Path<String>, PathRejection>,
     headers: HeaderMap,
 ) -> Result<Response, Failure> {
-    may_write(&access)?;
     let Path(id) = id?;
     let row = find(&relay, access.org, &id).await?;
     if !matches!(row.state, JobState::Failed | JobState::Canceled) {

@@ -17,10 +17,9 @@ use serde_json::json;
 
 use super::super::analyze::{Submission, keep, told};
 use super::super::profiles::list::filter_of;
-use super::super::profiles::may_write;
 use super::super::request::idempotency_key;
 use super::{raw, unknown};
-use crate::auth::Caller;
+use crate::auth::Writer;
 use crate::jobs::calibrate::{CALIBRATION, DRY_RUN, DryRunParams, FitParams};
 use crate::openapi::Problem;
 use crate::problem::Failure;
@@ -198,11 +197,10 @@ async fn submitted(
 )]
 pub(crate) async fn fit(
     State(relay): State<Arc<Relay>>,
-    Caller(access): Caller,
+    Writer(access): Writer,
     headers: HeaderMap,
     asked: Result<Object<FitAt>, Failure>,
 ) -> Result<Response, Failure> {
-    may_write(&access)?;
     let Object(asked) = asked?;
     let key = idempotency_key(&headers)?;
     let pinned = pinned(&relay, access.org, &asked).await?;
@@ -238,12 +236,11 @@ pub(crate) async fn fit(
 )]
 pub(crate) async fn compare(
     State(relay): State<Arc<Relay>>,
-    Caller(access): Caller,
+    Writer(access): Writer,
     version: Result<Path<String>, PathRejection>,
     headers: HeaderMap,
     asked: Result<Object<DryRunAt>, Failure>,
 ) -> Result<Response, Failure> {
-    may_write(&access)?;
     let Object(asked) = asked?;
     let (Path(version), org) = (version?, access.org);
     let key = idempotency_key(&headers)?;

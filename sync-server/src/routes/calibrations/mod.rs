@@ -23,8 +23,7 @@ use kartei_relay_store::{
 use serde_json::json;
 use serde_json::value::RawValue;
 
-use super::profiles::may_write;
-use crate::auth::Caller;
+use crate::auth::{Caller, Writer};
 use crate::conditions;
 use crate::openapi::Problem;
 use crate::problem::Failure;
@@ -191,10 +190,9 @@ pub(crate) async fn get(
 )]
 pub(crate) async fn add(
     State(relay): State<Arc<Relay>>,
-    Caller(access): Caller,
+    Writer(access): Writer,
     brought: Result<Object<NewCalibration>, Failure>,
 ) -> Result<Response, Failure> {
-    may_write(&access)?;
     let Object(brought) = brought?;
     let schema = Schema::parse(brought.schema.get())
         .map_err(|e| Failure::invalid(format!("schema: {e}")))?;
@@ -255,11 +253,10 @@ pub(crate) async fn add(
 )]
 pub(crate) async fn activate(
     State(relay): State<Arc<Relay>>,
-    Caller(access): Caller,
+    Writer(access): Writer,
     version: Result<Path<String>, PathRejection>,
     asked: Result<Object<ActivateAt>, Failure>,
 ) -> Result<Json<CalibrationEntry>, Failure> {
-    may_write(&access)?;
     let Object(asked) = asked?;
     let (Path(version), org) = (version?, access.org);
     let wanted = version.clone();
@@ -313,10 +310,9 @@ pub(crate) async fn activate(
 )]
 pub(crate) async fn delete(
     State(relay): State<Arc<Relay>>,
-    Caller(access): Caller,
+    Writer(access): Writer,
     version: Result<Path<String>, PathRejection>,
 ) -> Result<StatusCode, Failure> {
-    may_write(&access)?;
     let Path(version) = version?;
     let deleted =
         relay.store(move |store| store.delete_calibration(access.org, &access.name, &version));

@@ -15,10 +15,9 @@ use serde::Deserialize;
 use utoipa::IntoParams;
 
 use super::profiles::imports::{How, import_file};
-use super::profiles::may_write;
 use super::request::Page;
 use crate::admin::now;
-use crate::auth::Keeper;
+use crate::auth::{Keeper, may_write};
 use crate::import::ImportAnswer;
 use crate::openapi::Problem;
 use crate::problem::{ApiCode, Failure};

@@ -16,10 +16,9 @@ use serde::Deserialize;
 use serde_json::Value;
 use utoipa::{IntoParams, ToSchema};
 
-use super::write::may_write;
 use super::{media_type, unsupported};
 use crate::admin::now;
-use crate::auth::Caller;
+use crate::auth::{Caller, Writer};
 use crate::import::{
     self, Carried, IMPORTS, ImportAnswer, Slot, carry, code_of, lease, state_of, status_of_error,
 };
@@ -116,12 +115,11 @@ impl How {
 )]
 pub(crate) async fn import(
     State(relay): State<Arc<Relay>>,
-    Caller(access): Caller,
+    Writer(access): Writer,
     how: Result<Query<How>, QueryRejection>,
     headers: HeaderMap,
     body: Body,
 ) -> Result<Response, Failure> {
-    may_write(&access)?;
     let Query(how) = how?;
     readable(&headers)?;
     let key = idempotency_key(&headers)?;
@@ -405,10 +403,9 @@ pub(crate) async fn get(
 )]
 pub(crate) async fn cancel(
     State(relay): State<Arc<Relay>>,
-    Caller(access): Caller,
+    Writer(access): Writer,
     id: Result<Path<String>, PathRejection>,
 ) -> Result<Response, Failure> {
-    may_write(&access)?;
     let Path(id) = id?;
     let row = find(&relay, &access, &id).await?;
     if row.answer.is_some() {
@@ -440,11 +437,10 @@ pub(crate) async fn cancel(
 )]
 pub(crate) async fn file(
     State(relay): State<Arc<Relay>>,
-    Caller(access): Caller,
+    Writer(access): Writer,
     path: Result<Path<(String, String)>, PathRejection>,
 ) -> Result<Response, Failure> {
     // Rejected lines are records that were meant to be written.
-    may_write(&access)?;
     let Path((id, file)) = path?;
     let kind = match file.as_str() {
         "errors.ndjson" => HeaderValue::from_static("application/x-ndjson"),

@@ -9,9 +9,8 @@ use axum::extract::{Path, State};
 use axum::http::HeaderMap;
 use kartei_profile::{Record, RecordHash};
 
-use super::write::may_write;
 use super::{RECORD_BYTES_MAX, author, media_type, same_id, unsupported};
-use crate::auth::Caller;
+use crate::auth::Writer;
 use crate::body::read_text;
 use crate::openapi::Problem;
 use crate::problem::Failure;
@@ -44,12 +43,11 @@ use crate::wire::{MergeAnswer, MergeRequest};
 )]
 pub(crate) async fn merge(
     State(relay): State<Arc<Relay>>,
-    Caller(access): Caller,
+    Writer(access): Writer,
     id: Result<Path<String>, PathRejection>,
     headers: HeaderMap,
     body: Result<Bytes, BytesRejection>,
 ) -> Result<Json<MergeAnswer>, Failure> {
-    may_write(&access)?;
     let (Path(id), body) = (id?, body?);
     if media_type(&headers) != "application/json" {
         return Err(unsupported("application/json"));

@@ -26,8 +26,6 @@ use crate::conditions::{CONFLICTS, REVISION, tag};
 use crate::problem::{ApiCode, Failure};
 use crate::serve::Relay;
 
-pub(crate) use write::may_write;
-
 /// Bytes of one record at most, as for a line of a file.
 pub(crate) const RECORD_BYTES_MAX: usize = 4 * 1024 * 1024;
 

@@ -13,7 +13,7 @@ use serde_json::Value;
 
 use super::{RECORD_BYTES_MAX, answer, author, media_type, record_of, same_id, unsupported};
 use crate::admin::now;
-use crate::auth::Caller;
+use crate::auth::Writer;
 use crate::body::read_text;
 use crate::conditions::{REVISION, failed, precondition};
 use crate::openapi::{Problem, UserProfile};
@@ -63,12 +63,11 @@ const PATCHES: &str = "application/merge-patch+json, application/json-patch+json
 )]
 pub(crate) async fn put(
     State(relay): State<Arc<Relay>>,
-    Caller(access): Caller,
+    Writer(access): Writer,
     id: Result<Path<String>, PathRejection>,
     headers: HeaderMap,
     body: Result<Bytes, BytesRejection>,
 ) -> Result<Response, Failure> {
-    may_write(&access)?;
     let (Path(id), body) = (id?, body?);
     let when = precondition(&headers)?;
     let record = record_of(relay.schema(), &headers, &body)?;
@@ -111,12 +110,11 @@ pub(crate) async fn put(
 )]
 pub(crate) async fn patch(
     State(relay): State<Arc<Relay>>,
-    Caller(access): Caller,
+    Writer(access): Writer,
     id: Result<Path<String>, PathRejection>,
     headers: HeaderMap,
     body: Result<Bytes, BytesRejection>,
 ) -> Result<Response, Failure> {
-    may_write(&access)?;
     let (Path(id), body) = (id?, body?);
     let when = precondition(&headers)?;
     let patch = read_patch(&headers, &body)?;
@@ -159,11 +157,10 @@ pub(crate) async fn patch(
 )]
 pub(crate) async fn delete(
     State(relay): State<Arc<Relay>>,
-    Caller(access): Caller,
+    Writer(access): Writer,
     id: Result<Path<String>, PathRejection>,
     headers: HeaderMap,
 ) -> Result<Response, Failure> {
-    may_write(&access)?;
     let Path(id) = id?;
     let when = precondition(&headers)?;
     let author = author(&access);
@@ -199,20 +196,15 @@ pub(crate) async fn delete(
 )]
 pub(crate) async fn take_document(
     State(relay): State<Arc<Relay>>,
-    Caller(access): Caller,
+    Writer(access): Writer,
     id: Result<Path<String>, PathRejection>,
     body: Result<Bytes, BytesRejection>,
 ) -> Result<Response, Failure> {
-    may_write(&access)?;
     let (Path(id), body) = (id?, body?);
     let profile =
         relay.store(move |store| store.take_document(access.org, now(), &id, &body)).await?;
     relay.announce(access.org, profile.rev);
     Ok(answer(StatusCode::OK, &profile))
-}
-
-pub(crate) fn may_write(access: &Access) -> Result<(), Failure> {
-    if access.role.may_write() { Ok(()) } else { Err(Failure::forbidden()) }
 }
 
 fn read_patch(headers: &HeaderMap, body: &[u8]) -> Result<Patch, Failure> {
