@@ -5,11 +5,13 @@ use std::sync::Arc;
 
 use anyhow::{Context, Result, anyhow, bail};
 use clap::{Args, Subcommand};
+use kartei_protocol::admin::{FileReadInfo, FileReads};
 use kartei_relay_store::RelayStore;
 use serde::Serialize;
 
-use crate::admin::runtime;
+use crate::admin::{ADMINISTRATOR, Place as OrgPlace, moment, one_line, runtime};
 use crate::limiter::Rates;
+use crate::routes::read_told;
 use crate::serve::Relay;
 use crate::storage::Storage;
 use crate::uploads::{self, UploadOptions};
@@ -33,6 +35,19 @@ pub(crate) enum FilesCommand {
         mend: bool,
         #[command(flatten)]
         place: Place,
+    },
+    /// Who read a file, the newest first; also of one that was deleted.
+    Reads {
+        /// The file's id.
+        file: String,
+        /// Whose it is.
+        #[arg(long, value_name = "NAME")]
+        org: String,
+        /// How many reads are listed at most.
+        #[arg(long, default_value_t = 100, value_name = "N")]
+        limit: usize,
+        #[command(flatten)]
+        place: OrgPlace,
     },
     /// Wraps the keys of all organisations with a new operator's key. No file is touched; relays are to be
     /// stopped meanwhile, and started with the new key.
@@ -66,8 +81,27 @@ pub(crate) fn run(command: FilesCommand) -> Result<()> {
             let as_json = place.json;
             within(place, |relay| check(relay, mend, as_json))
         }
+        FilesCommand::Reads { file, org, limit, place } => reads(&file, &org, limit, &place),
         FilesCommand::RotateKey { new, place } => rotate(&new, &place),
     }
+}
+
+fn reads(file: &str, org: &str, limit: usize, place: &OrgPlace) -> Result<()> {
+    let store = place.storage.open()?;
+    let org = store.organisation(org)?.id;
+    let reads = store.reads(org, file, limit)?;
+    if reads.is_empty() && store.file(org, file)?.is_none() {
+        bail!("there is no file `{}`, and nobody read one", one_line(file));
+    }
+    let reads: Vec<FileReadInfo> = reads.into_iter().map(read_told).collect();
+    if place.json {
+        println!("{}", serde_json::to_string(&FileReads { reads })?);
+        return Ok(());
+    }
+    for read in reads {
+        println!("{}  bytes {} to {}  {}", moment(read.at), read.from, read.to, one_line(&read.by));
+    }
+    Ok(())
 }
 
 /// Does something with a relay that does not serve.
@@ -138,7 +172,7 @@ fn rotate(new: &std::path::Path, place: &Place) -> Result<()> {
             }
             bail!("the key of `{}` was wrapped by neither key", organisation.name);
         };
-        if !store.rewrap_org_key(organisation.id, &wrapped, &again)? {
+        if !store.rewrap_org_key(organisation.id, ADMINISTRATOR, &wrapped, &again)? {
             bail!("the key of `{}` changed meanwhile; run this again", organisation.name);
         }
         count += 1;

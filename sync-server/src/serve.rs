@@ -16,7 +16,7 @@ use kartei_profile::RecordSchema;
 use kartei_relay_store::{OrgId, RelayStore};
 use tokio::net::TcpListener;
 use tokio::sync::mpsc::UnboundedReceiver;
-use tokio::sync::{Notify, watch};
+use tokio::sync::{Notify, Semaphore, watch};
 
 use crate::admin::runtime;
 use crate::cache::Cache;
@@ -51,6 +51,11 @@ use crate::webhooks::{self, WebhookOptions};
 /// How soon an edit that came through another relay is told: a small part of what people notice.
 const WATCH_EVERY: Duration = Duration::from_millis(50);
 
+/// Queries that run at once; others wait without a thread. When something changes all desktops ask in the same moment: with a
+/// thread each, what they are answered would be in memory all at once. More than there are connections to Postgres, so that
+/// those that wait for a writer leave some.
+const AT_ONCE: usize = 64;
+
 /// What all requests share. The relay itself keeps nothing that the database does not: a notice
 /// that is lost with a crash is made up for by the next poll.
 #[derive(Debug)]
@@ -64,6 +69,8 @@ pub(crate) struct Relay {
     cache: Cache,
     standings: Arc<Standings>,
     heads: Mutex<HashMap<OrgId, watch::Sender<u64>>>,
+    /// Queries that run, of [`AT_ONCE`].
+    turns: Arc<Semaphore>,
     audiences: Audiences,
     segments: Segments,
     uploads: Uploads,
@@ -88,8 +95,15 @@ impl Relay {
         let (store, span, told) =
             (Arc::clone(&self.store), tracing::Span::current(), telemetry::of_store());
         let work = move || told.in_scope(|| span.in_scope(|| work(&store)));
-        let done = tokio::task::spawn_blocking(work).await;
-        done.map_err(|e| Failure::internal(&e))?.map_err(Into::into)
+        // Closed it is never.
+        let turn = Arc::clone(&self.turns).acquire_owned().await;
+        let turn = turn.map_err(|e| Failure::internal(&e))?;
+        let done = tokio::task::spawn_blocking(move || {
+            // Until the work is done, also where nobody waits for it any more.
+            let _turn = turn;
+            work()
+        });
+        done.await.map_err(|e| Failure::internal(&e))?.map_err(Into::into)
     }
 
     /// Runs work that needs both stores, on a thread that may wait.
@@ -360,6 +374,7 @@ impl Relay {
             cache: Cache::default(),
             standings: standings(),
             heads: Mutex::default(),
+            turns: Arc::new(Semaphore::new(AT_ONCE)),
             audiences: Audiences::default(),
             segments,
             uploads,

@@ -8,7 +8,7 @@ use anyhow::{Result, bail};
 use clap::Args;
 use kartei_relay_store::{Checked, Organisation, RelayStore, RelayStoreError};
 
-use crate::admin::now;
+use crate::admin::{ADMINISTRATOR, now};
 use crate::rounds::Rounds;
 use crate::sealing;
 use crate::serve::Relay;
@@ -26,12 +26,27 @@ pub(crate) struct Keep {
     /// everything again. Half a year is more than a holiday and a parental leave.
     #[arg(long, env = "KARTEI_KEEP_DELETED_DAYS", default_value_t = 180, value_name = "DAYS")]
     keep_deleted_days: u32,
+    /// Days after which it is forgotten who read a file.
+    #[arg(long, env = "KARTEI_KEEP_READS_DAYS", default_value_t = 365, value_name = "DAYS")]
+    keep_reads_days: u32,
+}
+
+/// What a round forgot.
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
+struct Forgotten {
+    profiles: u64,
+    reads: u64,
 }
 
 impl Keep {
     /// What was deleted before this moment is forgotten.
     fn deleted_before(self, now: i64) -> i64 {
         now - i64::from(self.keep_deleted_days) * DAY_MS
+    }
+
+    /// Who read a file before this moment is.
+    fn read_before(self, now: i64) -> i64 {
+        now - i64::from(self.keep_reads_days) * DAY_MS
     }
 }
 
@@ -68,14 +83,16 @@ pub(crate) struct NewEpoch {
     storage: Storage,
 }
 
-/// One round of a serving relay. Answers how many deleted profiles were forgotten.
-fn round(store: &RelayStore, deleted_before: i64) -> Result<u64, RelayStoreError> {
-    let mut swept = 0;
+/// One round of a serving relay.
+fn round(store: &RelayStore, keep: Keep, now: i64) -> Result<Forgotten, RelayStoreError> {
+    let mut forgotten = Forgotten::default();
     for organisation in store.organisations()? {
-        swept += store.sweep(organisation.id, deleted_before)?;
-        store.recount_where_stale(organisation.id)?;
+        let org = organisation.id;
+        forgotten.profiles += store.sweep(org, keep.deleted_before(now))?;
+        forgotten.reads += store.forget_reads(org, keep.read_before(now))?;
+        store.recount_where_stale(org)?;
     }
-    Ok(swept)
+    Ok(forgotten)
 }
 
 /// Looks after the database for as long as the relay runs, at once and then every hour. Several relays
@@ -84,10 +101,11 @@ fn round(store: &RelayStore, deleted_before: i64) -> Result<u64, RelayStoreError
 pub(crate) async fn keep_house(relay: Arc<Relay>, keep: Keep) {
     let mut rounds = Rounds::every(EVERY, relay.stopping());
     while rounds.next().await {
-        let before = keep.deleted_before(now());
-        match relay.store(move |store| round(store, before)).await {
-            Ok(0) => {}
-            Ok(profiles) => tracing::info!(profiles, "Old deletions are forgotten"),
+        match relay.store(move |store| round(store, keep, now())).await {
+            Ok(Forgotten { profiles: 0, reads: 0 }) => {}
+            Ok(Forgotten { profiles, reads }) => {
+                tracing::info!(profiles, reads, "Old deletions and reads of files are forgotten");
+            }
             Err(_) => tracing::warn!("Housekeeping failed; the next round may succeed"),
         }
     }
@@ -96,8 +114,8 @@ pub(crate) async fn keep_house(relay: Arc<Relay>, keep: Keep) {
 /// `kartei-relay sweep`.
 pub(crate) fn sweep(options: &Sweep) -> Result<()> {
     let store = options.storage.open()?;
-    let profiles = round(&store, options.keep.deleted_before(now()))?;
-    println!("Forgot {profiles} deleted profiles.");
+    let Forgotten { profiles, reads } = round(&store, options.keep, now())?;
+    println!("Forgot {profiles} deleted profiles, and {reads} reads of files.");
     Ok(())
 }
 
@@ -141,7 +159,7 @@ fn print(name: &str, checked: &Checked) {
 pub(crate) fn new_epoch(options: &NewEpoch) -> Result<()> {
     let store = options.storage.open()?;
     for organisation in chosen(&store, options.organisation.as_deref())? {
-        let epoch = store.begin_epoch(organisation.id)?;
+        let epoch = store.begin_epoch(organisation.id, ADMINISTRATOR)?;
         println!("{}: a new history, {epoch}", organisation.name);
     }
     println!(

@@ -147,6 +147,8 @@ fn no_answer_can_be_framed_and_pages_run_what_is_in_them_alone() -> Result<()> {
         ensure!(header("x-frame-options")? == "DENY", "{path}");
         ensure!(header("referrer-policy")? == "no-referrer", "{path}");
         header("cross-origin-resource-policy")?;
+        let kept = header("cache-control")?;
+        ensure!(kept.contains("private") || kept.contains("no-store"), "{path}: {kept}");
         let policy = header("content-security-policy")?;
         ensure!(policy.contains("default-src 'none'") && !policy.contains("unsafe"), "{policy}");
         ensure!(reply.header("strict-transport-security").is_none(), "{path}: there is no TLS");

@@ -6,6 +6,7 @@ use serde_json::Value;
 
 use crate::erasure::Erasures;
 use crate::error::StoreError;
+use crate::mentions::{self, Named};
 use crate::store::Store;
 
 /// Analyses of a relay that are remembered, the newest.
@@ -261,9 +262,13 @@ impl Store {
     }
 }
 
-/// Takes away what names erased profiles: results that list them, and analyses that were asked for with the id of one.
-/// Answers how many that were.
-pub(crate) fn forget_results(db: &Transaction<'_>, erased: &Erasures) -> Result<u64, StoreError> {
+/// Takes away what names erased profiles: results that list them, and analyses that were asked for with the id of one, or
+/// with a filter that names one. Answers how many that were.
+pub(crate) fn forget(
+    db: &Transaction<'_>,
+    erased: &Erasures,
+    named: &[Named],
+) -> Result<u64, StoreError> {
     let mut gone = 0;
     let results: Vec<(String, String)> = {
         let mut select = db.prepare_cached("SELECT relay, id FROM analysis_results")?;
@@ -274,7 +279,7 @@ pub(crate) fn forget_results(db: &Transaction<'_>, erased: &Erasures) -> Result<
         let answer: String = db
             .prepare_cached("SELECT answer FROM analysis_results WHERE relay = ?1 AND id = ?2")?
             .query_row([&relay, &id], |row| row.get(0))?;
-        if names(&answer, erased) {
+        if names(&answer, &|text| erased.holds(text)) {
             let sql = "DELETE FROM analysis_results WHERE relay = ?1 AND id = ?2";
             gone += db.prepare_cached(sql)?.execute([&relay, &id])? as u64;
         }
@@ -285,17 +290,18 @@ pub(crate) fn forget_results(db: &Transaction<'_>, erased: &Erasures) -> Result<
         rows.collect::<Result<_, _>>()?
     };
     for (id, asked, heard) in asked {
-        if names(&asked, erased) || heard.is_some_and(|heard| names(&heard, erased)) {
+        let is_one =
+            |text: &str| erased.holds(text) || mentions::are_in_filter(text, erased, named);
+        if names(&asked, &is_one) || heard.is_some_and(|heard| names(&heard, &is_one)) {
             gone += db.prepare_cached("DELETE FROM analyses WHERE id = ?1")?.execute([id])? as u64;
         }
     }
     Ok(gone)
 }
 
-/// Whether a text of JSON has the id of an erased profile anywhere as a text. One that cannot be read is taken for such
-/// a one.
-fn names(json: &str, erased: &Erasures) -> bool {
-    let names = |value: Value| has_text(&value, &|text| erased.holds(text));
+/// Whether a text of JSON has such a text anywhere. One that cannot be read is taken for one that has.
+fn names(json: &str, is_one: &impl Fn(&str) -> bool) -> bool {
+    let names = |value: Value| has_text(&value, is_one);
     serde_json::from_str(json).map_or(true, names)
 }
 

@@ -112,7 +112,8 @@ pub(crate) fn take(db: &Writing<'_>, now: i64, lines: &[ErasedLine]) -> Result<u
         db.execute("DELETE FROM settings WHERE key = 'problem'", [])?;
     }
     redact_reports(db, &erased)?;
-    let results = crate::analyses::forget_results(db, &erased)?;
+    let results = crate::analyses::forget(db, &erased, &named)?;
+    crate::uploads::forget(db, &erased)?;
     let views = mentions::forget(db, &erased, &named)?;
     // Who has no row of them and has never imported a file has nothing of them in other places either.
     let has_imported: bool =

@@ -82,6 +82,11 @@ pub(crate) fn forget(
     Ok(changed)
 }
 
+/// Whether a text names an erased profile where it is read as a filter.
+pub(crate) fn are_in_filter(text: &str, erased: &Erasures, named: &[Named]) -> bool {
+    Mentions { erased, named }.filter_without(text).is_some()
+}
+
 /// What is looked for.
 struct Mentions<'a> {
     erased: &'a Erasures,

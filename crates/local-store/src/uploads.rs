@@ -1,7 +1,8 @@
 //! Uploads that go on after the program ended.
 
-use rusqlite::{OptionalExtension, Row, params};
+use rusqlite::{OptionalExtension, Row, Transaction, params};
 
+use crate::erasure::Erasures;
 use crate::error::StoreError;
 use crate::store::Store;
 
@@ -247,6 +248,21 @@ impl Store {
     ) -> Result<(), StoreError> {
         self.write(|db| if change(db)? == 0 { Err(StoreError::NoUpload(id)) } else { Ok(()) })
     }
+}
+
+/// Forgets to which erased profiles files were to be attached. The files are somebody's own, and stay.
+pub(crate) fn forget(db: &Transaction<'_>, erased: &Erasures) -> Result<(), StoreError> {
+    let attached: Vec<(u64, String)> = {
+        let mut select =
+            db.prepare_cached("SELECT id, attach FROM uploads WHERE attach IS NOT NULL")?;
+        let rows = select.query_map([], |row| Ok((row.get(0)?, row.get(1)?)))?;
+        rows.collect::<Result<_, _>>()?
+    };
+    let mut forget = db.prepare_cached("UPDATE uploads SET attach = NULL WHERE id = ?1")?;
+    for (id, _) in attached.iter().filter(|(_, profile)| erased.holds(profile)) {
+        forget.execute([id])?;
+    }
+    Ok(())
 }
 
 fn stored(row: &Row<'_>) -> rusqlite::Result<StoredUpload> {

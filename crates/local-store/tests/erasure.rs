@@ -3,7 +3,8 @@
 #![expect(clippy::unwrap_used, reason = "a test stops at the first surprise")]
 
 use kartei_local_store::{
-    BlockBuilder, ImportStart, LineReader, PageEnd, Session, Store, StoreError, StoreOptions, View,
+    BlockBuilder, FilePrint, ImportStart, LineReader, NewAnalysis, NewUpload, PageEnd, Session,
+    Store, StoreError, StoreOptions, View,
 };
 use kartei_profile::{Actor, Edit};
 use kartei_protocol::desktop::{ListProfiles, Selection, TableView};
@@ -177,4 +178,34 @@ fn one_of_a_hundred_thousand_is_found_by_its_hash() {
     println!("100,000 profiles: erased in {taken:?}, file anew in {:?}", begun.elapsed() - taken);
     assert_eq!(desk.count(""), 99_999);
     assert_eq!((desk.count("word050000"), desk.count("word050001")), (0, 1));
+}
+
+#[test]
+fn uploads_and_analyses_no_longer_name_it() {
+    let desk = desk(3);
+    let upload = |attach: &str| NewUpload {
+        path: format!("/files/{attach}.pdf"),
+        name: "report.pdf".to_owned(),
+        print: FilePrint { size: 1, modified: 0, ends: vec![0; 32] },
+        relay: None,
+        key: format!("key {attach}"),
+        attach: Some(attach.to_owned()),
+    };
+    for attach in ["p000001", "p000002"] {
+        desk.store.add_upload(&upload(attach), NOW).unwrap();
+    }
+    let ask = |key: &str, filter: &str| {
+        let asked = json!({"analysis": "quality", "filter": filter}).to_string();
+        let key = key.to_owned();
+        let new = NewAnalysis { relay: "r".to_owned(), key, asked, retry_of: None };
+        desk.store.add_analysis(&new, NOW).unwrap()
+    };
+    ask("gone", "id:p000001 or n>1");
+    let stays = ask("stays", "id:p000002");
+    assert_eq!(desk.erase("p000001"), 1);
+    let attached: Vec<_> =
+        desk.store.uploads().unwrap().into_iter().map(|one| one.new.attach).collect();
+    assert_eq!(attached, [Some("p000002".to_owned()), None]);
+    let asked: Vec<_> = desk.store.analyses("r").unwrap().into_iter().map(|one| one.id).collect();
+    assert_eq!(asked, [stays]);
 }

@@ -10,8 +10,10 @@
 //! blob that nobody finds, and no file without bytes.
 
 use kartei_protocol::uploads::ScanState;
+use serde_json::Value;
 
 use crate::access::OrgId;
+use crate::audit::NewAudit;
 use crate::engine::Result;
 use crate::store::RelayStore;
 
@@ -48,7 +50,7 @@ pub(crate) trait ContentEngine {
     fn set_org_key(&self, org: OrgId, wrapped: &[u8]) -> Result<Vec<u8>>;
 
     /// Replaces a key; `false` where it is another one than `old`.
-    fn rewrap_org_key(&self, org: OrgId, old: &[u8], new: &[u8]) -> Result<bool>;
+    fn rewrap_org_key(&self, org: OrgId, by: &str, old: &[u8], new: &[u8]) -> Result<bool>;
 }
 
 /// A content.
@@ -106,6 +108,12 @@ pub(crate) fn scan_of(text: &str) -> ScanState {
         "not_scannable" => ScanState::NotScannable,
         _ => ScanState::Quarantined,
     }
+}
+
+/// What is told of a key that another one wraps from now on.
+pub(crate) fn told_of_key(by: &str) -> NewAudit {
+    let (actor, subject) = (by.to_owned(), "key of the organisation".to_owned());
+    NewAudit { actor, action: "key.rotated", subject, data: Value::Null }
 }
 
 impl RelayStore {
@@ -220,7 +228,7 @@ impl RelayStore {
     ///
     /// # Errors
     /// [`RelayStoreError`](crate::RelayStoreError).
-    pub fn rewrap_org_key(&self, org: OrgId, old: &[u8], new: &[u8]) -> Result<bool> {
-        self.engine.rewrap_org_key(org, old, new)
+    pub fn rewrap_org_key(&self, org: OrgId, by: &str, old: &[u8], new: &[u8]) -> Result<bool> {
+        self.engine.rewrap_org_key(org, by, old, new)
     }
 }

@@ -169,7 +169,7 @@ pub(crate) trait Engine:
     fn sweep(&self, org: OrgId, deleted_before: i64, rows_max: usize) -> Result<Swept>;
 
     /// Names the organisation's history anew.
-    fn begin_epoch(&self, org: OrgId, epoch: &str) -> Result<Head>;
+    fn begin_epoch(&self, org: OrgId, by: &str, epoch: &str) -> Result<Head>;
 }
 
 /// What was forgotten.

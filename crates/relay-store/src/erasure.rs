@@ -8,8 +8,10 @@ use std::collections::HashMap;
 
 use kartei_protocol::sync::{Bytes, ErasedLine};
 use kartei_sync_core::{ERASURE_KEY_BYTES, ErasedId, ErasureKey};
+use serde_json::Value;
 
 use crate::access::{Access, OrgId};
+use crate::audit::NewAudit;
 use crate::engine::{Engine, FeedLimits, Result};
 use crate::error::RelayStoreError;
 use crate::rest::Author;
@@ -170,6 +172,12 @@ pub struct Device {
     pub confirmed_at: Option<i64>,
     /// Whether its token was revoked or ended since: it cannot come back and confirm.
     pub revoked: bool,
+}
+
+/// What is told of an erasure. The audit is never changed, so it names the revision, and never the id.
+pub(crate) fn told(by: &str, rev: u64) -> NewAudit {
+    let (actor, subject) = (by.to_owned(), format!("revision {rev}"));
+    NewAudit { actor, action: "profile.erased", subject, data: Value::Null }
 }
 
 impl RelayStore {

@@ -8,6 +8,9 @@ use crate::engine::Result;
 use crate::quota::Usage;
 use crate::store::RelayStore;
 
+/// Reads that are forgotten at once: writers of the organisation wait meanwhile.
+const FORGOTTEN_ROWS: usize = 10_000;
+
 /// What the databases keep of files. Every method is one transaction.
 pub(crate) trait FileEngine {
     /// What an organisation uses.
@@ -254,8 +257,15 @@ impl RelayStore {
     /// Forgets reads before a moment (milliseconds since 1970); answers how many.
     ///
     /// # Errors
-    /// [`RelayStoreError`](crate::RelayStoreError).
-    pub fn forget_reads(&self, org: OrgId, before: i64, rows_max: usize) -> Result<u64> {
-        self.engine.forget_reads(org, before, rows_max)
+    /// [`RelayStoreError`](crate::RelayStoreError); calling again goes on.
+    pub fn forget_reads(&self, org: OrgId, before: i64) -> Result<u64> {
+        let mut forgotten = 0;
+        loop {
+            let some = self.engine.forget_reads(org, before, FORGOTTEN_ROWS)?;
+            forgotten += some;
+            if some < FORGOTTEN_ROWS as u64 {
+                return Ok(forgotten);
+            }
+        }
     }
 }

@@ -5,8 +5,10 @@ use std::collections::HashMap;
 use kartei_profile::{Document, Record, RecordHash};
 use kartei_protocol::sync::{BucketDigests, Cursor, FETCH_IDS_MAX, Member, ProfileLine};
 use kartei_sync_core::{BUCKETS, Digests, bucket_of};
+use serde_json::Value;
 
 use crate::access::{OrgId, Organisation, new_epoch};
+use crate::audit::NewAudit;
 use crate::engine::{AsOf, FeedLimits, Held, Row, Want, Write};
 use crate::error::RelayStoreError;
 use crate::feed;
@@ -84,6 +86,12 @@ impl Checked {
             finding.ids.push(id.to_owned());
         }
     }
+}
+
+/// What is told of a new history.
+pub(crate) fn told_of_epoch(by: &str, epoch: &str) -> NewAudit {
+    let (actor, subject) = (by.to_owned(), epoch.to_owned());
+    NewAudit { actor, action: "history.begun", subject, data: Value::Null }
 }
 
 impl RelayStore {
@@ -175,8 +183,8 @@ impl RelayStore {
     ///
     /// # Errors
     /// [`RelayStoreError`].
-    pub fn begin_epoch(&self, org: OrgId) -> Result<String, RelayStoreError> {
-        Ok(self.engine.begin_epoch(org, &new_epoch()?)?.epoch)
+    pub fn begin_epoch(&self, org: OrgId, by: &str) -> Result<String, RelayStoreError> {
+        Ok(self.engine.begin_epoch(org, by, &new_epoch()?)?.epoch)
     }
 
     /// Reads every profile and says what does not agree: records with their hashes and documents,

@@ -146,7 +146,7 @@ pub(crate) fn run(command: AdminCommand) -> Result<()> {
 }
 
 /// A moment as people read it; as it is kept where no calendar has it.
-fn moment(millis: i64) -> String {
+pub(crate) fn moment(millis: i64) -> String {
     let moment = OffsetDateTime::from_unix_timestamp_nanos(i128::from(millis) * 1_000_000);
     let read = moment.ok().and_then(|at| at.replace_nanosecond(0).ok()?.format(&Rfc3339).ok());
     read.unwrap_or_else(|| millis.to_string())

@@ -9,6 +9,7 @@ mod files;
 mod health;
 mod limits;
 mod notifications;
+mod pace;
 mod presence;
 mod profiles;
 mod request;
@@ -37,6 +38,7 @@ use utoipa_axum::routes;
 
 pub(crate) use admin::audit::told as audit_told;
 pub(crate) use admin::organisation::told as organisation_told;
+pub(crate) use admin::reads::told as read_told;
 pub(crate) use admin::tokens::{role_meant, told as token_told};
 pub(crate) use uploads::Action;
 
@@ -134,6 +136,7 @@ pub(crate) fn integrators() -> OpenApiRouter<Arc<Relay>> {
         .routes(routes!(admin::organisation::get))
         .routes(routes!(admin::organisation::set_quota))
         .routes(routes!(admin::organisation::devices))
+        .routes(routes!(admin::reads::list))
         .routes(routes!(admin::tokens::list, admin::tokens::create))
         .routes(routes!(admin::tokens::revoke))
         .routes(routes!(admin::queue::get, admin::queue::set))
@@ -238,6 +241,7 @@ pub(crate) fn router(relay: Arc<Relay>) -> Router {
                 "the route does not know this method",
             )
         })
+        .layer(from_fn_with_state(Arc::clone(&relay), pace::keep))
         .layer(map_response(for_the_caller_alone))
         .layer(from_fn_with_state(Arc::clone(&relay), leaving))
         .layer(from_fn_with_state(Arc::clone(relay.metrics()), metrics::count))

@@ -12,7 +12,6 @@ use kartei_protocol::sync::{
     BucketDigests, Cursor, FETCH_IDS_MAX, FetchRequest, MemberLine, PULL_ROWS_MAX, PUSH_BYTES_MAX,
     PUSH_ITEMS_MAX, PullLine, PushAnswer, PushItem, WhoAmI,
 };
-use kartei_relay_store::RelayStoreError;
 use kartei_sync_core::BUCKETS;
 use serde::Deserialize;
 
@@ -79,17 +78,13 @@ pub(crate) async fn pull(
         Failure::new(StatusCode::BAD_REQUEST, ProblemCode::InvalidRequest, e.body_text())
     })?;
     let rows_max = query.limit.unwrap_or(PULL_ROWS_MAX).clamp(1, PULL_ROWS_MAX);
-    let page = relay
-        .store(move |store| {
-            let cursor = query.cursor.as_ref();
-            let page = store.feed(access.org, cursor, rows_max, PULL_BYTES_MAX)?;
-            // The cursor moved in the transaction that applied what comes before it; all erasures up to
-            // its base are among that.
-            store.confirm_erasures(&access, cursor.map_or(0, |cursor| cursor.base), now())?;
-            Ok::<_, RelayStoreError>(page)
-        })
-        .await?;
-    let answer = tokio::task::spawn_blocking(move || {
+    let answer = relay.store(move |store| {
+        let cursor = query.cursor.as_ref();
+        let page = store.feed(access.org, cursor, rows_max, PULL_BYTES_MAX)?;
+        // The cursor moved in the transaction that applied what comes before it; all erasures up to
+        // its base are among that.
+        store.confirm_erasures(&access, cursor.map_or(0, |cursor| cursor.base), now())?;
+        // In the same turn: as many pages are in memory as are read at once.
         let mut lines = Lines::new();
         for line in page.erased {
             lines.push(&PullLine::Erased(line))?;
@@ -105,7 +100,7 @@ pub(crate) async fn pull(
         })?;
         lines.into_response()
     });
-    answer.await.map_err(|e| Failure::internal(&e))?
+    answer.await
 }
 
 /// Where a replica found the total to differ from its own.
@@ -127,8 +122,8 @@ pub(crate) async fn members(
         let detail = format!("buckets are numbers below {BUCKETS}, with commas between");
         Failure::new(StatusCode::BAD_REQUEST, ProblemCode::InvalidRequest, detail)
     })?;
-    let found = relay.store(move |store| store.members(access.org, &buckets)).await?;
-    let answer = tokio::task::spawn_blocking(move || {
+    let answer = relay.store(move |store| {
+        let found = store.members(access.org, &buckets)?;
         let mut lines = Lines::new();
         for member in found.members {
             lines.push(&MemberLine::Member(member))?;
@@ -136,7 +131,7 @@ pub(crate) async fn members(
         lines.push(&MemberLine::End { epoch: found.epoch, rev: found.rev })?;
         lines.into_response()
     });
-    answer.await.map_err(|e| Failure::internal(&e))?
+    answer.await
 }
 
 /// Whole profiles, for a replica that mends its own.

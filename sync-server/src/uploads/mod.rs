@@ -38,7 +38,7 @@ pub(crate) use begin::{Begin, create};
 pub(crate) use content::{OpenError, open_aside, open_content};
 pub(crate) use digest::Announced;
 pub(crate) use direct::{brought, link, sign};
-pub(crate) use intake::{Broken, Intake};
+pub(crate) use intake::{Broken, Intake, Pace};
 pub(crate) use keys::{Keys, OWN_KEY, known_operator, operator, own_key, rewrap, unwrap_key};
 pub(crate) use names::{bytes32, checked_name, checked_type, hex, hex32};
 pub(crate) use options::UploadOptions;

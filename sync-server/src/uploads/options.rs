@@ -40,7 +40,7 @@ pub(crate) struct UploadOptions {
     #[arg(long, env = "KARTEI_KEEP_FREE_PERCENT", default_value_t = 5, value_name = "PERCENT",
           value_parser = clap::value_parser!(u8).range(0..=90))]
     pub(crate) keep_free_percent: u8,
-    /// Seconds in which the body of an upload or import must bring 1 KiB for each of them, or is broken off.
+    /// Seconds in which a body must bring 1 KiB for each of them, or end; otherwise it is broken off.
     #[arg(long, env = "KARTEI_SLOW_SECONDS", default_value_t = 30, value_name = "SECONDS",
           value_parser = clap::value_parser!(u64).range(1..))]
     slow_seconds: u64,

@@ -122,7 +122,7 @@ impl Database {
             self.handles.push(RelayStore::open(self.folder.path())?);
         }
         for seen in &self.organisations {
-            self.handles[0].begin_epoch(seen.id)?;
+            self.handles[0].begin_epoch(seen.id, "operator")?;
         }
         self.seen_anew()
     }

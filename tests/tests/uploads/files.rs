@@ -226,3 +226,42 @@ fn an_uploaded_file_is_imported_where_it_lies() -> Result<()> {
     assert_eq!(service.http.get("/profiles/p-2999")?.status, 200);
     Ok(())
 }
+
+#[test]
+fn administrators_see_who_read_a_file_until_that_is_forgotten() -> Result<()> {
+    let service = service()?;
+    let bytes = noise(40, 1_000);
+    let (file, unread) = (service.upload("read.bin", &bytes)?, service.upload("unread.bin", b"1")?);
+    let chef = Http::new(service.relay.url(), Some(&service.home.token("admin", "Chef")?));
+    let reads = |file: &Value| chef.get(&format!("/admin/files/{}/reads", text(file)));
+    assert_eq!(reads(&file)?.expect(200)?.json(), json!({"reads": []}));
+    service.bytes(&file)?;
+    let part = [("range", "bytes=10-19")];
+    chef.send("GET", &format!("/api/files/serve/{}", text(&file)), &part, &[])?.expect(206)?;
+    let told = reads(&file)?.expect(200)?.json();
+    let told = told["reads"].as_array().context("reads")?;
+    let told: Vec<_> =
+        told.iter().map(|read| (text(&read["by"]), &read["from"], &read["to"])).collect();
+    assert_eq!(told, [("Chef", &json!(10), &json!(20)), ("uploader", &json!(0), &json!(1_000))]);
+    let newest = chef.get(&format!("/admin/files/{}/reads?limit=1", text(&file)))?.expect(200)?;
+    assert_eq!(newest.json()["reads"].as_array().map(Vec::len), Some(1));
+    assert_eq!(reads(&unread)?.expect(200)?.json(), json!({"reads": []}));
+    assert_eq!(code(&reads(&json!("file-nobody"))?.expect(404)?), "unknown_file");
+    // Another organisation's administrator is told what is told of no file.
+    service.home.admin(&["org", "create", "Other"])?.expect_code(0)?;
+    let make = ["token", "create", "--org", "Other", "--role", "admin", "--name", "Eve"];
+    let other = service.home.admin(&make)?.expect_code(0)?.text();
+    let other = Http::new(service.relay.url(), Some(other.trim()));
+    other.get(&format!("/admin/files/{}/reads", text(&file)))?.expect(404)?;
+    // What was deleted was read all the same.
+    let place = format!("/api/files/{}", text(&file));
+    service.http.send("DELETE", &place, &[], &[])?.expect(204)?;
+    assert!(!reads(&file)?.expect(200)?.json()["reads"].as_array().context("reads")?.is_empty());
+    let listed = service.home.run(&["files", "reads", text(&file), "--org", "Test"])?;
+    let listed = listed.expect_code(0)?.text();
+    assert!(listed.contains("bytes 10 to 20  Chef") && listed.lines().count() == 2, "{listed}");
+    let swept = service.home.run(&["sweep", "--keep-reads-days", "0"])?.expect_code(0)?.text();
+    assert!(swept.contains("2 reads of files"), "{swept}");
+    reads(&file)?.expect(404)?;
+    Ok(())
+}

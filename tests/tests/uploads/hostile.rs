@@ -378,3 +378,22 @@ fn who_asks_too_often_is_told_when_to_ask_again() -> Result<()> {
     );
     Ok(())
 }
+
+#[test]
+fn a_body_that_is_read_whole_may_not_drip_either() -> Result<()> {
+    let service = service_with(&[("KARTEI_SLOW_SECONDS", "1")])?;
+    for path in ["/analyze/jobs", "/sync/v1/push", "/profiles/validate"] {
+        let head = format!(
+            "POST {path} HTTP/1.1\r\nhost: x\r\nauthorization: Bearer {}\r\n\
+             content-type: application/json\r\ncontent-length: 100\r\n\r\n",
+            service.token,
+        );
+        let (_, answer) = raw(&service.relay, head.as_bytes(), b"{\"analysis\"")?;
+        assert!(answer.starts_with("HTTP/1.1 408"), "{path}: {answer}");
+        assert!(answer.contains("too_slow") && answer.contains("nosniff"), "{path}: {answer}");
+    }
+    // A small one that comes whole is no slow one, whatever it says of the pace.
+    let whole = json!({"analysis": "quality"}).to_string();
+    service.http.send("POST", "/analyze/jobs", &[JSON], whole.as_bytes())?.expect(201)?;
+    Ok(())
+}

@@ -179,3 +179,25 @@ pub struct DeviceList {
     /// The devices.
     pub devices: Vec<DeviceInfo>,
 }
+
+/// That somebody read bytes of a file.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[cfg_attr(feature = "openapi", derive(utoipa::ToSchema))]
+pub struct FileReadInfo {
+    /// The token's name.
+    pub by: String,
+    /// When, in milliseconds since 1970.
+    pub at: i64,
+    /// The first byte that was asked for.
+    pub from: u64,
+    /// The byte after the last one.
+    pub to: u64,
+}
+
+/// Who read a file.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[cfg_attr(feature = "openapi", derive(utoipa::ToSchema))]
+pub struct FileReads {
+    /// The newest first.
+    pub reads: Vec<FileReadInfo>,
+}

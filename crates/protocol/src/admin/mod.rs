@@ -3,8 +3,8 @@
 mod access;
 
 pub use access::{
-    DeviceInfo, DeviceList, FileUse, NewToken, OrganisationInfo, ProfilesLie, QuotaChange,
-    TokenCreated, TokenInfo, TokenList, TokenRole,
+    DeviceInfo, DeviceList, FileReadInfo, FileReads, FileUse, NewToken, OrganisationInfo,
+    ProfilesLie, QuotaChange, TokenCreated, TokenInfo, TokenList, TokenRole,
 };
 
 use serde::{Deserialize, Serialize};

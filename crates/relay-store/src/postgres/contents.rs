@@ -4,11 +4,13 @@ use deadpool_postgres::Transaction;
 use kartei_protocol::uploads::ScanState;
 use tokio_postgres::Row;
 
-use super::Postgres;
 use super::profiles::{signed, unsigned};
 use super::uploads::limit;
+use super::{Postgres, audit};
 use crate::access::OrgId;
-use crate::contents::{CONTENT_COLUMNS, ContentEngine, ContentRow, scan_of, scan_text};
+use crate::contents::{
+    CONTENT_COLUMNS, ContentEngine, ContentRow, scan_of, scan_text, told_of_key,
+};
 use crate::engine::Result;
 use crate::error::RelayStoreError;
 use crate::uploads::{UploadDone, UploadRow};
@@ -179,7 +181,7 @@ impl ContentEngine for Postgres {
         })
     }
 
-    fn rewrap_org_key(&self, org: OrgId, old: &[u8], new: &[u8]) -> Result<bool> {
+    fn rewrap_org_key(&self, org: OrgId, by: &str, old: &[u8], new: &[u8]) -> Result<bool> {
         self.write(org, async |db| {
             let rewrapped = db
                 .execute(
@@ -187,6 +189,9 @@ impl ContentEngine for Postgres {
                     &[&org.0, &old, &new],
                 )
                 .await?;
+            if rewrapped > 0 {
+                audit::append(db, org, &told_of_key(by)).await?;
+            }
             Ok(rewrapped > 0)
         })
     }

@@ -7,12 +7,12 @@ use kartei_profile::RecordHash;
 use kartei_sync_core::{ErasedId, ErasureKey};
 use tokio_postgres::Row as SqlRow;
 
-use super::{Postgres, files, get, profiles, upkeep};
+use super::{Postgres, audit, files, get, profiles, upkeep};
 use crate::access::OrgId;
 use crate::digests::{Counted, Tally};
 use crate::engine::{Result, Write};
 use crate::erasure::{
-    Closed, Closing, Device, Erased, Erasing, Erasure, ErasureEngine, NO_PROFILE,
+    Closed, Closing, Device, Erased, Erasing, Erasure, ErasureEngine, NO_PROFILE, told,
 };
 use crate::error::RelayStoreError;
 
@@ -139,6 +139,7 @@ async fn erase(db: &Transaction<'_>, org: OrgId, erasing: &Erasing<'_>) -> Resul
         ],
     )
     .await?;
+    audit::append(db, org, &told(erasing.by, rev)).await?;
     let by = erasing.by.to_owned();
     Ok(Erased::Now(Erasure {
         rev,
@@ -182,6 +183,7 @@ async fn close(db: &Transaction<'_>, org: OrgId, closing: &Closing<'_>) -> Resul
         ],
     )
     .await?;
+    audit::append(db, org, &told(closing.by, rev)).await?;
     Ok(Closed::Now)
 }
 

@@ -384,8 +384,8 @@ impl Engine for Postgres {
         self.write(org, async |db| upkeep::sweep(db, org, deleted_before, rows_max).await)
     }
 
-    fn begin_epoch(&self, org: OrgId, epoch: &str) -> Result<Head> {
-        self.write(org, async |db| upkeep::begin_epoch(db, org, epoch).await)
+    fn begin_epoch(&self, org: OrgId, by: &str, epoch: &str) -> Result<Head> {
+        self.write(org, async |db| upkeep::begin_epoch(db, org, by, epoch).await)
     }
 }
 

@@ -5,10 +5,12 @@ use kartei_profile::RecordHash;
 use kartei_sync_core::{Digest, Digests};
 use tokio_postgres::Row as SqlRow;
 
+use super::audit;
 use super::profiles::{hash, head, signed, unsigned};
 use crate::access::OrgId;
 use crate::digests::Tally;
 use crate::engine::{Head, Result, Swept};
+use crate::upkeep::told_of_epoch;
 
 /// Rows of a portal that are fetched at once; they have no records.
 const FETCH_ROWS: i32 = 10_000;
@@ -195,9 +197,15 @@ pub(super) async fn sweep(
     Ok(Swept { profiles: keys.len() as u64, more: horizon_rev < last })
 }
 
-pub(super) async fn begin_epoch(db: &Transaction<'_>, org: OrgId, epoch: &str) -> Result<Head> {
+pub(super) async fn begin_epoch(
+    db: &Transaction<'_>,
+    org: OrgId,
+    by: &str,
+    epoch: &str,
+) -> Result<Head> {
     db.execute("UPDATE kartei.organisations SET epoch = $2 WHERE id = $1", &[&org.0, &epoch])
         .await?;
+    audit::append(db, org, &told_of_epoch(by, epoch)).await?;
     head(db, org, false).await
 }
 

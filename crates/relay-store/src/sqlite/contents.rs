@@ -3,9 +3,11 @@
 use kartei_protocol::uploads::ScanState;
 use rusqlite::{OptionalExtension, Row, Transaction, params};
 
-use super::Sqlite;
+use super::{Sqlite, audit};
 use crate::access::OrgId;
-use crate::contents::{CONTENT_COLUMNS, ContentEngine, ContentRow, scan_of, scan_text};
+use crate::contents::{
+    CONTENT_COLUMNS, ContentEngine, ContentRow, scan_of, scan_text, told_of_key,
+};
 use crate::engine::Result;
 use crate::uploads::{UploadDone, UploadRow};
 
@@ -172,12 +174,15 @@ impl ContentEngine for Sqlite {
         })
     }
 
-    fn rewrap_org_key(&self, org: OrgId, old: &[u8], new: &[u8]) -> Result<bool> {
+    fn rewrap_org_key(&self, org: OrgId, by: &str, old: &[u8], new: &[u8]) -> Result<bool> {
         self.write(|db| {
             let rewrapped = db.execute(
                 "UPDATE organisations SET file_key = ?3 WHERE id = ?1 AND file_key = ?2",
                 params![org.0, old, new],
             )?;
+            if rewrapped > 0 {
+                audit::append(db, org, &told_of_key(by))?;
+            }
             Ok(rewrapped > 0)
         })
     }

@@ -4,12 +4,12 @@ use kartei_profile::RecordHash;
 use kartei_sync_core::{ErasedId, ErasureKey};
 use rusqlite::{OptionalExtension, Row as SqlRow, Transaction, params};
 
-use super::{CLOCK, Sqlite, files, profiles, upkeep};
+use super::{CLOCK, Sqlite, audit, files, profiles, upkeep};
 use crate::access::OrgId;
 use crate::digests::{Counted, Tally};
 use crate::engine::Result;
 use crate::erasure::{
-    Closed, Closing, Device, Erased, Erasing, Erasure, ErasureEngine, NO_PROFILE,
+    Closed, Closing, Device, Erased, Erasing, Erasure, ErasureEngine, NO_PROFILE, told,
 };
 
 const COLUMNS: &str = "rev, profile, hash, at, by, finished_at, opened, attachments";
@@ -108,6 +108,7 @@ fn erase(db: &Transaction<'_>, org: OrgId, erasing: &Erasing<'_>) -> Result<Eras
          VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?7)",
         params![org.0, rev, profile, hash.0, erasing.now, erasing.by, attachments],
     )?;
+    audit::append(db, org, &told(erasing.by, rev))?;
     let by = erasing.by.to_owned();
     Ok(Erased::Now(Erasure {
         rev,
@@ -142,6 +143,7 @@ fn close(db: &Transaction<'_>, org: OrgId, closing: &Closing<'_>) -> Result<Clos
         "INSERT INTO erasures (org, rev, profile, hash, at, by) VALUES (?1, ?2, ?3, ?4, ?5, ?6)",
         params![org.0, rev, NO_PROFILE, closing.hash.0, closing.at, closing.by],
     )?;
+    audit::append(db, org, &told(closing.by, rev))?;
     Ok(Closed::Now)
 }
 

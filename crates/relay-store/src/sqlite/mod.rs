@@ -284,8 +284,8 @@ impl Engine for Sqlite {
         self.write(|db| upkeep::sweep(db, org, deleted_before, rows_max))
     }
 
-    fn begin_epoch(&self, org: OrgId, epoch: &str) -> Result<Head> {
-        self.write(|db| upkeep::begin_epoch(db, org, epoch))
+    fn begin_epoch(&self, org: OrgId, by: &str, epoch: &str) -> Result<Head> {
+        self.write(|db| upkeep::begin_epoch(db, org, by, epoch))
     }
 }
 

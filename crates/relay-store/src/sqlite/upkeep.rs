@@ -4,10 +4,12 @@ use kartei_profile::RecordHash;
 use kartei_sync_core::{Digest, Digests};
 use rusqlite::{Transaction, params};
 
+use super::audit;
 use super::profiles::head;
 use crate::access::OrgId;
 use crate::digests::Tally;
 use crate::engine::{Head, Result, Swept};
+use crate::upkeep::told_of_epoch;
 
 pub(super) fn organisations(db: &Transaction<'_>) -> Result<Vec<(OrgId, String)>> {
     let mut select = db.prepare_cached("SELECT id, name FROM organisations ORDER BY id")?;
@@ -146,7 +148,8 @@ pub(super) fn sweep(
     Ok(Swept { profiles: rows.len() as u64, more: horizon_rev < last })
 }
 
-pub(super) fn begin_epoch(db: &Transaction<'_>, org: OrgId, epoch: &str) -> Result<Head> {
+pub(super) fn begin_epoch(db: &Transaction<'_>, org: OrgId, by: &str, epoch: &str) -> Result<Head> {
     db.execute("UPDATE organisations SET epoch = ?2 WHERE id = ?1", params![org.0, epoch])?;
+    audit::append(db, org, &told_of_epoch(by, epoch))?;
     head(db, org)
 }

@@ -35,6 +35,7 @@ pub(crate) fn an_erasure_is_a_revision_of_its_own(stage: &Stage<'_>) {
     let again = stage.again().erase(stage.org, &author(), "p", false).unwrap();
     assert_eq!(again, Erased::Before(erasure.clone()), "twice is once");
     assert_eq!(stage.head(), 4);
+    assert_eq!(stage.audited(), ["integrator profile.erased revision 4"], "and no id");
 
     assert!(stage.store.profile(stage.org, "p").unwrap().is_none());
     assert!(stage.store.history(stage.org, "p").unwrap().is_none());

@@ -2,7 +2,7 @@
 
 use kartei_profile::{Actor, Document, Edit, Record, RecordSchema, Stamp, Steps};
 use kartei_protocol::sync::{Bytes, PushItem};
-use kartei_relay_store::{Author, OrgId, RelayStore};
+use kartei_relay_store::{AuditQuery, Author, OrgId, RelayStore};
 use serde_json::{Value, json};
 
 /// 2026-11-21, in milliseconds.
@@ -63,6 +63,13 @@ impl<'a> Stage<'a> {
     /// A profile as a replica sends it that nobody has edited.
     pub(crate) fn untouched(&self, id: &str, attributes: &Value) -> PushItem {
         untouched(&self.record(id, attributes))
+    }
+
+    /// The audit in its order: who, what, with what.
+    pub(crate) fn audited(&self) -> Vec<String> {
+        let query = AuditQuery { limit: 1_000, ..AuditQuery::default() };
+        let events = self.store.audit(self.org, &query).unwrap().into_iter().rev();
+        events.map(|event| format!("{} {} {}", event.actor, event.action, event.subject)).collect()
     }
 
     pub(crate) fn head(&self) -> u64 {

@@ -169,14 +169,15 @@ pub(crate) fn old_deletions_are_forgotten(stage: &Stage<'_>) {
 pub(crate) fn a_new_history_refuses_old_cursors(stage: &Stage<'_>) {
     stage.store.push(stage.org, NOW, &[stage.untouched("p", &json!({}))]).unwrap();
     let old = stage.store.feed(stage.org, None, 10, usize::MAX).unwrap().cursor;
-    let epoch = stage.store.begin_epoch(stage.org).unwrap();
+    let epoch = stage.store.begin_epoch(stage.org, "Ada").unwrap();
     let refused = stage.store.feed(stage.org, Some(&old), 10, usize::MAX);
     assert!(matches!(refused, Err(RelayStoreError::OtherEpoch)), "{refused:?}");
     let page = stage.store.feed(stage.org, None, 10, usize::MAX).unwrap();
-    assert_eq!((page.cursor.epoch, page.lines.len()), (epoch, 1));
+    assert_eq!((page.cursor.epoch.as_str(), page.lines.len()), (epoch.as_str(), 1));
     let names: Vec<String> =
         stage.store.organisations().unwrap().into_iter().map(|one| one.name).collect();
     assert_eq!(names, ["One", "Other"]);
+    assert_eq!(stage.audited(), [format!("Ada history.begun {}", page.cursor.epoch)]);
 }
 
 /// What a replica asks for where digests differ.

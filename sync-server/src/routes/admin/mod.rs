@@ -6,6 +6,7 @@ pub(in crate::routes) mod audit;
 pub(in crate::routes) mod organisation;
 pub(in crate::routes) mod page;
 pub(in crate::routes) mod queue;
+pub(in crate::routes) mod reads;
 pub(in crate::routes) mod retention;
 pub(in crate::routes) mod tokens;
 pub(in crate::routes) mod webhook;

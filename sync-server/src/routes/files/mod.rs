@@ -43,7 +43,7 @@ pub(crate) struct Which {
     profile: Option<String>,
 }
 
-fn unknown() -> Failure {
+pub(in crate::routes) fn unknown() -> Failure {
     Failure::new(StatusCode::NOT_FOUND, ApiCode::UnknownFile, "there is no such file")
 }
 

@@ -94,8 +94,9 @@ pub(crate) fn an_organisation_has_one_key(stage: &Stage<'_>) {
     assert_eq!(store.org_key(org).unwrap(), None);
     assert_eq!(store.set_org_key(org, b"first").unwrap(), b"first");
     assert_eq!(stage.again().set_org_key(org, b"second").unwrap(), b"first", "who was quicker");
-    assert!(!store.rewrap_org_key(org, b"second", b"third").unwrap());
-    assert!(store.rewrap_org_key(org, b"first", b"third").unwrap());
+    assert!(!store.rewrap_org_key(org, "Ada", b"second", b"third").unwrap());
+    assert!(store.rewrap_org_key(org, "Ada", b"first", b"third").unwrap());
     assert_eq!(store.org_key(org).unwrap().as_deref(), Some(&b"third"[..]));
     assert_eq!(store.org_key(stage.other).unwrap(), None);
+    assert_eq!(stage.audited(), ["Ada key.rotated key of the organisation"]);
 }

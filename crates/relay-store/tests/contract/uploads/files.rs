@@ -153,7 +153,7 @@ pub(crate) fn reads_are_kept(stage: &Stage<'_>) {
         [(String::new(), reads[1].clone())],
         "no name of a token that is not theirs"
     );
-    assert_eq!(store.forget_reads(org, NOW + 3, 9).unwrap(), 1);
+    assert_eq!(store.forget_reads(org, NOW + 3).unwrap(), 1);
     assert_eq!(store.reads(org, "f", 9).unwrap(), [ben(&reads[2])]);
     assert_eq!(store.reads(stage.other, "f", 9).unwrap().len(), 1);
 }
