@@ -2,7 +2,7 @@
 
 use std::io::{Read, Write};
 
-use axum::body::Body;
+use axum::body::{Body, Bytes};
 use axum::http::{HeaderMap, HeaderValue, StatusCode, header};
 use axum::response::Response;
 use flate2::Compression;
@@ -92,12 +92,21 @@ impl Lines {
         self.0.write_all(b"\n").map_err(|e| Failure::internal(&e))
     }
 
-    pub(crate) fn into_response(self) -> Result<Response, Failure> {
-        let body = self.0.finish().map_err(|e| Failure::internal(&e))?;
-        let mut response = Response::new(Body::from(body));
-        let headers = response.headers_mut();
-        headers.insert(header::CONTENT_TYPE, HeaderValue::from_static("application/x-ndjson"));
-        headers.insert(header::CONTENT_ENCODING, HeaderValue::from_static("gzip"));
-        Ok(response)
+    /// All of them, packed.
+    pub(crate) fn finish(self) -> Result<Bytes, Failure> {
+        self.0.finish().map(Bytes::from).map_err(|e| Failure::internal(&e))
     }
+
+    pub(crate) fn into_response(self) -> Result<Response, Failure> {
+        self.finish().map(in_lines)
+    }
+}
+
+/// An answer of lines that were packed.
+pub(crate) fn in_lines(packed: Bytes) -> Response {
+    let mut response = Response::new(Body::from(packed));
+    let headers = response.headers_mut();
+    headers.insert(header::CONTENT_TYPE, HeaderValue::from_static("application/x-ndjson"));
+    headers.insert(header::CONTENT_ENCODING, HeaderValue::from_static("gzip"));
+    response
 }

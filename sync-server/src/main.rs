@@ -26,6 +26,7 @@ mod log;
 mod metrics;
 mod migrate_store;
 mod openapi;
+mod pages;
 mod presence;
 mod problem;
 mod random;

@@ -30,6 +30,7 @@ use crate::listen;
 use crate::lists;
 use crate::metrics::{self, Metrics, MetricsOptions, Watched};
 use crate::migrate_store;
+use crate::pages::Pages;
 use crate::presence::{self, Audiences};
 use crate::problem::Failure;
 use crate::random::random_id;
@@ -69,6 +70,7 @@ pub(crate) struct Relay {
     cache: Cache,
     standings: Arc<Standings>,
     heads: Mutex<HashMap<OrgId, watch::Sender<u64>>>,
+    pages: Arc<Pages>,
     /// Queries that run, of [`AT_ONCE`].
     turns: Arc<Semaphore>,
     audiences: Audiences,
@@ -119,6 +121,11 @@ impl Relay {
     /// The lists of organisations that somebody asked for.
     pub(crate) fn lists(&self) -> &Lists<OrgId> {
         &self.lists
+    }
+
+    /// Pages of changes that many ask for at once.
+    pub(crate) fn pages(&self) -> &Arc<Pages> {
+        &self.pages
     }
 
     /// Analyses as jobs.
@@ -374,6 +381,7 @@ impl Relay {
             cache: Cache::default(),
             standings: standings(),
             heads: Mutex::default(),
+            pages: Arc::default(),
             turns: Arc::new(Semaphore::new(AT_ONCE)),
             audiences: Audiences::default(),
             segments,

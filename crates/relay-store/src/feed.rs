@@ -46,7 +46,19 @@ fn is_recent(after: u64, head: &Head) -> Result<(), RelayStoreError> {
     Err(RelayStoreError::CursorTooOld { after, horizon_rev })
 }
 
+/// Where a feed stands: a page for a cursor is the same as long as this is.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct FeedState(Head);
+
 impl RelayStore {
+    /// Where an organisation's feed stands.
+    ///
+    /// # Errors
+    /// [`RelayStoreError`].
+    pub fn feed_state(&self, org: OrgId) -> Result<FeedState, RelayStoreError> {
+        self.engine.head(org).map(FeedState)
+    }
+
     /// The rows above `cursor`, or from the start, until `rows_max` or `bytes_max` is reached.
     ///
     /// # Errors

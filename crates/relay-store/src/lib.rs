@@ -55,7 +55,7 @@ pub use deliveries::{Attempted, DeliveryRow, Resent, Sending, Webhook};
 pub use engine::{ImportEnd, ImportName, ImportRow, Notice, Row};
 pub use erasure::{Device, Erased, Erasure, KnownErasures};
 pub use error::RelayStoreError;
-pub use feed::FeedPage;
+pub use feed::{FeedPage, FeedState};
 pub use files::{Attached, FileQuery, FileRead, FileRow};
 pub use imports::{ImportLanded, ImportMode, ImportRecord, Noting};
 pub use jobs::{

@@ -12,12 +12,14 @@ use kartei_protocol::sync::{
     BucketDigests, Cursor, FETCH_IDS_MAX, FetchRequest, MemberLine, PULL_ROWS_MAX, PUSH_BYTES_MAX,
     PUSH_ITEMS_MAX, PullLine, PushAnswer, PushItem, WhoAmI,
 };
+use kartei_relay_store::{OrgId, RelayStore};
 use kartei_sync_core::BUCKETS;
 use serde::Deserialize;
 
 use crate::admin::now;
 use crate::auth::{Caller, Writer};
-use crate::body::{Lines, read_lines};
+use crate::body::{Lines, in_lines, read_lines};
+use crate::pages::Asked;
 use crate::problem::Failure;
 use crate::routes::profiles::erasures::clean_up;
 use crate::serve::Relay;
@@ -78,29 +80,40 @@ pub(crate) async fn pull(
         Failure::new(StatusCode::BAD_REQUEST, ProblemCode::InvalidRequest, e.body_text())
     })?;
     let rows_max = query.limit.unwrap_or(PULL_ROWS_MAX).clamp(1, PULL_ROWS_MAX);
-    let answer = relay.store(move |store| {
-        let cursor = query.cursor.as_ref();
-        let page = store.feed(access.org, cursor, rows_max, PULL_BYTES_MAX)?;
+    let pages = Arc::clone(relay.pages());
+    let page = relay.store(move |store| {
         // The cursor moved in the transaction that applied what comes before it; all erasures up to
         // its base are among that.
-        store.confirm_erasures(&access, cursor.map_or(0, |cursor| cursor.base), now())?;
+        let confirmed = query.cursor.as_ref().map_or(0, |cursor| cursor.base);
+        let state = store.feed_state(access.org)?;
+        let asked = Asked { org: access.org, cursor: query.cursor.clone(), rows_max, state };
         // In the same turn: as many pages are in memory as are read at once.
-        let mut lines = Lines::new();
-        for line in page.erased {
-            lines.push(&PullLine::Erased(line))?;
-        }
-        for line in page.lines {
-            lines.push(&PullLine::Profile(line))?;
-        }
-        lines.push(&PullLine::End {
-            cursor: page.cursor,
-            head_rev: page.head_rev,
-            more: page.more,
-            total: page.total,
-        })?;
-        lines.into_response()
+        let page =
+            pages.page(asked, || packed(store, access.org, query.cursor.as_ref(), rows_max))?;
+        store.confirm_erasures(&access, confirmed, now())?;
+        Ok::<_, Failure>(page)
     });
-    answer.await
+    Ok(in_lines(page.await?))
+}
+
+/// A page of the feed, as it goes over the wire.
+fn packed(
+    store: &RelayStore,
+    org: OrgId,
+    cursor: Option<&Cursor>,
+    rows_max: usize,
+) -> Result<Bytes, Failure> {
+    let page = store.feed(org, cursor, rows_max, PULL_BYTES_MAX)?;
+    let mut lines = Lines::new();
+    for line in page.erased {
+        lines.push(&PullLine::Erased(line))?;
+    }
+    for line in page.lines {
+        lines.push(&PullLine::Profile(line))?;
+    }
+    let (head_rev, more, total) = (page.head_rev, page.more, page.total);
+    lines.push(&PullLine::End { cursor: page.cursor, head_rev, more, total })?;
+    lines.finish()
 }
 
 /// Where a replica found the total to differ from its own.
