@@ -30,7 +30,7 @@ pub(crate) enum FilesCommand {
     },
     /// Compares database and store: bytes that nobody has, files whose bytes are gone.
     Check {
-        /// Removes what nobody has, and marks what is lost.
+        /// Removes what nobody has, marks what is lost, and gives out again what is there after all.
         #[arg(long)]
         mend: bool,
         #[command(flatten)]
@@ -142,14 +142,17 @@ async fn clean(relay: Arc<Relay>, dry_run: bool, as_json: bool) -> Result<()> {
 async fn check(relay: Arc<Relay>, mend: bool, as_json: bool) -> Result<()> {
     let findings = uploads::check(&relay, mend).await.map_err(|_| failed("checking"))?;
     let mut text = format!("{} contents were looked at.", findings.contents);
-    for (what, names) in [("has no file or upload", &findings.orphans), ("is lost", &findings.lost)]
-    {
+    for (what, names) in [
+        ("has no file or upload", &findings.orphans),
+        ("is lost", &findings.lost),
+        ("was lost and is there", &findings.found),
+    ] {
         for name in names {
             text.push_str(&format!("\n  {name} {what}"));
         }
     }
     say(as_json, &findings, text)?;
-    let fits = findings.orphans.is_empty() && findings.lost.is_empty();
+    let fits = [&findings.orphans, &findings.lost, &findings.found].iter().all(|it| it.is_empty());
     if !fits && !mend {
         bail!("not everything fits together; `kartei-relay files check --mend` mends it");
     }

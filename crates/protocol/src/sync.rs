@@ -374,23 +374,6 @@ impl std::fmt::Debug for PresenceNotice {
     }
 }
 
-/// An error answer of the relay (RFC 9457, `application/problem+json`).
-#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
-pub struct ProblemDocument {
-    /// A URI reference that names the kind of problem.
-    #[serde(rename = "type")]
-    pub kind: String,
-    /// A short title, the same for every occurrence.
-    pub title: String,
-    /// The HTTP status.
-    pub status: u16,
-    /// The closed code.
-    pub code: ProblemCode,
-    /// This occurrence, in English.
-    #[serde(default, skip_serializing_if = "Option::is_none")]
-    pub detail: Option<String>,
-}
-
 #[cfg(test)]
 mod tests {
     use super::*;

@@ -173,6 +173,8 @@ pub(crate) struct Findings {
     pub(crate) orphans: Vec<String>,
     /// Contents whose bytes are not there, or are too few. Mending marks their files as lost.
     pub(crate) lost: Vec<String>,
+    /// Contents that were taken for lost and are there: somebody brought the store back. Mending gives them out again.
+    pub(crate) found: Vec<String>,
 }
 
 /// Compares database and store, and mends what does not fit.
@@ -192,20 +194,30 @@ pub(crate) async fn check(relay: &Arc<Relay>, mends: bool) -> Result<Findings, F
             after = last.id;
             for content in contents {
                 known.insert(content.blob.clone());
-                if content.condemned_at.is_some() || content.lost_at.is_some() {
+                if content.condemned_at.is_some() {
                     continue;
                 }
                 findings.contents += 1;
                 let name = BlobName::new(&content.blob).map_err(|e| Failure::internal(&e))?;
                 let there = relay.blobs().find(&name).await.map_err(|e| Failure::internal(&e))?;
                 let is_whole = there.is_some_and(|entry| entry.size_bytes >= content.size);
-                if is_whole {
-                    continue;
-                }
-                findings.lost.push(content.blob.clone());
-                if mends {
-                    let id = content.id;
-                    relay.store(move |store| store.mark_content_lost(org, id, now())).await?;
+                let id = content.id;
+                match (is_whole, content.lost_at.is_some()) {
+                    (true, false) | (false, true) => {}
+                    (false, false) => {
+                        findings.lost.push(content.blob.clone());
+                        if mends {
+                            relay
+                                .store(move |store| store.mark_content_lost(org, id, now()))
+                                .await?;
+                        }
+                    }
+                    (true, true) => {
+                        findings.found.push(content.blob.clone());
+                        if mends {
+                            relay.store(move |store| store.mark_content_found(org, id)).await?;
+                        }
+                    }
                 }
             }
         }

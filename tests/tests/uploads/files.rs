@@ -116,6 +116,8 @@ fn database_and_store_are_compared_and_mended_both_ways() -> Result<()> {
     }
     let lost = lost.context("one of them is the file")?;
     let stranger = lost.with_file_name("stranger");
+    let copy = service.stage.path("copy");
+    fs::copy(&lost, &copy)?;
     fs::rename(&lost, &stranger)?;
     let old = std::time::SystemTime::now() - Duration::from_secs(7_200);
     fs::File::options().write(true).open(&stranger)?.set_modified(old)?;
@@ -129,6 +131,13 @@ fn database_and_store_are_compared_and_mended_both_ways() -> Result<()> {
     assert_eq!(check(&[], 0)?["orphans"], json!([]));
     let answer = service.http.get(&format!("/api/files/serve/{}", text(&file)))?;
     assert!(answer.status == 404 || answer.status == 410, "{}", answer.status);
+    // Somebody finds a copy and puts it back.
+    fs::rename(&copy, &lost)?;
+    assert_eq!(check(&[], 1)?["found"].as_array().map(Vec::len), Some(1));
+    service.http.get(&format!("/api/files/serve/{}", text(&file)))?.expect(410)?;
+    check(&["--mend"], 0)?;
+    assert_eq!(check(&[], 0)?["found"], json!([]));
+    assert_eq!(service.bytes(&file)?, noise(12, 1_000));
     Ok(())
 }
 
