@@ -117,7 +117,7 @@ enum Command {
         #[command(subcommand)]
         command: retention::RetentionCommand,
     },
-    /// Lists what administrators did with analyses, or checks that list.
+    /// Lists what administrators and the operator did, or checks that list.
     Audit(audit::Audit),
     /// Administers organisations and tokens.
     Admin {

@@ -14,15 +14,9 @@ use kartei_relay_store::{Beside, Place, PortableSource, PortableTable, RelayStor
 use sha2::{Digest, Sha256};
 
 use crate::admin::runtime;
-use crate::storage::{DATABASE, Storage, UNFINISHED};
+use crate::storage::{DATABASE, MOVING, Storage, UNFINISHED, is_passing};
 use crate::uploads::{OWN_KEY, hex};
 use crate::whole_file;
-
-/// A blob that is there while bytes are moved into a store.
-const MARK: &str = "kartei-moving/unfinished";
-
-/// Ends of uploads, which begin anew, what asks whether a store works, and the mark of a move.
-const LEFT_OUT: [&str; 3] = ["tails/", "kartei-probe/", "kartei-moving/"];
 
 /// A database that is being written lies in a folder with this at its beginning.
 const WORK: &str = ".moving-";
@@ -97,7 +91,7 @@ pub(crate) fn run(options: &MigrateStore) -> Result<()> {
         return Ok(());
     }
 
-    let mark = BlobName::new(MARK)?;
+    let mark = BlobName::new(MOVING)?;
     if is_blobs {
         let named = rows.blobs()?;
         let (a, b) = (from.blobs()?, to.blobs()?);
@@ -122,7 +116,7 @@ pub(crate) fn run(options: &MigrateStore) -> Result<()> {
 
 /// Refuses a store of bytes that is being moved to.
 pub(crate) async fn check_finished(blobs: &BlobStore) -> Result<()> {
-    if blobs.find(&BlobName::new(MARK)?).await?.is_some() {
+    if blobs.find(&BlobName::new(MOVING)?).await?.is_some() {
         bail!(
             "a move of bytes to {} has not ended: run `kartei-relay migrate-store` again",
             blobs.place()
@@ -206,7 +200,7 @@ async fn list(blobs: &BlobStore) -> Result<Listed> {
     let mut listed = Listed::new();
     let mut entries = blobs.list(None);
     while let Some(entry) = entries.try_next().await? {
-        if !LEFT_OUT.iter().any(|prefix| entry.name.as_str().starts_with(prefix)) {
+        if !is_passing(entry.name.as_str()) {
             listed.insert(entry.name.as_str().to_owned(), entry.size_bytes);
         }
     }
@@ -255,7 +249,7 @@ async fn move_blobs(
     Ok(())
 }
 
-/// Whether a name is a digest, which the bytes have.
+/// Whether a name is a digest, which the bytes have. Sealed bytes go as they lie, and have another one.
 async fn is_of_its_name(blobs: &BlobStore, name: &str) -> Result<bool> {
     let digest = name.rsplit('/').next().unwrap_or(name);
     if digest.len() != 64 || !digest.bytes().all(|byte| byte.is_ascii_hexdigit()) {

@@ -34,6 +34,15 @@ pub(crate) const DATABASE: &str = "relay.sqlite";
 /// A file that is in a data folder while something is moved there.
 pub(crate) const UNFINISHED: &str = "move-unfinished";
 
+/// A blob that is there while bytes are moved into a store.
+pub(crate) const MOVING: &str = "kartei-moving/unfinished";
+
+/// Whether a blob belongs to what has not ended, and goes nowhere else: ends of uploads, which begin anew, what asks whether a
+/// store works, the mark of a move.
+pub(crate) fn is_passing(blob: &str) -> bool {
+    ["tails/", "kartei-probe/", "kartei-moving/"].iter().any(|prefix| blob.starts_with(prefix))
+}
+
 impl Storage {
     /// A place as it is named by other options than its own.
     pub(crate) fn named(

@@ -22,7 +22,7 @@ use super::erasures;
 use super::vault::{Vault, read_key};
 use super::{BLOBS, DATABASE, Organisation, POSTGRES, ROWS, SQLITE, Subject};
 use crate::admin::{now, runtime};
-use crate::storage::Storage;
+use crate::storage::{Storage, is_passing};
 use crate::uploads::OWN_KEY;
 
 /// The copy of the database lies in a folder with this at its beginning.
@@ -37,9 +37,8 @@ const PARTS_HELD: usize = 2;
 /// A copy that is older was left by a program that died, and may have somebody in it who was erased since.
 const COPY_AGE_MAX: Duration = Duration::from_hours(48);
 
-/// Blobs that are made again by themselves, or belong to what has not ended: segments for new replicas,
-/// ends of uploads, probes.
-const LEFT_OUT: [&str; 3] = ["segments/", "tails/", "kartei-probe/"];
+/// Packed copies for new replicas, which are made again by themselves.
+const MADE_AGAIN: &str = "segments/";
 
 #[derive(Debug, Args)]
 pub(crate) struct Backup {
@@ -158,7 +157,7 @@ async fn fill(
     let mut there = HashSet::new();
     for entry in entries {
         let name = entry.name.as_str();
-        if LEFT_OUT.iter().any(|prefix| name.starts_with(prefix)) {
+        if name.starts_with(MADE_AGAIN) || is_passing(name) {
             continue;
         }
         if add_blob(writer, blobs, &entry).await? {

@@ -14,6 +14,7 @@ use super::{WorkOptions, Workshop, work};
 use crate::admin::{ADMINISTRATOR, Place, now, runtime};
 use crate::lists;
 use crate::metrics::{self, MetricsOptions};
+use crate::migrate_store::check_finished;
 use crate::random::random_id;
 use crate::sealing;
 use crate::serve::stop_signal;
@@ -43,6 +44,7 @@ pub(crate) fn run_worker(work_on: &Work) -> Result<()> {
     let (shop, options) =
         (open(&work_on.storage, work_on.key_file.as_deref(), stopping.clone())?, work_on.options);
     runtime()?.block_on(async {
+        check_finished(&shop.blobs).await?;
         let (metrics, store) = (Arc::clone(&shop.metrics), Arc::clone(&shop.store));
         let watched =
             metrics::watched(work_on.metrics, metrics, store, work_on.storage.watched(), stopping)

@@ -20,6 +20,7 @@ const PURE: &[&str] = &[
     "kartei-stats",
     "kartei-behavior",
     "kartei-analysis",
+    "kartei-live-list",
 ];
 const IMPURE: &[&str] = &[
     "tokio",
@@ -43,7 +44,9 @@ const NAMED_BY: &[(&str, &[&str])] = &[
     ("tauri", &["kartei-desktop"]),
     ("axum", &["kartei-relay", "kartei-dev-host"]),
     ("rusqlite", &["kartei-local-store", "kartei-relay-store"]),
-    // The relay asks nobody but the webhooks that its organisations name.
+    ("tokio-postgres", &["kartei-relay-store"]),
+    ("deadpool-postgres", &["kartei-relay-store"]),
+    // The relay asks the webhooks of its organisations, a provider for signing in, and collectors.
     ("reqwest", &["kartei-relay-client", "kartei-blob-store", "kartei-relay"]),
     ("keyring", &["kartei-keychain"]),
 ];

@@ -5,26 +5,16 @@ use std::sync::Arc;
 use axum::Json;
 use axum::extract::rejection::{PathRejection, QueryRejection};
 use axum::extract::{Path, Query, State};
-use axum::http::StatusCode;
-use kartei_protocol::problem::ProblemCode;
-use kartei_relay_store::{Access, Erased, OrgId, Role};
+use kartei_relay_store::{Erased, OrgId};
 use serde::Deserialize;
 use utoipa::IntoParams;
 
 use super::author;
-use crate::auth::Caller;
+use crate::auth::Administrator;
 use crate::erasure::{self, ErasureList, ErasureReport};
 use crate::openapi::Problem;
 use crate::problem::Failure;
 use crate::serve::Relay;
-
-fn may_erase(access: &Access) -> Result<(), Failure> {
-    if access.role == Role::Admin {
-        return Ok(());
-    }
-    let detail = "only an administrator's token may erase for good";
-    Err(Failure::new(StatusCode::FORBIDDEN, ProblemCode::Forbidden, detail))
-}
 
 /// What may be erased.
 #[derive(Debug, Deserialize, IntoParams)]
@@ -60,11 +50,10 @@ pub(crate) struct Unknown {
 )]
 pub(crate) async fn erase(
     State(relay): State<Arc<Relay>>,
-    Caller(access): Caller,
+    Administrator(access): Administrator,
     id: Result<Path<String>, PathRejection>,
     query: Result<Query<Unknown>, QueryRejection>,
 ) -> Result<Json<ErasureReport>, Failure> {
-    may_erase(&access)?;
     let (Path(id), Query(Unknown { unknown })) = (id?, query?);
     let (author, org) = (author(&access), access.org);
     let done = relay
@@ -108,9 +97,8 @@ pub(crate) async fn clean_up(relay: &Relay, org: OrgId) {
 )]
 pub(crate) async fn erasures(
     State(relay): State<Arc<Relay>>,
-    Caller(access): Caller,
+    Administrator(access): Administrator,
 ) -> Result<Json<ErasureList>, Failure> {
-    may_erase(&access)?;
     let list = relay.store(move |store| erasure::list(store, access.org)).await?;
     Ok(Json(list))
 }
