@@ -168,9 +168,22 @@ fn what_names_an_erased_profile_is_told_to_nobody() -> Result<()> {
     for one in [&like, &spread, &here] {
         anna.run(&["result", &id(one)])?.expect_code(0)?;
     }
+    let filter = format!("id:{nearest} or age<30");
+    let asked = [
+        made(&["analyze", "quality", "--filter", &filter])?,
+        made(&["analyze", "similar", "--with", &format!("id={nearest}")])?,
+    ];
+    let http = Http::new(relay.url(), Some(&home.token("viewer", "reader")?));
+    let jobs = || Ok::<_, anyhow::Error>(http.get("/analyze/jobs")?.expect(200)?.text());
+    ensure!(jobs()?.contains(nearest), "{}", jobs()?);
     anna.run(&["erase", nearest])?.expect_code(0)?;
     anna.sync()?;
-    let http = Http::new(relay.url(), Some(&home.token("viewer", "reader")?));
+    ensure!(!jobs()?.contains(nearest) && jobs()?.contains("(erased)"), "{}", jobs()?);
+    for one in asked {
+        let job = one["job_id"].as_str().context("a job")?;
+        let told = http.get(&format!("/analyze/jobs/{job}"))?.expect(200)?.text();
+        ensure!(!told.contains(nearest), "{told}");
+    }
     let gone = http.get(&format!("/analyze/results/{}", id(&like)))?.expect(410)?;
     ensure!(!gone.text().contains(nearest), "{}", gone.text());
     http.get(&format!("/analyze/results/{}", id(&spread)))?.expect(200)?;

@@ -5,6 +5,7 @@
 //! the rows wherever it was broken off, and may run in several relays at once.
 
 mod archives;
+mod requests;
 mod results;
 
 use std::collections::HashSet;
@@ -19,6 +20,7 @@ use kartei_sync_core::ErasedId;
 use serde::Serialize;
 use utoipa::ToSchema;
 
+pub(crate) use requests::without_erased;
 pub(crate) use results::names_erased;
 
 use crate::admin::now;

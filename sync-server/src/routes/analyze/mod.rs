@@ -33,7 +33,7 @@ use super::profiles::list::filter_of;
 use super::request::{Page, idempotency_key, prefers_async, prefers_wait, replayed};
 use crate::admin::now;
 use crate::auth::{Caller, Writer, may_write};
-use crate::erasure::names_erased;
+use crate::erasure::{names_erased, without_erased};
 use crate::jobs::{DatasetError, file_of};
 use crate::openapi::Problem;
 use crate::problem::{ApiCode, Failure};
@@ -83,7 +83,8 @@ async fn find(relay: &Relay, org: OrgId, id: &str) -> Result<JobRow, Failure> {
     let id = id.to_owned();
     let found = relay
         .store(move |store| {
-            let Some(row) = store.job(org, &id)? else { return Ok(None) };
+            let Some(mut row) = store.job(org, &id)? else { return Ok(None) };
+            without_erased(store, org, std::slice::from_mut(&mut row))?;
             let gone =
                 if row.deleted_at.is_some() { store.gone(org, Named::Job(&id))? } else { None };
             Ok::<_, RelayStoreError>(Some((row, gone)))
@@ -370,7 +371,12 @@ pub(crate) async fn list(
     let Query(which) = which?;
     let page = Page::asked(which.limit, which.cursor.as_deref())?;
     let query = JobQuery { limit: page.rows_max(), before: page.before, state: which.status };
-    let mut rows = relay.store(move |store| store.jobs(access.org, &query)).await?;
+    let rows = relay.store(move |store| {
+        let mut rows = store.jobs(access.org, &query)?;
+        without_erased(store, access.org, &mut rows)?;
+        Ok::<_, RelayStoreError>(rows)
+    });
+    let mut rows = rows.await?;
     let next = page.next(&mut rows, |row| row.place().to_string());
     Ok(Json(JobPage { jobs: rows.iter().map(info).collect(), next }))
 }
@@ -438,7 +444,12 @@ pub(crate) async fn cancel(
     find(&relay, access.org, &job).await?;
     let acting = Acting { job, actor: access.name, deed: Deed::Cancel };
     let acted = relay.workshop().acted(access.org, acting).await?;
-    acted.map(|acted| Json(info(&acted.job))).ok_or_else(unknown_job)
+    let mut job = acted.ok_or_else(unknown_job)?.job;
+    let told = relay.store(move |store| {
+        without_erased(store, access.org, std::slice::from_mut(&mut job))?;
+        Ok::<_, RelayStoreError>(info(&job))
+    });
+    Ok(Json(told.await?))
 }
 
 /// Try an analysis again
