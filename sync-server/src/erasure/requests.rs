@@ -64,17 +64,19 @@ fn filter_without(filter: String, is_erased: &impl Fn(&str) -> bool) -> String {
 
 /// Answers whether there was anything.
 fn blank(value: &mut Value, is_erased: &impl Fn(&str) -> bool) -> bool {
+    let mut some = false;
     match value {
         Value::String(text) if is_erased(text) => {
             BLANK.clone_into(text);
-            true
+            some = true;
         }
         Value::Array(values) => {
-            values.iter_mut().fold(false, |some, value| blank(value, is_erased) || some)
+            values.iter_mut().for_each(|value| some |= blank(value, is_erased));
         }
         Value::Object(members) => {
-            members.values_mut().fold(false, |some, value| blank(value, is_erased) || some)
+            members.values_mut().for_each(|value| some |= blank(value, is_erased));
         }
-        _ => false,
+        _ => {}
     }
+    some
 }
