@@ -305,7 +305,7 @@ impl Shared {
                 Verdict::Break { kept, reset } => {
                     // A side that is gone already is not told more.
                     let _ = to.write_all(&piece[..kept]);
-                    link.close(reset);
+                    link.shut(reset);
                     return;
                 }
                 Verdict::Swallow => {
@@ -332,6 +332,8 @@ impl Shared {
             let kept = usize::try_from(state.dice.roll(length as u64)).unwrap_or(0);
             let reset = rolled >= cut;
             *(if reset { &mut state.tally.reset } else { &mut state.tally.cut }) += 1;
+            // Decided here: what the other side answers to the bytes kept is nothing to break again.
+            *link.fate() = Fate::Closed;
             return Verdict::Break { kept, reset };
         }
         if rolled < cut + reset + swallow {
