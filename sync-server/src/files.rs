@@ -9,7 +9,7 @@ use kartei_protocol::admin::{FileReadInfo, FileReads};
 use kartei_relay_store::RelayStore;
 use serde::Serialize;
 
-use crate::admin::{ADMINISTRATOR, Place as OrgPlace, moment, one_line, runtime};
+use crate::admin::{Place as OrgPlace, administrator, moment, one_line, runtime};
 use crate::limiter::Rates;
 use crate::routes::read_told;
 use crate::serve::Relay;
@@ -175,7 +175,7 @@ fn rotate(new: &std::path::Path, place: &Place) -> Result<()> {
             }
             bail!("the key of `{}` was wrapped by neither key", organisation.name);
         };
-        if !store.rewrap_org_key(organisation.id, ADMINISTRATOR, &wrapped, &again)? {
+        if !store.rewrap_org_key(organisation.id, &administrator(), &wrapped, &again)? {
             bail!("the key of `{}` changed meanwhile; run this again", organisation.name);
         }
         count += 1;

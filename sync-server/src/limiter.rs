@@ -35,6 +35,9 @@ const PER_ADDRESS: NonZeroU32 = rate(4_000);
 /// An office in which some devices ask with tokens that were revoked stays far below.
 const UNKNOWN: NonZeroU32 = rate(120);
 
+/// More than people ask for; a program gone wrong stops here.
+const WAITING_JOBS: u64 = 10_000;
+
 const fn rate(number: u32) -> NonZeroU32 {
     NonZeroU32::MIN.saturating_add(number - 1)
 }
@@ -54,6 +57,9 @@ pub(crate) struct Rates {
     /// that were good before go on.
     #[arg(long, env = "KARTEI_RATE_UNKNOWN_TOKENS", default_value_t = UNKNOWN, value_name = "NUMBER")]
     rate_unknown_tokens: NonZeroU32,
+    /// Analyses and calibrations of one organisation that may wait to begin; beyond that 429.
+    #[arg(long, env = "KARTEI_WAITING_JOBS", default_value_t = WAITING_JOBS, value_name = "NUMBER")]
+    waiting_jobs: u64,
 }
 
 impl Default for Rates {
@@ -62,6 +68,7 @@ impl Default for Rates {
             rate_per_token: PER_TOKEN,
             rate_per_address: PER_ADDRESS,
             rate_unknown_tokens: UNKNOWN,
+            waiting_jobs: WAITING_JOBS,
         }
     }
 }
@@ -110,6 +117,11 @@ impl Limiter {
         let by_address = RateLimiter::keyed(quota(rates.rate_per_address)).with_middleware();
         let strangers = Strangers::new(rates.rate_unknown_tokens);
         Self { rates, by_token, by_address, strangers }
+    }
+
+    /// How many jobs of an organisation may wait.
+    pub(crate) fn waiting_jobs(&self) -> u64 {
+        self.rates.waiting_jobs
     }
 
     /// Those whose tokens are not known.

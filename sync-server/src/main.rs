@@ -129,8 +129,20 @@ enum Command {
     Papers(Papers),
 }
 
+/// Lets nobody but this account read what is written from here on: databases, bytes, backups, keys.
+fn keep_private(command: &Command) {
+    // Pages of the manual are for everybody.
+    if matches!(command, Command::Papers(_)) {
+        return;
+    }
+    // Elsewhere what an account's own folders allow is inherited.
+    #[cfg(unix)]
+    rustix::process::umask(rustix::fs::Mode::from_raw_mode(0o077));
+}
+
 fn main() -> ExitCode {
     let cli = Cli::parse();
+    keep_private(&cli.command);
     let _telemetry = match log::begin(cli.log_format, &cli.telemetry) {
         Ok(telemetry) => telemetry,
         Err(error) => {

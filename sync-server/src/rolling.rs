@@ -15,7 +15,9 @@ use kartei_job_core::ATTEMPTS_MAX;
 use kartei_live_list::{Lists, Order, OrderKey};
 use kartei_profile::Record;
 use kartei_protocol::calibrations::CalibrationStage;
-use kartei_relay_store::{CalibrationRow, NewJobRow, OrgId, RelayStore, RelayStoreError};
+use kartei_relay_store::{
+    CalibrationRow, NewJobRow, OrgId, RelayStore, RelayStoreError, THE_RELAY,
+};
 use sha2::{Digest, Sha256};
 
 use crate::admin::now;
@@ -23,7 +25,7 @@ use crate::jobs::calibrate::{CALIBRATION, FitParams};
 use crate::jobs::{DEADLINE_MS, Workshop};
 use crate::lists::{self, ListError, Question};
 use crate::random::random_id;
-use crate::rounds::{Rounds, THE_RELAY};
+use crate::rounds::Rounds;
 use crate::serve::Relay;
 
 /// No token has this number: nobody's key for a request meets one of these.
@@ -122,6 +124,8 @@ impl Roller<'_> {
             retry_of: None,
             attempts_max: ATTEMPTS_MAX,
             deadline_ms: DEADLINE_MS,
+            // One for each calibration at most: nobody can make it too many.
+            waiting_max: u64::MAX,
         };
         self.shop.submit(org, &job)?;
         Ok(())

@@ -5,9 +5,6 @@ use std::time::Duration;
 use tokio::sync::watch;
 use tokio::time::{Interval, MissedTickBehavior};
 
-/// What the relay does by itself is told with this name, where people's acts have their tokens'.
-pub(crate) const THE_RELAY: &str = "relay";
-
 /// Moments at which something is due: at once, and then after each pause.
 pub(crate) struct Rounds {
     ticks: Interval,

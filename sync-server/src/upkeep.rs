@@ -6,9 +6,9 @@ use std::time::Duration;
 
 use anyhow::{Result, bail};
 use clap::Args;
-use kartei_relay_store::{Checked, Organisation, RelayStore, RelayStoreError};
+use kartei_relay_store::{Checked, OperatorAct, Organisation, RelayStore, RelayStoreError};
 
-use crate::admin::{ADMINISTRATOR, now};
+use crate::admin::{administrator, now};
 use crate::rounds::Rounds;
 use crate::sealing;
 use crate::serve::Relay;
@@ -133,6 +133,12 @@ pub(crate) fn check(options: &Check) -> Result<()> {
     for organisation in chosen(&store, options.organisation.as_deref())? {
         let checked = store.check(organisation.id, options.mend, now())?;
         print(&organisation.name, &checked);
+        let mended = checked.findings.iter().filter(|finding| finding.mended);
+        let mended: u64 = mended.map(|finding| finding.count).sum();
+        if mended > 0 {
+            let act = OperatorAct::ProfilesMended(mended);
+            store.tell_of(organisation.id, &administrator(), act)?;
+        }
         left += checked.findings.iter().filter(|finding| !finding.mended).count();
     }
     if left > 0 {
@@ -159,7 +165,7 @@ fn print(name: &str, checked: &Checked) {
 pub(crate) fn new_epoch(options: &NewEpoch) -> Result<()> {
     let store = options.storage.open()?;
     for organisation in chosen(&store, options.organisation.as_deref())? {
-        let epoch = store.begin_epoch(organisation.id, ADMINISTRATOR)?;
+        let epoch = store.begin_epoch(organisation.id, &administrator())?;
         println!("{}: a new history, {epoch}", organisation.name);
     }
     println!(

@@ -1,27 +1,15 @@
 //! `kartei sync --watch`: a change on one desk reaches another that only listens, and a relay that
 //! goes and comes back is noticed both times.
 
-use std::process::Child;
 use std::time::Duration;
 
 use anyhow::Result;
-use kartei_test_support::{Client, Http, Stage, until, write_lines};
+use kartei_test_support::{Client, Http, Running, Stage, until, write_lines};
 use serde_json::{Value, json};
 
 /// Events take milliseconds. This allows for a busy machine and stays under the half minute after
 /// which a client would look by itself, so that it is the events that are seen here.
 const SOON: Duration = Duration::from_secs(20);
-
-/// Ends the process that it holds.
-struct Watch(Child);
-
-impl Drop for Watch {
-    fn drop(&mut self) {
-        // It may have ended by itself, which the test has noticed then.
-        let _ = self.0.kill();
-        let _ = self.0.wait();
-    }
-}
 
 fn city(client: &Client) -> Result<Option<Value>> {
     let answer = client.run(&["show", "p"])?;
@@ -42,7 +30,7 @@ fn a_watching_client_follows_the_relay() -> Result<()> {
     for (client, name) in [(&anna, "Anna"), (&ben, "Ben")] {
         client.login(relay.url(), &home.token("analyst", name)?)?;
     }
-    let _watch = Watch(anna.start(&["sync", "--watch"])?);
+    let _watch = Running(anna.start(&["sync", "--watch"])?);
     until(SOON, "the watching client is up to date", || {
         Ok(anna.status()?["state"] == "up_to_date")
     })?;

@@ -1,16 +1,18 @@
 //! TLS of the relay itself, with an authority of its own; and what every answer says to browsers.
 
+use std::io::Read;
+use std::net::TcpStream;
 use std::path::{Path, PathBuf};
 use std::time::Duration;
 
 use anyhow::{Context, Result, ensure};
 use base64::Engine as _;
 use base64::engine::general_purpose::STANDARD;
-use kartei_test_support::{Http, Stage, until};
+use kartei_test_support::{Client, Http, Running, Stage, until, write_lines};
 use rcgen::{
     BasicConstraints, CertificateParams, DistinguishedName, DnType, IsCa, Issuer, KeyPair,
 };
-use serde_json::Value;
+use serde_json::{Value, json};
 use sha2::{Digest, Sha256};
 
 const WITHIN: Duration = Duration::from_secs(60);
@@ -82,6 +84,102 @@ fn a_relay_with_a_certificate_is_believed_by_who_knows_its_authority() -> Result
     login(&other)?.expect_code(0)?;
     let text = login(&ours)?.expect_code(1)?.to_string();
     ensure!(text.contains("does not know who issued it"), "{text}");
+    Ok(())
+}
+
+#[test]
+fn events_and_uploads_go_through_tls_and_a_wrong_certificate_stops_them() -> Result<()> {
+    let stage = Stage::new()?;
+    let ours = Authority::new(&stage, "ours")?;
+    let (pair, key) = (stage.path("relay.pem"), stage.path("relay.key"));
+    ours.sign("127.0.0.1", 2100, &pair, &key)?;
+    let (pair_name, key_name) = (pair.display().to_string(), key.display().to_string());
+    let settings = [("KARTEI_TLS_CERTIFICATE", &*pair_name), ("KARTEI_TLS_KEY", &*key_name)];
+    let log = stage.path("relay.log");
+    let home = stage.relay_home()?.with(&settings).logging_to(log.clone());
+    let relay = home.start()?;
+    let client = |name: &str| -> Result<Client> {
+        let client = stage.client(name)?.trusting(&ours.file);
+        client.login(relay.url(), &home.token("analyst", name)?)?;
+        Ok(client)
+    };
+    let (anna, ben) = (client("anna")?, client("ben")?);
+
+    // One listens, and hears of it what the other does.
+    let _watch = Running(anna.start(&["sync", "--watch"])?);
+    until(WITHIN, "who listens is up to date", || Ok(anna.status()?["state"] == "up_to_date"))?;
+    let people = stage.path("people.ndjson");
+    let records: Vec<Value> =
+        (0..100).map(|n| json!({"schema": "user_profile.v1", "id": format!("p-{n}")})).collect();
+    write_lines(&people, &records)?;
+    ben.import(&[&people])?;
+    ben.settle()?;
+    until(WITHIN, "the import arrives", || Ok(anna.status()?["profiles"] == 100))?;
+
+    // A file of several chunks there and back.
+    let (file, back) = (stage.path("large.bin"), stage.path("back.bin"));
+    let bytes: Vec<u8> =
+        (0..9_000_001_u32).map(|n| n.wrapping_mul(2_654_435_761).to_be_bytes()[0]).collect();
+    std::fs::write(&file, &bytes)?;
+    let sent = ben.run(&["upload", &file.display().to_string()])?.done()?;
+    let id = sent["uploads"][0]["file"].as_str().context("the file has an id")?;
+    ben.run(&["download", id, "--out", &back.display().to_string()])?.done()?;
+    ensure!(std::fs::read(&back)? == bytes, "other bytes came back");
+
+    // The certificate of another address takes its place: nothing goes through, and it is said why.
+    let told = |word: &str, times: usize| {
+        until(WITHIN, word, || Ok(std::fs::read_to_string(&log)?.matches(word).count() == times))
+    };
+    ours.sign("relay.example", 2100, &pair, &key)?;
+    told("The relay has a new certificate", 1)?;
+    ben.edit("p-7", &["--set", "notes=later"])?;
+    let refused = ben.run(&["sync"])?.expect_code(1)?.to_string();
+    ensure!(refused.contains("certificate_address"), "{refused}");
+    let status = ben.status()?;
+    ensure!(status["state"] == "problem", "{status}");
+    ensure!(status["problem"]["code"] == "certificate_address", "{status}");
+    ensure!(status["pending"] == 1, "{status}");
+    let small = stage.path("small.txt");
+    std::fs::write(&small, "small")?;
+    let mut waiting = Running(ben.start(&["upload", &small.display().to_string()])?);
+    until(WITHIN, "the upload says why it waits", || {
+        let all = ben.run(&["uploads"])?.done()?;
+        Ok(all.to_string().contains("certificate_address"))
+    })?;
+
+    // The right one is back: everything goes on by itself.
+    ours.sign("127.0.0.1", 2100, &pair, &key)?;
+    told("The relay has a new certificate", 2)?;
+    ensure!(waiting.0.wait()?.success(), "the upload went on");
+    ben.settle()?;
+    until(WITHIN, "the edit arrives", || Ok(anna.show("p-7")?["record"]["notes"] == "later"))?;
+    Ok(())
+}
+
+#[test]
+fn who_connects_and_says_nothing_keeps_nobody_out() -> Result<()> {
+    let stage = Stage::new()?;
+    let ours = Authority::new(&stage, "ours")?;
+    let (pair, key) = (stage.path("relay.pem"), stage.path("relay.key"));
+    ours.sign("127.0.0.1", 2100, &pair, &key)?;
+    let (pair_name, key_name) = (pair.display().to_string(), key.display().to_string());
+    let settings = [("KARTEI_TLS_CERTIFICATE", &*pair_name), ("KARTEI_TLS_KEY", &*key_name)];
+    let home = stage.relay_home()?.with(&settings);
+    let relay = home.start()?;
+    let token = home.token("analyst", "Anna")?;
+    let anna = stage.client("anna")?.trusting(&ours.file);
+    let silent = || -> Result<TcpStream> {
+        let stream = TcpStream::connect(("127.0.0.1", relay.port()?))?;
+        stream.set_read_timeout(Some(WITHIN))?;
+        Ok(stream)
+    };
+    // One more than the relay shakes hands with at once.
+    let mut all = (0..513).map(|_| silent()).collect::<Result<Vec<_>>>()?;
+    anna.login(relay.url(), &token)?;
+    for stream in &mut all {
+        // The relay ends each of them: the oldest for the others, the rest when their time is over.
+        ensure!(stream.read(&mut [0])? == 0, "the relay says something");
+    }
     Ok(())
 }
 

@@ -127,9 +127,8 @@ pub(crate) fn of_relay(error: &RelayError) -> Problem {
         RelayError::Address { .. } | RelayError::Insecure(_) | RelayError::Authorities { .. } => {
             ProblemCode::InvalidRequest
         }
-        RelayError::Certificate(_) | RelayError::Unreachable(_) | RelayError::CutOff => {
-            ProblemCode::Offline
-        }
+        RelayError::Certificate(fault) => fault.code(),
+        RelayError::Unreachable(_) | RelayError::CutOff => ProblemCode::Offline,
         RelayError::Unauthorized => ProblemCode::Unauthorized,
         RelayError::Forbidden(_) => ProblemCode::Forbidden,
         RelayError::SignIn(_) => ProblemCode::SignInFailed,

@@ -125,13 +125,18 @@ fn status(code: ProblemCode) -> StatusCode {
         | ProblemCode::FileLimit
         | ProblemCode::SizeExceeded
         | ProblemCode::QuotaExceeded => StatusCode::PAYLOAD_TOO_LARGE,
-        ProblemCode::TooManyUploads => StatusCode::TOO_MANY_REQUESTS,
+        ProblemCode::TooManyUploads | ProblemCode::QueueFull => StatusCode::TOO_MANY_REQUESTS,
         ProblemCode::UploadBusy | ProblemCode::UploadsOff => StatusCode::SERVICE_UNAVAILABLE,
         ProblemCode::TooSlow => StatusCode::REQUEST_TIMEOUT,
         ProblemCode::DiskFull => StatusCode::INSUFFICIENT_STORAGE,
-        ProblemCode::Offline | ProblemCode::RelayIncompatible | ProblemCode::RelayFailed => {
-            StatusCode::BAD_GATEWAY
-        }
+        ProblemCode::Offline
+        | ProblemCode::CertificateExpired
+        | ProblemCode::CertificateNotYet
+        | ProblemCode::CertificateIssuer
+        | ProblemCode::CertificateAddress
+        | ProblemCode::CertificateRefused
+        | ProblemCode::RelayIncompatible
+        | ProblemCode::RelayFailed => StatusCode::BAD_GATEWAY,
         ProblemCode::StoreNeedsKey | ProblemCode::WrongKey => StatusCode::LOCKED,
         ProblemCode::StoreLocked
         | ProblemCode::StoreTooNew

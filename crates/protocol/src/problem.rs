@@ -58,6 +58,16 @@ pub enum ProblemCode {
     Forbidden,
     /// The relay cannot be reached.
     Offline,
+    /// The certificate of who answers for the relay has expired.
+    CertificateExpired,
+    /// That certificate's time has not come, or this machine's clock is wrong.
+    CertificateNotYet,
+    /// Nobody who is trusted here issued that certificate.
+    CertificateIssuer,
+    /// That certificate is the one of another address.
+    CertificateAddress,
+    /// That certificate is not accepted for another reason.
+    CertificateRefused,
     /// The relay answered something that this version does not understand.
     RelayIncompatible,
     /// The relay answered with an error of its own.
@@ -82,6 +92,8 @@ pub enum ProblemCode {
     QuotaExceeded,
     /// Too many uploads of this organisation are open.
     TooManyUploads,
+    /// As many analyses of this organisation wait as may.
+    QueueFull,
     /// The relay is busy with other uploads.
     UploadBusy,
     /// Bytes came too slowly, and the relay gave the connection up.

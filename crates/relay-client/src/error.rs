@@ -36,7 +36,7 @@ pub enum RelayError {
     },
     /// Who answers does not prove to be the relay.
     #[error("the relay's certificate is not accepted: {0}")]
-    Certificate(String),
+    Certificate(CertificateFault),
     /// No connection, or it broke.
     #[error("the relay cannot be reached: {0}")]
     Unreachable(String),
@@ -111,30 +111,67 @@ fn held<'a>(
     Some(held)
 }
 
-/// What is wrong with the relay's certificate, where an error is about it.
-fn of_certificate(error: &(dyn std::error::Error + 'static)) -> Option<String> {
-    let tls = std::iter::successors(Some(error), |error| held(*error))
-        .find_map(|error| error.downcast_ref::<rustls::Error>())?;
-    let rustls::Error::InvalidCertificate(fault) = tls else { return None };
-    Some(match fault {
-        Fault::Expired | Fault::ExpiredContext { .. } => "it has expired".to_owned(),
-        Fault::NotValidYet | Fault::NotValidYetContext { .. } => {
-            "it is not valid yet; is this machine's clock right?".to_owned()
+/// Why a certificate is not accepted.
+#[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
+pub enum CertificateFault {
+    /// Its time is over.
+    #[error("it has expired")]
+    Expired,
+    /// Its time has not come, or this machine's clock is wrong.
+    #[error("it is not valid yet; is this machine's clock right?")]
+    NotYet,
+    /// Nobody who is trusted here signed it.
+    #[error(
+        "this machine does not know who issued it; name the file of a private authority with \
+         --relay-ca (KARTEI_RELAY_CA)"
+    )]
+    Issuer,
+    /// It was made for another name or address.
+    #[error("it is the one of another address")]
+    Address,
+    /// Anything else.
+    #[error("{0}")]
+    Other(String),
+}
+
+impl CertificateFault {
+    /// What is wrong with the relay's certificate, where an error is about it.
+    fn of(error: &(dyn std::error::Error + 'static)) -> Option<Self> {
+        let tls = std::iter::successors(Some(error), |error| held(*error))
+            .find_map(|error| error.downcast_ref::<rustls::Error>())?;
+        let rustls::Error::InvalidCertificate(fault) = tls else { return None };
+        Some(match fault {
+            Fault::Expired | Fault::ExpiredContext { .. } => Self::Expired,
+            Fault::NotValidYet | Fault::NotValidYetContext { .. } => Self::NotYet,
+            Fault::UnknownIssuer => Self::Issuer,
+            Fault::NotValidForName | Fault::NotValidForNameContext { .. } => Self::Address,
+            Fault::Revoked => Self::Other("it was revoked".to_owned()),
+            other => Self::Other(other.to_string()),
+        })
+    }
+
+    /// The closed code that clients act on.
+    #[must_use]
+    pub fn code(&self) -> ProblemCode {
+        match self {
+            Self::Expired => ProblemCode::CertificateExpired,
+            Self::NotYet => ProblemCode::CertificateNotYet,
+            Self::Issuer => ProblemCode::CertificateIssuer,
+            Self::Address => ProblemCode::CertificateAddress,
+            Self::Other(_) => ProblemCode::CertificateRefused,
         }
-        Fault::UnknownIssuer => "this machine does not know who issued it; name the file of a \
-                                 private authority with --relay-ca (KARTEI_RELAY_CA)"
-            .to_owned(),
-        Fault::NotValidForName | Fault::NotValidForNameContext { .. } => {
-            "it is the one of another address".to_owned()
-        }
-        Fault::Revoked => "it was revoked".to_owned(),
-        other => other.to_string(),
-    })
+    }
 }
 
 /// Whether a code is about what was asked for, whatever the status.
 fn is_about_one(code: ProblemCode) -> bool {
-    matches!(code, ProblemCode::FileLost | ProblemCode::UploadsOff | ProblemCode::Deleted)
+    matches!(
+        code,
+        ProblemCode::FileLost
+            | ProblemCode::UploadsOff
+            | ProblemCode::Deleted
+            | ProblemCode::QueueFull
+    )
 }
 
 impl RelayError {
@@ -153,8 +190,8 @@ impl RelayError {
         // ones repeat the address.
         let mut cause: &dyn std::error::Error = error;
         loop {
-            if let Some(reason) = of_certificate(cause) {
-                return Self::Certificate(reason);
+            if let Some(fault) = CertificateFault::of(cause) {
+                return Self::Certificate(fault);
             }
             let Some(inner) = cause.source() else { break };
             cause = inner;

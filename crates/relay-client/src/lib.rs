@@ -26,7 +26,7 @@ use reqwest::{Client, ClientBuilder, RequestBuilder, Response, Url};
 use serde::de::DeserializeOwned;
 
 pub use bootstrap::{SegmentError, read_segment};
-pub use error::RelayError;
+pub use error::{CertificateFault, RelayError};
 pub use events::{JobNotices, Notice, Notices};
 pub use files::{Download, FilesAsked};
 pub use sign_in::{Begun, CameBack, provider_name};

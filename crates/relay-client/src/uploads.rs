@@ -10,6 +10,7 @@ use kartei_protocol::uploads::{CompleteUpload, NewUpload, UploadState, Uploads};
 use kartei_upload_core::Failure;
 use reqwest::header::{CONTENT_LENGTH, CONTENT_TYPE, RETRY_AFTER};
 use reqwest::{Body, RequestBuilder, Response, Url};
+use serde_json::json;
 
 use crate::error::Document;
 use crate::{RelayClient, RelayError};
@@ -32,9 +33,12 @@ pub struct UploadFailure {
 impl From<RelayError> for UploadFailure {
     fn from(error: RelayError) -> Self {
         let failure = match &error {
-            RelayError::Certificate(_) | RelayError::Unreachable(_) | RelayError::CutOff => {
-                Failure::unreachable()
-            }
+            RelayError::Unreachable(_) | RelayError::CutOff => Failure::unreachable(),
+            // No answer, so no status; the code says to people why.
+            RelayError::Certificate(fault) => Failure {
+                code: json!(fault.code()).as_str().unwrap_or_default().to_owned(),
+                ..Failure::unreachable()
+            },
             _ => Failure { code: "failed".to_owned(), status: 400, retry_after_ms: None },
         };
         Self { failure, detail: error.to_string() }

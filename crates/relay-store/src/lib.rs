@@ -44,7 +44,7 @@ mod uploads;
 mod whole;
 
 pub use access::{Access, OrgId, Organisation, Role, Standing};
-pub use audit::{AuditChain, AuditEvent, AuditHead, AuditQuery, BrokenAudit};
+pub use audit::{AuditChain, AuditEvent, AuditHead, AuditQuery, BrokenAudit, OperatorAct};
 pub use calibrations::{
     Activated, CALIBRATIONS_MAX, CalibrationAdded, CalibrationDeleted, CalibrationRow, DryRun,
     NewCalibrationRow, WholeCalibration,
@@ -81,7 +81,7 @@ pub use segments::{Chain, Segment, segment_folder};
 pub use snapshot::Snapshot;
 pub use store::RelayStore;
 pub use tokens::{
-    ADMINISTRATOR, NewlyMade, Overview, SignedIn, TOKEN_DAYS_MAX, TOKEN_NAME_CHARS_MAX,
+    ADMINISTRATOR, NewlyMade, Overview, SignedIn, THE_RELAY, TOKEN_DAYS_MAX, TOKEN_NAME_CHARS_MAX,
     TokenRefused, TokenRevoked, TokenRow, TokenWish,
 };
 pub use upkeep::{Checked, Fetched, Finding, Members};

@@ -21,8 +21,20 @@ pub const TOKEN_DAYS_MAX: i64 = 3_650;
 const HOUR_MS: i64 = 60 * 60 * 1_000;
 const DAY_MS: i64 = 24 * HOUR_MS;
 
-/// The name that stands beside what is done at the relay's own machine.
+/// The name that stands beside what is done at the relay's own machine; the account's name may follow, in brackets.
 pub const ADMINISTRATOR: &str = "administrator";
+
+/// The name that stands beside what a relay does by itself.
+pub const THE_RELAY: &str = "relay";
+
+/// Whether a name is one of those that stand for no token. Who had a token with it would stand in the audit as
+/// somebody else.
+fn is_reserved(name: &str) -> bool {
+    let name = name.trim().to_lowercase();
+    let account = name.strip_prefix(ADMINISTRATOR);
+    name == THE_RELAY
+        || account.is_some_and(|rest| rest.is_empty() || rest.trim_start().starts_with('('))
+}
 
 /// What the databases keep of tokens. Every method is one transaction.
 pub(crate) trait TokenEngine {
@@ -190,6 +202,9 @@ pub enum TokenRefused {
     /// A name with something that is no character to read.
     #[error("a token's name has no control characters")]
     NameControls,
+    /// The name of somebody who has no token.
+    #[error("`administrator` and `relay` stand for those who have no token; choose another name")]
+    NameReserved,
     /// Days that are too few or too many.
     #[error("a token ends after 1 to {TOKEN_DAYS_MAX} days")]
     Days,
@@ -209,6 +224,9 @@ impl TokenWish<'_> {
         }
         if self.name.chars().any(char::is_control) {
             return Err(TokenRefused::NameControls);
+        }
+        if is_reserved(self.name) {
+            return Err(TokenRefused::NameReserved);
         }
         match self.days {
             Some(days) if !(1..=TOKEN_DAYS_MAX).contains(&days) => Err(TokenRefused::Days),
@@ -361,6 +379,14 @@ mod tests {
         }
         for control in ["a\nb", "a\0", "\u{85}x", "\u{1b}[1m"] {
             assert_eq!(wish(control, None), Err(TokenRefused::NameControls), "{control:?}");
+        }
+        for taken in
+            ["administrator", "Relay", " administrator", "administrator (ada)", "Administrator("]
+        {
+            assert_eq!(wish(taken, None), Err(TokenRefused::NameReserved), "{taken}");
+        }
+        for free in ["administrators", "administrator Ada", "relay desk"] {
+            assert_eq!(wish(free, None), Ok(()));
         }
         assert_eq!(wish("a", Some(3_650)), Ok(()));
         for days in [0, -1, 3_651, i64::MAX, i64::MIN] {

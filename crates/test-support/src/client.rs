@@ -17,6 +17,30 @@ use crate::{Answer, pass, program};
 pub struct Client {
     program: PathBuf,
     data: PathBuf,
+    authority: Option<PathBuf>,
+}
+
+/// A process that ends with whoever holds it.
+#[derive(Debug)]
+pub struct Running(pub Child);
+
+impl Running {
+    /// Ends it as a crash does.
+    ///
+    /// # Errors
+    /// Where the system does not let it be ended.
+    pub fn kill(&mut self) -> Result<()> {
+        self.0.kill()?;
+        self.0.wait()?;
+        Ok(())
+    }
+}
+
+impl Drop for Running {
+    fn drop(&mut self) {
+        // It may have ended by itself, which the test has noticed then.
+        let _ = self.kill();
+    }
 }
 
 /// All sync in turn, twice: each has then what the others had.
@@ -29,7 +53,13 @@ pub fn settle(clients: &[&Client]) -> Result<()> {
 
 impl Client {
     pub(crate) fn new(data: PathBuf) -> Result<Self> {
-        Ok(Self { program: program("kartei")?, data })
+        Ok(Self { program: program("kartei")?, data, authority: None })
+    }
+
+    /// The same, where certificates count that are signed with the authority in a PEM file.
+    #[must_use]
+    pub fn trusting(self, authority: &Path) -> Self {
+        Self { authority: Some(authority.to_owned()), ..self }
     }
 
     /// The data folder.
@@ -202,6 +232,9 @@ impl Client {
         command.env("KARTEI_KEYCHAIN", "off");
         // What the surrounding shell says must not reach a test.
         command.env_remove("KARTEI_DATA_DIR").stdin(Stdio::null());
+        if let Some(file) = &self.authority {
+            command.env("KARTEI_RELAY_CA", file);
+        }
         command.arg("--data").arg(&self.data).args(arguments);
         command
     }

@@ -23,7 +23,7 @@ mod wait;
 mod worker;
 
 pub use answer::Answer;
-pub use client::{Client, settle};
+pub use client::{Client, Running, settle};
 pub use dice::Dice;
 pub use http::{Events, Http, Opened, Reply, ServerEvent};
 pub use postgres::{Database, Held, Postgres};

@@ -160,6 +160,8 @@ impl RelayHome {
             }
         };
         command.env("KARTEI_RELAY_DATA", &self.data).env_remove(DATABASE_URL);
+        // The audit tells the account, which is another one wherever tests run.
+        command.env("SUDO_USER", "grace");
         command.envs(self.settings.iter().map(|(name, value)| (name, value)));
         if let Some(url) = &self.database_url {
             command.env(DATABASE_URL, url);

@@ -9,8 +9,7 @@ use std::time::{SystemTime, UNIX_EPOCH};
 use anyhow::{Context, Result, bail};
 use clap::{Args, Subcommand};
 use kartei_blob_store::BlobStore;
-pub(crate) use kartei_relay_store::ADMINISTRATOR;
-use kartei_relay_store::{Author, Erased, RelayStore, Usage};
+use kartei_relay_store::{ADMINISTRATOR, Author, Erased, RelayStore, Usage};
 use time::OffsetDateTime;
 use time::format_description::well_known::Rfc3339;
 use tokio::runtime::{Builder, Runtime};
@@ -18,6 +17,22 @@ use tokio::runtime::{Builder, Runtime};
 use crate::erasure;
 use crate::sealing;
 use crate::storage::Storage;
+
+/// Variables that say which account a command is run by, the best first.
+const ACCOUNT: [&str; 4] = ["SUDO_USER", "USER", "LOGNAME", "USERNAME"];
+
+/// Who works at the relay's own machine, for the audit: `administrator`, with the name of the account that the
+/// shell tells. Whoever can run this can say something else there, as they can change the database.
+pub(crate) fn administrator() -> String {
+    let is_name = |name: &String| {
+        !name.is_empty() && name.len() <= 64 && !name.contains(|c: char| c.is_control() || c == ')')
+    };
+    let told = ACCOUNT.into_iter().filter_map(|variable| std::env::var(variable).ok());
+    match told.into_iter().find(is_name) {
+        Some(account) => format!("{ADMINISTRATOR} ({account})"),
+        None => ADMINISTRATOR.to_owned(),
+    }
+}
 
 #[derive(Subcommand)]
 pub(crate) enum AdminCommand {
@@ -134,7 +149,7 @@ pub(crate) fn run(command: AdminCommand) -> Result<()> {
         AdminCommand::Quota { command: QuotaCommand::Set { org, bytes, unlimited: _, place } } => {
             let store = place.storage.open()?;
             let org = store.organisation(&org)?.id;
-            show_usage(&store.set_quota(org, ADMINISTRATOR, bytes)?, &place);
+            show_usage(&store.set_quota(org, &administrator(), bytes)?, &place);
         }
         AdminCommand::Quota { command: QuotaCommand::Show { org, place } } => {
             let store = place.storage.open()?;
@@ -191,7 +206,7 @@ fn erase(
     (store, blobs): (&RelayStore, &BlobStore),
 ) -> Result<()> {
     let org = store.organisation(org)?.id;
-    let author = Author { name: ADMINISTRATOR.to_owned(), now: now() };
+    let author = Author { name: administrator(), now: now() };
     let erasure = match store.erase(org, &author, id, unknown)? {
         Erased::Now(erasure) | Erased::Before(erasure) => erasure,
         Erased::Missing => {

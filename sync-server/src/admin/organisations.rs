@@ -5,9 +5,9 @@ use std::path::{Path, PathBuf};
 use anyhow::{Context, Result};
 use clap::Subcommand;
 use kartei_protocol::admin::{OrganisationInfo, ProfilesLie};
-use kartei_relay_store::{Organisation, RelayStore};
+use kartei_relay_store::{OperatorAct, Organisation, RelayStore};
 
-use super::{ADMINISTRATOR, Place, moment, now, one_line};
+use super::{Place, administrator, moment, now, one_line};
 use crate::routes::organisation_told;
 use crate::{sealing, uploads};
 
@@ -60,7 +60,10 @@ pub(crate) enum OrgCommand {
 pub(super) fn run(command: OrgCommand) -> Result<()> {
     match command {
         OrgCommand::Create { name, place } => {
-            let organisation = place.storage.open()?.create_organisation(&name, now())?;
+            let store = place.storage.open()?;
+            let organisation = store.create_organisation(&name, now())?;
+            let made = OperatorAct::OrganisationCreated(&organisation.name);
+            store.tell_of(organisation.id, &administrator(), made)?;
             if place.json {
                 println!("{}", serde_json::json!({ "organisation": organisation.name }));
             } else {
@@ -105,7 +108,7 @@ fn seal(name: &str, key_file: Option<&Path>, place: &Place, asked: bool) -> Resu
     let organisation = store.organisation(name)?;
     let operator = operator.context("name the operator's key with --key-file")?;
     uploads::own_key(&store, &operator, organisation.id)?;
-    let changed = store.set_seal_wish(organisation.id, ADMINISTRATOR, asked)?;
+    let changed = store.set_seal_wish(organisation.id, &administrator(), asked)?;
     let seen = look(&store, organisation)?;
     if place.json {
         println!("{}", serde_json::to_string(&seen)?);

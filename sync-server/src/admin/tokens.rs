@@ -4,9 +4,9 @@
 use anyhow::{Result, bail};
 use clap::Subcommand;
 use kartei_protocol::admin::{TokenCreated, TokenInfo, TokenList};
-use kartei_relay_store::{ADMINISTRATOR, OrgId, RelayStore, Role, TokenRevoked, TokenWish};
+use kartei_relay_store::{OrgId, RelayStore, Role, TokenRevoked, TokenWish};
 
-use super::{Place, moment, now, one_line};
+use super::{Place, administrator, moment, now, one_line};
 use crate::routes::token_told;
 
 #[derive(Subcommand)]
@@ -58,7 +58,8 @@ pub(crate) enum TokenCommand {
 pub(super) fn run(command: TokenCommand) -> Result<()> {
     match command {
         TokenCommand::Create { org, role, name, expires_in_days, place } => {
-            let wish = TokenWish { name: &name, role, days: expires_in_days, by: ADMINISTRATOR };
+            let by = administrator();
+            let wish = TokenWish { name: &name, role, days: expires_in_days, by: &by };
             wish.check()?;
             let store = place.storage.open()?;
             let made = store.make_token(store.organisation(&org)?.id, &wish, now())?;
@@ -88,7 +89,7 @@ pub(super) fn run(command: TokenCommand) -> Result<()> {
                 (Some(id), _) => (revoke(&store, org, id)?, format!("with the id {id}")),
                 (None, name) => {
                     let name = name.unwrap_or_default();
-                    let revoked = store.revoke_tokens(org, &name, ADMINISTRATOR, now())?;
+                    let revoked = store.revoke_tokens(org, &name, &administrator(), now())?;
                     (revoked, format!("of `{name}`"))
                 }
             };
@@ -106,7 +107,7 @@ pub(super) fn run(command: TokenCommand) -> Result<()> {
 }
 
 fn revoke(store: &RelayStore, org: OrgId, id: i64) -> Result<u64> {
-    let revoked = store.revoke_token(org, id, ADMINISTRATOR, true, now())?;
+    let revoked = store.revoke_token(org, id, &administrator(), true, now())?;
     Ok(u64::from(revoked == TokenRevoked::Now))
 }
 

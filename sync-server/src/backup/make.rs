@@ -12,7 +12,8 @@ use futures_util::{Stream, TryStreamExt, stream};
 use kartei_backup::{Cut, FILE_CHUNK_BYTES, PAGE_CHUNK_BYTES, Repository, Writer, Written};
 use kartei_blob_store::{BlobEntry, BlobStore};
 use kartei_relay_store::{
-    Beside, CopiedOrganisation, DatabaseCopy, DumpedRows, Place, PortableSource, RelayStore,
+    Beside, CopiedOrganisation, DatabaseCopy, DumpedRows, OperatorAct, Place, PortableSource,
+    RelayStore,
 };
 use tokio::fs::File;
 use tokio::io::AsyncReadExt;
@@ -21,7 +22,7 @@ use tokio::sync::mpsc;
 use super::erasures;
 use super::vault::{Vault, read_key};
 use super::{BLOBS, DATABASE, Organisation, POSTGRES, ROWS, SQLITE, Subject};
-use crate::admin::{now, runtime};
+use crate::admin::{administrator, now, runtime};
 use crate::storage::{Storage, is_passing};
 use crate::uploads::OWN_KEY;
 
@@ -67,7 +68,8 @@ pub(crate) fn backup(options: &Backup) -> Result<()> {
         bail!("there is no relay's database in {}", data.display());
     }
     refuse_within(options)?;
-    let (erased, count) = erasures::known(&options.storage.open()?)?;
+    let store = options.storage.open()?;
+    let (erased, count) = erasures::known(&store)?;
     if options.erasures_only {
         runtime()?.block_on(async {
             let repository = options.vault.open_or_begin().await?;
@@ -81,6 +83,11 @@ pub(crate) fn backup(options: &Backup) -> Result<()> {
     }
     let blobs = options.storage.blobs()?;
     let written = runtime()?.block_on(make(options, place, &blobs, &erased))?;
+    let id = written.snapshot.id.to_string();
+    let act = OperatorAct::BackedUp(&id, written.snapshot.bytes);
+    for organisation in store.organisations()? {
+        store.tell_of(organisation.id, &administrator(), act)?;
+    }
     tell(options, &written)
 }
 

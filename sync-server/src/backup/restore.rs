@@ -14,7 +14,7 @@ use tempfile::TempDir;
 use super::erasures::Register;
 use super::vault::Vault;
 use super::{BLOBS, DATABASE, ROWS, Subject, database};
-use crate::admin::{ADMINISTRATOR, runtime};
+use crate::admin::{administrator, runtime};
 use crate::storage::Storage;
 use crate::uploads::OWN_KEY;
 use crate::whole_file;
@@ -58,7 +58,7 @@ pub(crate) fn restore(options: &Restore) -> Result<()> {
     for organisation in store.organisations()? {
         // Segments are not in backups, and replicas must not believe revisions that are given twice.
         store.drop_chain(organisation.id)?;
-        let epoch = store.begin_epoch(organisation.id, ADMINISTRATOR)?;
+        let epoch = store.begin_epoch(organisation.id, &administrator())?;
         println!("{}: a new history, {epoch}", organisation.name);
     }
     register.apply(&store)?;

@@ -19,7 +19,7 @@ use kartei_profile::Record;
 use kartei_protocol::calibrations::CalibrationStage;
 use kartei_relay_store::{
     Activated, CalibrationAdded, CalibrationRow, DryRun, JobRow, NewCalibrationRow, OrgId,
-    RelayStore,
+    RelayStore, THE_RELAY,
 };
 use serde::{Deserialize, Serialize};
 use serde_json::Value;
@@ -28,7 +28,6 @@ use serde_json::value::RawValue;
 use super::cohort::{self, Cohort, Member};
 use super::run::{Done, Known, RunError, THREADS, TOLD_EVERY, Task, scale};
 use crate::halting::Halt;
-use crate::rounds::THE_RELAY;
 
 /// What a job is called that makes a calibration, where analyses have their names.
 pub(crate) const CALIBRATION: &str = "calibration";

@@ -11,7 +11,7 @@ use serde_json::json;
 use tokio::sync::watch;
 
 use super::{WorkOptions, Workshop, work};
-use crate::admin::{ADMINISTRATOR, Place, now, runtime};
+use crate::admin::{Place, administrator, now, runtime};
 use crate::lists;
 use crate::metrics::{self, MetricsOptions};
 use crate::migrate_store::check_finished;
@@ -127,7 +127,7 @@ pub(crate) fn run_jobs(command: JobsCommand) -> Result<()> {
             let since = Some(now());
             sets.extend(pause.as_ref().map(|one| QueueSet::Paused(one.as_deref(), since)));
             sets.extend(resume.as_ref().map(|one| QueueSet::Paused(one.as_deref(), None)));
-            show_queue(&store.set_job_queue(org, ADMINISTRATOR, &sets)?, &place);
+            show_queue(&store.set_job_queue(org, &administrator(), &sets)?, &place);
         }
         JobsCommand::Running { org, place } => {
             let store = place.storage.open()?;
@@ -170,7 +170,7 @@ fn force(storage: &Storage, org: &str, id: &str) -> Result<()> {
     let (_stop, stopping) = watch::channel(false);
     let shop = open(storage, None, stopping)?;
     let org = shop.store.organisation(org)?.id;
-    let acting = Acting { job: id.to_owned(), actor: ADMINISTRATOR.to_owned(), deed: Deed::Force };
+    let acting = Acting { job: id.to_owned(), actor: administrator(), deed: Deed::Force };
     let Some(acted) = runtime()?.block_on(shop.acted(org, acting))? else {
         bail!("the organisation has no job `{id}`");
     };

@@ -9,7 +9,7 @@ use kartei_relay_store::{Applied, OrgId, RelayStore, Restored};
 use serde_json::json;
 
 use super::{apply, checked, purge, told_plan, told_policy, told_run};
-use crate::admin::{ADMINISTRATOR, Place, runtime};
+use crate::admin::{Place, administrator, runtime};
 use crate::uploads::bytes32;
 
 /// Runs that are listed at most: what an administrator reads.
@@ -137,14 +137,14 @@ pub(crate) fn run(command: RetentionCommand) -> Result<()> {
         }
         RetentionCommand::Plan { whose } => {
             let (store, org) = whose.open()?;
-            show_plan(&told_plan(store.plan_retention(org, ADMINISTRATOR)?), &whose.place)
+            show_plan(&told_plan(store.plan_retention(org, &administrator())?), &whose.place)
         }
         RetentionCommand::Apply { plan, as_of, whose } => {
             let (store, org) = whose.open()?;
             let Some(hash) = bytes32(&plan) else {
                 bail!("a plan's hash has 64 hex digits");
             };
-            match apply(&store, org, ADMINISTRATOR, (hash, as_of))? {
+            match apply(&store, org, &administrator(), (hash, as_of))? {
                 Applied::Run(run) => show_run(&told_run(run), &whose.place),
                 Applied::Stale => bail!("the plan would be another one now: plan again"),
             }
@@ -158,7 +158,7 @@ pub(crate) fn run(command: RetentionCommand) -> Result<()> {
         }
         RetentionCommand::Restore { run, whose } => {
             let (store, org) = whose.open()?;
-            match store.restore_run(org, ADMINISTRATOR, &run)? {
+            match store.restore_run(org, &administrator(), &run)? {
                 Restored::Run(run) => show_run(&told_run(run), &whose.place),
                 Restored::Over(_) => bail!("the time to restore the run `{run}` is over"),
                 Restored::Missing => bail!("the organisation has no run `{run}`"),
@@ -169,7 +169,7 @@ pub(crate) fn run(command: RetentionCommand) -> Result<()> {
             let blobs = whose.place.storage.blobs()?;
             let runtime = runtime()?;
             let _within = runtime.enter();
-            let report = purge(&store, &blobs, org, ADMINISTRATOR)?;
+            let report = purge(&store, &blobs, org, &administrator())?;
             if whose.place.json {
                 println!("{}", serde_json::to_string(&report)?);
             } else {
@@ -185,7 +185,7 @@ pub(crate) fn run(command: RetentionCommand) -> Result<()> {
         }
         RetentionCommand::Hold { job: Some(job), release, whose } => {
             let (store, org) = whose.open()?;
-            let Some(row) = store.hold_job(org, ADMINISTRATOR, &job, !release)? else {
+            let Some(row) = store.hold_job(org, &administrator(), &job, !release)? else {
                 bail!("the organisation has no job `{job}`");
             };
             if whose.place.json {
@@ -203,7 +203,7 @@ pub(crate) fn run(command: RetentionCommand) -> Result<()> {
 fn set(change: RetentionChange, whose: &Whose) -> Result<()> {
     let change = checked(change).map_err(anyhow::Error::msg)?;
     let (store, org) = whose.open()?;
-    let policy = store.set_retention(org, ADMINISTRATOR, &change)?;
+    let policy = store.set_retention(org, &administrator(), &change)?;
     show_policy(&told_policy(&policy), &whose.place)
 }
 

@@ -15,13 +15,14 @@ use kartei_protocol::admin::{
 };
 use kartei_relay_store::{
     Applied, Applying, OrgId, Plan, Policy, PolicySet, Purged, RelayStore, RelayStoreError,
+    THE_RELAY,
 };
 use tokio::runtime::Handle;
 
 pub(crate) use command::{RetentionCommand, run};
 
 use crate::random::random_id;
-use crate::rounds::{Rounds, THE_RELAY};
+use crate::rounds::Rounds;
 use crate::serve::Relay;
 use crate::uploads::hex;
 

@@ -1,16 +1,13 @@
 //! What an ID token says of a person, and whether it says it to this relay, now (OpenID Connect Core 1.0, 3.1.3.7).
 //! Pure: what is signed, and what time it is, it is told.
 
-use kartei_relay_store::{ADMINISTRATOR, Role, TokenWish};
+use kartei_relay_store::{Role, THE_RELAY, TokenWish};
 use serde_json::{Map, Value};
 
 use super::options::{RoleOf, Settings};
 
 /// Seconds by which clocks may differ.
 const LEEWAY: i64 = 60;
-
-/// What the relay does by itself stands under this name in the audit.
-const RELAY: &str = "relay";
 
 /// Claims that say who somebody is, the best first, after the verified address for mail.
 const NAMES: [&str; 3] = ["preferred_username", "name", "sub"];
@@ -149,9 +146,8 @@ fn name_of(claims: &Map<String, Value>, chosen: Option<&str>) -> Result<String, 
         })
     };
     let fits = |name: &&str| {
-        let wish = TokenWish { name, role: Role::Viewer, days: None, by: RELAY };
-        // Who works under these names is somebody else.
-        wish.check().is_ok() && ![ADMINISTRATOR, RELAY].contains(name)
+        let wish = TokenWish { name, role: Role::Viewer, days: None, by: THE_RELAY };
+        wish.check().is_ok()
     };
     let name =
         name.filter(fits).ok_or_else(|| Refusal::NoName(chosen.unwrap_or("email").to_owned()));

@@ -26,7 +26,7 @@ fn life_of_tokens(seat: &Seat) -> Result<()> {
     assert_eq!(listed.iter().map(|one| &*one.name).collect::<Vec<_>>(), ["Ada, laptop", "Chef"]);
     assert!(listed[0].last_used_at.is_some() && listed[1].last_used_at.is_some());
     assert_eq!((listed[0].is_yours, listed[1].is_yours), (false, true));
-    assert_eq!(listed[1].created_by.as_deref(), Some("administrator"));
+    assert_eq!(listed[1].created_by.as_deref(), Some("administrator (grace)"));
     let second = seat.make(&json!({"name": "Ada, laptop", "role": "viewer"}))?;
     assert_eq!(second.info.expires_at, None);
 
@@ -148,7 +148,7 @@ fn the_same_at_the_relays_own_machine() -> Result<()> {
     let create = ["token", "create", "--org", "Test", "--role", "analyst", "--name", "Ada"];
     let made = json(&[&create[..], &["--expires-in-days", "7"]].concat())?;
     let id = made["token_id"].as_str().context("an id")?.to_owned();
-    assert_eq!(made["created_by"], "administrator");
+    assert_eq!(made["created_by"], "administrator (grace)");
     seat.with(made["token"].as_str().context("a token")?).get("/profiles")?.expect(200)?;
     let list = ["token", "list", "--org", "Test"];
     let listed = json(&list)?;

@@ -4,12 +4,13 @@
 mod proxy;
 
 use std::path::PathBuf;
-use std::process::{Child, Command};
+use std::process::Command;
 use std::time::Duration;
 
 use anyhow::{Context, Result};
 use kartei_test_support::{
-    Client, Http, Postgres, Relay, RelayHome, Stage, program, until, until_some, write_lines,
+    Client, Http, Postgres, Relay, RelayHome, Running, Stage, program, until, until_some,
+    write_lines,
 };
 use rusqlite::Connection;
 use serde_json::{Value, json};
@@ -21,24 +22,6 @@ const DEADLINE: Duration = Duration::from_secs(60);
 
 /// Lines of a segment.
 const SEGMENT: usize = 10_000;
-
-/// Ends the process that it holds, as a crash does.
-struct Running(Child);
-
-impl Running {
-    fn kill(&mut self) -> Result<()> {
-        self.0.kill()?;
-        self.0.wait()?;
-        Ok(())
-    }
-}
-
-impl Drop for Running {
-    fn drop(&mut self) {
-        // It may have ended by itself.
-        let _ = self.kill();
-    }
-}
 
 fn people(count: usize) -> Vec<Value> {
     (0..count)

@@ -86,6 +86,24 @@ fn events_go_on_where_the_client_was() -> Result<()> {
 }
 
 #[test]
+fn when_enough_wait_no_more_are_taken() -> Result<()> {
+    let few = [("KARTEI_WORKERS", "0"), ("KARTEI_WAITING_JOBS", "2")];
+    let office = office(&few, "bfi.ndjson.gz")?;
+    let key = [("idempotency-key", "first")];
+    let first = post(&office.http, "/analyze/jobs", &key, &quality())?.expect(201)?.json();
+    office.submit(&quality())?;
+    for path in ["/analyze/jobs", "/analyze"] {
+        let refused = post(&office.http, path, &[], &quality())?.expect(429)?;
+        assert_eq!(refused.json()["code"], "queue_full");
+        assert!(refused.header("retry-after").is_some());
+    }
+    post(&office.http, "/analyze/jobs", &key, &quality())?.expect(200)?;
+    office.cancel(first["job_id"].as_str().unwrap_or_default())?;
+    office.submit(&quality())?;
+    Ok(())
+}
+
+#[test]
 fn the_same_request_is_the_same_job() -> Result<()> {
     let office = office(&[("KARTEI_WORKERS", "0")], "bfi.ndjson.gz")?;
     let key = [("idempotency-key", "report-1")];

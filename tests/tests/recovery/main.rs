@@ -66,6 +66,39 @@ fn files_below(folder: &Path) -> Result<Vec<PathBuf>> {
     Ok(files)
 }
 
+#[cfg(unix)]
+#[test]
+fn what_a_relay_and_its_backups_write_is_for_its_account_alone() -> Result<()> {
+    use std::os::unix::fs::PermissionsExt as _;
+
+    let stage = Stage::new()?;
+    // As an account usually has it: others may read.
+    rustix::process::umask(rustix::fs::Mode::from_raw_mode(0o022));
+    let home = stage.relay_home()?;
+    let vault = stage.path("backups");
+    let home = with_vault(&stage, home, &of_a_file(&vault))?;
+    let home = home.with(&[("KARTEI_KEEP_FREE_PERCENT", "0")]);
+    let relay = home.start()?;
+    let http = Http::new(relay.url(), Some(&home.token("analyst", "Anna")?));
+    let kind = [("content-type", "application/octet-stream")];
+    let path = "/api/upload?action=create&complete=true&name=a.bin";
+    http.send("POST", path, &kind, &noise(10_000))?.expect(201)?;
+    back_up(&home)?;
+    let mut seen = 0;
+    for folder in [home.data(), &vault] {
+        let mode = |path: &Path| Ok::<_, anyhow::Error>(fs::metadata(path)?.permissions().mode());
+        ensure!(mode(folder)? & 0o077 == 0, "{} can be entered", folder.display());
+        for file in files_below(folder)? {
+            // Some live for a moment only.
+            let Ok(about) = fs::metadata(&file) else { continue };
+            ensure!(about.permissions().mode() & 0o077 == 0, "{} can be read", file.display());
+            seen += 1;
+        }
+    }
+    ensure!(seen > 4, "{seen} files were looked at");
+    Ok(())
+}
+
 #[test]
 fn nothing_acknowledged_is_lost_when_a_relay_is_destroyed_and_restored() -> Result<()> {
     let stage = Stage::new()?;

@@ -42,6 +42,26 @@ const TABLE: Record<ProblemCode, Words> = {
   unauthorized: { text: m.problem_unauthorized, action: m.problem_unauthorized_action },
   forbidden: { text: m.problem_forbidden, action: m.problem_forbidden_action },
   offline: { text: m.problem_offline, action: m.problem_offline_action },
+  certificate_expired: {
+    text: m.problem_certificate_expired,
+    action: m.problem_certificate_expired_action,
+  },
+  certificate_not_yet: {
+    text: m.problem_certificate_not_yet,
+    action: m.problem_certificate_not_yet_action,
+  },
+  certificate_issuer: {
+    text: m.problem_certificate_issuer,
+    action: m.problem_certificate_issuer_action,
+  },
+  certificate_address: {
+    text: m.problem_certificate_address,
+    action: m.problem_certificate_address_action,
+  },
+  certificate_refused: {
+    text: m.problem_certificate_refused,
+    action: m.problem_certificate_refused_action,
+  },
   relay_incompatible: {
     text: m.problem_relay_incompatible,
     action: m.problem_relay_incompatible_action,
@@ -68,6 +88,7 @@ const TABLE: Record<ProblemCode, Words> = {
   size_exceeded: { text: m.problem_size_exceeded, action: m.problem_size_exceeded_action },
   quota_exceeded: { text: m.problem_quota_exceeded, action: m.problem_quota_exceeded_action },
   too_many_uploads: { text: m.problem_too_many_uploads, action: m.problem_too_many_uploads_action },
+  queue_full: { text: m.problem_queue_full, action: m.problem_queue_full_action },
   upload_busy: { text: m.problem_upload_busy, action: m.problem_upload_busy_action },
   too_slow: { text: m.problem_too_slow, action: m.problem_too_slow_action },
   taken_over: { text: m.problem_taken_over, action: m.problem_taken_over_action },

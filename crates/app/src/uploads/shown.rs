@@ -80,6 +80,8 @@ pub(super) fn problem(failure: &Failure, detail: &str) -> Problem {
         serde_json::from_value(Value::from(failure.code.as_str())).ok();
     let (code, message) = match (failure.code.as_str(), failure.status, known) {
         ("unreachable", _, _) => (ProblemCode::Offline, detail.to_owned()),
+        // No answer that could be trusted came, for the reason that the code names.
+        (_, 0, Some(code)) => (code, detail.to_owned()),
         (_, 404, None | Some(ProblemCode::NotFound)) => (
             ProblemCode::RelayIncompatible,
             "this relay takes no uploads; it is of an earlier version".to_owned(),
@@ -125,6 +127,7 @@ mod tests {
     #[test]
     fn failures_have_the_codes_that_people_act_on() {
         assert_eq!(code("unreachable", 0), ProblemCode::Offline);
+        assert_eq!(code("certificate_expired", 0), ProblemCode::CertificateExpired);
         assert_eq!(code("quota_exceeded", 413), ProblemCode::QuotaExceeded);
         assert_eq!(code("upload_gone", 410), ProblemCode::UploadGone);
         assert_eq!(code("digest_mismatch", 422), ProblemCode::DigestMismatch);

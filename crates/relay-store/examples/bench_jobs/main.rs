@@ -38,6 +38,7 @@ fn submit(store: &RelayStore, org: OrgId, id: &str) {
         retry_of: None,
         attempts_max: 3,
         deadline_ms: 3_600_000,
+        waiting_max: u64::MAX,
     };
     assert!(matches!(store.submit_job(org, &job).unwrap(), Submitted::New(_)));
 }

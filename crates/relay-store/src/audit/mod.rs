@@ -3,7 +3,7 @@
 
 mod chain;
 
-use serde_json::Value;
+use serde_json::{Value, json};
 
 use crate::access::OrgId;
 use crate::engine::Result;
@@ -40,6 +40,28 @@ impl NewAudit {
         };
         event.hash = link(&head.hash, &event);
         event
+    }
+}
+
+/// What is done at the relay's own machine and is no single transaction: it is told right after it.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum OperatorAct<'a> {
+    /// The organisation was made, under a name.
+    OrganisationCreated(&'a str),
+    /// A backup was made of the whole relay: its id, and the bytes that it stands for.
+    BackedUp(&'a str, u64),
+    /// So many of its profiles did not fit together, and were mended.
+    ProfilesMended(u64),
+}
+
+impl OperatorAct<'_> {
+    fn told(self, actor: &str) -> NewAudit {
+        let (action, subject, data) = match self {
+            Self::OrganisationCreated(name) => ("organisation.created", name, Value::Null),
+            Self::BackedUp(id, bytes) => ("backup.made", id, json!({"bytes": bytes})),
+            Self::ProfilesMended(count) => ("profiles.mended", "check", json!({"profiles": count})),
+        };
+        NewAudit { actor: actor.to_owned(), action, subject: subject.to_owned(), data }
     }
 }
 
@@ -107,6 +129,9 @@ pub(crate) trait AuditEngine {
     /// A page of events.
     fn audit(&self, org: OrgId, query: &AuditQuery) -> Result<Vec<AuditEvent>>;
 
+    /// One more event.
+    fn add_audit(&self, org: OrgId, new: &NewAudit) -> Result<()>;
+
     /// Events behind a number in their order, and the end, of one snapshot.
     fn audit_after(
         &self,
@@ -123,6 +148,14 @@ impl RelayStore {
     /// [`RelayStoreError`](crate::RelayStoreError).
     pub fn audit(&self, org: OrgId, query: &AuditQuery) -> Result<Vec<AuditEvent>> {
         self.engine.audit(org, query)
+    }
+
+    /// Tells of something that was done at the relay's own machine.
+    ///
+    /// # Errors
+    /// [`RelayStoreError`](crate::RelayStoreError).
+    pub fn tell_of(&self, org: OrgId, actor: &str, act: OperatorAct<'_>) -> Result<()> {
+        self.engine.add_audit(org, &act.told(actor))
     }
 
     /// Checks the whole audit of an organisation; answers where it ends, or the first event that does not

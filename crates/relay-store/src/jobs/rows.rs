@@ -36,6 +36,8 @@ pub struct NewJobRow<'a> {
     pub attempts_max: u32,
     /// Milliseconds that one attempt may take.
     pub deadline_ms: i64,
+    /// So many of the organisation's may wait already, and no more; those that come at once may be a few more.
+    pub waiting_max: u64,
 }
 
 /// What became of a job that was asked for.
@@ -47,6 +49,8 @@ pub enum Submitted {
     Same(JobRow),
     /// The key was used for something else.
     KeyReused,
+    /// Too many wait.
+    Full,
 }
 
 /// A job.

@@ -84,6 +84,10 @@ fn read(row: &Row) -> Result<AuditEvent> {
 }
 
 impl AuditEngine for Postgres {
+    fn add_audit(&self, org: OrgId, new: &NewAudit) -> Result<()> {
+        self.write(org, async |db| append(db, org, new).await)
+    }
+
     fn audit(&self, org: OrgId, query: &AuditQuery) -> Result<Vec<AuditEvent>> {
         self.read(org, async |db| {
             let sql = format!(

@@ -82,8 +82,26 @@ pub(super) async fn find(db: &Transaction<'_>, org: OrgId, id: &str) -> Result<O
     db.query_opt(&select, &[&org.0, &id]).await?.as_ref().map(read).transpose()
 }
 
+/// The job of a key, as an answer to who asks for it again.
+async fn known(db: &Transaction<'_>, org: OrgId, job: &NewJobRow<'_>) -> Result<Option<Submitted>> {
+    let sql =
+        format!("SELECT {JOB_COLUMNS} FROM kartei.jobs WHERE org = $1 AND token = $2 AND key = $3");
+    let select = db.prepare_cached(&sql).await?;
+    let Some(row) = db.query_opt(&select, &[&org.0, &job.token, &job.key]).await? else {
+        return Ok(None);
+    };
+    let row = read(&row)?;
+    let is_same = row.request == job.request;
+    Ok(Some(if is_same { Submitted::Same(row) } else { Submitted::KeyReused }))
+}
+
 async fn submit(db: &Transaction<'_>, org: OrgId, job: &NewJobRow<'_>) -> Result<Submitted> {
     begin_queue(db, org).await?;
+    let count = "SELECT COUNT(*) FROM kartei.jobs WHERE org = $1 AND state = 'queued'";
+    let count = db.prepare_cached(count).await?;
+    if unsigned(&db.query_one(&count, &[&org.0]).await?, 0) >= job.waiting_max {
+        return Ok(known(db, org, job).await?.unwrap_or(Submitted::Full));
+    }
     let insert = db
         .prepare_cached(&format!(
             "INSERT INTO kartei.jobs (id, org, token, by, key, request, analysis, filter, params, \
@@ -126,12 +144,8 @@ async fn submit(db: &Transaction<'_>, org: OrgId, job: &NewJobRow<'_>) -> Result
         return Ok(Submitted::New(row));
     }
     // Written by whoever was first, and committed, or the insert would still wait for them.
-    let sql =
-        format!("SELECT {JOB_COLUMNS} FROM kartei.jobs WHERE org = $1 AND token = $2 AND key = $3");
-    let select = db.prepare_cached(&sql).await?;
-    let row = read(&db.query_one(&select, &[&org.0, &job.token, &job.key]).await?)?;
-    let is_same = row.request == job.request;
-    Ok(if is_same { Submitted::Same(row) } else { Submitted::KeyReused })
+    let known = known(db, org, job).await?;
+    known.ok_or_else(|| unknown_word(job.id, "row"))
 }
 
 async fn write_event(db: &Transaction<'_>, org: OrgId, job: i64, event: &JobEvent) -> Result<()> {

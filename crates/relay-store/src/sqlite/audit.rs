@@ -55,6 +55,10 @@ fn read(row: &Row<'_>) -> rusqlite::Result<AuditEvent> {
 }
 
 impl AuditEngine for Sqlite {
+    fn add_audit(&self, org: OrgId, new: &NewAudit) -> Result<()> {
+        self.write(|db| append(db, org, new))
+    }
+
     fn audit(&self, org: OrgId, query: &AuditQuery) -> Result<Vec<AuditEvent>> {
         self.read(|db| {
             let mut select = db.prepare_cached(&format!(

@@ -82,6 +82,12 @@ fn submit(db: &Transaction<'_>, org: OrgId, job: &NewJobRow<'_>) -> Result<Submi
         }
     }
     begin_queue(db, org)?;
+    let waiting: i64 = db
+        .prepare_cached("SELECT COUNT(*) FROM jobs WHERE org = ?1 AND state = 'queued'")?
+        .query_row([org.0], |row| row.get(0))?;
+    if u64::try_from(waiting).unwrap_or(0) >= job.waiting_max {
+        return Ok(Submitted::Full);
+    }
     let now = clock(db)?;
     db.prepare_cached(
         "INSERT INTO jobs (id, org, token, by, key, request, analysis, filter, params, retry_of, \

@@ -196,6 +196,7 @@ const CASES: &[Case] = &[
     ),
     ("a_job_goes_through_its_life", jobs::life::a_job_goes_through_its_life),
     ("one_key_of_a_token_is_one_job", jobs::life::one_key_of_a_token_is_one_job),
+    ("no_more_wait_than_may", jobs::life::no_more_wait_than_may),
     (
         "a_worker_that_was_taken_for_dead_writes_nothing",
         jobs::life::a_worker_that_was_taken_for_dead_writes_nothing,

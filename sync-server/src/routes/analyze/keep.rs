@@ -2,13 +2,15 @@
 
 use std::sync::Arc;
 
-use axum::http::StatusCode;
+use axum::http::{HeaderValue, StatusCode, header};
 use kartei_job_core::ATTEMPTS_MAX;
+use kartei_protocol::problem::ProblemCode;
 use kartei_relay_store::{Access, JobRow, NewJobRow, Submitted};
 use serde_json::{Value, json};
 use sha2::{Digest, Sha256};
 
 use super::find;
+use crate::gate::ASK_AGAIN_SECONDS;
 use crate::jobs::DEADLINE_MS;
 use crate::problem::{ApiCode, Failure};
 use crate::random::random_id;
@@ -49,6 +51,7 @@ pub(in crate::routes) async fn keep(
     let request = Sha256::digest(request.map_err(|e| Failure::internal(&e))?).into();
     let id = random_id("job-").map_err(|e| Failure::internal(&e))?;
     let (shop, access, org) = (Arc::clone(relay.workshop()), access.clone(), access.org);
+    let waiting_max = relay.limiter().waiting_jobs();
     let submitted = relay
         .store(move |_| {
             shop.submit(
@@ -65,6 +68,7 @@ pub(in crate::routes) async fn keep(
                     retry_of: asked.retry_of.as_deref(),
                     attempts_max: ATTEMPTS_MAX,
                     deadline_ms: DEADLINE_MS,
+                    waiting_max,
                 },
             )
         })
@@ -75,6 +79,15 @@ pub(in crate::routes) async fn keep(
             Ok((find(relay, org, &row.id).await?, false))
         }
         Submitted::Same(row) => Ok((row, false)),
+        Submitted::Full => {
+            let detail = format!(
+                "{waiting_max} analyses of the organisation wait already; ask again when some have \
+                 ended, or cancel some"
+            );
+            let failure =
+                Failure::new(StatusCode::TOO_MANY_REQUESTS, ProblemCode::QueueFull, detail);
+            Err(failure.header(header::RETRY_AFTER, HeaderValue::from(ASK_AGAIN_SECONDS)))
+        }
         Submitted::KeyReused => Err(Failure::new(
             StatusCode::UNPROCESSABLE_ENTITY,
             ApiCode::KeyReused,

@@ -239,6 +239,7 @@ pub(in crate::routes) fn told(
         (status = 410, description = "The job of this `Idempotency-Key` was deleted by the rules of retention", body = Problem),
         (status = 415, description = "No JSON", body = Problem),
         (status = 422, description = "The analysis cannot be made of these profiles; or the `Idempotency-Key` was used for another one", body = Problem),
+        (status = 429, description = "As many wait as may; `Retry-After` says when to ask again", body = Problem),
     ),
     security(("token" = [])),
 )]
@@ -323,6 +324,7 @@ fn failure_of(row: &JobRow) -> Failure {
         (status = 410, description = "The job of this `Idempotency-Key` was deleted by the rules of retention", body = Problem),
         (status = 415, description = "No JSON", body = Problem),
         (status = 422, description = "The `Idempotency-Key` was used for another one", body = Problem),
+        (status = 429, description = "As many wait as may; `Retry-After` says when to ask again", body = Problem),
     ),
     security(("token" = [])),
 )]
@@ -473,6 +475,7 @@ pub(crate) async fn cancel(
         (status = 410, description = "It was deleted by the rules of retention; `restorable_until` says until when an administrator can restore it", body = Problem),
         (status = 409, description = "It has not ended, or it was completed", body = Problem),
         (status = 422, description = "The `Idempotency-Key` was used for another one", body = Problem),
+        (status = 429, description = "As many wait as may; `Retry-After` says when to ask again", body = Problem),
     ),
     security(("token" = [])),
 )]

@@ -192,6 +192,7 @@ async fn submitted(
         (status = 410, description = "The job of this `Idempotency-Key` was deleted by the rules of retention", body = Problem),
         (status = 415, description = "No JSON", body = Problem),
         (status = 422, description = "The `Idempotency-Key` was used for something else", body = Problem),
+        (status = 429, description = "As many wait as may; `Retry-After` says when to ask again", body = Problem),
     ),
     security(("token" = [])),
 )]
@@ -231,6 +232,7 @@ pub(crate) async fn fit(
         (status = 410, description = "The job of this `Idempotency-Key` was deleted by the rules of retention", body = Problem),
         (status = 415, description = "No JSON", body = Problem),
         (status = 422, description = "The `Idempotency-Key` was used for something else", body = Problem),
+        (status = 429, description = "As many wait as may; `Retry-After` says when to ask again", body = Problem),
     ),
     security(("token" = [])),
 )]

@@ -89,6 +89,16 @@ test('problem: what happened and what to do', () => {
   expect(said).toContain('Sign in again');
 });
 
+test('a certificate that is not accepted is not called offline', () => {
+  const said = badge({
+    ...RELAY,
+    state: 'problem',
+    problem: fakeProblem('certificate_expired', 'it has expired'),
+  });
+  expect(said).toContain("The relay's certificate has expired.");
+  expect(said).not.toContain('Offline');
+});
+
 test('German says it in German', () => {
   locale.choose('de');
   const sync = new Sync(new Ipc(new FakeHost()));

@@ -254,6 +254,14 @@ const STATES: Record<string, Partial<SyncStatus>> = {
     conflicts: 1,
     rejected: 2,
   },
+  certificate: {
+    state: 'problem',
+    pending: 17,
+    problem: {
+      code: 'certificate_expired',
+      message: 'the relay’s certificate is not accepted: it has expired',
+    },
+  },
   problem: {
     state: 'problem',
     pending: 17,

@@ -80,6 +80,26 @@ pub(crate) fn one_key_of_a_token_is_one_job(stage: &Stage<'_>) {
     assert_eq!(made, 1);
 }
 
+pub(crate) fn no_more_wait_than_may(stage: &Stage<'_>) {
+    let (store, org) = (&stage.store, stage.org);
+    let two = |id| NewJobRow { waiting_max: 2, key: Some(id), ..asked(id) };
+    let submit = |org, id| store.submit_job(org, &two(id)).unwrap();
+    assert!(matches!(submit(org, "a"), Submitted::New(_)));
+    assert!(matches!(submit(org, "b"), Submitted::New(_)));
+    assert_eq!(submit(org, "c"), Submitted::Full);
+    assert!(store.job(org, "c").unwrap().is_none());
+    assert!(matches!(submit(org, "b"), Submitted::Same(_)), "it waits already");
+    let without_key = NewJobRow { key: None, ..two("d") };
+    assert_eq!(store.submit_job(org, &without_key).unwrap(), Submitted::Full);
+    assert!(
+        matches!(submit(stage.other, "e"), Submitted::New(_)),
+        "others have a queue of their own"
+    );
+    // One that runs waits no more.
+    claimed(store, org, LONG);
+    assert!(matches!(submit(org, "c"), Submitted::New(_)));
+}
+
 pub(crate) fn a_worker_that_was_taken_for_dead_writes_nothing(stage: &Stage<'_>) {
     let (store, org) = (&stage.store, stage.org);
     submitted(store, org, "a");

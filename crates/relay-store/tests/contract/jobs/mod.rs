@@ -31,6 +31,7 @@ pub(crate) fn asked(id: &str) -> NewJobRow<'_> {
         retry_of: None,
         attempts_max: 3,
         deadline_ms: 600_000,
+        waiting_max: 1_000,
     }
 }
 
