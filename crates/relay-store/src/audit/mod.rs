@@ -109,7 +109,7 @@ pub struct AuditQuery {
     pub before: Option<u64>,
     /// Those with this word.
     pub action: Option<String>,
-    /// Those of this one.
+    /// Those of this one; `administrator` is whoever worked at the relay's own machine.
     pub actor: Option<String>,
     /// Those from this moment on, in milliseconds since 1970.
     pub since: Option<i64>,

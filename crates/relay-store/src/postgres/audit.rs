@@ -92,7 +92,8 @@ impl AuditEngine for Postgres {
         self.read(org, async |db| {
             let sql = format!(
                 "SELECT {COLUMNS} FROM kartei.audit_events WHERE org = $1 AND seq < $2 \
-                 AND ($3::text IS NULL OR action = $3) AND ($4::text IS NULL OR actor = $4) \
+                 AND ($3::text IS NULL OR action = $3) AND ($4::text IS NULL OR actor = $4 \
+                 OR ($4 = 'administrator' AND starts_with(actor, 'administrator ('))) \
                  AND at >= $5 AND at < $6 ORDER BY seq DESC LIMIT $7"
             );
             let select = db.prepare_cached(&sql).await?;

@@ -63,7 +63,8 @@ impl AuditEngine for Sqlite {
         self.read(|db| {
             let mut select = db.prepare_cached(&format!(
                 "SELECT {COLUMNS} FROM audit_events WHERE org = ?1 AND seq < ?2 \
-                 AND (?3 IS NULL OR action = ?3) AND (?4 IS NULL OR actor = ?4) \
+                 AND (?3 IS NULL OR action = ?3) AND (?4 IS NULL OR actor = ?4 \
+                 OR (?4 = 'administrator' AND actor LIKE 'administrator (%')) \
                  AND at >= ?5 AND at < ?6 ORDER BY seq DESC LIMIT ?7"
             ))?;
             let before =
