@@ -55,10 +55,6 @@ use clap::{CommandFactory, Parser, Subcommand};
 use kartei_program::Papers;
 use storage::Migrate;
 
-/// Many threads come and go here with each their own memory: the system's keeps twice as much for them as is used.
-#[global_allocator]
-static ALLOCATOR: mimalloc::MiMalloc = mimalloc::MiMalloc;
-
 #[derive(Parser)]
 #[command(
     name = "kartei-relay",
