@@ -175,6 +175,10 @@ pub(crate) struct HistoryEntry {
     /// Who, where the change says so.
     #[serde(skip_serializing_if = "Option::is_none")]
     by: Option<String>,
+    /// The name of the token that brought it here first, where this is not `by`. What `by` says is the word of
+    /// the program that made the change.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    sent_by: Option<String>,
     /// Seconds since 1970; absent for imports.
     #[serde(skip_serializing_if = "Option::is_none")]
     at: Option<i64>,
@@ -183,7 +187,7 @@ pub(crate) struct HistoryEntry {
 }
 
 impl From<PastChange> for HistoryEntry {
-    fn from(PastChange { rev, entry }: PastChange) -> Self {
+    fn from(PastChange { rev, entry, sent_by }: PastChange) -> Self {
         let field = |one: profile::FieldChange| ChangedField {
             pointer: one.pointer,
             before: one.before,
@@ -202,6 +206,7 @@ impl From<PastChange> for HistoryEntry {
             },
             became: entry.became,
             by: entry.by,
+            sent_by,
             at: entry.at,
             fields: entry.fields.into_iter().map(field).collect(),
         }

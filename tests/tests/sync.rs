@@ -1,7 +1,7 @@
 //! Two real clients and a real relay, as processes.
 
 use anyhow::{Context, Result};
-use kartei_test_support::{Client, Relay, RelayHome, Stage, write_lines};
+use kartei_test_support::{Client, Http, Relay, RelayHome, Stage, write_lines};
 use serde_json::{Value, json};
 
 struct Desk {
@@ -113,6 +113,23 @@ fn history_names_who_changed_what_on_the_other_side() -> Result<()> {
     assert_eq!(newest["by"], "Anna");
     assert_eq!(newest["fields"][0]["pointer"], "/attributes/city");
     assert_eq!(newest["pending"], false);
+    Ok(())
+}
+
+#[test]
+fn whoever_sends_a_change_under_another_name_is_told_beside_it() -> Result<()> {
+    let desk = desk()?;
+    desk.anna.edit("p-2", &["--set", "attributes.city=Bern"])?;
+    // What waits was made under another name than that of the token that it goes with.
+    desk.anna.login(desk.relay.url(), &desk.home.token("analyst", "Dora")?)?;
+    desk.anna.edit("p-2", &["--set", "attributes.city=Graz"])?;
+    desk.settle()?;
+    let http = Http::new(desk.relay.url(), Some(&desk.home.token("viewer", "reader")?));
+    let history = http.get("/profiles/p-2/history")?.expect(200)?.json();
+    let changes = history["changes"].as_array().context("changes")?;
+    let told: Vec<_> = changes.iter().map(|one| (&one["by"], &one["sent_by"])).collect();
+    let (anna, dora) = (&json!("Anna"), &json!("Dora"));
+    assert_eq!(told, [(&Value::Null, &Value::Null), (anna, dora), (dora, &Value::Null)]);
     Ok(())
 }
 

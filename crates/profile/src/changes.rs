@@ -94,6 +94,12 @@ impl Change {
         self.0.deps().iter().copied().map(ChangeHash::from).collect()
     }
 
+    /// Who made it, as the change itself says.
+    #[must_use]
+    pub fn by(&self) -> Option<&str> {
+        self.0.message()
+    }
+
     /// What sort of actor made it.
     #[must_use]
     pub fn class(&self) -> ActorClass {

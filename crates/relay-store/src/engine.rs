@@ -16,7 +16,7 @@
 
 use std::fmt::Debug;
 
-use kartei_profile::RecordHash;
+use kartei_profile::{Change, RecordHash};
 use kartei_sync_core::{Digest, Digests};
 
 use crate::access::{Access, OrgId, Role};
@@ -303,9 +303,30 @@ pub(crate) struct Write {
     pub(crate) became: Option<String>,
     /// The document, for an edited profile.
     pub(crate) document: Option<Vec<u8>>,
-    /// Changes that were not there, in causal order: hash and bytes.
-    pub(crate) changes: Vec<([u8; 32], Vec<u8>)>,
+    /// Changes that were not there, in causal order.
+    pub(crate) changes: Vec<NewChange>,
     pub(crate) changed_at: i64,
+}
+
+/// A change to be kept.
+#[derive(Debug)]
+pub(crate) struct NewChange {
+    pub(crate) hash: [u8; 32],
+    pub(crate) body: Vec<u8>,
+    /// As in [`StoredChange::sent_by`].
+    pub(crate) sent_by: Option<String>,
+}
+
+impl NewChange {
+    /// A change that came with the token of this name. What a change says of its author is the word of the
+    /// program that made it, so another name is kept beside it.
+    pub(crate) fn of(change: &Change, sender: &str) -> Self {
+        Self {
+            hash: change.hash().bytes(),
+            body: change.bytes().to_vec(),
+            sent_by: (change.by() != Some(sender)).then(|| sender.to_owned()),
+        }
+    }
 }
 
 /// What a commit did.
@@ -353,6 +374,8 @@ pub(crate) struct StoredChange {
     /// The revision under which it came.
     pub(crate) rev: u64,
     pub(crate) body: Vec<u8>,
+    /// The name of the token that brought it first, where the change does not say this name itself.
+    pub(crate) sent_by: Option<String>,
 }
 
 impl FeedRow {

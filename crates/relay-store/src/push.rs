@@ -6,9 +6,10 @@ use kartei_protocol::sync::{PushAnswer, PushEnd, PushItem};
 use kartei_sync_core::{Edited, Offer, Verdict, accept};
 
 use crate::access::OrgId;
-use crate::engine::{Held, Want, Write};
+use crate::engine::{Held, NewChange, Want, Write};
 use crate::error::RelayStoreError;
 use crate::feed;
+use crate::rest::Author;
 use crate::rounds::{Judged, ask};
 use crate::store::RelayStore;
 
@@ -34,7 +35,8 @@ enum Said {
 }
 
 impl RelayStore {
-    /// Takes in the items of one push and numbers what they changed. Sending the same again changes
+    /// Takes in the items of one push and numbers what they changed. Changes keep the author that they
+    /// name; where that is not `sender`, history tells both. Sending the same again changes
     /// nothing and is answered the same way. Where other writers are quicker, the items that they
     /// overtook are judged again, so that a push can come to more than one commit.
     ///
@@ -43,7 +45,7 @@ impl RelayStore {
     pub fn push(
         &self,
         org: OrgId,
-        now: i64,
+        sender: &Author,
         items: &[PushItem],
     ) -> Result<Pushed, RelayStoreError> {
         let want = |item: &PushItem| {
@@ -57,7 +59,7 @@ impl RelayStore {
                 let (id, erased) = (item.id.clone(), erased.clone());
                 Said::Answer(PushAnswer::Erased { id, erased })
             },
-            |item, held| self.judge_one(now, item, held),
+            |item, held| self.judge_one(sender, item, held),
         )?;
         let mut answers = Vec::with_capacity(items.len());
         let mut follows_erased = None;
@@ -67,7 +69,7 @@ impl RelayStore {
                 (Said::Answer(answer), _) => answer,
                 (Said::Accepted, Some(rev)) => PushAnswer::Accepted { id, rev },
                 (Said::Merged(into), Some(rev)) => {
-                    match self.follow_erased(org, now, &id, &into)? {
+                    match self.follow_erased(org, sender.now, &id, &into)? {
                         Some(erased) => {
                             follows_erased = Some(erased.rev);
                             PushAnswer::Erased { id, erased }
@@ -85,7 +87,7 @@ impl RelayStore {
 
     fn judge_one(
         &self,
-        now: i64,
+        sender: &Author,
         item: &PushItem,
         held: Option<&Held>,
     ) -> Result<Judged<Said>, RelayStoreError> {
@@ -112,16 +114,16 @@ impl RelayStore {
             .map_err(|e| damaged(&item.id, &e))?;
         Ok(match (verdict, held) {
             (Verdict::CreateUntouched { text }, _) => {
-                let write = untouched(now, &item.id, genesis, text);
+                let write = untouched(sender.now, &item.id, genesis, text);
                 Judged::Write(Box::new(write), Said::Accepted)
             }
             (Verdict::Create { genesis, edited }, _) => {
                 let said = edited.as_ref().map_or(Said::Accepted, accepted);
-                Judged::Write(Box::new(created(now, &genesis, edited)), said)
+                Judged::Write(Box::new(created(sender, &genesis, edited)), said)
             }
             (Verdict::Extend(edited), Some(held)) => {
                 let said = accepted(&edited);
-                Judged::Write(Box::new(extended(now, held, &item.id, &edited)), said)
+                Judged::Write(Box::new(extended(sender, held, &item.id, &edited)), said)
             }
             (Verdict::Known, Some(held)) => {
                 let (id, rev) = (item.id.clone(), held.rev);
@@ -183,18 +185,18 @@ pub(crate) fn untouched(now: i64, id: &str, hash: RecordHash, text: String) -> W
     }
 }
 
-pub(crate) fn created(now: i64, genesis: &Record, edited: Option<Edited>) -> Write {
-    let begun = untouched(now, genesis.id(), genesis.hash(), genesis.text().to_owned());
+pub(crate) fn created(sender: &Author, genesis: &Record, edited: Option<Edited>) -> Write {
+    let begun = untouched(sender.now, genesis.id(), genesis.hash(), genesis.text().to_owned());
     match edited {
         None => begun,
         Some(edited) => {
             let genesis_record = Some(begun.record.clone());
-            Write { genesis_record, ..with(&edited, begun) }
+            Write { genesis_record, ..with(sender, &edited, begun) }
         }
     }
 }
 
-pub(crate) fn extended(now: i64, held: &Held, id: &str, edited: &Edited) -> Write {
+pub(crate) fn extended(sender: &Author, held: &Held, id: &str, edited: &Edited) -> Write {
     let same = Write {
         id: id.to_owned(),
         expected: Some(held.rev),
@@ -207,12 +209,12 @@ pub(crate) fn extended(now: i64, held: &Held, id: &str, edited: &Edited) -> Writ
         became: None,
         document: None,
         changes: Vec::new(),
-        changed_at: now,
+        changed_at: sender.now,
     };
-    with(edited, same)
+    with(sender, edited, same)
 }
 
-fn with(edited: &Edited, write: Write) -> Write {
+fn with(sender: &Author, edited: &Edited, write: Write) -> Write {
     Write {
         record: edited.record.text().to_owned(),
         hash: edited.record.hash(),
@@ -220,7 +222,7 @@ fn with(edited: &Edited, write: Write) -> Write {
         deleted: edited.deleted,
         became: edited.document.became(),
         document: Some(edited.document.save()),
-        changes: edited.fresh.iter().map(|c| (c.hash().bytes(), c.bytes().to_vec())).collect(),
+        changes: edited.fresh.iter().map(|change| NewChange::of(change, &sender.name)).collect(),
         ..write
     }
 }

@@ -9,7 +9,7 @@ use kartei_profile::{
 use kartei_protocol::sync::{Bytes, ErasedLine, PushAnswer, PushItem};
 
 use crate::access::OrgId;
-use crate::engine::{Held, Want, Write};
+use crate::engine::{Held, NewChange, Want, Write};
 use crate::error::RelayStoreError;
 use crate::push::{created, damaged};
 use crate::rounds::{Judged, ask};
@@ -136,6 +136,9 @@ pub struct PastChange {
     pub rev: u64,
     /// The change.
     pub entry: HistoryEntry,
+    /// The name of the token that brought it here first, where the change does not say this name itself.
+    /// Nothing for a change that came before this was kept, and for the genesis.
+    pub sent_by: Option<String>,
 }
 
 /// Makes another record of one, or tells why it cannot.
@@ -192,13 +195,14 @@ impl RelayStore {
     ) -> Result<Option<Vec<PastChange>>, RelayStoreError> {
         let Some(past) = self.past(org, id)? else { return Ok(None) };
         let entries = past.document.history(&self.schema).map_err(|e| damaged(id, &e))?;
-        let rev_of = |entry: &HistoryEntry| {
-            let found = past.changes.iter().find(|(_, change)| change.hash() == entry.change);
-            found.map_or(past.row.genesis_rev, |(rev, _)| *rev)
+        let told = |entry: HistoryEntry| {
+            let mut arrived = past.changes.iter().zip(&past.row.changes);
+            let found = arrived.find(|((_, change), _)| change.hash() == entry.change);
+            let rev = found.map_or(past.row.genesis_rev, |((rev, _), _)| *rev);
+            let sent_by = found.and_then(|(_, stored)| stored.sent_by.clone());
+            PastChange { rev, entry, sent_by }
         };
-        Ok(Some(
-            entries.into_iter().map(|entry| PastChange { rev: rev_of(&entry), entry }).collect(),
-        ))
+        Ok(Some(entries.into_iter().map(told).collect()))
     }
 
     /// A profile's Automerge document, for programs that know Automerge; an unedited profile's is
@@ -221,7 +225,7 @@ impl RelayStore {
     pub fn take_document(
         &self,
         org: OrgId,
-        now: i64,
+        sender: &Author,
         id: &str,
         bytes: &[u8],
     ) -> Result<Profile, WriteError> {
@@ -241,7 +245,7 @@ impl RelayStore {
             record: None,
             changes: changes.iter().map(|change| Bytes(change.bytes().to_vec())).collect(),
         };
-        match self.push(org, now, &[item])?.answers.pop() {
+        match self.push(org, sender, &[item])?.answers.pop() {
             Some(PushAnswer::Accepted { .. }) => self.profile(org, id)?.ok_or(WriteError::NotFound),
             Some(PushAnswer::Rejected { reason, .. }) => Err(foreign(reason)),
             _ => Err(foreign("it began with another record than the profile here".to_owned())),
@@ -296,7 +300,7 @@ impl RelayStore {
                 let Some(record) = new else {
                     return Ok(Judged::Answer(Err(WriteError::NotFound)));
                 };
-                let write = created(author.now, record, None);
+                let write = created(author, record, None);
                 let profile = profile_written(&write);
                 return Ok(Judged::Write(Box::new(write), Ok(Outcome::Created(profile))));
             };
@@ -545,7 +549,7 @@ fn written(
         deleted: document.is_deleted(),
         became: document.became(),
         document: Some(document.save()),
-        changes: vec![(change.hash().bytes(), change.bytes().to_vec())],
+        changes: vec![NewChange::of(change, &author.name)],
         changed_at: author.now,
     }
 }

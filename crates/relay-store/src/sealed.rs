@@ -19,7 +19,8 @@ use serde_json::json;
 use crate::access::OrgId;
 use crate::audit::NewAudit;
 use crate::engine::{
-    AsOf, Asked, Committed, Engine, Fed, FeedLimits, FeedRow, Head, Looked, Result, Row, Write,
+    AsOf, Asked, Committed, Engine, Fed, FeedLimits, FeedRow, Head, Looked, NewChange, Result, Row,
+    Write,
 };
 use crate::error::RelayStoreError;
 use crate::jobs::{Acted, Acting, Deed, JobPartial};
@@ -306,7 +307,10 @@ impl Vault {
                 became: write.became.clone(),
                 document: document.map(|it| bytes(Part::Document, it)).transpose()?,
                 changes: changes
-                    .map(|(hash, body)| Ok((*hash, bytes(Part::Change, body)?)))
+                    .map(|NewChange { hash, body, sent_by }| {
+                        let body = bytes(Part::Change, body)?;
+                        Ok(NewChange { hash: *hash, body, sent_by: sent_by.clone() })
+                    })
                     .collect::<Result<_>>()?,
                 changed_at: write.changed_at,
             })

@@ -18,7 +18,7 @@ INSERT INTO tokens (id, org, name, role, hash, created_at) VALUES (KEY, ORG, 'An
 INSERT INTO profiles (pk, org, id, rev, genesis, genesis_rev, hash, conflicts, record, changed_at, deleted) VALUES
     (KEY, ORG, 'Ä-1', 5, x'01', 1, x'02', 3, '{\"ü\":\"\\u0000\"}', 9, 1), (KEY + 1, ORG, 'a-2', 6, x'01', 1, x'', 0, '{}', 9, 0);
 INSERT INTO documents VALUES (KEY, x'0a0b');
-INSERT INTO changes VALUES (KEY, KEY, 5, x'01', x'02'), (KEY + 1, KEY, 5, x'03', x'');
+INSERT INTO changes VALUES (KEY, KEY, 5, x'01', x'02', NULL), (KEY + 1, KEY, 5, x'03', x'', 'Ben');
 INSERT INTO imports (id, org, by, mode, dry_run, digest, bytes, started_at, status) VALUES
     ('i-ORG', ORG, 'Ann', 'merge', 1, x'01', 4611686018427387904, 1, 200), ('Ä-ORG', ORG, 'Ann', 'merge', 0, x'01', 3, 1, NULL);
 INSERT INTO segments VALUES (ORG, 1, 1, 'e', 0, 5, x'01', 9, 1, 'segments/x', 1, NULL);

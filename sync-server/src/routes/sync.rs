@@ -12,7 +12,7 @@ use kartei_protocol::sync::{
     BucketDigests, Cursor, FETCH_IDS_MAX, FetchRequest, MemberLine, PULL_ROWS_MAX, PUSH_BYTES_MAX,
     PUSH_ITEMS_MAX, PullLine, PushAnswer, PushItem, WhoAmI,
 };
-use kartei_relay_store::{OrgId, RelayStore};
+use kartei_relay_store::{Author, OrgId, RelayStore};
 use kartei_sync_core::BUCKETS;
 use serde::Deserialize;
 
@@ -49,7 +49,8 @@ pub(crate) async fn push(
     })
     .await
     .map_err(|e| Failure::internal(&e))??;
-    let pushed = relay.store(move |store| store.push(org, now(), &items)).await?;
+    let sender = Author { name: access.name, now: now() };
+    let pushed = relay.store(move |store| store.push(org, &sender, &items)).await?;
     if pushed.end.head_rev > pushed.end.head_before {
         relay.announce(org, pushed.end.head_rev);
     }

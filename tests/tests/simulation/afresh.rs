@@ -6,7 +6,7 @@ use kartei_protocol::problem::ProblemCode;
 use kartei_protocol::sync::PushAnswer;
 use kartei_sync_core::Event;
 
-use crate::office::{Office, PAGE};
+use crate::office::{Office, PAGE, sender};
 
 /// Seeds 1659 and 3120: a replica hears of a new history by a push first. The profile that the relay lacks
 /// then must not keep its revision of the history before.
@@ -58,7 +58,7 @@ fn a_refusal_ends_with_its_history() {
     office.import(0, "p0");
     let desk = &office.desks[0];
     let batch = desk.store.next_push(PAGE).unwrap();
-    let end = office.relay.push(office.org, 0, &[]).unwrap().end;
+    let end = office.relay.push(office.org, &sender(), &[]).unwrap().end;
     let (id, reason) = ("p0".to_owned(), "not today".to_owned());
     let no = [PushAnswer::Rejected { id, code: ProblemCode::InvalidRecord, reason }];
     desk.store.settle(&desk.session, 0, &batch, &no, &end).unwrap();

@@ -5,7 +5,7 @@ use kartei_local_store::{
     BlockBuilder, ImportStart, PageEnd, PushBatch, Reread, Session, Settled, Store, StoreOptions,
 };
 use kartei_profile::{Actor, Edit};
-use kartei_relay_store::{OrgId, Pushed, RelayStore, RelayStoreError};
+use kartei_relay_store::{Author, OrgId, Pushed, RelayStore, RelayStoreError};
 use kartei_sync_core::{Effect, Engine, Event};
 use serde_json::json;
 use tempfile::TempDir;
@@ -17,6 +17,11 @@ pub(crate) const PAGE: usize = 2;
 
 /// More steps than any exchange here takes.
 const STEPS_MAX: usize = 200;
+
+/// Whose token the desks have.
+pub(crate) fn sender() -> Author {
+    Author { name: "a desk".to_owned(), now: 0 }
+}
 
 /// A replica.
 pub(crate) struct Desk {
@@ -78,7 +83,7 @@ impl Office {
     }
 
     pub(crate) fn push(&self, batch: &PushBatch) -> Pushed {
-        self.relay.push(self.org, 0, &batch.items).unwrap()
+        self.relay.push(self.org, &sender(), &batch.items).unwrap()
     }
 
     /// Sends a batch and applies the answers.

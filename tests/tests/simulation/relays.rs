@@ -5,7 +5,7 @@ use std::path::PathBuf;
 
 use kartei_profile::{Change, ChangeHash};
 use kartei_protocol::sync::{Bytes, Cursor, ProfileLine, PushAnswer, PushItem};
-use kartei_relay_store::{FeedPage, OrgId, RelayStore, RelayStoreError};
+use kartei_relay_store::{Author, FeedPage, OrgId, RelayStore, RelayStoreError};
 use rusqlite::Connection;
 use tempfile::TempDir;
 
@@ -182,7 +182,8 @@ impl Database {
         let at = if other { (organisation + 1) % Plan::ORGANISATIONS } else { organisation };
         let before = self.handles[handle].head_rev(self.organisations[at].id)?;
         forward(self.organisations[at].head, before)?;
-        let mut pushed = self.handles[handle].push(self.organisations[at].id, now, &items)?;
+        let sender = Author { name: "a desktop".to_owned(), now };
+        let mut pushed = self.handles[handle].push(self.organisations[at].id, &sender, &items)?;
         if self.sabotage == Some(Sabotage::NeverContent) {
             let again = |item: &PushItem| PushAnswer::GenesisWanted { id: item.id.clone() };
             pushed.answers = items.iter().map(again).collect();

@@ -306,27 +306,28 @@ async fn extend(db: &Transaction<'_>, org: OrgId, keyed: &[(i64, u64, &Write)]) 
             .await?;
         db.execute(&statement, &[&org.0, &keys, &bodies]).await?;
     }
-    let (mut keys, mut revs, mut hashes, mut bodies) =
-        (Vec::new(), Vec::new(), Vec::new(), Vec::new());
+    let (mut keys, mut revs, mut hashes, mut bodies, mut senders) =
+        (Vec::new(), Vec::new(), Vec::new(), Vec::new(), Vec::new());
     for (pk, rev, write) in keyed {
-        for (hash, body) in &write.changes {
+        for change in &write.changes {
             keys.push(*pk);
             revs.push(signed(*rev));
-            hashes.push(hash.as_slice());
-            bodies.push(body.as_slice());
+            hashes.push(change.hash.as_slice());
+            bodies.push(change.body.as_slice());
+            senders.push(change.sent_by.as_deref());
         }
     }
     if !keys.is_empty() {
         // The order of arrival is causal within a profile, and readers rely on it.
         let statement = db
             .prepare_cached(
-                "INSERT INTO kartei.changes (org, profile, rev, hash, body) \
-                 SELECT $1, pk, rev, hash, body FROM unnest($2::bigint[], $3::bigint[], \
-                 $4::bytea[], $5::bytea[]) WITH ORDINALITY AS w (pk, rev, hash, body, at) \
-                 ORDER BY at",
+                "INSERT INTO kartei.changes (org, profile, rev, hash, body, sent_by) \
+                 SELECT $1, pk, rev, hash, body, sent_by FROM unnest($2::bigint[], \
+                 $3::bigint[], $4::bytea[], $5::bytea[], $6::text[]) \
+                 WITH ORDINALITY AS w (pk, rev, hash, body, sent_by, at) ORDER BY at",
             )
             .await?;
-        db.execute(&statement, &[&org.0, &keys, &revs, &hashes, &bodies]).await?;
+        db.execute(&statement, &[&org.0, &keys, &revs, &hashes, &bodies, &senders]).await?;
     }
     Ok(())
 }
@@ -349,8 +350,8 @@ fn feed_row(row: &SqlRow) -> Result<(i64, FeedRow)> {
 async fn add_changes(db: &Transaction<'_>, rows: &mut [(i64, FeedRow)], base: u64) -> Result<()> {
     let select = db
         .prepare_cached(
-            "SELECT profile, rev, body FROM kartei.changes WHERE profile = ANY ($1) AND rev > $2 \
-             ORDER BY seq",
+            "SELECT profile, rev, body, sent_by FROM kartei.changes \
+             WHERE profile = ANY ($1) AND rev > $2 ORDER BY seq",
         )
         .await?;
     let keys: Vec<i64> = rows.iter().map(|(pk, _)| *pk).collect();
@@ -358,7 +359,8 @@ async fn add_changes(db: &Transaction<'_>, rows: &mut [(i64, FeedRow)], base: u6
         rows.iter_mut().map(|(pk, row)| (*pk, row)).collect();
     for row in db.query(&select, &[&keys, &signed(base)]).await? {
         if let Some(profile) = by_key.get_mut(&row.get(0)) {
-            profile.changes.push(StoredChange { rev: unsigned(&row, 1), body: row.get(2) });
+            let (rev, body, sent_by) = (unsigned(&row, 1), row.get(2), row.get(3));
+            profile.changes.push(StoredChange { rev, body, sent_by });
         }
     }
     Ok(())

@@ -62,6 +62,7 @@ const STEPS: &[&str] = &[
     include_str!("../sql/sqlite/016_token_expiry.sql"),
     include_str!("../sql/sqlite/017_dry_runs.sql"),
     include_str!("../sql/sqlite/018_sealed.sql"),
+    include_str!("../sql/sqlite/019_senders.sql"),
 ];
 const PAGE_BYTES: u32 = 16 * 1024;
 

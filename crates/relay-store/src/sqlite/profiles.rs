@@ -8,8 +8,8 @@ use super::upkeep;
 use crate::access::OrgId;
 use crate::digests::{Counted, Tally};
 use crate::engine::{
-    Asked, Committed, Fed, FeedLimits, FeedRow, Head, Held, Meter, Result, Row, StoredChange, Want,
-    Write,
+    Asked, Committed, Fed, FeedLimits, FeedRow, Head, Held, Meter, NewChange, Result, Row,
+    StoredChange, Want, Write,
 };
 
 pub(super) fn head(db: &Connection, org: OrgId) -> Result<Head> {
@@ -165,11 +165,11 @@ fn extend(db: &Transaction<'_>, pk: i64, rev: u64, write: &Write) -> Result<()> 
         db.prepare_cached("INSERT OR REPLACE INTO documents (profile, body) VALUES (?1, ?2)")?
             .execute(params![pk, document])?;
     }
-    for (hash, body) in &write.changes {
+    for NewChange { hash, body, sent_by } in &write.changes {
         db.prepare_cached(
-            "INSERT INTO changes (profile, rev, hash, body) VALUES (?1, ?2, ?3, ?4)",
+            "INSERT INTO changes (profile, rev, hash, body, sent_by) VALUES (?1, ?2, ?3, ?4, ?5)",
         )?
-        .execute(params![pk, rev, hash, body])?;
+        .execute(params![pk, rev, hash, body, sent_by])?;
     }
     Ok(())
 }
@@ -180,10 +180,10 @@ const FEED: &str = "SELECT pk, id, rev, genesis, genesis_rev, coalesce(genesis_r
 fn feed_row(db: &Transaction<'_>, row: &SqlRow<'_>, base: u64) -> Result<FeedRow> {
     let pk: i64 = row.get(0)?;
     let mut select = db.prepare_cached(
-        "SELECT rev, body FROM changes WHERE profile = ?1 AND rev > ?2 ORDER BY seq",
+        "SELECT rev, body, sent_by FROM changes WHERE profile = ?1 AND rev > ?2 ORDER BY seq",
     )?;
     let changes = select.query_map(params![pk, base], |row| {
-        Ok(StoredChange { rev: row.get(0)?, body: row.get(1)? })
+        Ok(StoredChange { rev: row.get(0)?, body: row.get(1)?, sent_by: row.get(2)? })
     })?;
     Ok(FeedRow {
         id: row.get(1)?,

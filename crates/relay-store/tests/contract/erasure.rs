@@ -7,7 +7,7 @@ use kartei_sync_core::ErasureKey;
 use serde_json::json;
 
 use crate::leases::{lease, row};
-use crate::stage::{Copy, NOW, Stage, accepted, author, untouched};
+use crate::stage::{Copy, NOW, Stage, accepted, ada, author, untouched};
 
 fn erase(store: &RelayStore, org: OrgId, id: &str) -> Erasure {
     match store.erase(org, &author(), id, false).unwrap() {
@@ -25,7 +25,7 @@ pub(crate) fn an_erasure_is_a_revision_of_its_own(stage: &Stage<'_>) {
     let record = stage.record("p", &json!({"city": "Bern"}));
     let mut copy = Copy::of(&stage.schema, &record, 1);
     let items = [untouched(&record), stage.untouched("q", &json!({})), copy.set("n", json!(1))];
-    stage.store.push(stage.org, NOW, &items).unwrap();
+    stage.store.push(stage.org, &ada(NOW), &items).unwrap();
     let before = stage.store.feed(stage.org, None, 10, usize::MAX).unwrap();
     let nobody = stage.store.erase(stage.org, &author(), "nobody", false).unwrap();
     assert_eq!(nobody, Erased::Missing);
@@ -56,7 +56,7 @@ pub(crate) fn an_erasure_is_a_revision_of_its_own(stage: &Stage<'_>) {
 }
 
 pub(crate) fn an_id_without_a_profile_can_be_erased(stage: &Stage<'_>) {
-    stage.store.push(stage.org, NOW, &[stage.untouched("q", &json!({}))]).unwrap();
+    stage.store.push(stage.org, &ada(NOW), &[stage.untouched("q", &json!({}))]).unwrap();
     let buckets = || stage.store.bucket_digests(stage.org).unwrap().buckets;
     let before = buckets();
     let done = stage.store.erase(stage.org, &author(), "nobody", true).unwrap();
@@ -69,15 +69,16 @@ pub(crate) fn an_id_without_a_profile_can_be_erased(stage: &Stage<'_>) {
     assert_eq!(buckets(), before, "the rest is what it was");
     let page = stage.store.feed(stage.org, None, 10, usize::MAX).unwrap();
     assert!(is_of(&page.erased[0], "nobody"));
-    let late = stage.store.push(stage.org, NOW, &[stage.untouched("nobody", &json!({}))]).unwrap();
+    let late =
+        stage.store.push(stage.org, &ada(NOW), &[stage.untouched("nobody", &json!({}))]).unwrap();
     assert!(matches!(late.answers[0], PushAnswer::Erased { .. }), "{late:?}");
 }
 
 /// `other` stands for the database that was restored from before the erasures of `org`.
 pub(crate) fn erasures_of_another_copy_are_done_again(stage: &Stage<'_>) {
     let items = ["p", "q", "gone"].map(|id| stage.untouched(id, &json!({"n": id})));
-    stage.store.push(stage.org, NOW, &items).unwrap();
-    stage.store.push(stage.other, NOW, &items[..2]).unwrap();
+    stage.store.push(stage.org, &ada(NOW), &items).unwrap();
+    stage.store.push(stage.other, &ada(NOW), &items[..2]).unwrap();
     assert_eq!(stage.store.known_erasures(stage.org).unwrap(), None);
     erase(&stage.store, stage.org, "p");
     erase(&stage.store, stage.org, "gone");
@@ -89,7 +90,8 @@ pub(crate) fn erasures_of_another_copy_are_done_again(stage: &Stage<'_>) {
     assert!(stage.store.profile(stage.other, "q").unwrap().is_some());
     for id in ["p", "gone"] {
         assert!(stage.store.erasure_of(stage.other, id).unwrap().is_some(), "{id}");
-        let late = stage.store.push(stage.other, NOW, &[stage.untouched(id, &json!({}))]).unwrap();
+        let late =
+            stage.store.push(stage.other, &ada(NOW), &[stage.untouched(id, &json!({}))]).unwrap();
         assert!(matches!(late.answers[0], PushAnswer::Erased { .. }), "{late:?}");
     }
     assert_eq!(stage.store.known_erasures(stage.other).unwrap().unwrap().key, known.key);
@@ -112,7 +114,7 @@ pub(crate) fn erasures_of_another_copy_are_done_again(stage: &Stage<'_>) {
 pub(crate) fn erasures_come_in_the_order_of_the_feed(stage: &Stage<'_>) {
     for n in 0..6 {
         let item = stage.untouched(&format!("p{n}"), &json!({"n": n}));
-        stage.store.push(stage.org, NOW, &[item]).unwrap();
+        stage.store.push(stage.org, &ada(NOW), &[item]).unwrap();
         if n % 2 == 1 {
             erase(&stage.store, stage.org, &format!("p{}", n - 1));
         }
@@ -147,10 +149,10 @@ pub(crate) fn erasures_come_in_the_order_of_the_feed(stage: &Stage<'_>) {
 pub(crate) fn an_erased_profile_does_not_come_back(stage: &Stage<'_>) {
     let record = stage.record("p", &json!({"city": "Bern"}));
     let mut copy = Copy::of(&stage.schema, &record, 1);
-    stage.store.push(stage.org, NOW, &[untouched(&record)]).unwrap();
+    stage.store.push(stage.org, &ada(NOW), &[untouched(&record)]).unwrap();
     let erasure = erase(&stage.store, stage.org, "p");
     let items = [untouched(&record), copy.set("n", json!(1)), stage.untouched("q", &json!({}))];
-    let pushed = stage.store.push(stage.org, NOW, &items).unwrap();
+    let pushed = stage.store.push(stage.org, &ada(NOW), &items).unwrap();
     for answer in &pushed.answers[..2] {
         match answer {
             PushAnswer::Erased { id, erased } => {
@@ -194,7 +196,7 @@ pub(crate) fn an_erased_profile_does_not_come_back(stage: &Stage<'_>) {
     }
     assert!(stage.store.profile(stage.org, "p").unwrap().is_none());
     // Elsewhere it is another person.
-    let elsewhere = stage.store.push(stage.other, NOW, &[untouched(&record)]).unwrap();
+    let elsewhere = stage.store.push(stage.other, &ada(NOW), &[untouched(&record)]).unwrap();
     assert_eq!(accepted(&elsewhere.answers[0]), 1);
 }
 
@@ -203,18 +205,18 @@ pub(crate) fn keys_of_erased_profiles_are_not_given_again(stage: &Stage<'_>) {
         let (_, rows) = stage.store.rows_since(stage.org, 0, 100, usize::MAX).unwrap();
         rows.iter().find(|row| row.id == id).unwrap().key
     };
-    stage.store.push(stage.org, NOW, &[stage.untouched("p", &json!({}))]).unwrap();
+    stage.store.push(stage.org, &ada(NOW), &[stage.untouched("p", &json!({}))]).unwrap();
     let erased = key("p");
     erase(&stage.store, stage.org, "p");
     let items = [stage.untouched("q", &json!({})), stage.untouched("r", &json!({}))];
-    stage.again().push(stage.org, NOW, &items).unwrap();
+    stage.again().push(stage.org, &ada(NOW), &items).unwrap();
     assert!(key("q") > erased && key("r") > key("q"));
 }
 
 pub(crate) fn who_writes_beside_an_erasure_does_not_undo_it(stage: &Stage<'_>) {
     stage.slow_down();
     let record = stage.record("p", &json!({}));
-    stage.store.push(stage.org, NOW, &[untouched(&record)]).unwrap();
+    stage.store.push(stage.org, &ada(NOW), &[untouched(&record)]).unwrap();
     std::thread::scope(|scope| {
         for writer in 0..4_u8 {
             let (record, schema) = (&record, &stage.schema);
@@ -225,7 +227,7 @@ pub(crate) fn who_writes_beside_an_erasure_does_not_undo_it(stage: &Stage<'_>) {
                     // Whole, as of a replica that the relay has never seen.
                     let mut item = copy.set("n", json!(n));
                     item.record = untouched(record).record;
-                    store.push(stage.org, NOW, &[untouched(record), item]).unwrap();
+                    store.push(stage.org, &ada(NOW), &[untouched(record), item]).unwrap();
                 }
             });
         }
@@ -246,7 +248,7 @@ pub(crate) fn each_device_confirms_once(stage: &Stage<'_>) {
     };
     let (anna, ben, program) = (device("Anna"), device("Ben"), device("A program"));
     assert_eq!(program.name, "A program", "it never reads the feed");
-    store.push(stage.org, NOW, &[stage.untouched("p", &json!({}))]).unwrap();
+    store.push(stage.org, &ada(NOW), &[stage.untouched("p", &json!({}))]).unwrap();
     store.confirm_erasures(&anna, 0, NOW + 1).unwrap();
     store.confirm_erasures(&ben, 1, NOW + 2).unwrap();
     let erasure = erase(store, stage.org, "p");
@@ -266,7 +268,7 @@ pub(crate) fn each_device_confirms_once(stage: &Stage<'_>) {
 pub(crate) fn what_is_to_be_cleaned_up_is_known_until_it_is(stage: &Stage<'_>) {
     let store = &stage.store;
     assert!(store.unfinished_erasures().unwrap().is_empty());
-    store.push(stage.org, NOW, &[stage.untouched("p", &json!({}))]).unwrap();
+    store.push(stage.org, &ada(NOW), &[stage.untouched("p", &json!({}))]).unwrap();
     let erasure = erase(store, stage.org, "p");
     assert_eq!(stage.again().unfinished_erasures().unwrap(), [stage.org]);
     assert!(store.scrub().unwrap());

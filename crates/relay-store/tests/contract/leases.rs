@@ -6,7 +6,7 @@ use kartei_relay_store::{
 };
 use serde_json::json;
 
-use crate::stage::{NOW, Stage, author};
+use crate::stage::{NOW, Stage, ada, author};
 
 pub(crate) fn row(id: &str) -> ImportRow {
     ImportRow {
@@ -125,7 +125,7 @@ pub(crate) fn hoping_for_new_records_changes_nothing_but_the_way(stage: &Stage<'
 pub(crate) fn a_snapshot_stays_what_it_was(stage: &Stage<'_>) {
     let put = |id: &str, n: u64| {
         let item = stage.untouched(id, &json!({ "n": n }));
-        stage.store.push(stage.org, NOW, &[item]).unwrap();
+        stage.store.push(stage.org, &ada(NOW), &[item]).unwrap();
     };
     for id in ["b", "a", "c", "d"] {
         put(id, 1);

@@ -60,6 +60,10 @@ const CASES: &[Case] = &[
     ("rows_are_read_by_key_and_by_revision", feed::rows_are_read_by_key_and_by_revision),
     ("a_record_is_put_where_the_precondition_holds", rest::a_record_is_put),
     ("a_patch_is_one_change_with_an_author", rest::a_patch_is_one_change_with_an_author),
+    (
+        "history_tells_who_sent_what_names_somebody_else",
+        rest::history_tells_who_sent_what_names_somebody_else,
+    ),
     ("every_state_can_be_read_by_revision", rest::every_state_can_be_read_by_revision),
     ("a_merge_keeps_what_both_sides_did", rest::a_merge_keeps_what_both_sides_did),
     ("a_merge_from_an_unknown_state_is_refused", rest::a_merge_from_an_unknown_state_is_refused),

@@ -3,16 +3,16 @@ use kartei_protocol::sync::{Bytes, PushAnswer, PushItem};
 use serde_json::json;
 use serde_json::value::RawValue;
 
-use crate::stage::{Copy, NOW, Stage, accepted, untouched};
+use crate::stage::{Copy, NOW, Stage, accepted, ada, untouched};
 
 pub(crate) fn a_push_is_numbered_without_holes(stage: &Stage<'_>) {
     let items: Vec<PushItem> =
         (0..300).map(|n| stage.untouched(&format!("p{n}"), &json!({"n": n}))).collect();
-    let pushed = stage.store.push(stage.org, NOW, &items[..200]).unwrap();
+    let pushed = stage.store.push(stage.org, &ada(NOW), &items[..200]).unwrap();
     let revs: Vec<u64> = pushed.answers.iter().map(accepted).collect();
     assert_eq!(revs, (1..=200).collect::<Vec<_>>());
     assert_eq!((pushed.end.head_before, pushed.end.head_rev), (0, 200));
-    let pushed = stage.again().push(stage.org, NOW, &items[150..]).unwrap();
+    let pushed = stage.again().push(stage.org, &ada(NOW), &items[150..]).unwrap();
     let revs: Vec<u64> = pushed.answers.iter().map(accepted).collect();
     assert_eq!(revs, (151..=300).collect::<Vec<_>>(), "what was there keeps its revision");
     assert_eq!((pushed.end.head_before, pushed.end.head_rev), (200, 300));
@@ -22,10 +22,10 @@ pub(crate) fn a_push_sent_again_changes_nothing(stage: &Stage<'_>) {
     let record = stage.record("p", &json!({"city": "Bern"}));
     let mut copy = Copy::of(&stage.schema, &record, 1);
     let items = [untouched(&record), copy.set("city", json!("Ulm"))];
-    let first = stage.store.push(stage.org, NOW, &items).unwrap();
+    let first = stage.store.push(stage.org, &ada(NOW), &items).unwrap();
     let head = stage.head();
     for _ in 0..3 {
-        let again = stage.store.push(stage.org, NOW + 1, &items).unwrap();
+        let again = stage.store.push(stage.org, &ada(NOW + 1), &items).unwrap();
         assert_eq!(accepted(&again.answers[1]), accepted(&first.answers[1]));
         assert_eq!((again.end.head_before, again.end.head_rev), (head, head));
     }
@@ -35,10 +35,10 @@ pub(crate) fn a_push_sent_again_changes_nothing(stage: &Stage<'_>) {
 pub(crate) fn edits_are_kept_as_changes(stage: &Stage<'_>) {
     let record = stage.record("p", &json!({"city": "Bern"}));
     let (mut a, mut b) = (Copy::of(&stage.schema, &record, 1), Copy::of(&stage.schema, &record, 2));
-    stage.store.push(stage.org, NOW, &[untouched(&record)]).unwrap();
-    stage.store.push(stage.org, NOW, &[a.set("city", json!("Ulm"))]).unwrap();
-    stage.store.push(stage.org, NOW, &[b.set("plan", json!("pro"))]).unwrap();
-    stage.store.push(stage.org, NOW, &[b.set("city", json!("Basel"))]).unwrap();
+    stage.store.push(stage.org, &ada(NOW), &[untouched(&record)]).unwrap();
+    stage.store.push(stage.org, &ada(NOW), &[a.set("city", json!("Ulm"))]).unwrap();
+    stage.store.push(stage.org, &ada(NOW), &[b.set("plan", json!("pro"))]).unwrap();
+    stage.store.push(stage.org, &ada(NOW), &[b.set("city", json!("Basel"))]).unwrap();
     let profile = stage.store.profile(stage.org, "p").unwrap().unwrap();
     assert_eq!((profile.rev, profile.conflicts), (4, 1));
     assert!(profile.record.contains("\"plan\":\"pro\""), "{}", profile.record);
@@ -54,7 +54,7 @@ pub(crate) fn one_profile_twice_in_a_push(stage: &Stage<'_>) {
     let mut copy = Copy::of(&stage.schema, &record, 1);
     let mut items = vec![untouched(&record)];
     items.extend((1..=5).map(|n| copy.set("n", json!(n))));
-    let pushed = stage.store.push(stage.org, NOW, &items).unwrap();
+    let pushed = stage.store.push(stage.org, &ada(NOW), &items).unwrap();
     let revs: Vec<u64> = pushed.answers.iter().map(accepted).collect();
     assert_eq!(revs, [1, 2, 3, 4, 5, 6]);
     assert_eq!((pushed.end.head_before, pushed.end.head_rev), (0, 6), "nobody wrote between");
@@ -64,9 +64,9 @@ pub(crate) fn one_profile_twice_in_a_push(stage: &Stage<'_>) {
 
 pub(crate) fn another_beginning_is_answered_with_ours(stage: &Stage<'_>) {
     let ours = stage.record("p", &json!({"city": "Bern"}));
-    stage.store.push(stage.org, NOW, &[untouched(&ours)]).unwrap();
+    stage.store.push(stage.org, &ada(NOW), &[untouched(&ours)]).unwrap();
     let theirs = stage.untouched("p", &json!({"city": "Ulm"}));
-    let pushed = stage.store.push(stage.org, NOW, &[theirs]).unwrap();
+    let pushed = stage.store.push(stage.org, &ada(NOW), &[theirs]).unwrap();
     match &pushed.answers[0] {
         PushAnswer::OtherGenesis { profile } => {
             assert_eq!(profile.record.as_ref().unwrap().get(), ours.text());
@@ -78,20 +78,20 @@ pub(crate) fn another_beginning_is_answered_with_ours(stage: &Stage<'_>) {
 
 pub(crate) fn a_change_on_a_lost_one_is_wanted_whole(stage: &Stage<'_>) {
     let record = stage.record("p", &json!({"city": "Bern"}));
-    stage.store.push(stage.org, NOW, &[untouched(&record)]).unwrap();
+    stage.store.push(stage.org, &ada(NOW), &[untouched(&record)]).unwrap();
     let mut copy = Copy::of(&stage.schema, &record, 1);
     let lost = copy.set("city", json!("Ulm"));
     let next = copy.set("plan", json!("pro"));
-    let pushed = stage.store.push(stage.org, NOW, std::slice::from_ref(&next)).unwrap();
+    let pushed = stage.store.push(stage.org, &ada(NOW), std::slice::from_ref(&next)).unwrap();
     assert!(matches!(&pushed.answers[0], PushAnswer::GenesisWanted { id } if id == "p"));
     let text = || RawValue::from_string(record.text().to_owned()).unwrap();
     let partly = PushItem { record: Some(text()), ..next };
     let changes = [lost.changes.clone(), partly.changes.clone()].concat();
-    let pushed = stage.store.push(stage.org, NOW, &[partly]).unwrap();
+    let pushed = stage.store.push(stage.org, &ada(NOW), &[partly]).unwrap();
     assert!(matches!(&pushed.answers[0], PushAnswer::Rejected { .. }), "asked once, not for ever");
     assert_eq!(stage.head(), 1);
     let whole = PushItem { record: Some(text()), changes, ..lost };
-    assert_eq!(accepted(&stage.store.push(stage.org, NOW, &[whole]).unwrap().answers[0]), 2);
+    assert_eq!(accepted(&stage.store.push(stage.org, &ada(NOW), &[whole]).unwrap().answers[0]), 2);
     let profile = stage.store.profile(stage.org, "p").unwrap().unwrap();
     assert_eq!(profile.record, copy.record().text());
 }
@@ -105,7 +105,7 @@ pub(crate) fn what_is_refused_holds_nothing_up(stage: &Stage<'_>) {
         ..stage.untouched("damaged", &json!({}))
     };
     let unknown = PushItem { record: None, ..stage.untouched("unknown", &json!({})) };
-    let pushed = stage.store.push(stage.org, NOW, &[lie, damaged, unknown, good]).unwrap();
+    let pushed = stage.store.push(stage.org, &ada(NOW), &[lie, damaged, unknown, good]).unwrap();
     assert!(matches!(
         &pushed.answers[0],
         PushAnswer::Rejected { code: ProblemCode::InvalidRecord, .. }
@@ -121,10 +121,11 @@ pub(crate) fn what_is_refused_holds_nothing_up(stage: &Stage<'_>) {
 
 pub(crate) fn organisations_see_nothing_of_each_other(stage: &Stage<'_>) {
     let (ours, theirs) = (json!({"city": "Bern"}), json!({"city": "Ulm"}));
-    stage.store.push(stage.org, NOW, &[stage.untouched("p", &ours)]).unwrap();
-    let pushed = stage.store.push(stage.other, NOW, &[stage.untouched("p", &theirs)]).unwrap();
+    stage.store.push(stage.org, &ada(NOW), &[stage.untouched("p", &ours)]).unwrap();
+    let pushed =
+        stage.store.push(stage.other, &ada(NOW), &[stage.untouched("p", &theirs)]).unwrap();
     assert_eq!(accepted(&pushed.answers[0]), 1, "a history of its own");
-    stage.store.push(stage.other, NOW, &[stage.untouched("q", &theirs)]).unwrap();
+    stage.store.push(stage.other, &ada(NOW), &[stage.untouched("q", &theirs)]).unwrap();
     assert!(stage.store.profile(stage.org, "q").unwrap().is_none());
     assert!(stage.store.history(stage.org, "q").unwrap().is_none());
     assert!(stage.store.document(stage.org, "q").unwrap().is_none());

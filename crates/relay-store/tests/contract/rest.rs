@@ -2,7 +2,7 @@ use kartei_profile::RecordHash;
 use kartei_relay_store::{FieldOutcome, Outcome, Precondition, Profile, WriteError};
 use serde_json::json;
 
-use crate::stage::{Copy, NOW, Stage, author, untouched};
+use crate::stage::{Copy, NOW, Stage, ada, author, untouched};
 
 fn written(outcome: Outcome) -> Profile {
     match outcome {
@@ -38,7 +38,7 @@ pub(crate) fn a_record_is_put(stage: &Stage<'_>) {
 
 pub(crate) fn a_patch_is_one_change_with_an_author(stage: &Stage<'_>) {
     let record = stage.record("p", &json!({"city": "Bern", "n": 1}));
-    stage.store.push(stage.org, NOW, &[untouched(&record)]).unwrap();
+    stage.store.push(stage.org, &ada(NOW), &[untouched(&record)]).unwrap();
     let wanted = stage.record("p", &json!({"city": "Ulm", "plan": "pro"}));
     let is = Precondition::Is(vec![record.hash()]);
     let patch = |id: &str, when: &Precondition| {
@@ -60,15 +60,38 @@ pub(crate) fn a_patch_is_one_change_with_an_author(stage: &Stage<'_>) {
     assert_eq!(stage.head(), 2);
 }
 
-pub(crate) fn every_state_can_be_read_by_revision(stage: &Stage<'_>) {
-    stage.store.push(stage.org, NOW, &[stage.untouched("before", &json!({}))]).unwrap();
+pub(crate) fn history_tells_who_sent_what_names_somebody_else(stage: &Stage<'_>) {
     let record = stage.record("p", &json!({"n": 0}));
     let mut copy = Copy::of(&stage.schema, &record, 1);
-    stage.store.push(stage.org, NOW, &[untouched(&record)]).unwrap();
+    let (own, others) = (copy.set("n", json!(1)), copy.set("n", json!(2)));
+    stage.store.push(stage.org, &ada(NOW), &[untouched(&record), own]).unwrap();
+    stage.store.push(stage.org, &author(), std::slice::from_ref(&others)).unwrap();
+    // Whoever sends it again has not brought it.
+    stage.store.push(stage.org, &ada(NOW), &[others]).unwrap();
+    let wanted = stage.record("p", &json!({"n": 3}));
+    stage
+        .store
+        .patch(stage.org, &author(), "p", &Precondition::There, &|_| Ok(wanted.clone()))
+        .unwrap();
+    let history = stage.store.history(stage.org, "p").unwrap().unwrap();
+    let told: Vec<_> =
+        history.iter().map(|one| (one.entry.by.as_deref(), one.sent_by.as_deref())).collect();
+    let (ada, integrator) = (Some("Ada"), Some("integrator"));
+    assert_eq!(told, [(None, None), (ada, None), (ada, integrator), (integrator, None)]);
+}
+
+pub(crate) fn every_state_can_be_read_by_revision(stage: &Stage<'_>) {
+    stage.store.push(stage.org, &ada(NOW), &[stage.untouched("before", &json!({}))]).unwrap();
+    let record = stage.record("p", &json!({"n": 0}));
+    let mut copy = Copy::of(&stage.schema, &record, 1);
+    stage.store.push(stage.org, &ada(NOW), &[untouched(&record)]).unwrap();
     let mut states = vec![record.text().to_owned()];
     for n in 1..=3 {
-        stage.store.push(stage.org, NOW, &[copy.set("n", json!(n))]).unwrap();
-        stage.store.push(stage.org, NOW, &[stage.untouched(&format!("o{n}"), &json!({}))]).unwrap();
+        stage.store.push(stage.org, &ada(NOW), &[copy.set("n", json!(n))]).unwrap();
+        stage
+            .store
+            .push(stage.org, &ada(NOW), &[stage.untouched(&format!("o{n}"), &json!({}))])
+            .unwrap();
         states.push(copy.record().text().to_owned());
     }
     let at = |rev| stage.store.profile_at(stage.org, "p", rev).unwrap();
@@ -82,10 +105,10 @@ pub(crate) fn every_state_can_be_read_by_revision(stage: &Stage<'_>) {
 
 pub(crate) fn a_merge_keeps_what_both_sides_did(stage: &Stage<'_>) {
     let base = stage.record("p", &json!({"city": "Bern", "plan": "basic", "n": 1, "same": 0}));
-    stage.store.push(stage.org, NOW, &[untouched(&base)]).unwrap();
+    stage.store.push(stage.org, &ada(NOW), &[untouched(&base)]).unwrap();
     let mut theirs = Copy::of(&stage.schema, &base, 1);
     for (key, value) in [("plan", json!("pro")), ("same", json!(5)), ("n", json!(2))] {
-        stage.store.push(stage.org, NOW, &[theirs.set(key, value)]).unwrap();
+        stage.store.push(stage.org, &ada(NOW), &[theirs.set(key, value)]).unwrap();
     }
     let local = stage.record("p", &json!({"city": "Ulm", "plan": "basic", "n": 3, "same": 5}));
     let merged = stage.store.merge(stage.org, &author(), base.hash(), &local).unwrap();
@@ -109,7 +132,7 @@ pub(crate) fn a_merge_keeps_what_both_sides_did(stage: &Stage<'_>) {
 
 pub(crate) fn a_merge_from_an_unknown_state_is_refused(stage: &Stage<'_>) {
     let record = stage.record("p", &json!({}));
-    stage.store.push(stage.org, NOW, &[untouched(&record)]).unwrap();
+    stage.store.push(stage.org, &ada(NOW), &[untouched(&record)]).unwrap();
     let unknown = RecordHash::from_bytes([7; 32]);
     let refused = stage.store.merge(stage.org, &author(), unknown, &record);
     assert!(matches!(refused, Err(WriteError::UnknownBase(hash)) if hash == unknown));

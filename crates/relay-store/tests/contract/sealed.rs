@@ -7,7 +7,7 @@ use kartei_relay_store::{
 };
 use serde_json::json;
 
-use crate::stage::{Copy, NOW, Stage, author, untouched};
+use crate::stage::{Copy, NOW, Stage, ada, author, untouched};
 
 /// Seals well enough for a test: what was changed, or belongs elsewhere, does not open.
 #[derive(Debug)]
@@ -88,12 +88,12 @@ fn told(store: &RelayStore, org: OrgId, id: &str) -> Result<String, RelayStoreEr
 /// Some profiles: one as it came, one that was edited twice, one in conflict with itself.
 fn fill(stage: &Stage<'_>, org: OrgId) {
     let store = &stage.store;
-    store.push(org, NOW, &[stage.untouched("still", &json!({"city": "Bern"}))]).unwrap();
+    store.push(org, &ada(NOW), &[stage.untouched("still", &json!({"city": "Bern"}))]).unwrap();
     let record = stage.record("edited", &json!({"city": "Chur"}));
     let mut copy = Copy::of(&stage.schema, &record, 1);
-    store.push(org, NOW, &[untouched(&record)]).unwrap();
+    store.push(org, &ada(NOW), &[untouched(&record)]).unwrap();
     for city in ["Ulm", "Graz"] {
-        store.push(org, NOW, &[copy.set("city", json!(city))]).unwrap();
+        store.push(org, &ada(NOW), &[copy.set("city", json!(city))]).unwrap();
     }
     let wanted = stage.record("edited", &json!({"city": "Graz", "plan": "pro"}));
     store.patch(org, &author(), "edited", &Precondition::There, &|_| Ok(wanted.clone())).unwrap();
@@ -117,7 +117,7 @@ pub(crate) fn what_is_sealed_is_read_like_anything_else(stage: &Stage<'_>) {
     let keyless = stage.again();
     assert!(matches!(keyless.profile(org, "still"), Err(RelayStoreError::Sealed)));
     assert!(matches!(keyless.history(org, "edited"), Err(RelayStoreError::Sealed)));
-    let written = keyless.push(org, NOW, &[stage.untouched("new", &json!({}))]);
+    let written = keyless.push(org, &ada(NOW), &[stage.untouched("new", &json!({}))]);
     assert!(matches!(written, Err(RelayStoreError::Sealed)), "nothing is written plain");
     assert!(keyless.profile(stage.other, "still").unwrap().is_some());
     assert_eq!(walk(store, org), 0, "all of it was sealed as it came");
@@ -156,7 +156,7 @@ pub(crate) fn what_lies_elsewhere_does_not_open(stage: &Stage<'_>) {
     unlock(store, org);
     store.set_seal_wish(org, "Ada", true).unwrap();
     for id in ["a", "b"] {
-        store.push(org, NOW, &[stage.untouched(id, &json!({"city": id}))]).unwrap();
+        store.push(org, &ada(NOW), &[stage.untouched(id, &json!({"city": id}))]).unwrap();
     }
     fill(stage, org);
     stage.sql(

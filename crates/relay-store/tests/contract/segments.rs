@@ -4,7 +4,7 @@ use kartei_protocol::sync::{ProfileLine, PushItem};
 use kartei_relay_store::{Chain, RelayStore, Segment};
 use serde_json::json;
 
-use crate::stage::{Copy, NOW, Stage, untouched};
+use crate::stage::{Copy, NOW, Stage, ada, untouched};
 
 /// A segment after the end of a chain, of which nothing but its place is real.
 fn segment(chain: &Chain, rev: u64, lines: u64, blob: &str) -> Segment {
@@ -23,7 +23,7 @@ fn segment(chain: &Chain, rev: u64, lines: u64, blob: &str) -> Segment {
 fn people(stage: &Stage<'_>, count: usize) {
     let items: Vec<PushItem> =
         (0..count).map(|n| stage.untouched(&format!("p{n}"), &json!({"n": 0}))).collect();
-    stage.store.push(stage.org, NOW, &items).unwrap();
+    stage.store.push(stage.org, &ada(NOW), &items).unwrap();
 }
 
 pub(crate) fn of_two_that_build_at_once_one_wins(stage: &Stage<'_>) {
@@ -79,7 +79,7 @@ pub(crate) fn a_dropped_chain_takes_nothing_more(stage: &Stage<'_>) {
 
 pub(crate) fn a_worn_chain_is_renewed_and_the_old_one_stays_a_while(stage: &Stage<'_>) {
     let record = stage.record("mine", &json!({"n": 0}));
-    stage.store.push(stage.org, NOW, &[untouched(&record)]).unwrap();
+    stage.store.push(stage.org, &ada(NOW), &[untouched(&record)]).unwrap();
     people(stage, 9);
     let store = &stage.store;
     let chain = store.chain(stage.org).unwrap();
@@ -91,7 +91,7 @@ pub(crate) fn a_worn_chain_is_renewed_and_the_old_one_stays_a_while(stage: &Stag
     for n in 0..4 {
         let record = stage.record(&format!("p{n}"), &json!({"n": 0}));
         let mut copy = Copy::of(&stage.schema, &record, 1);
-        store.push(stage.org, NOW, &[copy.set("n", json!(1))]).unwrap();
+        store.push(stage.org, &ada(NOW), &[copy.set("n", json!(1))]).unwrap();
         let worn = store.is_worn(stage.org, &chain).unwrap();
         assert_eq!(worn, n == 3, "{} of 10 lines are stale", n + 1);
     }
@@ -159,14 +159,14 @@ pub(crate) fn a_profile_that_moves_while_segments_are_made_is_not_missed(stage: 
         let others = (0..4).map(|o| stage.untouched(&format!("o{n}-{o}"), &json!({})));
         items.extend(others);
     }
-    stage.store.push(stage.org, NOW, &items).unwrap();
+    stage.store.push(stage.org, &ada(NOW), &items).unwrap();
     let mut turn = 0;
     // Each time one behind the reader, one just ahead of it, and one near the end.
     let mut write = || {
         turn += 1;
         for n in [turn % 12, (turn * PAGE / 5 + 1) % 12, 11 - turn % 12] {
             let item = copies[n].set("n", json!(turn));
-            stage.store.push(stage.org, NOW, &[item]).unwrap();
+            stage.store.push(stage.org, &ada(NOW), &[item]).unwrap();
         }
     };
     let chain = stage.store.chain(stage.org).unwrap();

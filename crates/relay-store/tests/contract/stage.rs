@@ -143,6 +143,11 @@ impl<'s> Copy<'s> {
     }
 }
 
+/// The token of the person who made what a [`Copy`] sends.
+pub(crate) fn ada(now: i64) -> Author {
+    Author { name: "Ada".to_owned(), now }
+}
+
 pub(crate) fn author() -> Author {
     Author { name: "integrator".to_owned(), now: NOW + 5_000 }
 }

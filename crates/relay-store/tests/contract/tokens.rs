@@ -4,7 +4,7 @@ use kartei_relay_store::{
 };
 use serde_json::{Value, json};
 
-use crate::stage::{NOW, Stage};
+use crate::stage::{self, NOW, Stage};
 use crate::uploads::races::at_once;
 
 const DAY: i64 = 24 * 60 * 60 * 1_000;
@@ -200,7 +200,7 @@ pub(crate) fn an_organisation_is_seen_from_above(stage: &Stage<'_>) {
     made(store, org, "Ben", Role::Viewer, None);
     store.confirm_erasures(&access(store, &ada, NOW).unwrap(), 0, NOW).unwrap();
     let items: Vec<_> = ["p", "q", "r"].iter().map(|id| stage.untouched(id, &json!({}))).collect();
-    store.push(org, NOW, &items).unwrap();
+    store.push(org, &stage::ada(NOW), &items).unwrap();
     stage.sql("UPDATE profiles SET deleted = (1 = 1) WHERE id = 'q'");
     store.set_quota(org, "Chef", Some(100)).unwrap();
     let seen = stage.again().overview(org, NOW).unwrap();

@@ -3,7 +3,7 @@ use kartei_relay_store::{Precondition, RelayStore, RelayStoreError};
 use kartei_sync_core::{Digest, Digests};
 use serde_json::json;
 
-use crate::stage::{Copy, NOW, Stage, author, untouched};
+use crate::stage::{Copy, NOW, Stage, ada, author, untouched};
 
 const DAY_MS: i64 = 24 * 60 * 60 * 1_000;
 
@@ -35,13 +35,13 @@ fn delete(stage: &Stage<'_>, id: &str) -> u64 {
 pub(crate) fn digests_are_those_of_the_rows(stage: &Stage<'_>) {
     assert_eq!(kept(&stage.store, stage).unwrap(), counted(stage), "of nothing");
     let items: Vec<_> = (0..300).map(|n| stage.untouched(&format!("p{n}"), &json!({}))).collect();
-    let pushed = stage.store.push(stage.org, NOW, &items).unwrap();
+    let pushed = stage.store.push(stage.org, &ada(NOW), &items).unwrap();
     assert_eq!(pushed.end.total.unwrap(), total(&counted(stage)));
     // Edits, a conflict, a deletion, and one that is taken back.
     let record = stage.record("q", &json!({"city": "Bern"}));
     let (mut a, mut b) = (Copy::of(&stage.schema, &record, 1), Copy::of(&stage.schema, &record, 2));
     let edits = [untouched(&record), a.set("city", json!("Ulm")), b.set("city", json!("Basel"))];
-    stage.store.push(stage.org, NOW, &edits).unwrap();
+    stage.store.push(stage.org, &ada(NOW), &edits).unwrap();
     delete(stage, "p7");
     delete(stage, "p8");
     let again = stage.record("p8", &json!({"back": true}));
@@ -52,7 +52,7 @@ pub(crate) fn digests_are_those_of_the_rows(stage: &Stage<'_>) {
     assert_eq!(page.total.unwrap(), total(&buckets));
     let page = stage.store.feed(stage.org, None, 10, usize::MAX).unwrap();
     assert_eq!(page.total, None, "a part of the feed is compared with nothing");
-    let pushed = stage.store.push(stage.org, NOW, &items[..1]).unwrap();
+    let pushed = stage.store.push(stage.org, &ada(NOW), &items[..1]).unwrap();
     assert_eq!(pushed.end.total.unwrap(), total(&buckets), "also where nothing was written");
     assert!(stage.store.check(stage.org, false, NOW).unwrap().findings.is_empty());
     assert_eq!(stage.store.bucket_digests(stage.other).unwrap().rev, 0, "the others' are apart");
@@ -61,7 +61,7 @@ pub(crate) fn digests_are_those_of_the_rows(stage: &Stage<'_>) {
 /// Writes a profile as a relay of the version before does: rows and the newest revision.
 fn write_as_before(stage: &Stage<'_>, id: &str) {
     let record = stage.record(id, &json!({}));
-    stage.store.push(stage.other, NOW, &[untouched(&record)]).unwrap();
+    stage.store.push(stage.other, &ada(NOW), &[untouched(&record)]).unwrap();
     let text = record.text();
     stage.sql(&format!(
         "UPDATE organisations SET head_rev = head_rev + 1 WHERE name = 'One'; \
@@ -72,10 +72,11 @@ fn write_as_before(stage: &Stage<'_>, id: &str) {
 }
 
 pub(crate) fn a_relay_that_knows_no_digests_leaves_none(stage: &Stage<'_>) {
-    stage.store.push(stage.org, NOW, &[stage.untouched("p", &json!({}))]).unwrap();
+    stage.store.push(stage.org, &ada(NOW), &[stage.untouched("p", &json!({}))]).unwrap();
     write_as_before(stage, "old");
     assert_eq!(kept(&stage.store, stage), None, "no digest rather than a wrong one");
-    let pushed = stage.store.push(stage.org, NOW, &[stage.untouched("q", &json!({}))]).unwrap();
+    let pushed =
+        stage.store.push(stage.org, &ada(NOW), &[stage.untouched("q", &json!({}))]).unwrap();
     assert_eq!(pushed.end.total, None, "and none is made of a wrong one");
     assert_eq!(stage.store.feed(stage.org, None, 10, usize::MAX).unwrap().total, None);
     let checked = stage.store.check(stage.org, false, NOW).unwrap();
@@ -83,7 +84,8 @@ pub(crate) fn a_relay_that_knows_no_digests_leaves_none(stage: &Stage<'_>) {
     assert!(stage.store.recount_where_stale(stage.org).unwrap());
     assert!(!stage.store.recount_where_stale(stage.org).unwrap());
     assert_eq!(kept(&stage.store, stage).unwrap(), counted(stage));
-    let pushed = stage.store.push(stage.org, NOW, &[stage.untouched("r", &json!({}))]).unwrap();
+    let pushed =
+        stage.store.push(stage.org, &ada(NOW), &[stage.untouched("r", &json!({}))]).unwrap();
     assert_eq!(pushed.end.total.unwrap(), total(&counted(stage)), "from here on it is kept again");
 }
 
@@ -96,7 +98,7 @@ pub(crate) fn a_check_finds_what_was_planted(stage: &Stage<'_>) {
         untouched(&record),
         copy.set("city", json!("Ulm")),
     ];
-    stage.store.push(stage.org, NOW, &items).unwrap();
+    stage.store.push(stage.org, &ada(NOW), &items).unwrap();
     let edited = stage.record("edited", &json!({"city": "Rom"}));
     let whole = stage.record("whole", &json!({"city": "Rom"}));
     let (edited, whole) = (edited.text(), whole.text());
@@ -132,7 +134,7 @@ fn is_too_old(found: &Result<kartei_relay_store::FeedPage, RelayStoreError>) -> 
 
 pub(crate) fn old_deletions_are_forgotten(stage: &Stage<'_>) {
     let items: Vec<_> = (0..5).map(|n| stage.untouched(&format!("p{n}"), &json!({}))).collect();
-    stage.store.push(stage.org, NOW, &items).unwrap();
+    stage.store.push(stage.org, &ada(NOW), &items).unwrap();
     let feed = |cursor: &Cursor| stage.store.feed(stage.org, Some(cursor), 10, usize::MAX);
     let before = stage.store.feed(stage.org, None, 10, usize::MAX).unwrap().cursor;
     let reading = stage.store.feed(stage.org, None, 2, usize::MAX).unwrap().cursor;
@@ -162,12 +164,13 @@ pub(crate) fn old_deletions_are_forgotten(stage: &Stage<'_>) {
     assert_eq!(page.cursor, complete);
     assert!(stage.store.history(stage.org, "p0").unwrap().is_none(), "nothing of it is left");
     // The id is free, for a profile with another beginning.
-    let again = stage.store.push(stage.org, NOW, &[stage.untouched("p0", &json!({"new": true}))]);
+    let again =
+        stage.store.push(stage.org, &ada(NOW), &[stage.untouched("p0", &json!({"new": true}))]);
     assert_eq!(again.unwrap().end.head_rev, last + 1);
 }
 
 pub(crate) fn a_new_history_refuses_old_cursors(stage: &Stage<'_>) {
-    stage.store.push(stage.org, NOW, &[stage.untouched("p", &json!({}))]).unwrap();
+    stage.store.push(stage.org, &ada(NOW), &[stage.untouched("p", &json!({}))]).unwrap();
     let old = stage.store.feed(stage.org, None, 10, usize::MAX).unwrap().cursor;
     let epoch = stage.store.begin_epoch(stage.org, "Ada").unwrap();
     let refused = stage.store.feed(stage.org, Some(&old), 10, usize::MAX);
@@ -183,7 +186,7 @@ pub(crate) fn a_new_history_refuses_old_cursors(stage: &Stage<'_>) {
 /// What a replica asks for where digests differ.
 pub(crate) fn buckets_are_listed_and_profiles_fetched(stage: &Stage<'_>) {
     let items: Vec<_> = (0..50).map(|n| stage.untouched(&format!("p{n}"), &json!({}))).collect();
-    stage.store.push(stage.org, NOW, &items).unwrap();
+    stage.store.push(stage.org, &ada(NOW), &items).unwrap();
     let bucket = kartei_sync_core::bucket_of("p3");
     let found = stage.store.members(stage.org, &[bucket]).unwrap();
     let hash = stage.record("p3", &json!({})).hash().to_string();

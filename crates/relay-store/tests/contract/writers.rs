@@ -8,7 +8,7 @@ use kartei_profile::Record;
 use kartei_relay_store::{Outcome, Precondition};
 use serde_json::json;
 
-use crate::stage::{NOW, Stage, author, record, untouched};
+use crate::stage::{NOW, Stage, ada, author, record, untouched};
 
 const WRITERS: usize = 6;
 const ROUNDS: usize = 25;
@@ -16,7 +16,7 @@ const ROUNDS: usize = 25;
 /// Writers that read, change and write one profile with a precondition: none overwrites another.
 pub(crate) fn many_writers_lose_nothing(stage: &Stage<'_>) {
     let first = stage.record("counter", &json!({"n": 0}));
-    stage.store.push(stage.org, NOW, &[untouched(&first)]).unwrap();
+    stage.store.push(stage.org, &ada(NOW), &[untouched(&first)]).unwrap();
     stage.slow_down();
     thread::scope(|scope| {
         for _ in 0..WRITERS {
@@ -62,7 +62,7 @@ pub(crate) fn what_is_new_to_many_is_there_once(stage: &Stage<'_>) {
                             untouched(&record(&stage.schema, &id, &json!({"round": round})))
                         })
                         .collect();
-                    let pushed = store.push(stage.org, NOW, &items).unwrap();
+                    let pushed = store.push(stage.org, &ada(NOW), &items).unwrap();
                     assert_eq!(pushed.answers.len(), IDS);
                 }
             });
@@ -107,7 +107,7 @@ pub(crate) fn a_reader_beside_writers_misses_no_row(stage: &Stage<'_>) {
                                 untouched(&record(&stage.schema, &id, &json!({})))
                             })
                             .collect();
-                        store.push(stage.org, NOW, &items).unwrap();
+                        store.push(stage.org, &ada(NOW), &items).unwrap();
                     }
                 })
             })

@@ -12,7 +12,6 @@ use kartei_relay_store::{Access, Outcome, WriteError};
 use serde_json::Value;
 
 use super::{RECORD_BYTES_MAX, answer, author, media_type, record_of, same_id, unsupported};
-use crate::admin::now;
 use crate::auth::Writer;
 use crate::body::read_text;
 use crate::conditions::{REVISION, failed, precondition};
@@ -201,8 +200,9 @@ pub(crate) async fn take_document(
     body: Result<Bytes, BytesRejection>,
 ) -> Result<Response, Failure> {
     let (Path(id), body) = (id?, body?);
+    let sender = author(&access);
     let profile =
-        relay.store(move |store| store.take_document(access.org, now(), &id, &body)).await?;
+        relay.store(move |store| store.take_document(access.org, &sender, &id, &body)).await?;
     relay.announce(access.org, profile.rev);
     Ok(answer(StatusCode::OK, &profile))
 }

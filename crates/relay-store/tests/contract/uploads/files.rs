@@ -5,7 +5,7 @@ use serde_json::json;
 
 use super::{PIECE, begin, done, upload};
 use crate::leases::{lease, row};
-use crate::stage::{NOW, Stage, author};
+use crate::stage::{NOW, Stage, ada, author};
 
 fn query(limit: usize) -> FileQuery {
     FileQuery { limit, ..FileQuery::default() }
@@ -62,8 +62,8 @@ pub(crate) fn files_are_listed_and_found(stage: &Stage<'_>) {
 pub(crate) fn files_are_attached_to_profiles_that_are_there(stage: &Stage<'_>) {
     let (store, org) = (&stage.store, stage.org);
     let items = ["p", "q"].map(|id| stage.untouched(id, &json!({})));
-    store.push(org, NOW, &items).unwrap();
-    store.push(stage.other, NOW, &[stage.untouched("theirs", &json!({}))]).unwrap();
+    store.push(org, &ada(NOW), &items).unwrap();
+    store.push(stage.other, &ada(NOW), &[stage.untouched("theirs", &json!({}))]).unwrap();
     upload(store, org, "f", 1, 5);
     upload(store, org, "g", 2, 5);
     let attach = |file: &str, profile: &str| store.attach_file(org, file, profile, NOW).unwrap();
@@ -101,7 +101,7 @@ pub(crate) fn files_are_attached_to_profiles_that_are_there(stage: &Stage<'_>) {
 pub(crate) fn an_erased_profile_has_no_files(stage: &Stage<'_>) {
     let (store, org) = (&stage.store, stage.org);
     let items = ["p", "q"].map(|id| stage.untouched(id, &json!({})));
-    store.push(org, NOW, &items).unwrap();
+    store.push(org, &ada(NOW), &items).unwrap();
     for (file, content) in [("f", 1), ("g", 2)] {
         upload(store, org, file, content, 5);
         store.attach_file(org, file, "p", NOW).unwrap();
@@ -117,7 +117,7 @@ pub(crate) fn an_erased_profile_has_no_files(stage: &Stage<'_>) {
     // Those that were deleted and are forgotten leave nothing either.
     store.delete(org, &author(), "q", &Precondition::There).unwrap().unwrap();
     store.sweep(org, i64::MAX).unwrap();
-    store.push(org, NOW, &[stage.untouched("q", &json!({}))]).unwrap();
+    store.push(org, &ada(NOW), &[stage.untouched("q", &json!({}))]).unwrap();
     assert!(store.file(org, "f").unwrap().unwrap().profiles.is_empty());
     // A relay of the version before, which knows no attachments, takes the profile away.
     assert_eq!(store.attach_file(org, "f", "q", NOW).unwrap(), Attached::Done);

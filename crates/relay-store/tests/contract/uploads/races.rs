@@ -9,7 +9,7 @@ use kartei_relay_store::{
 use serde_json::json;
 
 use super::{LIMITS, PIECE, begin, done, land, new, note, run, upload};
-use crate::stage::{NOW, Stage, author};
+use crate::stage::{NOW, Stage, ada, author};
 
 /// Does the same from several relays at once; answers what each came to.
 pub(crate) fn at_once<T: Send>(
@@ -212,7 +212,7 @@ pub(crate) fn who_attaches_beside_an_erasure_leaves_nothing(stage: &Stage<'_>) {
     }
     for round in 0..5 {
         let id = format!("p{round}");
-        store.push(org, NOW, &[stage.untouched(&id, &json!({}))]).unwrap();
+        store.push(org, &ada(NOW), &[stage.untouched(&id, &json!({}))]).unwrap();
         at_once(stage, 4, |relay, store| {
             if let Some(file) = ["f", "g", "h"].get(relay) {
                 let attached = store.attach_file(org, file, &id, NOW).unwrap();

@@ -1,0 +1,2 @@
+-- The name of the token that brought a change first, where the change names another author, or none.
+ALTER TABLE kartei.changes ADD COLUMN sent_by text;
