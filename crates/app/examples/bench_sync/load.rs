@@ -220,6 +220,8 @@ pub(crate) fn run(options: &Options) -> Result<()> {
     let stage = Stage::new()?;
     let home = stage.relay_home()?.logging_to(stage.path("relay.log"));
     let home = home.with(&[("KARTEI_KEEP_FREE_PERCENT", "0"), ("KARTEI_WORKERS", "1")]);
+    // As its units and the container set it.
+    let home = home.with(&[("MALLOC_ARENA_MAX", "2")]);
     let relay = home.start()?;
     let token = home.token("analyst", "Desktop")?;
     fill(&stage, relay.url(), &token, options.file()?)?;
