@@ -202,6 +202,9 @@ test('devices, the queue and what is kept have places', async () => {
   const days = page.getByLabel('Results', { exact: true });
   await days.fill('30');
   await days.press('Enter');
+  const ofImports = page.locator('section', { hasText: 'Imported files as they came' });
+  await ofImports.getByRole('combobox').selectOption({ label: 'For' });
+  await page.waitForFunction(() => document.querySelector('#imports')?.value === '90');
   await button('See what is due…').click();
   await dialog().getByText('Nothing is due').waitFor();
   await dialog().getByRole('button', { name: 'Close' }).last().click();

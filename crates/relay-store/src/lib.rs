@@ -73,8 +73,8 @@ pub use rest::{
     Alter, Author, FieldOutcome, Merged, Outcome, PastChange, Precondition, Profile, WriteError,
 };
 pub use retention::{
-    Applied, Applying, Gone, Kind, Named, Plan, PlanShare, Policy, PolicySet, Purged, Restored,
-    RetentionRun,
+    Applied, Applying, Gone, ImportLeft, ImportsGoing, Kind, Named, Plan, PlanShare, Policy,
+    PolicySet, Purged, Restored, RetentionRun,
 };
 pub use sealed::{Keyring, Resealing, RowSeal, SealWish};
 pub use segments::{Chain, Segment, segment_folder};

@@ -65,6 +65,10 @@ pub(crate) enum RetentionCommand {
         /// Days from a job's end on for the whole job, or `none` for ever.
         #[arg(long, value_name = "DAYS")]
         jobs_days: Option<Days>,
+        /// Days from an import's end on for its body and its rejected lines, or `none` for ever. They go without
+        /// a plan, by the purge.
+        #[arg(long, value_name = "DAYS")]
+        imports_days: Option<Days>,
         /// Days for which what was marked can be restored.
         #[arg(long, value_name = "DAYS")]
         restore_days: Option<u32>,
@@ -101,7 +105,7 @@ pub(crate) enum RetentionCommand {
         #[command(flatten)]
         whose: Whose,
     },
-    /// Takes away for good what can no longer be restored. A serving relay does it by itself, every day.
+    /// Takes away for good what can no longer be restored, and what imports left where its time is over. A serving relay does it by itself, every day.
     Purge {
         #[command(flatten)]
         whose: Whose,
@@ -125,10 +129,18 @@ pub(crate) fn run(command: RetentionCommand) -> Result<()> {
             let (store, org) = whose.open()?;
             show_policy(&told_policy(&store.retention_policy(org)?), &whose.place)
         }
-        RetentionCommand::Set { results_days, jobs_days, restore_days, automatic, whose } => {
+        RetentionCommand::Set {
+            results_days,
+            jobs_days,
+            imports_days,
+            restore_days,
+            automatic,
+            whose,
+        } => {
             let change = RetentionChange {
                 results_days: results_days.map(|days| days.0),
                 jobs_days: jobs_days.map(|days| days.0),
+                imports_days: imports_days.map(|days| days.0),
                 restore_days,
                 automatic,
                 hold: None,
@@ -174,8 +186,8 @@ pub(crate) fn run(command: RetentionCommand) -> Result<()> {
                 println!("{}", serde_json::to_string(&report)?);
             } else {
                 println!(
-                    "Gone for good: the results of {} jobs, {} jobs, {} blobs.",
-                    report.results, report.jobs, report.blobs
+                    "Gone for good: the results of {} jobs, {} jobs, {} blobs, {} files of imports.",
+                    report.results, report.jobs, report.blobs, report.imports
                 );
             }
             Ok(())
@@ -216,6 +228,7 @@ fn show_policy(policy: &RetentionInfo, place: &Place) -> Result<()> {
         |days: Option<u32>| days.map_or("for ever".to_owned(), |days| format!("{days} days"));
     println!("Results: {}", days(policy.results_days));
     println!("Jobs: {}", days(policy.jobs_days));
+    println!("Bodies and rejected lines of imports: {}", days(policy.imports_days));
     println!("Can be restored for {} days", policy.restore_days);
     let automatic = if policy.automatic { "by the relay, once a day" } else { "by hand" };
     println!("Applied {automatic}");

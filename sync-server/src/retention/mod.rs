@@ -1,9 +1,11 @@
-//! What analyses leave: planned, marked, restored and purged (docs/adr/0026).
+//! What analyses leave: planned, marked, restored and purged (docs/adr/0026). What imports leave: purged by age
+//! (docs/adr/0039).
 //!
 //! The database decides what goes; here go the blobs behind it, and whatever a worker left that died at the
 //! wrong moment.
 
 mod command;
+mod imports;
 mod sweep;
 
 use std::sync::Arc;
@@ -47,21 +49,23 @@ pub(crate) enum RetentionError {
 
 /// What is to be set, within what makes sense.
 pub(crate) fn checked(change: RetentionChange) -> Result<PolicySet, String> {
-    let RetentionChange { results_days, jobs_days, restore_days, automatic, hold } = change;
+    let RetentionChange { results_days, jobs_days, imports_days, restore_days, automatic, hold } =
+        change;
     let is_over = |days: Option<Option<u32>>| days.flatten().is_some_and(|days| days > DAYS_MAX);
-    if is_over(results_days) || is_over(jobs_days) {
+    if [results_days, jobs_days, imports_days].into_iter().any(is_over) {
         return Err(format!("days are 0 to {DAYS_MAX}, or none"));
     }
     if restore_days.is_some_and(|days| days > RESTORE_DAYS_MAX) {
         return Err(format!("the days to restore are 0 to {RESTORE_DAYS_MAX}"));
     }
-    Ok(PolicySet { results_days, jobs_days, restore_days, automatic, hold })
+    Ok(PolicySet { results_days, jobs_days, imports_days, restore_days, automatic, hold })
 }
 
 pub(crate) fn told_policy(policy: &Policy) -> RetentionInfo {
     RetentionInfo {
         results_days: policy.results_days,
         jobs_days: policy.jobs_days,
+        imports_days: policy.imports_days,
         restore_days: policy.restore_days,
         automatic: policy.automatic,
         held_at: policy.held_at,
@@ -116,7 +120,8 @@ pub(crate) fn apply(
     Ok(applied)
 }
 
-/// Takes away what can no longer be restored, and the blobs that nothing names any more. Blocks, within a
+/// Takes away what can no longer be restored, the blobs that nothing names any more, and what imports left
+/// where its time is over. Blocks, within a
 /// runtime.
 pub(crate) fn purge(
     store: &RelayStore,
@@ -128,7 +133,8 @@ pub(crate) fn purge(
     while let Some(some) = store.purge_some(org, actor)? {
         purged = purged.and(some);
     }
-    let mut report = PurgeReport { results: purged.results, jobs: purged.jobs, blobs: 0 };
+    let mut report =
+        PurgeReport { results: purged.results, jobs: purged.jobs, blobs: 0, imports: 0 };
     loop {
         // Also those that an earlier purge did not come to.
         let condemned = store.condemned_blobs(org, BLOBS_AT_ONCE)?;
@@ -142,9 +148,10 @@ pub(crate) fn purge(
             break;
         }
     }
+    report.imports = imports::purge(store, blobs, org, actor)?;
     if report != PurgeReport::default() {
-        let PurgeReport { results, jobs, blobs } = report;
-        tracing::info!(org_id = %org, results, jobs, blobs, "Retention purged");
+        let PurgeReport { results, jobs, blobs, imports } = report;
+        tracing::info!(org_id = %org, results, jobs, blobs, imports, "Retention purged");
     }
     Ok(report)
 }
@@ -189,7 +196,7 @@ fn round(store: &RelayStore, blobs: &BlobStore) -> Result<(), RetentionError> {
     Ok(())
 }
 
-/// Looks after what analyses leave for as long as the relay runs, at once and then every day. Several relays
+/// Looks after what analyses and imports leave for as long as the relay runs, at once and then every day. Several relays
 /// may do it at once: each job is taken once.
 pub(crate) async fn keep(relay: Arc<Relay>) {
     let mut rounds = Rounds::every(EVERY, relay.stopping());

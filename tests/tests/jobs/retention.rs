@@ -1,5 +1,8 @@
 //! What analyses leave, over HTTP and from the relay's own machine.
 
+use std::path::Path;
+use std::time::{Duration, SystemTime};
+
 use anyhow::Result;
 use kartei_protocol::admin::{
     JobHold, PurgeReport, RetentionInfo, RetentionPlan, RetentionRun, RunPage,
@@ -201,7 +204,7 @@ fn the_same_from_the_relays_own_machine() -> Result<()> {
 }
 
 /// Blobs below a folder.
-fn files(folder: &std::path::Path) -> Result<usize> {
+fn files(folder: &Path) -> Result<usize> {
     let Ok(entries) = std::fs::read_dir(folder) else { return Ok(0) };
     let mut found = 0;
     for entry in entries {
@@ -300,8 +303,68 @@ fn a_large_result_goes_with_its_blob() -> Result<()> {
     patch(&chef, "/admin/retention", &days, 200)?;
     apply(&chef, &plan(&chef)?)?;
     let report: PurgeReport = ask(&chef, "/admin/retention/purge", &json!({}))?;
-    assert_eq!(report, PurgeReport { results: 1, jobs: 0, blobs: 1 });
+    assert_eq!(report, PurgeReport { results: 1, jobs: 0, blobs: 1, imports: 0 });
     assert_eq!(files(&folder)?, 1);
     assert_eq!(office.result(&jobs[1])?["total"], 2_840, "the other one is there");
+    Ok(())
+}
+
+/// All files below a folder lie there since two hours.
+fn aged(folder: &Path) -> Result<()> {
+    let before = SystemTime::now() - Duration::from_secs(2 * 60 * 60);
+    for entry in std::fs::read_dir(folder)? {
+        let path = entry?.path();
+        if path.is_dir() {
+            aged(&path)?;
+        } else {
+            std::fs::File::options().write(true).open(&path)?.set_modified(before)?;
+        }
+    }
+    Ok(())
+}
+
+#[test]
+fn bodies_and_rejected_lines_of_imports_go_when_their_time_is_over() -> Result<()> {
+    let office = office(&[], "bfi.ndjson.gz")?;
+    let chef = administrator(&office)?;
+    let kind = ("content-type", "application/x-ndjson");
+    let body = "{\"schema\":\"user_profile.v1\",\"id\":\"x-1\"}\n{\"id\":7}\n";
+    let import = || office.http.send("POST", "/profiles/import", &[kind], body.as_bytes());
+    let told = import()?.expect(207)?.json();
+    let place = format!("/profiles/imports/{}", told["import_id"].as_str().unwrap_or_default());
+    let rejected = format!("{place}/rejected.ndjson.gz");
+    office.http.get(&rejected)?.expect(200)?;
+    let (bodies, reports) =
+        (office.home.data().join("blobs/imports"), office.home.data().join("blobs/reports"));
+    let purge = || ask::<PurgeReport>(&chef, "/admin/retention/purge", &json!({}));
+    let before = (files(&bodies)?, files(&reports)?);
+    aged(&bodies)?;
+    aged(&reports)?;
+    assert_eq!(purge()?.imports, 0, "they are kept for ever unless somebody says otherwise");
+    let set = patch(&chef, "/admin/retention", &json!({"imports_days": 1}), 200)?;
+    assert_eq!(set["imports_days"], 1);
+    assert_eq!(purge()?.imports, 0, "their day is not over");
+    office
+        .home
+        .run(&["retention", "set", "--org", "Test", "--imports-days", "0"])?
+        .expect_code(0)?;
+    patch(&chef, "/admin/retention", &json!({"hold": true}), 200)?;
+    assert_eq!(purge()?.imports, 0, "what is held stays");
+    patch(&chef, "/admin/retention", &json!({"hold": false}), 200)?;
+    assert_eq!((files(&bodies)?, files(&reports)?), before);
+    assert_eq!(purge()?.imports, (before.0 + before.1) as u64);
+    assert_eq!((files(&bodies)?, files(&reports)?), (0, 0));
+    // What the import did, and what it was answered with, stays.
+    office.http.get(&rejected)?.expect(404)?;
+    assert_eq!(office.http.get(&place)?.expect(200)?.json()["counts"], told["counts"]);
+    office.http.get("/profiles/x-1")?.expect(200)?;
+    // The same lines come again, and what is young is not touched.
+    office.http.send("DELETE", "/profiles/x-1", &[("if-match", "*")], &[])?.expect(204)?;
+    let again = import()?.expect(207)?.json();
+    assert_ne!(again["import_id"], told["import_id"]);
+    assert_eq!(files(&bodies)?, 1);
+    assert_eq!(purge()?.imports, 0, "somebody may be at it");
+    let audit = audited(&chef)?;
+    assert!(audit.iter().any(|one| one == "Chef retention.purged imports"), "{audit:?}");
     Ok(())
 }

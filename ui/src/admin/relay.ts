@@ -79,6 +79,7 @@ export interface RunningJob {
 export interface RetentionInfo {
   results_days: number | null;
   jobs_days: number | null;
+  imports_days: number | null;
   restore_days: number;
   automatic: boolean;
   held_at?: number;
@@ -87,6 +88,7 @@ export interface RetentionInfo {
 export interface RetentionChange {
   results_days?: number | null;
   jobs_days?: number | null;
+  imports_days?: number | null;
   restore_days?: number;
   automatic?: boolean;
   hold?: boolean;

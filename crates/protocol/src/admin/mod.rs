@@ -133,7 +133,7 @@ pub struct AuditPage {
     pub next: Option<String>,
 }
 
-/// How long an organisation keeps what its analyses leave.
+/// How long an organisation keeps what its analyses and imports leave.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 #[cfg_attr(feature = "openapi", derive(utoipa::ToSchema))]
 pub struct RetentionInfo {
@@ -141,6 +141,10 @@ pub struct RetentionInfo {
     pub results_days: Option<u32>,
     /// Days from a job's end on for the job with its events and notifications; for ever where `null`.
     pub jobs_days: Option<u32>,
+    /// Days from an import's end on for its body as it came and for its rejected lines; for ever where `null`. They
+    /// go by themselves, without a plan, and cannot be restored.
+    #[serde(default)]
+    pub imports_days: Option<u32>,
     /// Days for which what was marked can be restored.
     pub restore_days: u32,
     /// Whether the relay plans and applies by itself, once a day.
@@ -163,6 +167,11 @@ pub struct RetentionChange {
     #[serde(default, deserialize_with = "said", skip_serializing_if = "Option::is_none")]
     #[cfg_attr(feature = "openapi", schema(value_type = Option<u32>, maximum = 36500))]
     pub jobs_days: Option<Option<u32>>,
+    /// Days from an import's end on for its body as it came and for its rejected lines, 0 to 36,500; for ever with
+    /// `null`.
+    #[serde(default, deserialize_with = "said", skip_serializing_if = "Option::is_none")]
+    #[cfg_attr(feature = "openapi", schema(value_type = Option<u32>, maximum = 36500))]
+    pub imports_days: Option<Option<u32>>,
     /// Days for which what was marked can be restored, 0 to 365.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     #[cfg_attr(feature = "openapi", schema(maximum = 365))]
@@ -270,8 +279,11 @@ pub struct PurgeReport {
     pub results: u64,
     /// Jobs that are gone.
     pub jobs: u64,
-    /// Blobs that are gone.
+    /// Blobs of results that are gone.
     pub blobs: u64,
+    /// Bodies of imports, and files of their rejected lines, that are gone.
+    #[serde(default)]
+    pub imports: u64,
 }
 
 /// Whether a job is held.

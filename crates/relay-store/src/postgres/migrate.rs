@@ -41,6 +41,7 @@ const STEPS: &[Step] = &[
     Step { sql: include_str!("../sql/postgres/018_dry_runs.sql"), compatible_from: 1 },
     Step { sql: include_str!("../sql/postgres/019_sealed.sql"), compatible_from: 1 },
     Step { sql: include_str!("../sql/postgres/020_senders.sql"), compatible_from: 1 },
+    Step { sql: include_str!("../sql/postgres/021_imports_end.sql"), compatible_from: 1 },
 ];
 
 /// Only one program migrates a database at a time. The number means nothing.

@@ -6,6 +6,7 @@
 use deadpool_postgres::Transaction;
 use serde_json::json;
 use tokio_postgres::Row;
+use tokio_postgres::types::ToSql;
 
 use super::jobs::{clock, find};
 use super::profiles::{signed, unsigned};
@@ -16,9 +17,10 @@ use crate::audit::NewAudit;
 use crate::engine::Result;
 use crate::jobs::JobRow;
 use crate::retention::{
-    Applying, Begun, CHOSEN_MAX, Choice, Chosen, Gone, JOBS_AT_ONCE, Kind, Named, Plan, Policy,
-    PolicySet, Purged, RESULTS_AT_ONCE, Restored, RetentionEngine, RetentionRun, bytes_of, gone_of,
-    hold_told, told_of_plan, told_of_purge, told_of_run,
+    Applying, Begun, CHOSEN_MAX, Choice, Chosen, Gone, IMPORT_RUNS_MS, ImportLeft, ImportsGoing,
+    JOBS_AT_ONCE, Kind, Named, Plan, Policy, PolicySet, Purged, RESULTS_AT_ONCE, Restored,
+    RetentionEngine, RetentionRun, bytes_of, gone_of, hold_told, told_of_imports, told_of_plan,
+    told_of_purge, told_of_run,
 };
 
 const ENDED: &str = "state IN ('completed', 'failed', 'canceled')";
@@ -42,7 +44,7 @@ fn read_run(row: &Row) -> RetentionRun {
     }
 }
 
-const POLICY: &str = "SELECT results_days, jobs_days, restore_days, automatic, held_at \
+const POLICY: &str = "SELECT results_days, jobs_days, imports_days, restore_days, automatic, held_at \
                       FROM kartei.retention_policies WHERE org = $1";
 
 fn days(days: Option<i64>) -> Option<u32> {
@@ -53,9 +55,10 @@ fn read_policy(row: &Row) -> Policy {
     Policy {
         results_days: days(row.get(0)),
         jobs_days: days(row.get(1)),
-        restore_days: days(row.get(2)).unwrap_or_default(),
-        automatic: row.get(3),
-        held_at: row.get(4),
+        imports_days: days(row.get(2)),
+        restore_days: days(row.get(3)).unwrap_or_default(),
+        automatic: row.get(4),
+        held_at: row.get(5),
     }
 }
 
@@ -380,11 +383,12 @@ async fn set(db: &Transaction<'_>, org: OrgId, actor: &str, set: &PolicySet) -> 
     let (after, told) = set.on(&before, actor, clock(db).await?);
     db.execute(
         "UPDATE kartei.retention_policies SET results_days = $2, jobs_days = $3, \
-         restore_days = $4, automatic = $5, held_at = $6 WHERE org = $1",
+         imports_days = $4, restore_days = $5, automatic = $6, held_at = $7 WHERE org = $1",
         &[
             &org.0,
             &after.results_days.map(i64::from),
             &after.jobs_days.map(i64::from),
+            &after.imports_days.map(i64::from),
             &i64::from(after.restore_days),
             &after.automatic,
             &after.held_at,
@@ -528,6 +532,34 @@ impl RetentionEngine for Postgres {
             let Some(row) = db.query_opt(&sql, &[&org.0, &id]).await? else { return Ok(None) };
             let marked = |at: usize| Option::zip(row.get(at), row.get(at + 1));
             Ok(gone_of(named, marked(0), marked(2), row.get(4)))
+        })
+    }
+
+    fn import_needs(&self, org: OrgId, left: ImportLeft<'_>, until: i64) -> Result<bool> {
+        let digest;
+        let (by, named): (_, &(dyn ToSql + Sync)) = match &left {
+            ImportLeft::Body(body) => {
+                digest = body.as_slice();
+                ("(digest = $2 OR kept = $2)", &digest)
+            }
+            ImportLeft::Reports(id) => ("id = $2", id),
+        };
+        self.read(org, async |db| {
+            let sql = format!(
+                "SELECT EXISTS (SELECT 1 FROM kartei.imports WHERE org = $1 AND {by} \
+                 AND coalesce(finished_at, started_at + $4) > $3)"
+            );
+            Ok(db.query_one(&sql, &[&org.0, named, &until, &IMPORT_RUNS_MS]).await?.get(0))
+        })
+    }
+
+    fn begin_import_purge(&self, org: OrgId, actor: &str, going: ImportsGoing) -> Result<bool> {
+        self.write(org, async |db| {
+            let may_go = locked_policy(db, org).await?.held_at.is_none();
+            if may_go {
+                audit::append(db, org, &told_of_imports(actor, going)).await?;
+            }
+            Ok(may_go)
         })
     }
 }

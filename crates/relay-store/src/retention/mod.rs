@@ -1,4 +1,4 @@
-//! How long what analyses leave is kept, and how it goes.
+//! How long what analyses and imports leave is kept, and how it goes.
 //!
 //! ```text
 //! plan (dry run) ─▶ plan hash ─▶ apply: the same again? ─▶ marked, under a run ─▶ purge ─▶ blobs
@@ -7,6 +7,9 @@
 //! Nothing is taken that has not ended or that is held; triggers keep everybody else from taking it. What is
 //! marked is left as it is, so that restoring brings back the same bytes. Every step is in the audit, in its
 //! own transaction.
+//!
+//! Bodies and rejected lines of imports go without a plan, by age alone, where the organisation says after how long.
+//! They lie outside of the database, so the audit has them before they go.
 
 mod plan;
 mod policy;
@@ -20,7 +23,9 @@ use crate::store::RelayStore;
 pub(crate) use plan::{CHOSEN_MAX, Choice, Chosen, bytes_of};
 pub use plan::{Plan, PlanShare};
 pub use policy::{Kind, Policy, PolicySet};
-pub(crate) use told::{gone_of, hold_told, told_of_plan, told_of_purge, told_of_run};
+pub(crate) use told::{
+    gone_of, hold_told, told_of_imports, told_of_plan, told_of_purge, told_of_run,
+};
 
 /// Jobs that one transaction marks or restores.
 const MARKED_AT_ONCE: usize = 500;
@@ -30,6 +35,9 @@ pub(crate) const RESULTS_AT_ONCE: usize = 500;
 
 /// Jobs that one transaction purges; each has some events.
 pub(crate) const JOBS_AT_ONCE: usize = 50;
+
+/// An import that has not ended after so long died with its relay.
+pub(crate) const IMPORT_RUNS_MS: i64 = 24 * 60 * 60 * 1_000;
 
 /// A plan that was applied.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -139,6 +147,26 @@ pub enum Named<'a> {
     Result(&'a str),
 }
 
+/// What an import left outside of the database.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum ImportLeft<'a> {
+    /// A body, under this digest.
+    Body(&'a [u8; 32]),
+    /// Rejected lines and what is wrong with them, under the import's id.
+    Reports(&'a str),
+}
+
+/// How much of that goes.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
+pub struct ImportsGoing {
+    /// Bodies.
+    pub bodies: u64,
+    /// Files of reports.
+    pub reports: u64,
+    /// Bytes of both.
+    pub bytes: u64,
+}
+
 /// What the databases do about retention. Every method is one transaction.
 pub(crate) trait RetentionEngine {
     fn retention_policy(&self, org: OrgId) -> Result<Policy>;
@@ -195,6 +223,12 @@ pub(crate) trait RetentionEngine {
     fn hold_job(&self, org: OrgId, actor: &str, id: &str, hold: bool) -> Result<Option<JobRow>>;
 
     fn gone(&self, org: OrgId, named: Named<'_>) -> Result<Option<Gone>>;
+
+    /// Whether an import needs something that lies there: one that ended after this moment, or may run still.
+    fn import_needs(&self, org: OrgId, left: ImportLeft<'_>, until: i64) -> Result<bool>;
+
+    /// Tells the audit what of imports goes now; `false`, and nothing is told, where the organisation is held.
+    fn begin_import_purge(&self, org: OrgId, actor: &str, going: ImportsGoing) -> Result<bool>;
 }
 
 impl RelayStore {
@@ -302,6 +336,23 @@ impl RelayStore {
     /// [`RelayStoreError`](crate::RelayStoreError).
     pub fn has_result_blob(&self, org: OrgId, blob: &str) -> Result<bool> {
         self.engine.has_result_blob(org, blob)
+    }
+
+    /// Whether an import needs something that lies there: one that ended after `until`, in milliseconds since
+    /// 1970, or began less than a day before that and has not ended.
+    ///
+    /// # Errors
+    /// [`RelayStoreError`](crate::RelayStoreError).
+    pub fn import_needs(&self, org: OrgId, left: ImportLeft<'_>, until: i64) -> Result<bool> {
+        self.engine.import_needs(org, left, until)
+    }
+
+    /// Tells the audit what of imports goes now; `false` where the organisation is held, and nothing may go.
+    ///
+    /// # Errors
+    /// [`RelayStoreError`](crate::RelayStoreError).
+    pub fn begin_import_purge(&self, org: OrgId, actor: &str, going: ImportsGoing) -> Result<bool> {
+        self.engine.begin_import_purge(org, actor, going)
     }
 
     /// Holds a job, or lets it go; nothing where the organisation has no such one. What was marked of it

@@ -29,13 +29,15 @@ impl Kind {
     }
 }
 
-/// How long an organisation keeps what its analyses leave.
+/// How long an organisation keeps what its analyses and imports leave.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Policy {
     /// Days from a job's end on; for ever without.
     pub results_days: Option<u32>,
     /// Days from a job's end on; for ever without.
     pub jobs_days: Option<u32>,
+    /// Days from an import's end on for its body as it came and for its rejected lines; for ever without.
+    pub imports_days: Option<u32>,
     /// Days for which what was marked can be restored.
     pub restore_days: u32,
     /// Whether the relay plans and applies by itself, once a day.
@@ -49,6 +51,7 @@ impl Default for Policy {
         Self {
             results_days: Some(90),
             jobs_days: Some(730),
+            imports_days: None,
             restore_days: 14,
             automatic: false,
             held_at: None,
@@ -63,8 +66,18 @@ impl Policy {
             Kind::Results => self.results_days,
             Kind::Jobs => self.jobs_days,
         };
+        self.ago(days, as_of)
+    }
+
+    /// What imports left that ended until this moment goes; nothing where it is kept for ever, or held.
+    #[must_use]
+    pub fn imports_until(&self, now: i64) -> Option<i64> {
+        self.ago(self.imports_days, now)
+    }
+
+    fn ago(&self, days: Option<u32>, now: i64) -> Option<i64> {
         let days = days.filter(|_| self.held_at.is_none())?;
-        Some(as_of.saturating_sub(i64::from(days) * DAY_MS))
+        Some(now.saturating_sub(i64::from(days) * DAY_MS))
     }
 
     /// Until when what is marked at this moment can be restored.
@@ -80,6 +93,8 @@ pub struct PolicySet {
     pub results_days: Option<Option<u32>>,
     /// Days for jobs; for ever with `Some(None)`.
     pub jobs_days: Option<Option<u32>>,
+    /// Days for bodies and rejected lines of imports; for ever with `Some(None)`.
+    pub imports_days: Option<Option<u32>>,
     /// Days for which what was marked can be restored.
     pub restore_days: Option<u32>,
     /// Whether the relay plans and applies by itself.
@@ -105,6 +120,10 @@ impl PolicySet {
         if let Some(days) = self.jobs_days.filter(|days| *days != before.jobs_days) {
             after.jobs_days = days;
             tell("retention.set", "jobs_days", change(json!(days), json!(before.jobs_days)));
+        }
+        if let Some(days) = self.imports_days.filter(|days| *days != before.imports_days) {
+            after.imports_days = days;
+            tell("retention.set", "imports_days", change(json!(days), json!(before.imports_days)));
         }
         if let Some(days) = self.restore_days.filter(|days| *days != before.restore_days) {
             after.restore_days = days;

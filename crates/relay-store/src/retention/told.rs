@@ -2,7 +2,7 @@
 
 use serde_json::{Value, json};
 
-use super::{Gone, Kind, Named, Plan};
+use super::{Gone, ImportsGoing, Kind, Named, Plan};
 use crate::audit::NewAudit;
 use crate::jobs::JobRow;
 
@@ -34,6 +34,17 @@ pub(crate) fn told_of_run(
 /// Some that are gone for good.
 pub(crate) fn told_of_purge(actor: &str, kind: Kind, count: usize) -> NewAudit {
     told_of_run(actor, "retention.purged", kind.word(), kind, count)
+}
+
+/// What of imports goes.
+pub(crate) fn told_of_imports(actor: &str, going: ImportsGoing) -> NewAudit {
+    let ImportsGoing { bodies, reports, bytes } = going;
+    NewAudit {
+        actor: actor.to_owned(),
+        action: "retention.purged",
+        subject: "imports".to_owned(),
+        data: json!({"bodies": bodies, "reports": reports, "bytes": bytes}),
+    }
 }
 
 /// A job that is held, or no longer.

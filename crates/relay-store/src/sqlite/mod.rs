@@ -63,6 +63,7 @@ const STEPS: &[&str] = &[
     include_str!("../sql/sqlite/017_dry_runs.sql"),
     include_str!("../sql/sqlite/018_sealed.sql"),
     include_str!("../sql/sqlite/019_senders.sql"),
+    include_str!("../sql/sqlite/020_imports_end.sql"),
 ];
 const PAGE_BYTES: u32 = 16 * 1024;
 

@@ -1,6 +1,6 @@
 //! Retention on SQLite.
 
-use rusqlite::{OptionalExtension, Row, Transaction, params};
+use rusqlite::{OptionalExtension, Row, ToSql, Transaction, params};
 use serde_json::json;
 
 use super::jobs::{clock, find};
@@ -10,9 +10,10 @@ use crate::audit::NewAudit;
 use crate::engine::Result;
 use crate::jobs::JobRow;
 use crate::retention::{
-    Applying, Begun, CHOSEN_MAX, Choice, Chosen, Gone, JOBS_AT_ONCE, Kind, Named, Plan, Policy,
-    PolicySet, Purged, RESULTS_AT_ONCE, Restored, RetentionEngine, RetentionRun, bytes_of, gone_of,
-    hold_told, told_of_plan, told_of_purge, told_of_run,
+    Applying, Begun, CHOSEN_MAX, Choice, Chosen, Gone, IMPORT_RUNS_MS, ImportLeft, ImportsGoing,
+    JOBS_AT_ONCE, Kind, Named, Plan, Policy, PolicySet, Purged, RESULTS_AT_ONCE, Restored,
+    RetentionEngine, RetentionRun, bytes_of, gone_of, hold_told, told_of_imports, told_of_plan,
+    told_of_purge, told_of_run,
 };
 
 const ENDED: &str = "state IN ('completed', 'failed', 'canceled')";
@@ -39,16 +40,17 @@ fn read_run(row: &Row<'_>) -> rusqlite::Result<RetentionRun> {
 fn policy(db: &Transaction<'_>, org: OrgId) -> Result<Policy> {
     let found = db
         .prepare_cached(
-            "SELECT results_days, jobs_days, restore_days, automatic, held_at \
+            "SELECT results_days, jobs_days, imports_days, restore_days, automatic, held_at \
              FROM retention_policies WHERE org = ?1",
         )?
         .query_row([org.0], |row| {
             Ok(Policy {
                 results_days: row.get(0)?,
                 jobs_days: row.get(1)?,
-                restore_days: row.get(2)?,
-                automatic: row.get(3)?,
-                held_at: row.get(4)?,
+                imports_days: row.get(2)?,
+                restore_days: row.get(3)?,
+                automatic: row.get(4)?,
+                held_at: row.get(5)?,
             })
         })
         .optional()?;
@@ -338,15 +340,16 @@ impl RetentionEngine for Sqlite {
             let (after, told) = set.on(&policy(db, org)?, actor, clock(db)?);
             db.execute(
                 "INSERT INTO retention_policies \
-                 (org, results_days, jobs_days, restore_days, automatic, held_at) \
-                 VALUES (?1, ?2, ?3, ?4, ?5, ?6) ON CONFLICT (org) DO UPDATE SET \
+                 (org, results_days, jobs_days, imports_days, restore_days, automatic, held_at) \
+                 VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?7) ON CONFLICT (org) DO UPDATE SET \
                  results_days = excluded.results_days, jobs_days = excluded.jobs_days, \
-                 restore_days = excluded.restore_days, automatic = excluded.automatic, \
-                 held_at = excluded.held_at",
+                 imports_days = excluded.imports_days, restore_days = excluded.restore_days, \
+                 automatic = excluded.automatic, held_at = excluded.held_at",
                 params![
                     org.0,
                     after.results_days,
                     after.jobs_days,
+                    after.imports_days,
                     after.restore_days,
                     after.automatic,
                     after.held_at
@@ -476,6 +479,31 @@ impl RetentionEngine for Sqlite {
                 })
                 .optional()?;
             Ok(found.and_then(|(job, result, is_purged)| gone_of(named, job, result, is_purged)))
+        })
+    }
+
+    fn import_needs(&self, org: OrgId, left: ImportLeft<'_>, until: i64) -> Result<bool> {
+        let (by, named): (_, &dyn ToSql) = match &left {
+            ImportLeft::Body(digest) => ("(digest = ?2 OR kept = ?2)", *digest),
+            ImportLeft::Reports(id) => ("id = ?2", id),
+        };
+        self.read(|db| {
+            let sql = format!(
+                "SELECT EXISTS (SELECT 1 FROM imports WHERE org = ?1 AND {by} \
+                 AND coalesce(finished_at, started_at + ?4) > ?3)"
+            );
+            let values: [&dyn ToSql; 4] = [&org.0, named, &until, &IMPORT_RUNS_MS];
+            Ok(db.prepare_cached(&sql)?.query_row(values, |row| row.get(0))?)
+        })
+    }
+
+    fn begin_import_purge(&self, org: OrgId, actor: &str, going: ImportsGoing) -> Result<bool> {
+        self.write(|db| {
+            let may_go = policy(db, org)?.held_at.is_none();
+            if may_go {
+                audit::append(db, org, &told_of_imports(actor, going))?;
+            }
+            Ok(may_go)
         })
     }
 }

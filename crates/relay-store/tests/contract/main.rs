@@ -234,6 +234,10 @@ const CASES: &[Case] = &[
     ),
     ("a_plan_is_a_dry_run", jobs::retention::a_plan_is_a_dry_run),
     (
+        "what_imports_left_is_needed_for_its_time",
+        jobs::retention::what_imports_left_is_needed_for_its_time,
+    ),
+    (
         "a_plan_that_became_another_one_is_refused",
         jobs::retention::a_plan_that_became_another_one_is_refused,
     ),

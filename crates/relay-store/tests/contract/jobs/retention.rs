@@ -5,17 +5,20 @@ use std::panic::{AssertUnwindSafe, catch_unwind};
 use kartei_job_core::check_history;
 use kartei_protocol::jobs::JobState;
 use kartei_relay_store::{
-    Applied, Applying, AuditQuery, Deed, Gone, JobQuery, Kind, Named, NotesAsked, OrgId, Payload,
-    Plan, Policy, PolicySet, Purged, RelayStore, Restored, RetentionRun,
+    Applied, Applying, AuditQuery, Deed, Gone, ImportEnd, ImportLeft, ImportRow, ImportsGoing,
+    JobQuery, Kind, Named, NotesAsked, OrgId, Payload, Plan, Policy, PolicySet, Purged, RelayStore,
+    Restored, RetentionRun,
 };
 
 use super::{LONG, act, claimed, complete, note, submitted};
-use crate::stage::Stage;
+use crate::leases::{lease, row};
+use crate::stage::{NOW, Stage};
 
 /// Everything that ended is due at once.
 const AT_ONCE: PolicySet = PolicySet {
     results_days: Some(Some(0)),
     jobs_days: Some(None),
+    imports_days: None,
     restore_days: None,
     automatic: None,
     hold: None,
@@ -27,6 +30,7 @@ const WHOLE_JOBS: PolicySet =
 const HOLD: PolicySet = PolicySet {
     results_days: None,
     jobs_days: None,
+    imports_days: None,
     restore_days: None,
     automatic: None,
     hold: Some(true),
@@ -378,4 +382,49 @@ pub(crate) fn many_that_apply_and_purge_at_once_take_each_job_once(stage: &Stage
     });
     assert_eq!(taken, 12);
     store.check_audit(org).unwrap().unwrap();
+}
+
+pub(crate) fn what_imports_left_is_needed_for_its_time(stage: &Stage<'_>) {
+    const DAY: i64 = 24 * 60 * 60 * 1_000;
+    let (store, org) = (&stage.store, stage.org);
+    assert_eq!(
+        store.retention_policy(org).unwrap().imports_until(NOW),
+        None,
+        "for ever, until set"
+    );
+    let week = PolicySet { imports_days: Some(Some(7)), ..PolicySet::default() };
+    let policy = store.set_retention(org, "Ada", &week).unwrap();
+    assert_eq!(policy.imports_days, Some(7));
+    assert_eq!(store.retention_policy(org).unwrap().imports_until(NOW), Some(NOW - 7 * DAY));
+    // One that ended, another of the same body that may run still, and one that another body came of.
+    let held = lease("here", 60_000);
+    let ended = |id: &str, digest: u8, now: i64| {
+        let import = ImportRow { digest: [digest; 32], started_at: now, ..row(id) };
+        assert!(store.begin_import(org, &import, &held).unwrap());
+        let end = ImportEnd { now, status: 200, answer: "{}" };
+        assert!(store.end_import(org, id, &held, end).unwrap());
+    };
+    let needs = |left: ImportLeft<'_>, until| store.import_needs(org, left, until).unwrap();
+    let body = |digest: &'static [u8; 32]| ImportLeft::Body(digest);
+    ended("a", 1, NOW);
+    assert!(needs(body(&[1; 32]), NOW - 1) && needs(ImportLeft::Reports("a"), NOW - 1));
+    assert!(!needs(body(&[1; 32]), NOW) && !needs(ImportLeft::Reports("a"), NOW));
+    assert!(!store.import_needs(stage.other, body(&[1; 32]), NOW - 1).unwrap(), "not theirs");
+    assert!(!needs(body(&[9; 32]), 0) && !needs(ImportLeft::Reports("nobody"), 0));
+    let runs = ImportRow { started_at: NOW + 5, ..row("b") };
+    assert!(store.begin_import(org, &runs, &held).unwrap());
+    assert!(needs(body(&[1; 32]), NOW + 5) && needs(ImportLeft::Reports("b"), NOW + DAY));
+    assert!(!needs(body(&[1; 32]), NOW + 5 + DAY), "it died with its relay");
+    ended("c", 2, NOW);
+    store.move_archive(org, &[2; 32], Some(&[3; 32]), NOW).unwrap();
+    assert!(needs(body(&[3; 32]), NOW - 1) && !needs(body(&[3; 32]), NOW));
+    // Told before anything goes, and nothing goes from whoever is held.
+    let going = ImportsGoing { bodies: 2, reports: 1, bytes: 30 };
+    assert!(store.begin_import_purge(org, "Ada", going).unwrap());
+    assert_eq!(store.set_retention(org, "Ada", &HOLD).unwrap().imports_until(NOW), None);
+    assert!(!store.begin_import_purge(org, "Ada", going).unwrap());
+    let told = stage.audited();
+    let of_imports = ["Ada retention.set imports_days", "Ada retention.purged imports"];
+    assert_eq!(told[..2], of_imports);
+    assert_eq!(told.len(), 3, "{told:?}");
 }
