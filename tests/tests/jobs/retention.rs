@@ -196,7 +196,7 @@ fn the_same_from_the_relays_own_machine() -> Result<()> {
     let id = made["run_id"].as_str().unwrap_or_default().to_owned();
     assert_eq!(run(&["runs"])?["run_id"], id.as_str());
     assert!(run(&["restore", &id])?["restored_at"].is_i64());
-    assert_eq!(run(&["purge"])?, json!({"results": 0, "jobs": 0, "blobs": 0}));
+    assert_eq!(run(&["purge"])?, json!({"results": 0, "jobs": 0, "blobs": 0, "imports": 0}));
     office.home.run(&["retention", "restore", "run-nobody", "--org", "Test"])?.expect_code(1)?;
     office.home.run(&["audit", "--org", "Test", "--verify"])?.expect_code(0)?;
     office.check()?;
