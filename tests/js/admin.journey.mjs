@@ -253,6 +253,7 @@ test('in German and dark, in a narrow window', async () => {
   await heading('Tokens');
   await picture('tokens-german-dark');
   await place('Aufbewahrung');
+  await page.getByLabel('Importdateien, wie sie kamen').waitFor();
   await picture('retention-german-dark');
   await page.setViewportSize({ width: 640, height: 800 });
   await place('Überblick');
