@@ -31,16 +31,31 @@ export class Loaded<T> {
   }
 }
 
-/** One change at a time: whether it is under way, and why the last one failed. */
+/** One change at a time: whether one is under way, and why the last one failed. */
 export class Change {
-  busy = $state(false);
   problem = $state.raw<RelayError | null>(null);
+  #waiting = $state(0);
+  #last: Promise<unknown> = Promise.resolve();
 
-  /** Answers whether it went well. */
-  async run(work: () => Promise<void>): Promise<boolean> {
-    if (this.busy) return false;
-    this.busy = true;
-    this.problem = null;
+  get busy(): boolean {
+    return this.#waiting > 0;
+  }
+
+  /** Answers whether it went well; nothing is done while another one is under way, as of a second click. */
+  run(work: () => Promise<void>): Promise<boolean> {
+    return this.busy ? Promise.resolve(false) : this.next(work);
+  }
+
+  /** The same after what is under way: for settings, of which none may be lost. */
+  next(work: () => Promise<void>): Promise<boolean> {
+    if (!this.busy) this.problem = null;
+    this.#waiting += 1;
+    const done = this.#last.then(() => this.#do(work));
+    this.#last = done;
+    return done;
+  }
+
+  async #do(work: () => Promise<void>): Promise<boolean> {
     try {
       await work();
       return true;
@@ -48,7 +63,7 @@ export class Change {
       this.problem = relayError(thrown);
       return false;
     } finally {
-      this.busy = false;
+      this.#waiting -= 1;
     }
   }
 }
